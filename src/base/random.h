@@ -13,7 +13,13 @@ struct random_key {
   uint64_t step;   /* which training step or item */
 };
 
-/* 32 random bits number @index of @key. */
+/* Four words of one block: the generator itself, for tests against its published vectors. */
+struct random_block {
+  uint32_t word[4];
+};
+struct random_block random_philox (struct random_block counter, uint32_t key0, uint32_t key1);
+
+/* 32 random bits number @index of @key. For one seed no two (stream, step, index) share their bits' counter. */
 uint32_t random_bits (struct random_key key, uint64_t index);
 
 /* Uniform in [0, 1), 24 bits. */
@@ -22,7 +28,7 @@ double random_uniform (struct random_key key, uint64_t index);
 /* Standard normal (Box-Muller of draws 2*index and 2*index+1). */
 double random_normal (struct random_key key, uint64_t index);
 
-/* Uniform integer in [0, n), n >= 1. */
+/* Uniform integer in [0, n), n >= 1, from draws 2*index and 2*index+1. */
 uint64_t random_below (struct random_key key, uint64_t index, uint64_t n);
 
 /* Draws index..index+n-1 at once, the same numbers as one by one. */
