@@ -3,7 +3,7 @@
  * Option tables: parameters are data. One table describes the fields of a plain struct: the attributes of an op, the
  * settings of a network, a recipe, an effect or a command. Command-line flags, --help, JSON manifests and text dumps
  * are all read from it. A table ends with an entry whose name is NULL. Strings in the struct are owned by it: set them
- * only through these functions and release them with option_clear. Thread: a table is constant, a struct has one owner. */
+ * only through these functions and release them with option_clear. A table is constant, a struct has one owner. */
 #pragma once
 
 #include <glib.h>
@@ -27,9 +27,9 @@ struct option {
   const char *help;           /* one phrase, units and meaning */
   double min, max;            /* inclusive range of numbers; both 0 = unbounded */
   double fallback;            /* default of a number, bool or choice */
-  const char *text;           /* default of a string */
+  const char *text;           /* default of a string; of OPTION_INTS where they differ: "1,2" */
   const char *const *choices; /* NULL-terminated names of a choice */
-  int count;                  /* length of OPTION_INTS */
+  int count;                  /* length of OPTION_INTS, at most 16 */
   const char *metavar;        /* what --help shows for the value: "DIR"; NULL = by type */
 };
 
@@ -41,7 +41,8 @@ void option_clear (const struct option *table, void *object);
 
 const struct option *option_find (const struct option *table, const char *name);
 
-/* Parses @text into the field @name. Bool takes NULL, true/false, yes/no, 1/0.
+/* Parses @text into the field @name. Bool takes NULL (yes), true/false, yes/no, 1/0; OPTION_INTS takes "1,2,3", or one
+ * number for all. A field that fails keeps its value.
  * IMPASTO_ERROR_USAGE: unknown name, not a number, out of range (the message gives the range). */
 bool option_set (const struct option *table, void *object, const char *name, const char *text, GError **error);
 

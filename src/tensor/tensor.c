@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Tensors: buffers, element types and the conversions between them. Conversion rounds to nearest even, once: values
- * on their way to a narrow floating type pass through wider ones rounded to odd (truncated, the last bit set when
- * anything was lost), which a later rounding to nearest cannot tell from the exact value (Boldo and Melquiond, 2008). */
+ * Tensors: buffers, element types and the conversions between them. Conversion rounds to nearest even, once: values on
+ * their way to a narrow floating type pass through wider ones rounded to odd (truncated, the last bit set when something
+ * was lost), which a later rounding to nearest cannot tell from the exact value (Boldo and Melquiond, 2008). */
 #include "tensor/tensor.h"
 
 #include <math.h>
@@ -186,10 +186,12 @@ struct tensor *tensor_new (struct shape shape, enum dtype dtype, GError **error)
   size_t size;
 
   if (!shape_valid (&shape)) {
-    text = shape.rank >= 0 && shape.rank <= SHAPE_RANK_MAX ? shape_text (&shape) : g_strdup_printf ("of rank %d", shape.rank);
+    bool rank_valid = shape.rank >= 0 && shape.rank <= SHAPE_RANK_MAX;
+
+    text = rank_valid ? shape_text (&shape) : g_strdup_printf ("of rank %d", shape.rank);
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY,
-                 "no tensor has the shape %s: up to %d extents of 1 or more, %" G_GINT64_FORMAT " elements at most", text,
-                 SHAPE_RANK_MAX, SHAPE_SIZE_MAX);
+                 "no tensor has the shape %s: at most %d extents of 1 or more and %" G_GINT64_FORMAT " elements",
+                 text, SHAPE_RANK_MAX, SHAPE_SIZE_MAX);
     return NULL;
   }
   size = (size_t) shape_size (&shape) * dtype_size (dtype);

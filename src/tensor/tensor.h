@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A tensor: shape, element type and one contiguous row-major buffer, 64-byte aligned, reference counted.
- * The bytes may be shared between threads that only read. Buffers whose size comes from data are allocated with a check:
- * tensor_new fails with IMPASTO_ERROR_MEMORY instead of aborting. */
+ * The bytes may be shared between threads that only read. Sizes come from data, so allocation is checked: tensor_new
+ * fails with IMPASTO_ERROR_MEMORY instead of aborting. */
 #pragma once
 
 #include <glib.h>
@@ -31,7 +31,7 @@ struct tensor *tensor_ref (struct tensor *tensor);
 void tensor_unref (struct tensor *tensor);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (tensor, tensor_unref) /* g_autoptr (tensor) */
 
-/* A new tensor of another element type; values are rounded to nearest even. */
+/* A new tensor of another element type; values are rounded to nearest even, integers saturate, NaN becomes integer 0. */
 struct tensor *tensor_convert (const struct tensor *tensor, enum dtype dtype, GError **error);
 
 /* The float data of an F32 tensor (asserts the type). */

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Text helpers for messages. */
+#include "base/text.h"
+
+#include <string.h>
+
+#define SHOW_MAX 60
+#define NAME_MAX_LENGTH 63
+
+char *text_show (const char *text)
+{
+  g_autofree char *head = g_strndup (text, 4 * (SHOW_MAX + 1));
+  g_autofree char *valid = g_utf8_make_valid (head, -1);
+  GString *shown = g_string_new (NULL);
+  int count = 0;
+
+  for (const char *at = valid; *at != '\0'; at = g_utf8_next_char (at)) {
+    gunichar c = g_utf8_get_char (at);
+
+    if (++count > SHOW_MAX) {
+      g_string_append (shown, "...");
+      break;
+    }
+    g_string_append_unichar (shown, g_unichar_isprint (c) ? c : '?');
+  }
+  return g_string_free (shown, FALSE);
+}
+
+char *text_number (double x)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+
+  for (int digits = 15; digits <= 17; digits++) {
+    char format[] = {'%', '.', '1', (char) ('0' + digits % 10), 'g', '\0'};
+
+    g_ascii_formatd (text, sizeof text, format, x);
+    if (g_ascii_strtod (text, NULL) == x)
+      break;
+  }
+  return g_strdup (text);
+}
+
+/* Levenshtein's distance: the fewest insertions, deletions and replacements that turn @a into @b. */
+static guint edit_distance (const char *a, const char *b)
+{
+  guint row[NAME_MAX_LENGTH + 1];
+  guint b_length = (guint) strlen (b);
+
+  for (guint j = 0; j <= b_length; j++)
+    row[j] = j;
+  for (guint i = 0; a[i] != '\0'; i++) {
+    guint diagonal = row[0];
+
+    row[0] = i + 1;
+    for (guint j = 0; j < b_length; j++) {
+      guint replaced = diagonal + (a[i] != b[j]);
+
+      diagonal = row[j + 1];
+      row[j + 1] = MIN (replaced, MIN (row[j], row[j + 1]) + 1);
+    }
+  }
+  return row[b_length];
+}
+
+const char *text_nearest (const char *text, const char *const *names)
+{
+  const char *nearest = NULL;
+  size_t length = strlen (text);
+  guint best = (guint) (1 + length / 4); /* further away is no slip */
+
+  if (length == 0 || length > NAME_MAX_LENGTH)
+    return NULL;
+  for (; *names != NULL; names++) {
+    guint distance;
+
+    if (strlen (*names) > NAME_MAX_LENGTH)
+      continue;
+    distance = edit_distance (text, *names);
+    if (distance <= best && distance < strlen (*names)) {
+      best = distance - (distance > 0);
+      nearest = *names;
+    }
+  }
+  return nearest;
+}

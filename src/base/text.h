@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Small text helpers for messages: what a user or a file gave, made fit for one line. Pure functions. */
+#pragma once
+
+#include <glib.h>
+
+/* A copy of @text (any bytes) for a message: valid UTF-8, no line breaks or control characters, at most 60 characters,
+ * "..." where it was cut. */
+char *text_show (const char *text);
+
+/* The shortest decimal that reads back as exactly @x, with a '.' in every locale: "0.1", "1e-05", "3". */
+char *text_number (double x);
+
+/* The string of the NULL-terminated @names that a slip of the hand would turn into @text, or NULL. */
+const char *text_nearest (const char *text, const char *const *names);
