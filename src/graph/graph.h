@@ -68,7 +68,8 @@ const struct node *sym_node (sym s);          /* NULL for a null symbol */
 struct shape sym_shape (sym s);               /* scalar for a null symbol */
 bool sym_null (sym s);
 
-/* Leaves. A name is used once; a parameter of a name that exists returns the same node (shared weights) and must agree in shape. */
+/* Leaves. A name is used once; a parameter's begins with the scope, an input's is as given. A parameter of a name that
+ * exists returns the same node (shared weights) and must agree in shape. */
 sym graph_input (struct graph *graph, const char *name, struct shape shape);
 sym graph_parameter (struct graph *graph, const char *name, struct shape shape, struct init init);
 sym graph_constant (struct graph *graph, struct tensor *value); /* takes a reference; F32 */

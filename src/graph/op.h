@@ -82,6 +82,7 @@ struct op {
   int params;    /* elementwise: how many leading doubles of attrs are the loop's parameters p */
   enum op_reduce reduce; /* a reduction over struct reduce_attrs; plans fuse its elementwise producers into it */
   bool (*prepare) (struct kernel *kernel, GError **error);
+  double (*flops) (const struct shape *const *x, const struct shape *y); /* a multiply-add counts two; NULL: not counted */
 
   const struct op_case *cases;
 };
