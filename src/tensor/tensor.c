@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Tensors: buffers, element types and the conversions between them. Conversion rounds to nearest even, once: values on
- * their way to a narrow floating type pass through wider ones rounded to odd (truncated, the last bit set when something
+ * their way to a narrow floating type pass through wider ones rounded to odd (truncated, the last bit set when anything
  * was lost), which a later rounding to nearest cannot tell from the exact value (Boldo and Melquiond, 2008). */
 #include "tensor/tensor.h"
 

@@ -31,7 +31,7 @@ struct tensor *tensor_ref (struct tensor *tensor);
 void tensor_unref (struct tensor *tensor);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (tensor, tensor_unref) /* g_autoptr (tensor) */
 
-/* A new tensor of another element type; values are rounded to nearest even, integers saturate, NaN becomes integer 0. */
+/* A new tensor of another element type, values rounded to nearest even; integers saturate, NaN becomes integer 0. */
 struct tensor *tensor_convert (const struct tensor *tensor, enum dtype dtype, GError **error);
 
 /* The float data of an F32 tensor (asserts the type). */

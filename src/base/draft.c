@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Drafts on POSIX: mkstemp, write, fsync, rename, fsync of the folder. */
+#include "base/draft.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "impasto/error.h"
+
+#define SUFFIX_MAX 16
+#define WRITE_MAX ((size_t) 1 << 30) /* bytes a call */
+
+static bool fail (const struct draft *draft, int number, GError **error)
+{
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "cannot write %s: %s", draft->target, g_strerror (number));
+  return false;
+}
+
+/* A device or pipe must not be replaced by a file. */
+static bool check_target (const char *target, GError **error)
+{
+  struct stat info;
+
+  if (stat (target, &info) != 0 || S_ISREG (info.st_mode))
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "cannot write %s: it is %s, a file was expected", target,
+               S_ISDIR (info.st_mode) ? "a folder" : "not a regular file");
+  return false;
+}
+
+/* Beside the target, hidden, with the same suffix: ".impasto-XXXXXX.png". */
+static char *temporary_path (const char *target)
+{
+  g_autofree char *folder = g_path_get_dirname (target), *base = g_path_get_basename (target), *name = NULL;
+  const char *suffix = strrchr (base, '.');
+
+  if (suffix == NULL || strlen (suffix) > SUFFIX_MAX)
+    suffix = "";
+  name = g_strdup_printf (".impasto-XXXXXX%s", suffix);
+  return g_build_filename (folder, name, NULL);
+}
+
+struct draft *draft_new (const char *target, GError **error)
+{
+  struct draft *draft;
+
+  if (!check_target (target, error))
+    return NULL;
+  draft = g_new0 (struct draft, 1);
+  draft->target = g_strdup (target);
+  draft->path = temporary_path (target);
+  draft->fd = g_mkstemp_full (draft->path, O_WRONLY | O_CLOEXEC, 0666); /* less the user's umask */
+  if (draft->fd < 0) {
+    fail (draft, errno, error);
+    g_clear_pointer (&draft->path, g_free); /* no file of ours to delete */
+    g_clear_pointer (&draft, draft_free);
+  }
+  return draft;
+}
+
+bool draft_write (struct draft *draft, const void *data, size_t size, GError **error)
+{
+  const char *at = data;
+
+  while (size > 0) {
+    ssize_t written = write (draft->fd, at, MIN (size, WRITE_MAX));
+
+    if (written < 0 && errno == EINTR)
+      continue;
+    if (written < 0)
+      return fail (draft, errno, error);
+    at += written;
+    size -= (size_t) written;
+  }
+  return true;
+}
+
+/* After the rename, so that the new name survives a crash too; not every file system can do it. */
+static void sync_folder (const char *target)
+{
+  g_autofree char *folder = g_path_get_dirname (target);
+  int fd = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+  if (fd < 0)
+    return;
+  fsync (fd);
+  close (fd);
+}
+
+bool draft_commit (struct draft *draft, GError **error)
+{
+  int fd = draft->fd;
+
+  if (fsync (fd) != 0 && errno != EINVAL && errno != EROFS)
+    return fail (draft, errno, error);
+  draft->fd = -1;
+  if (close (fd) != 0 && errno != EINTR)
+    return fail (draft, errno, error);
+  if (g_rename (draft->path, draft->target) != 0)
+    return fail (draft, errno, error);
+  g_clear_pointer (&draft->path, g_free);
+  sync_folder (draft->target);
+  return true;
+}
+
+void draft_free (struct draft *draft)
+{
+  if (draft == NULL)
+    return;
+  if (draft->fd >= 0)
+    close (draft->fd);
+  if (draft->path != NULL)
+    g_unlink (draft->path);
+  g_free (draft->path);
+  g_free (draft->target);
+  g_free (draft);
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Drafts: a file is written beside its target under a temporary name and takes the target's name only when it is
+ * complete and on disk, so nobody ever meets a half-written file: not after an error, a full disk or a crash.
+ *
+ *     g_autoptr (draft) draft = draft_new (path, error);
+ *     if (draft == NULL || !draft_write (draft, data, size, error) || !draft_commit (draft, error))
+ *       return false;
+ *
+ * A library that wants a file name writes to draft->path; it ends like the target (".png"). One thread at a time. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+typedef struct draft draft;
+
+struct draft {
+  char *target; /* where the file shall be */
+  char *path;   /* where it is meanwhile */
+  int fd;       /* open for writing */
+};
+
+/* IMPASTO_ERROR_OUTPUT: the folder is missing or not writable, or @target exists and is not a regular file. */
+struct draft *draft_new (const char *target, GError **error);
+
+/* Appends to the file. */
+bool draft_write (struct draft *draft, const void *data, size_t size, GError **error);
+
+/* Flushes the file to disk and gives it the target's name. */
+bool draft_commit (struct draft *draft, GError **error);
+
+/* Deletes the file unless it was committed. */
+void draft_free (struct draft *draft);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (draft, draft_free)
