@@ -26,13 +26,10 @@ typedef struct plan plan;
 bool weights_init (struct weights *weights, const struct graph *graph, uint64_t seed, GError **error);
 
 /* IMPASTO_ERROR_MODEL: the graph's own mistake, a parameter that is missing or of another shape.
- * IMPASTO_ERROR_MEMORY: the workspace does not fit. */
+ * IMPASTO_ERROR_MEMORY: the workspace does not fit; said before any of it is touched. */
 struct plan *plan_compile (struct graph *graph, struct weights *weights, const struct plan_options *options, GError **error);
 void plan_free (struct plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (plan, plan_free)
-
-/* Bytes a plan of this graph would use, without allocating them. 0 with an error. */
-uint64_t plan_forecast (struct graph *graph, const struct plan_options *options, GError **error);
 
 /* The buffers of named inputs and outputs: F32, row-major, valid while the plan lives. NULL: no such name. */
 struct tensor *plan_input (struct plan *plan, const char *name);

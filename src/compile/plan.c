@@ -1,0 +1,684 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Plans: a lowered and scheduled graph becomes a list of steps, each one prepared kernel, over values in one workspace.
+ * Compiling goes lower -> schedule -> steps (with conversions where a kernel wants another layout or type) -> in-place
+ * reuse -> packing of lifetimes -> binding of addresses. */
+#include "compile/plan.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "base/random.h"
+#include "compile/loop.h"
+#include "compile/lower.h"
+#include "compile/memory.h"
+#include "compile/schedule.h"
+#include "device/cpu.h"
+#include "device/vector.h"
+#include "impasto/error.h"
+
+const char *const precision_names[] = {"auto", "f32", "bf16", NULL};
+
+#define NEVER (-1)
+
+/* A value and where it is kept: its own span of the workspace, another slot's bytes, or memory from outside. */
+struct slot {
+  struct value value;
+  struct slot *storage; /* follow to the end */
+  bool external;
+  int first, last;      /* steps; of the storage */
+  size_t offset;
+  struct slot *converted[2][2]; /* by layout and bf16, memoised */
+};
+
+struct step {
+  struct kernel kernel;
+  const struct value **x;
+  struct slot **slots; /* of x, then the bias when there is one, NULL-terminated */
+  struct slot *y;
+  const struct node *node;
+  bool loop, reference;
+  double flops, seconds;
+};
+
+struct plan {
+  struct graph *graph; /* lowered */
+  struct schedule *schedule;
+  struct weights *weights;
+  enum precision precision;
+  int threads;
+  GPtrArray *slots;
+  struct slot **of_node;
+  GPtrArray *steps;
+  GHashTable *inputs, *outputs; /* name -> struct tensor */
+  void *workspace, *scratch;
+  size_t workspace_size, scratch_size, boundary_size;
+};
+
+static struct slot *
+root (struct slot *slot)
+{
+  while (slot->storage != slot)
+    slot = slot->storage;
+  return slot;
+}
+
+static struct slot *
+slot_new (struct plan *plan, struct shape shape, enum layout layout, enum dtype dtype)
+{
+  struct slot *slot = g_new0 (struct slot, 1);
+  slot->value = (struct value){.shape = shape, .layout = layout, .dtype = dtype};
+  slot->storage = slot;
+  slot->first = slot->last = NEVER;
+  g_ptr_array_add (plan->slots, slot);
+  return slot;
+}
+
+static void
+slot_touch (struct slot *slot, int step)
+{
+  slot = root (slot);
+  if (slot->first == NEVER)
+    slot->first = step;
+  slot->last = MAX (slot->last, step);
+}
+
+static void
+step_free (gpointer data)
+{
+  struct step *step = data;
+  kernel_clear (&step->kernel);
+  g_free (step->x);
+  g_free (step->slots);
+  g_free (step);
+}
+
+/* Appends a step reading @n slots and, with an epilogue, @bias; its kernel is not prepared yet. */
+static struct step *
+step_add (struct plan *plan, const struct node *node, struct slot **x, int n, struct slot *bias, struct slot *y)
+{
+  struct step *step = g_new0 (struct step, 1);
+  int at = plan->steps->len;
+  step->node = node;
+  step->x = g_new0 (const struct value *, n + 1);
+  step->slots = g_new0 (struct slot *, n + 2);
+  step->y = y;
+  for (int i = 0; i < n; i++) {
+    step->x[i] = &x[i]->value;
+    step->slots[i] = x[i];
+    slot_touch (x[i], at);
+  }
+  if (bias) {
+    step->slots[n] = bias;
+    slot_touch (bias, at);
+  }
+  slot_touch (y, at);
+  step->kernel = (struct kernel){.attrs = node ? node->attrs : NULL, .n_inputs = n, .x = step->x, .y = &y->value,
+                                 .bias = bias ? &bias->value : NULL};
+  g_ptr_array_add (plan->steps, step);
+  return step;
+}
+
+static void
+run_copy (const struct kernel *kernel, void *scratch, const struct run_context *context)
+{
+  value_copy (kernel->y, kernel->x[0]);
+}
+
+static void
+add_copy (struct plan *plan, struct slot *from, struct slot *to)
+{
+  struct step *step = step_add (plan, NULL, &from, 1, NULL, to);
+  step->kernel.run = run_copy;
+  step->kernel.implementation = "copy";
+}
+
+/* The same value in @layout and @dtype; a copy step is added the first time it is asked for. */
+static struct slot *
+converted (struct plan *plan, struct slot *slot, enum layout layout, enum dtype dtype)
+{
+  const struct shape *shape = &slot->value.shape;
+  bool picture = shape->rank == 4 && shape->dim[1] > 1 && shape->dim[2] * shape->dim[3] > 1;
+  layout = picture ? layout : LAYOUT_PLAIN;
+  if (slot->value.layout == layout && slot->value.dtype == dtype)
+    return slot;
+  struct slot **memo = &slot->converted[layout][dtype == DTYPE_BF16];
+  if (!*memo) {
+    *memo = slot_new (plan, slot->value.shape, layout, dtype);
+    add_copy (plan, slot, *memo);
+  }
+  return *memo;
+}
+
+/* A reference kernel in a plan: for an op that has nothing better, through doubles in scratch. */
+static void
+run_reference (const struct kernel *kernel, void *scratch, const struct run_context *context)
+{
+  const struct node *node = kernel->state;
+  g_autofree const struct shape **shapes = g_new (const struct shape *, kernel->n_inputs + 1);
+  g_autofree const double **x = g_new (const double *, kernel->n_inputs + 1);
+  double *at = scratch;
+  for (int i = 0; i < kernel->n_inputs; i++) {
+    int64_t n = shape_size (&kernel->x[i]->shape);
+    const float *from = kernel->x[i]->data;
+    for (int64_t k = 0; k < n; k++)
+      at[k] = from[k];
+    shapes[i] = &kernel->x[i]->shape;
+    x[i] = at;
+    at += n;
+  }
+  int64_t n = shape_size (&kernel->y->shape);
+  memset (at, 0, n * sizeof (double));
+  struct op_call call = {.attrs = kernel->attrs, .n_inputs = kernel->n_inputs, .x_shape = shapes, .x = x,
+                         .y_shape = &kernel->y->shape, .y = at, .seed = context->seed, .step = context->step};
+  node->op->reference (&call);
+  for (int64_t k = 0; k < n; k++)
+    ((float *) kernel->y->data)[k] = at[k];
+}
+
+/* Operand @i of @node in the form its kernel reads. */
+static struct slot *
+kernel_operand (struct plan *plan, const struct node *node, int i)
+{
+  struct slot *slot = plan->of_node[node->input[i]];
+  unsigned flags = node->op->flags;
+  bool convolution = flags & (OP_PLAIN_1 | OP_PLAIN_OUT);
+  if (!node->op->prepare || (flags & OP_FLOAT) || ((flags & OP_PLAIN_1) && i == 1))
+    return converted (plan, slot, LAYOUT_PLAIN, DTYPE_F32);
+  if (flags & OP_STRIDED)
+    return slot;
+  enum dtype dtype = convolution && plan->precision == PRECISION_BF16 ? DTYPE_BF16 : slot->value.dtype;
+  return converted (plan, slot, (flags & OP_SPATIAL) ? LAYOUT_LAST : LAYOUT_PLAIN, dtype);
+}
+
+static bool
+add_kernel (struct plan *plan, int id, GError **error)
+{
+  const struct schedule_node *choice = &plan->schedule->node[id];
+  const struct node *end = graph_node (plan->graph, id);
+  const struct node *node = choice->kernel_root >= 0 ? graph_node (plan->graph, choice->kernel_root) : end;
+  g_autofree struct slot **x = g_new0 (struct slot *, node->n_inputs + 1);
+  g_autofree const struct shape **shapes = g_new0 (const struct shape *, node->n_inputs + 1);
+  for (int i = 0; i < node->n_inputs; i++) {
+    x[i] = kernel_operand (plan, node, i);
+    shapes[i] = &x[i]->value.shape;
+  }
+  struct slot *bias = choice->bias >= 0 ? converted (plan, plan->of_node[choice->bias], LAYOUT_PLAIN, DTYPE_F32) : NULL;
+  struct slot *y = slot_new (plan, end->shape, choice->layout, choice->dtype);
+  plan->of_node[id] = y;
+  struct step *step = step_add (plan, node, x, node->n_inputs, bias, y);
+  step->flops = node->op->flops ? node->op->flops (shapes, &node->shape) : 0;
+  if (end != node && end->op->vector != VECTOR_ADD) {
+    static const enum activation by_vector[VECTOR_OPS] = {
+      [VECTOR_RELU] = ACTIVATION_RELU, [VECTOR_LEAKY_RELU] = ACTIVATION_LEAKY_RELU,
+      [VECTOR_TANH] = ACTIVATION_TANH, [VECTOR_SIGMOID] = ACTIVATION_SIGMOID};
+    step->kernel.activation = by_vector[end->op->vector];
+    step->kernel.slope = end->op->params ? *(const double *) end->attrs : 0;
+  }
+  if (node->op->prepare) {
+    if (node->op->prepare (&step->kernel, error))
+      return true;
+    g_prefix_error (error, "%s: %s: ", node->scope, node->op->name);
+    return false;
+  }
+  step->reference = true;
+  step->kernel.state = (void *) node;
+  step->kernel.run = run_reference;
+  step->kernel.implementation = "reference";
+  step->kernel.scratch = shape_size (&node->shape) * sizeof (double);
+  for (int i = 0; i < node->n_inputs; i++)
+    step->kernel.scratch += shape_size (shapes[i]) * sizeof (double);
+  return true;
+}
+
+/* Collects the program of a loop: instructions of inlined nodes first. Returns the argument that stands for @id. */
+static int
+collect_loop (struct plan *plan, int id, bool is_root, struct loop_spec *spec, struct slot **x, GHashTable *seen)
+{
+  const struct node *node = graph_node (plan->graph, id);
+  gpointer known;
+  if (g_hash_table_lookup_extended (seen, GINT_TO_POINTER (id), NULL, &known))
+    return GPOINTER_TO_INT (known);
+  int result;
+  if (!is_root && plan->schedule->node[id].role != ROLE_INLINE) {
+    result = spec->n_operands++;
+    x[result] = plan->of_node[id];
+  } else {
+    struct loop_code code = {.op = node->op->vector, .n_args = node->n_inputs};
+    for (int i = 0; i < node->n_inputs; i++)
+      code.arg[i] = collect_loop (plan, node->input[i], false, spec, x, seen);
+    for (int i = 0; i < node->op->params; i++)
+      code.p[i] = ((const double *) node->attrs)[i];
+    spec->code[spec->n_code++] = code;
+    result = -spec->n_code;
+  }
+  g_hash_table_insert (seen, GINT_TO_POINTER (id), GINT_TO_POINTER (result));
+  return result;
+}
+
+static bool
+add_loop (struct plan *plan, int id, GError **error)
+{
+  const struct schedule_node *choice = &plan->schedule->node[id];
+  const struct node *node = graph_node (plan->graph, id);
+  g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
+  struct slot *x[LOOP_OPERANDS_MAX + LOOP_CODE_MAX];
+  struct loop_spec spec = {.domain = node->shape, .layout = choice->layout, .reduce = node->op->reduce};
+  if (node->op->reduce) {
+    spec.domain = graph_node (plan->graph, node->input[0])->shape;
+    spec.layout = plan->schedule->node[node->input[0]].layout;
+    bool inner = plan->schedule->node[node->input[0]].role == ROLE_INLINE;
+    collect_loop (plan, node->input[0], false, &spec, x, seen);
+    g_assert (inner || spec.n_code == 0);
+  } else
+    collect_loop (plan, id, true, &spec, x, seen);
+  struct slot *y = slot_new (plan, node->shape, choice->layout, choice->dtype);
+  plan->of_node[id] = y;
+  struct step *step = step_add (plan, node, x, spec.n_operands, NULL, y);
+  step->loop = true;
+  return loop_prepare (&step->kernel, &spec, error);
+}
+
+/* A leaf's memory comes from outside: the input's tensor, the weights, the graph's constant. */
+static bool
+bind_leaf (struct plan *plan, int id, GError **error)
+{
+  const struct node *node = graph_node (plan->graph, id);
+  struct slot *slot = slot_new (plan, node->shape, LAYOUT_PLAIN, DTYPE_F32);
+  plan->of_node[id] = slot;
+  slot->external = true;
+  if (node->op == &op_input) {
+    struct tensor *tensor = tensor_new (node->shape, DTYPE_F32, error);
+    if (!tensor)
+      return false;
+    slot->value.data = tensor->data;
+    plan->boundary_size += tensor->size;
+    g_hash_table_replace (plan->inputs, (gpointer) node->name, tensor);
+    return true;
+  }
+  struct tensor *tensor = node->op == &op_constant ? node->value : weights_find (plan->weights, node->name);
+  if (!tensor || tensor->dtype != DTYPE_F32 || !shape_equal (&tensor->shape, &node->shape)) {
+    g_autofree char *wanted = shape_text (&node->shape);
+    g_autofree char *found = tensor ? shape_text (&tensor->shape) : NULL;
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MODEL, "weight %s is %s%s%s, the network wants F32 %s", node->name,
+                 tensor ? dtype_name (tensor->dtype) : "missing", tensor ? " " : "", found ? found : "", wanted);
+    return false;
+  }
+  slot->value.data = tensor->data;
+  slot->value.constant = !plan->schedule->node[id].assigned;
+  return true;
+}
+
+static void
+add_view (struct plan *plan, int id)
+{
+  const struct node *node = graph_node (plan->graph, id);
+  struct slot *source = converted (plan, plan->of_node[node->input[0]], LAYOUT_PLAIN, DTYPE_F32);
+  struct slot *slot = slot_new (plan, node->shape, LAYOUT_PLAIN, DTYPE_F32);
+  slot->storage = source;
+  plan->of_node[id] = slot;
+}
+
+static bool
+add_steps (struct plan *plan, GError **error)
+{
+  for (int id = 0; id < plan->schedule->count; id++) {
+    bool ok = true;
+    switch (plan->schedule->node[id].role) {
+    case ROLE_LEAF: ok = bind_leaf (plan, id, error); break;
+    case ROLE_VIEW: add_view (plan, id); break;
+    case ROLE_LOOP: ok = add_loop (plan, id, error); break;
+    case ROLE_KERNEL: ok = add_kernel (plan, id, error); break;
+    default: break;
+    }
+    if (!ok)
+      return false;
+  }
+  return true;
+}
+
+/* A parameter's new value may be written over the old one when nothing reads the old one later, and the value is of a
+ * loop's own making. */
+static bool
+assign_in_place (struct plan *plan, struct slot *parameter, struct slot *value, int id)
+{
+  const struct schedule_node *choice = &plan->schedule->node[id];
+  if (choice->role != ROLE_LOOP || graph_node (plan->graph, id)->op->reduce || value->value.layout != LAYOUT_PLAIN ||
+      value->value.dtype != DTYPE_F32 || root (value) != value || value->external || parameter->last > value->first)
+    return false;
+  value->storage = parameter;
+  return true;
+}
+
+static bool
+add_results (struct plan *plan, GError **error)
+{
+  guint n = graph_result_count (plan->graph);
+  g_autofree bool *done = g_new0 (bool, n + 1);
+  for (guint i = 0; i < n; i++) { /* before copies lengthen lifetimes */
+    struct graph_result result = graph_result (plan->graph, i);
+    bool shared = false;
+    for (guint j = 0; j < n; j++)
+      shared |= j != i && graph_result (plan->graph, j).id == result.target;
+    if (!result.name && !shared)
+      done[i] = assign_in_place (plan, plan->of_node[result.target], plan->of_node[result.id], result.id);
+  }
+  for (guint i = 0; i < n; i++) {
+    struct graph_result result = graph_result (plan->graph, i);
+    const struct node *node = graph_node (plan->graph, result.id);
+    if (done[i])
+      continue;
+    if (!result.name) {
+      add_copy (plan, plan->of_node[result.id], plan->of_node[result.target]);
+      continue;
+    }
+    struct tensor *tensor = tensor_new (node->shape, DTYPE_F32, error);
+    if (!tensor)
+      return false;
+    plan->boundary_size += tensor->size;
+    g_hash_table_replace (plan->outputs, (gpointer) result.name, tensor);
+    struct slot *value = plan->of_node[result.id], *target = slot_new (plan, node->shape, LAYOUT_PLAIN, DTYPE_F32);
+    target->external = true;
+    target->value.data = tensor->data;
+    if (root (value) == value && !value->external && value->value.layout == LAYOUT_PLAIN && value->value.dtype == DTYPE_F32)
+      value->storage = target;
+    else
+      add_copy (plan, value, target);
+  }
+  return true;
+}
+
+/* A loop may write over an operand of the same form that nothing reads later. */
+static void
+reuse_in_place (struct plan *plan)
+{
+  for (guint s = 0; s < plan->steps->len; s++) {
+    struct step *step = plan->steps->pdata[s];
+    struct slot *y = step->y;
+    if (!step->loop || (step->node && step->node->op->reduce) || root (y) != y || y->external)
+      continue;
+    for (int i = 0; i < step->kernel.n_inputs; i++) {
+      struct slot *x = step->slots[i], *keep = root (x);
+      if (keep->external || keep->last != (int) s || keep == y || keep->first == (int) s ||
+          x->value.dtype != y->value.dtype || x->value.layout != y->value.layout ||
+          !shape_equal (&x->value.shape, &y->value.shape))
+        continue;
+      bool again = false; /* the same bytes under another shape must not be read as well */
+      for (int j = 0; j < step->kernel.n_inputs; j++)
+        again |= j != i && root (step->slots[j]) == keep;
+      if (again)
+        continue;
+      y->storage = keep;
+      keep->last = MAX (keep->last, y->last);
+      break;
+    }
+  }
+}
+
+static bool
+bind_memory (struct plan *plan, uint64_t limit, GError **error)
+{
+  g_autofree struct span *spans = g_new0 (struct span, plan->slots->len + 1);
+  g_autofree struct slot **owner = g_new0 (struct slot *, plan->slots->len + 1);
+  int n = 0;
+  for (guint i = 0; i < plan->slots->len; i++) {
+    struct slot *slot = plan->slots->pdata[i];
+    if (root (slot) != slot || slot->external || slot->first == NEVER)
+      continue;
+    owner[n] = slot;
+    spans[n++] = (struct span){.first = slot->first, .last = slot->last, .size = value_bytes (&slot->value)};
+  }
+  plan->workspace_size = memory_pack (spans, n);
+  for (guint i = 0; i < plan->steps->len; i++)
+    plan->scratch_size = MAX (plan->scratch_size, ((struct step *) plan->steps->pdata[i])->kernel.scratch);
+  size_t total = plan->workspace_size + plan->scratch_size + 128;
+  if (limit && total > limit) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "needs %.0f MiB of memory, %.0f MiB are allowed",
+                 total / 1048576.0, limit / 1048576.0);
+    return false;
+  }
+  plan->workspace = mmap (NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (plan->workspace == MAP_FAILED) {
+    plan->workspace = NULL;
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "needs %.0f MiB of memory, which cannot be had", total / 1048576.0);
+    return false;
+  }
+  madvise (plan->workspace, total, MADV_HUGEPAGE);
+  plan->scratch = (char *) plan->workspace + (plan->workspace_size + 63) / 64 * 64;
+  for (int i = 0; i < n; i++)
+    owner[i]->value.data = (char *) plan->workspace + spans[i].offset;
+  for (guint i = 0; i < plan->slots->len; i++) {
+    struct slot *slot = plan->slots->pdata[i];
+    slot->value.data = root (slot)->value.data;
+  }
+  return true;
+}
+
+struct plan *
+plan_compile (struct graph *graph, struct weights *weights, const struct plan_options *options, GError **error)
+{
+  static const struct plan_options defaults = {0};
+  options = options ? options : &defaults;
+  g_autoptr (plan) plan = g_new0 (struct plan, 1);
+  plan->slots = g_ptr_array_new_with_free_func (g_free);
+  plan->steps = g_ptr_array_new_with_free_func (step_free);
+  plan->inputs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) tensor_unref);
+  plan->outputs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) tensor_unref);
+  plan->weights = weights ? weights_ref (weights) : weights_new ();
+  plan->precision = options->precision;
+  if (plan->precision == PRECISION_AUTO)
+    plan->precision = cpu_has_bf16 () ? PRECISION_BF16 : PRECISION_F32;
+  cpu_set_threads (options->threads);
+  cpu_flush_denormals ();
+  plan->threads = cpu_threads ();
+  plan->graph = graph_lower (graph, error);
+  if (!plan->graph)
+    return NULL;
+  plan->schedule = schedule_new (plan->graph, plan->precision);
+  plan->of_node = g_new0 (struct slot *, plan->schedule->count + 1);
+  if (!add_steps (plan, error) || !add_results (plan, error))
+    return NULL;
+  reuse_in_place (plan);
+  if (!bind_memory (plan, options->memory_limit, error))
+    return NULL;
+  return g_steal_pointer (&plan);
+}
+
+void
+plan_free (struct plan *plan)
+{
+  if (!plan)
+    return;
+  g_ptr_array_unref (plan->steps);
+  g_ptr_array_unref (plan->slots);
+  g_hash_table_unref (plan->inputs);
+  g_hash_table_unref (plan->outputs);
+  if (plan->workspace)
+    munmap (plan->workspace, plan->workspace_size + plan->scratch_size + 128);
+  schedule_free (plan->schedule);
+  graph_free (plan->graph);
+  weights_unref (plan->weights);
+  g_free (plan->of_node);
+  g_free (plan);
+}
+
+struct tensor *
+plan_input (struct plan *plan, const char *name)
+{
+  return g_hash_table_lookup (plan->inputs, name);
+}
+
+struct tensor *
+plan_output (struct plan *plan, const char *name)
+{
+  return g_hash_table_lookup (plan->outputs, name);
+}
+
+void
+plan_run (struct plan *plan, uint64_t seed, uint64_t step)
+{
+  struct run_context context = {.seed = seed, .step = step};
+  cpu_set_threads (plan->threads);
+  for (guint i = 0; i < plan->steps->len; i++) {
+    const struct kernel *kernel = &((struct step *) plan->steps->pdata[i])->kernel;
+    kernel->run (kernel, plan->scratch, &context);
+  }
+}
+
+void
+plan_refresh (struct plan *plan)
+{
+  cpu_set_threads (plan->threads);
+  for (guint i = 0; i < plan->steps->len; i++) {
+    struct step *step = plan->steps->pdata[i];
+    bool constant = false;
+    for (int k = 0; k < step->kernel.n_inputs; k++)
+      constant |= step->x[k]->constant;
+    if (!constant || step->loop || !step->node || !step->node->op->prepare)
+      continue;
+    kernel_clear (&step->kernel);
+    step->node->op->prepare (&step->kernel, NULL); /* it has succeeded before with the same operands */
+  }
+}
+
+uint64_t
+plan_memory (const struct plan *plan)
+{
+  return plan->workspace_size + plan->scratch_size + plan->boundary_size;
+}
+
+double
+plan_flops (const struct plan *plan)
+{
+  double flops = 0;
+  for (guint i = 0; i < plan->steps->len; i++)
+    flops += ((const struct step *) plan->steps->pdata[i])->flops;
+  return flops;
+}
+
+enum precision
+plan_precision (const struct plan *plan)
+{
+  return plan->precision;
+}
+
+char **
+plan_reference_steps (const struct plan *plan)
+{
+  GPtrArray *names = g_ptr_array_new ();
+  for (guint i = 0; i < plan->steps->len; i++) {
+    const struct step *step = plan->steps->pdata[i];
+    if (step->reference)
+      g_ptr_array_add (names, g_strdup_printf ("%s: %s", step->node->scope, step->node->op->name));
+  }
+  g_ptr_array_add (names, NULL);
+  return (char **) g_ptr_array_free (names, FALSE);
+}
+
+static void
+append_value (GString *text, const struct value *value)
+{
+  g_autofree char *shape = shape_text (&value->shape);
+  g_string_append_printf (text, "%s%s%s", shape, value->layout == LAYOUT_LAST ? " nhwc" : "",
+                          value->dtype == DTYPE_BF16 ? " bf16" : "");
+}
+
+static void
+append_step (GString *text, const struct step *step)
+{
+  g_string_append_printf (text, "%-14s %-28s ", step->node ? step->node->op->name : "copy",
+                          step->kernel.implementation ? step->kernel.implementation : "");
+  for (int i = 0; i < step->kernel.n_inputs; i++) {
+    g_string_append (text, i ? ", " : "");
+    append_value (text, step->x[i]);
+  }
+  g_string_append (text, " -> ");
+  append_value (text, step->kernel.y);
+  if (step->node && *step->node->scope)
+    g_string_append_printf (text, "  # %s", step->node->scope);
+  g_string_append_c (text, '\n');
+}
+
+char *
+plan_text (const struct plan *plan)
+{
+  GString *text = g_string_new (NULL);
+  for (guint i = 0; i < plan->steps->len; i++)
+    append_step (text, plan->steps->pdata[i]);
+  g_string_append_printf (text, "%u steps, workspace %.1f MiB, scratch %.1f MiB, %.2f GFLOP\n", plan->steps->len,
+                          plan->workspace_size / 1048576.0, plan->scratch_size / 1048576.0, plan_flops (plan) * 1e-9);
+  return g_string_free (text, FALSE);
+}
+
+static int
+by_seconds (gconstpointer a, gconstpointer b)
+{
+  const struct step *x = *(struct step *const *) a, *y = *(struct step *const *) b;
+  return x->seconds < y->seconds ? 1 : x->seconds > y->seconds ? -1 : 0;
+}
+
+char *
+plan_profile (struct plan *plan, int runs)
+{
+  struct run_context context = {0};
+  cpu_set_threads (plan->threads);
+  for (guint i = 0; i < plan->steps->len; i++)
+    ((struct step *) plan->steps->pdata[i])->seconds = 0;
+  for (int run = -1; run < runs; run++) /* the first warms up */
+    for (guint i = 0; i < plan->steps->len; i++) {
+      struct step *step = plan->steps->pdata[i];
+      int64_t start = g_get_monotonic_time ();
+      step->kernel.run (&step->kernel, plan->scratch, &context);
+      step->seconds += run < 0 ? 0 : (g_get_monotonic_time () - start) * 1e-6;
+    }
+  g_autoptr (GPtrArray) sorted = g_ptr_array_new ();
+  double total = 0;
+  for (guint i = 0; i < plan->steps->len; i++) {
+    g_ptr_array_add (sorted, plan->steps->pdata[i]);
+    total += ((struct step *) plan->steps->pdata[i])->seconds;
+  }
+  g_ptr_array_sort (sorted, by_seconds);
+  GString *text = g_string_new (NULL);
+  for (guint i = 0; i < sorted->len; i++) {
+    const struct step *step = sorted->pdata[i];
+    g_string_append_printf (text, "%8.3f ms %5.1f%% %6.0f GFLOP/s  ", step->seconds / runs * 1e3, 100 * step->seconds / total,
+                            step->flops * runs / MAX (step->seconds, 1e-9) * 1e-9);
+    append_step (text, step);
+  }
+  g_string_append_printf (text, "%8.3f ms in all\n", total / runs * 1e3);
+  return g_string_free (text, FALSE);
+}
+
+/* A stream for each parameter from its name (FNV-1a), so that adding one does not change the others. */
+static uint32_t
+name_hash (const char *name)
+{
+  uint32_t hash = 2166136261u;
+  for (; *name; name++)
+    hash = (hash ^ (uint8_t) *name) * 16777619u;
+  return hash;
+}
+
+bool
+weights_init (struct weights *weights, const struct graph *graph, uint64_t seed, GError **error)
+{
+  for (int id = 0; id < graph_count (graph); id++) {
+    const struct node *node = graph_node (graph, id);
+    if (node->op != &op_parameter || weights_find (weights, node->name))
+      continue;
+    g_autoptr (tensor) tensor = tensor_new (node->shape, DTYPE_F32, error);
+    if (!tensor)
+      return false;
+    float *w = tensor_floats (tensor);
+    struct random_key key = {.seed = seed, .stream = name_hash (node->name)};
+    for (int64_t i = 0, n = shape_size (&node->shape); i < n; i++)
+      switch (node->init.kind) {
+      case INIT_ZERO: w[i] = 0; break;
+      case INIT_CONSTANT: w[i] = node->init.value; break;
+      case INIT_NORMAL: w[i] = node->init.value * random_normal (key, i); break;
+      case INIT_UNIFORM: w[i] = node->init.value * (2 * random_uniform (key, i) - 1); break;
+      }
+    weights_add (weights, node->name, tensor);
+  }
+  return true;
+}
