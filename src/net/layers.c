@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Convolution, dense and normalisation layers: parameters, initial values and the few builders that use them.
+ * Initial weights: He et al. 2015. */
+#include "net/layers.h"
+
+#include <math.h>
+
+static struct init
+scaled_normal (double gain, int64_t fan_in)
+{
+  return (struct init){INIT_NORMAL, (gain > 0 ? gain : sqrt (2.0)) / sqrt ((double) fan_in)};
+}
+
+sym
+layer_conv (sym x, const char *name, struct layer_conv options)
+{
+  struct graph *graph = x.graph;
+  int k = options.kernel, pad = k / 2;
+  int64_t in = sym_shape (x).rank == 4 ? sym_shape (x).dim[1] : 1;
+  graph_push (graph, "%s", name);
+  struct conv_options conv = {.stride = options.stride};
+  if (!options.valid && options.pad == PAD_ZERO)
+    conv.pad = pad;
+  else if (!options.valid && pad > 0)
+    x = sym_pad (x, options.pad, pad, pad, pad, pad);
+  sym weight = graph_parameter (graph, "weight", SHAPE (options.channels, in, k, k), scaled_normal (options.gain, in * k * k));
+  sym y = sym_conv2d (x, weight, conv);
+  if (!options.bare)
+    y = sym_add (y, graph_parameter (graph, "bias", SHAPE (1, options.channels, 1, 1), (struct init){INIT_ZERO, 0}));
+  graph_pop (graph);
+  return y;
+}
+
+sym
+layer_conv_transpose (sym x, const char *name, int channels, int kernel, int stride, int pad, bool bare)
+{
+  struct graph *graph = x.graph;
+  int64_t in = sym_shape (x).rank == 4 ? sym_shape (x).dim[1] : 1;
+  graph_push (graph, "%s", name);
+  struct init init = scaled_normal (0, in * kernel * kernel / (stride * stride));
+  sym weight = graph_parameter (graph, "weight", SHAPE (in, channels, kernel, kernel), init);
+  sym y = sym_conv_transpose2d (x, weight, (struct conv_options){.stride = stride, .pad = pad}, 0);
+  if (!bare)
+    y = sym_add (y, graph_parameter (graph, "bias", SHAPE (1, channels, 1, 1), (struct init){INIT_ZERO, 0}));
+  graph_pop (graph);
+  return y;
+}
+
+sym
+layer_dense (sym x, const char *name, int features, bool bare)
+{
+  struct graph *graph = x.graph;
+  int64_t in = sym_shape (x).rank == 2 ? sym_shape (x).dim[1] : 1;
+  graph_push (graph, "%s", name);
+  sym weight = graph_parameter (graph, "weight", SHAPE (features, in), scaled_normal (0, in));
+  sym y = sym_matmul_t (x, false, weight, true);
+  if (!bare)
+    y = sym_add (y, graph_parameter (graph, "bias", SHAPE (1, features), (struct init){INIT_ZERO, 0}));
+  graph_pop (graph);
+  return y;
+}
+
+/* One value a channel for each picture: the mix of rows, or the only row. */
+static sym
+channel_values (struct graph *graph, const char *name, sym style, int64_t channels, double start)
+{
+  bool mixed = style.graph && !sym_null (style);
+  int64_t rows = mixed ? sym_shape (style).dim[1] : 1;
+  sym table = graph_parameter (graph, name, SHAPE (rows, channels), (struct init){INIT_CONSTANT, start});
+  sym values = mixed ? sym_matmul (style, table) : table;
+  return sym_reshape (values, SHAPE (-1, channels, 1, 1));
+}
+
+/* (x - mean) / sqrt(variance + epsilon) * scale + shift, as x * a + b with small a and b: one pass over x. */
+static sym
+normalize (sym x, sym mean, sym variance, sym scale, sym shift, double epsilon)
+{
+  sym a = sym_mul (scale, sym_rsqrt (sym_shift (variance, epsilon)));
+  sym b = sym_sub (shift, sym_mul (mean, a));
+  return sym_add (sym_mul (x, a), b);
+}
+
+sym
+layer_instance_norm (sym x, const char *name, struct layer_norm options)
+{
+  struct graph *graph = x.graph;
+  int64_t channels = sym_shape (x).rank == 4 ? sym_shape (x).dim[1] : 1;
+  graph_push (graph, "%s", name);
+  sym scale = channel_values (graph, "scale", options.style, channels, 1);
+  sym shift = channel_values (graph, "shift", options.style, channels, 0);
+  sym mean = options.outside ? options.mean : sym_mean (x, AXES_HW);
+  sym variance = options.outside ? options.variance : sym_variance (x, AXES_HW);
+  sym y = normalize (x, mean, variance, scale, shift, options.epsilon > 0 ? options.epsilon : 1e-5);
+  graph_pop (graph);
+  return y;
+}
+
+sym
+layer_batch_norm (sym x, const char *name, bool training, double momentum)
+{
+  struct graph *graph = x.graph;
+  struct shape shape = sym_shape (x);
+  int64_t channels = shape.rank == 4 ? shape.dim[1] : 1;
+  struct shape row = SHAPE (1, channels, 1, 1);
+  graph_push (graph, "%s", name);
+  sym null = {graph, -1};
+  sym scale = channel_values (graph, "scale", null, channels, 1), shift = channel_values (graph, "shift", null, channels, 0);
+  sym running_mean = graph_parameter (graph, "mean", row, (struct init){INIT_ZERO, 0});
+  sym running_variance = graph_parameter (graph, "variance", row, (struct init){INIT_CONSTANT, 1});
+  sym mean = running_mean, variance = running_variance;
+  if (training) {
+    mean = sym_mean (x, AXES_NHW);
+    variance = sym_variance (x, AXES_NHW);
+    graph_assign (graph, running_mean, sym_add (sym_scale (running_mean, 1 - momentum), sym_scale (mean, momentum)));
+    graph_assign (graph, running_variance, sym_add (sym_scale (running_variance, 1 - momentum), sym_scale (variance, momentum)));
+  }
+  sym y = normalize (x, mean, variance, scale, shift, 1e-5);
+  graph_pop (graph);
+  return y;
+}
+
+sym
+layer_layer_norm (sym x, const char *name)
+{
+  struct graph *graph = x.graph;
+  int64_t channels = sym_shape (x).rank == 4 ? sym_shape (x).dim[1] : 1;
+  graph_push (graph, "%s", name);
+  sym null = {graph, -1};
+  sym scale = channel_values (graph, "scale", null, channels, 1), shift = channel_values (graph, "shift", null, channels, 0);
+  sym mean = sym_mean (x, AXES_CHW), variance = sym_variance (x, AXES_CHW);
+  sym y = sym_mul (sym_sub (x, mean), sym_rsqrt (sym_shift (variance, 1e-5)));
+  y = sym_add (sym_mul (y, scale), shift);
+  graph_pop (graph);
+  return y;
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Layers: the building blocks of networks. Each creates its parameters in a scope of its name, so that a network reads like
+ * its paper and its weights are called like its layers. All take and give pictures (n, c, h, w). */
+#pragma once
+
+#include "op/sym.h"
+
+struct layer_conv {
+  int channels, kernel;
+  int stride;         /* 0 = 1 */
+  enum pad_mode pad;  /* "same" padding of kernel / 2 on every side */
+  bool valid;         /* no padding instead */
+  bool bare;          /* no bias: a normalisation follows */
+  double gain;        /* initial weights: normal with gain / sqrt(fan in); 0 = sqrt(2) */
+};
+
+/* Parameters "NAME.weight" (o, i, k, k) and "NAME.bias" (1, o, 1, 1). */
+sym layer_conv (sym x, const char *name, struct layer_conv options);
+
+/* Transposed convolution, "NAME.weight" (i, o, k, k). */
+sym layer_conv_transpose (sym x, const char *name, int channels, int kernel, int stride, int pad, bool bare);
+
+/* Dense over (n, features): "NAME.weight" (o, i), "NAME.bias" (1, o). */
+sym layer_dense (sym x, const char *name, int features, bool bare);
+
+/* How a normalisation scales and shifts. With @style (n, s), weights over s rows, "NAME.scale" and "NAME.shift" are
+ * (s, c) and each picture gets its mix of rows (conditional instance normalisation, Dumoulin 2017); without, (1, c).
+ * @mean and @variance, when not null, replace the statistics of x: tiles, video and previews share theirs. */
+struct layer_norm {
+  sym style;
+  sym mean, variance; /* (n, c, 1, 1) */
+  bool outside;       /* mean and variance are given */
+  double epsilon;     /* 0 = 1e-5 */
+};
+sym layer_instance_norm (sym x, const char *name, struct layer_norm options);
+
+/* Batch normalisation over (n, h, w): training uses the batch; @running receives the batch's statistics through
+ * graph_assign with @momentum when training, and is used otherwise. "NAME.mean", "NAME.variance" (1, c, 1, 1). */
+sym layer_batch_norm (sym x, const char *name, bool training, double momentum);
+
+sym layer_layer_norm (sym x, const char *name); /* over (c, h, w) */

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Style packs: one .safetensors file with the weights of a style network and a JSON manifest in its metadata under
+ * "impasto": network and its settings, the styles (one a row), defaults, provenance, licence. A loaded pack is constant and
+ * may be shared between threads that only read it.
+ *
+ *   {"format": 1, "network": "style", "settings": {...}, "title": "...", "license": "...", "provenance": "...",
+ *    "training": {...}, "styles": [{"name": "starry-night", "title": "The Starry Night", "artist": "...", "year": "1889"}]} */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+#include "net/net.h"
+#include "tensor/weights.h"
+
+struct pack_style {
+  char *name, *title, *artist, *year; /* name: lower case, digits and '-'; the others may be empty */
+};
+
+struct pack {
+  char *path;              /* where it was loaded from, or NULL */
+  struct style_net settings;
+  struct weights *weights; /* F32, names as the network's parameters: "res1.conv1.weight" */
+  GPtrArray *styles;       /* struct pack_style, one a row */
+  char *title, *license, *provenance;
+  JsonObject *training;    /* recipe and figures, or NULL */
+};
+typedef struct pack pack;
+
+struct pack *pack_new (const struct style_net *settings, struct weights *weights);
+void pack_add_style (struct pack *pack, const char *name, const char *title, const char *artist, const char *year);
+
+/* IMPASTO_ERROR_INPUT: not a safetensors file, no manifest, another network or format, styles that do not match the rows,
+ * a weight that is missing or of another shape, NaN. Half precision becomes F32. */
+struct pack *pack_load (const char *path, GError **error);
+
+/* Half precision on disk. */
+bool pack_save (struct pack *pack, const char *path, GError **error);
+
+void pack_free (struct pack *pack);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (pack, pack_free)
+
+int pack_find_style (const struct pack *pack, const char *name); /* row, or -1 */
+
+/* Weights of VGG-19 from a safetensors file: our layout "features.conv1_1.weight" or torchvision's "features.0.weight".
+ * Names become "conv1_1.weight", biases (1, c, 1, 1). IMPASTO_ERROR_INPUT says which layer is missing or misshapen. */
+struct weights *vgg19_load (const char *path, GError **error);

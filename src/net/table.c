@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The index of networks. */
+#include "net/net.h"
+
+const struct net *const net_table[] = {&net_style, &net_vgg19, &net_patch, &net_dcgan, NULL};
+
+const struct net *
+net_find (const char *name)
+{
+  for (int i = 0; net_table[i]; i++)
+    if (g_str_equal (net_table[i]->name, name))
+      return net_table[i];
+  return NULL;
+}
