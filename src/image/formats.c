@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The file formats: how each is recognised, loaded and saved. A file is what its first bytes say, so that libvips is never
+ * asked to guess and none of its other loaders (PDF, SVG, CSV, ImageMagick) can be reached. */
+#include "image/vips.h"
+
+static bool
+is_png (const uint8_t *head, size_t size)
+{
+  return size >= 8 && memcmp (head, "\x89PNG\r\n\x1a\n", 8) == 0;
+}
+
+static bool
+is_jpeg (const uint8_t *head, size_t size)
+{
+  return size >= 3 && memcmp (head, "\xff\xd8\xff", 3) == 0;
+}
+
+static bool
+is_webp (const uint8_t *head, size_t size)
+{
+  return size >= 12 && memcmp (head, "RIFF", 4) == 0 && memcmp (head + 8, "WEBP", 4) == 0;
+}
+
+static bool
+is_tiff (const uint8_t *head, size_t size)
+{
+  /* '*' is classic TIFF, '+' BigTIFF. */
+  return size >= 4 && (memcmp (head, "II*\0", 4) == 0 || memcmp (head, "MM\0*", 4) == 0 ||
+                       memcmp (head, "II+\0", 4) == 0 || memcmp (head, "MM\0+", 4) == 0);
+}
+
+/* ISO base media files start with a "ftyp" box that names the major brand. */
+static bool
+has_brand (const uint8_t *head, size_t size, const char *const *brands)
+{
+  if (size < 12 || memcmp (head + 4, "ftyp", 4) != 0)
+    return false;
+  for (; *brands; brands++)
+    if (memcmp (head + 8, *brands, 4) == 0)
+      return true;
+  return false;
+}
+
+static bool
+is_avif (const uint8_t *head, size_t size)
+{
+  return has_brand (head, size, (const char *const[]){"avif", "avis", NULL});
+}
+
+static bool
+is_heic (const uint8_t *head, size_t size)
+{
+  return has_brand (head, size, (const char *const[]){"heic", "heix", "heim", "heis", "hevc", "mif1", "msf1", NULL});
+}
+
+static int
+save_png (VipsImage *image, VipsTarget *target, int quality)
+{
+  return vips_pngsave_target (image, target, "compression", 3, "filter", VIPS_FOREIGN_PNG_FILTER_UP, NULL);
+}
+
+static int
+save_jpeg (VipsImage *image, VipsTarget *target, int quality)
+{
+  return vips_jpegsave_target (image, target, "Q", quality, NULL);
+}
+
+static int
+save_webp (VipsImage *image, VipsTarget *target, int quality)
+{
+  return vips_webpsave_target (image, target, "Q", quality, "effort", 2, NULL);
+}
+
+static int
+save_tiff (VipsImage *image, VipsTarget *target, int quality)
+{
+  return vips_tiffsave_target (image, target, "compression", VIPS_FOREIGN_TIFF_COMPRESSION_LZW, "predictor",
+                               VIPS_FOREIGN_TIFF_PREDICTOR_HORIZONTAL, NULL);
+}
+
+static int
+save_heif (VipsImage *image, VipsTarget *target, int quality, VipsForeignHeifCompression compression)
+{
+  const int depth = image->BandFmt == VIPS_FORMAT_UCHAR ? 8 : 12;
+  return vips_heifsave_target (image, target, "Q", quality, "compression", compression, "bitdepth", depth, "effort", 2,
+                               NULL);
+}
+
+static int
+save_heic (VipsImage *image, VipsTarget *target, int quality)
+{
+  return save_heif (image, target, quality, VIPS_FOREIGN_HEIF_COMPRESSION_HEVC);
+}
+
+static int
+save_avif (VipsImage *image, VipsTarget *target, int quality)
+{
+  return save_heif (image, target, quality, VIPS_FOREIGN_HEIF_COMPRESSION_AV1);
+}
+
+static const struct format formats[] = {
+  {
+    .name = "PNG",
+    .extensions = ".png",
+    .matches = is_png,
+    .load = vips_pngload,
+    .save = save_png,
+    .alpha = true,
+    .deep = true,
+  },
+  {
+    .name = "JPEG",
+    .extensions = ".jpg .jpeg",
+    .matches = is_jpeg,
+    .load = vips_jpegload,
+    .save = save_jpeg,
+    .shrinks = true,
+    .quality = 92,
+  },
+  {
+    .name = "WebP",
+    .extensions = ".webp",
+    .matches = is_webp,
+    .load = vips_webpload,
+    .save = save_webp,
+    .alpha = true,
+    .quality = 90,
+  },
+  {
+    .name = "TIFF",
+    .extensions = ".tif .tiff",
+    .matches = is_tiff,
+    .load = vips_tiffload,
+    .save = save_tiff,
+    .alpha = true,
+    .deep = true,
+  },
+  {
+    .name = "AVIF",
+    .extensions = ".avif",
+    .matches = is_avif,
+    .load = vips_heifload,
+    .save = save_avif,
+    .heif = true,
+    .alpha = true,
+    .deep = true,
+    .quality = 75,
+  },
+  {
+    .name = "HEIC",
+    .extensions = ".heic",
+    .matches = is_heic,
+    .load = vips_heifload,
+    .save = save_heic,
+    .heif = true,
+    .alpha = true,
+    .deep = true,
+    .quality = 75,
+  },
+};
+
+const struct format *
+format_find (const uint8_t *head, size_t size)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (formats); i++)
+    if (formats[i].matches (head, size))
+      return &formats[i];
+  return NULL;
+}
+
+const struct format *
+format_of_path (const char *path)
+{
+  g_autofree char *base = g_path_get_basename (path);
+  const char *dot = strrchr (base, '.');
+  if (!dot)
+    return NULL;
+  for (size_t i = 0; i < G_N_ELEMENTS (formats); i++) {
+    g_auto (GStrv) names = g_strsplit (formats[i].extensions, " ", 0);
+    for (char **name = names; *name; name++)
+      if (g_ascii_strcasecmp (*name, dot) == 0)
+        return &formats[i];
+  }
+  return NULL;
+}
+
+char *
+format_extensions (void)
+{
+  GString *all = g_string_new (formats[0].extensions);
+  for (size_t i = 1; i < G_N_ELEMENTS (formats); i++)
+    g_string_append_printf (all, " %s", formats[i].extensions);
+  return g_string_free (all, FALSE);
+}

@@ -1,0 +1,229 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Starting libvips, opening files with every check made, and colour. Pixels are always pulled in the calling thread, one
+ * band of rows after the other: decoders are serial anyway, training reads files in parallel, and nothing but the result
+ * is ever held whole. libvips loads all its modules when it starts (PDF, ImageMagick and OpenSlide among them, 15 ms and
+ * some megabytes); it is kept from that, and the HEIF one is loaded when a file asks for it. */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <gmodule.h>
+#include <unistd.h>
+
+#include "image/vips.h"
+
+
+
+static void
+ignore_log (const char *domain, GLogLevelFlags level, const char *message, void *data)
+{
+}
+
+static void *
+start_vips (void *unused)
+{
+  /* libvips looks for its modules below VIPSHOME, and would set the variable itself. */
+  const bool bare = g_getenv ("VIPSHOME") == NULL;
+  if (bare)
+    g_setenv ("VIPSHOME", "/nonexistent", TRUE);
+  const bool started = vips_init ("impasto") == 0;
+  if (bare)
+    g_unsetenv ("VIPSHOME");
+  if (!started)
+    return NULL;
+
+  g_log_set_handler ("VIPS", G_LOG_LEVEL_MASK & ~G_LOG_LEVEL_ERROR, ignore_log, NULL);
+  vips_block_untrusted_set (TRUE);
+  vips_cache_set_max (0);
+  vips_concurrency_set (1);
+  return GINT_TO_POINTER (true);
+}
+
+/* The module lies beside libvips itself; a libvips built without modules has HEIF inside or not at all. */
+static void *
+load_heif (void *unused)
+{
+  Dl_info library;
+  if (!vips_type_find ("VipsOperation", "heifload") && dladdr ((void *) (uintptr_t) vips_init, &library)) {
+    g_autofree char *folder = g_path_get_dirname (library.dli_fname);
+    g_autofree char *path =
+      g_strdup_printf ("%s/vips-modules-%d.%d/vips-heif.so", folder, vips_version (0), vips_version (1));
+    GModule *module = g_module_open (path, G_MODULE_BIND_LAZY);
+    if (module)
+      g_module_make_resident (module); /* its types cannot be unregistered */
+  }
+  return GINT_TO_POINTER (vips_type_find ("VipsOperation", "heifload") != 0);
+}
+
+bool
+image_start (bool heif, GError **error)
+{
+  static GOnce vips_once = G_ONCE_INIT, heif_once = G_ONCE_INIT;
+  if (!g_once (&vips_once, start_vips, NULL)) {
+    g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "libvips does not start: is it installed whole?");
+    return false;
+  }
+  if (heif && !g_once (&heif_once, load_heif, NULL)) {
+    g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+                         "HEIC and AVIF need libvips with its HEIF module (vips-heif.so), which is not installed");
+    return false;
+  }
+  return true;
+}
+
+/* The most telling line of libvips' error buffer, without the name of the part that said it. The buffer is shared by all
+ * threads: when two files fail at the same moment, the words may be the other's, so the caller's own come first. */
+static char *
+vips_words (void)
+{
+  g_autofree char *buffer = vips_error_buffer_copy ();
+  g_auto (GStrv) lines = g_strsplit (buffer, "\n", 0);
+  const char *best = lines[0];
+  for (char **line = lines; *line; line++)
+    if (g_str_has_prefix (*line, "unix error: "))
+      best = *line;
+  const char *colon = best ? strstr (best, ": ") : NULL;
+  char *words = g_strstrip (g_strdup (colon ? colon + 2 : best ? best : ""));
+  return g_strdelimit (words, "\r\t", ' ');
+}
+
+void
+image_set_error (GError **error, ImpastoError code, const char *path, const char *what)
+{
+  g_autofree char *words = vips_words ();
+  g_autofree char *name = g_filename_display_name (path);
+  g_set_error (error, IMPASTO_ERROR, code, "%s: %s%s%s%s", g_strdelimit (name, "\n\r\t", '?'), what, *words ? " (" : "",
+               words, *words ? ")" : "");
+}
+
+/* What the file is, from its first bytes. */
+static const struct format *
+sniff (const char *path, GError **error)
+{
+  g_autofree char *name = g_filename_display_name (path);
+  g_strdelimit (name, "\n\r\t", '?');
+  const int fd = g_open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+  if (fd < 0) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", name,
+                 errno == ENOENT ? "no such file" : g_strerror (errno));
+    return NULL;
+  }
+  struct stat status;
+  uint8_t head[FORMAT_HEAD_SIZE];
+  const bool stated = fstat (fd, &status) == 0;
+  const ssize_t size = stated && S_ISREG (status.st_mode) ? read (fd, head, sizeof head) : 0;
+  close (fd);
+
+  const struct format *format = size > 0 ? format_find (head, size) : NULL;
+  const char *what = !stated || size < 0           ? "cannot be read"
+                     : S_ISDIR (status.st_mode)    ? "is a folder, expected a picture file"
+                     : !S_ISREG (status.st_mode)   ? "is not a regular file, expected a picture file"
+                     : status.st_size == 0         ? "is empty (0 bytes), expected a picture"
+                     : !format ? "is not a picture of a known format (PNG, JPEG, WebP, TIFF, AVIF, HEIC)"
+                               : NULL;
+  if (!what)
+    return format;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", name, what);
+  return NULL;
+}
+
+VipsImage *
+image_open (const char *path, int64_t max_pixels, int shrink, const struct format **found, GError **error)
+{
+  const struct format *format = sniff (path, error);
+  if (!format || !image_start (format->heif, error))
+    return NULL;
+
+  g_autoptr (vips_image) image = NULL;
+  vips_error_clear ();
+  const int failed = format->shrinks
+                       ? format->load (path, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                                       VIPS_FAIL_ON_TRUNCATED, "shrink", shrink, NULL)
+                       : format->load (path, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                                       VIPS_FAIL_ON_TRUNCATED, NULL);
+  if (failed) {
+    g_autofree char *what = g_strdup_printf ("damaged or truncated %s file", format->name);
+    image_set_error (error, IMPASTO_ERROR_INPUT, path, what);
+    return NULL;
+  }
+  const int64_t limit = max_pixels > 0 ? max_pixels : PICTURE_MAX_PIXELS;
+  if ((int64_t) image->Xsize * image->Ysize > limit) {
+    g_autofree char *name = g_filename_display_name (path);
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+                 "%s: %d x %d is %.1f megapixels, more than the %.1f allowed", g_strdelimit (name, "\n\r\t", '?'),
+                 image->Xsize, image->Ysize, (double) image->Xsize * image->Ysize / 1e6, limit / 1e6);
+    return NULL;
+  }
+  if (found)
+    *found = format;
+  return g_steal_pointer (&image);
+}
+
+bool
+image_is_grey (VipsImage *image)
+{
+  return image->Bands - (vips_image_hasalpha (image) ? 1 : 0) == 1;
+}
+
+bool
+image_is_deep (VipsImage *image)
+{
+  return image->BandFmt != VIPS_FORMAT_UCHAR && image->BandFmt != VIPS_FORMAT_CHAR;
+}
+
+/* The profile that libvips and we write ourselves needs no conversion: painting a painting must not drift. */
+static bool
+has_foreign_profile (VipsImage *image)
+{
+  const void *blob;
+  size_t size, own_size;
+  if (!vips_image_get_typeof (image, VIPS_META_ICC_NAME) ||
+      vips_image_get_blob (image, VIPS_META_ICC_NAME, &blob, &size) != 0)
+    return false;
+  VipsBlob *own = NULL;
+  if (vips_profile_load ("srgb", &own, NULL) != 0 || !own)
+    return true;
+  const void *own_data = vips_blob_get (own, &own_size);
+  const bool same = size == own_size && memcmp (blob, own_data, size) == 0;
+  vips_area_unref (VIPS_AREA (own));
+  return !same;
+}
+
+VipsImage *
+image_to_srgb (VipsImage *image, bool precise, GError **error)
+{
+  const bool cmyk = image->Type == VIPS_INTERPRETATION_CMYK;
+  g_autoptr (vips_image) managed = NULL, rgb = NULL, cut = NULL;
+
+  /* A profile that is broken or meant for other channels fails here, and the picture is then taken for sRGB. */
+  if ((cmyk || has_foreign_profile (image)) &&
+      vips_icc_transform (image, &managed, "srgb", "embedded", TRUE, "input_profile", cmyk ? "cmyk" : "srgb", "intent",
+                          VIPS_INTENT_RELATIVE, "black_point_compensation", TRUE, "depth",
+                          precise || image_is_deep (image) ? 16 : 8, NULL) != 0)
+    vips_error_clear ();
+
+  VipsImage *source = managed ? managed : image;
+  const VipsInterpretation target = image_is_deep (source) ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB;
+  if (vips_colourspace (source, &rgb, target, NULL) != 0 || rgb->Bands < 3) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%d channels of an unknown kind", image->Bands);
+    vips_error_clear ();
+    return NULL;
+  }
+  if (rgb->Bands > 4 && vips_extract_band (rgb, &cut, 0, "n", 4, NULL) == 0)
+    return g_steal_pointer (&cut);
+  return g_steal_pointer (&rgb);
+}
+
+bool
+image_read (VipsImage *image, image_strip strip, void *data)
+{
+  g_autoptr (vips_region) region = vips_region_new (image);
+  for (int y = 0; y < image->Ysize; y += IMAGE_STRIP_ROWS) {
+    const VipsRect rows = {0, y, image->Xsize, MIN (IMAGE_STRIP_ROWS, image->Ysize - y)};
+    if (vips_region_prepare (region, &rows) != 0)
+      return false;
+    strip (region, &rows, data);
+  }
+  return true;
+}

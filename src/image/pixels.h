@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Pixels of pictures that are in memory: scale, cut, turn, lay out. Each makes a new picture and leaves its argument alone;
+ * metadata goes along, the recipe does not. Any thread. IMPASTO_ERROR_MEMORY when planes cannot be allocated. */
+#pragma once
+
+#include "image/picture.h"
+
+/* The eight EXIF orientations as an index map: the pixel (x,y) of the stored picture belongs at start + x*dx + y*dy of the
+ * upright one, whose size is width x height. */
+struct turn {
+  int width, height;
+  int64_t start, dx, dy;
+};
+
+/* @orientation 1..8 as EXIF counts (6 = turn clockwise by 90 degrees); others mean 1. */
+struct turn turn_of (int orientation, int width, int height);
+
+/* (channels,h,w) -> (channels,out_h,out_w): Lanczos where it shrinks, bicubic where it grows; not clamped to 0..1. */
+bool planes_resize (const float *in, int channels, int height, int width, float *out, int out_height, int out_width,
+                    GError **error);
+
+/* Clamped to 0..1; transparent pixels do not bleed into their neighbours. */
+struct picture *picture_resize (const struct picture *picture, int width, int height, GError **error);
+
+/* The rectangle must lie inside the picture. */
+struct picture *picture_crop (const struct picture *picture, int x, int y, int width, int height, GError **error);
+
+/* As a viewer would show a file with this EXIF orientation: 2 mirrors, 3 is upside down, 6 and 8 are quarter turns. */
+struct picture *picture_turn (const struct picture *picture, int orientation, GError **error);
+
+/* A sample sheet: @n cells of (3,height,width), row by row, @columns a row, white lines of @gap pixels between. */
+struct picture *picture_sheet (const float *const *cells, int n, int width, int height, int columns, int gap,
+                               GError **error);

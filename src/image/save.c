@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Pictures to files. The encoder pulls rows out of the float planes while it writes, so that saving needs no second copy of
+ * the picture. It writes into a temporary file of the same folder, which is synchronised and renamed onto the target: the
+ * target is the old file or the whole new one, never a part. */
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <math.h>
+#include <unistd.h>
+
+#include "image/vips.h"
+
+#define RECIPE_MAX (48 * 1024) /* bytes, so that it fits into a JPEG segment when escaped */
+
+struct source {
+  const struct picture *picture;
+  bool flatten;
+  bool deep;
+  int nonfinite; /* atomic: set by the encoder's thread */
+};
+
+/* A run of one channel into interleaved samples of @step; false when there was a NaN or an infinity. */
+static bool
+store (const float *in, void *out, bool deep, int step, int n)
+{
+  const float top = deep ? 65535.0f : 255.0f;
+  bool finite = true;
+  for (int i = 0; i < n; i++) {
+    const float value = in[i], scaled = value * top + 0.5f;
+    finite &= isfinite (value) != 0;
+    const int rounded = scaled >= top ? (int) top : scaled > 0.0f ? (int) scaled : 0;
+    if (deep)
+      ((uint16_t *) out)[i * step] = rounded;
+    else
+      ((uint8_t *) out)[i * step] = rounded;
+  }
+  return finite;
+}
+
+static int
+generate (VipsRegion *region, void *sequence, void *a, void *b, gboolean *stop)
+{
+  struct source *source = a;
+  const struct picture *picture = source->picture;
+  const int64_t size = (int64_t) picture->width * picture->height;
+  const int bands = region->im->Bands, bytes = source->deep ? 2 : 1;
+  const VipsRect *rect = &region->valid;
+  float *blended = sequence; /* a row over white */
+  bool finite = true;
+
+  for (int y = rect->top; y < VIPS_RECT_BOTTOM (rect); y++) {
+    const int64_t start = (int64_t) y * picture->width + rect->left;
+    uint8_t *row = VIPS_REGION_ADDR (region, rect->left, y);
+    const float *alpha = picture->alpha ? picture->alpha + start : NULL;
+    for (int band = 0; band < 3; band++) {
+      const float *in = picture->rgb + band * size + start;
+      for (int x = 0; source->flatten && x < rect->width; x++)
+        blended[x] = 1.0f - alpha[x] * (1.0f - in[x]);
+      finite &= store (source->flatten ? blended : in, row + band * bytes, source->deep, bands, rect->width);
+    }
+    if (bands == 4)
+      finite &= store (alpha, row + 3 * bytes, source->deep, bands, rect->width);
+  }
+  if (finite)
+    return 0;
+  g_atomic_int_set (&source->nonfinite, 1);
+  vips_error ("picture", "NaN or infinity");
+  return -1;
+}
+
+static void *
+start_sequence (VipsImage *image, void *a, void *b)
+{
+  return g_new (float, image->Xsize);
+}
+
+static int
+stop_sequence (void *sequence, void *a, void *b)
+{
+  g_free (sequence);
+  return 0;
+}
+
+/* An image whose pixels are computed from @source when asked for. */
+static VipsImage *
+describe (struct source *source, const struct picture_save_options *options)
+{
+  const struct picture *picture = source->picture;
+  VipsImage *image = vips_image_new ();
+  double x_resolution = 1.0, y_resolution = 1.0;
+  if (picture->meta) {
+    x_resolution = vips_image_get_xres (picture->meta);
+    y_resolution = vips_image_get_yres (picture->meta);
+  }
+  vips_image_init_fields (image, picture->width, picture->height, picture->alpha && !source->flatten ? 4 : 3,
+                          source->deep ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR, VIPS_CODING_NONE,
+                          source->deep ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB, x_resolution,
+                          y_resolution);
+  meta_apply (image, picture->meta, options->keep_gps, picture->recipe);
+  if (vips_image_pipelinev (image, VIPS_DEMAND_STYLE_FATSTRIP, NULL) != 0 ||
+      vips_image_generate (image, start_sequence, generate, stop_sequence, source, NULL) != 0)
+    g_clear_object (&image);
+  return image;
+}
+
+/* Opens a new file beside @path with a short random name; like any new file it obeys the umask. */
+static int
+open_temporary (const char *path, char **name)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+  for (int attempt = 0; attempt < 100; attempt++) {
+    g_autofree char *candidate = g_strdup_printf ("%s/.impasto-%08x.part", folder, g_random_int ());
+    const int fd = g_open (candidate, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    if (fd >= 0)
+      *name = g_steal_pointer (&candidate);
+    if (fd >= 0 || errno != EEXIST)
+      return fd;
+  }
+  return -1;
+}
+
+static bool
+encode (const struct format *format, struct source *source, const struct picture_save_options *options, int fd)
+{
+  g_autoptr (vips_image) image = describe (source, options);
+  g_autoptr (vips_target) target = vips_target_new_to_descriptor (fd);
+  return image && target && format->save (image, target, options->quality ? options->quality : format->quality) == 0;
+}
+
+static bool
+check (const struct picture *picture, const char *path, const struct picture_save_options *options, GError **error)
+{
+  const char *what = NULL;
+  if (options->bits != 0 && options->bits != 8 && options->bits != 16)
+    what = "a sample has 8 or 16 bits";
+  else if (options->quality < 0 || options->quality > 100)
+    what = "quality goes from 1 to 100";
+  else if (picture->recipe && strlen (picture->recipe) > RECIPE_MAX)
+    what = "the recipe is longer than 48 KiB";
+  else if (picture->recipe && !g_utf8_validate (picture->recipe, -1, NULL))
+    what = "the recipe is not UTF-8";
+  if (!what)
+    return true;
+  g_autofree char *name = g_filename_display_name (path);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: %s", name, what);
+  return false;
+}
+
+bool
+picture_can_save (const char *path, GError **error)
+{
+  if (format_of_path (path))
+    return true;
+  g_autofree char *name = g_filename_display_name (path), *known = format_extensions ();
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: unknown picture extension, expected one of %s", name,
+               known);
+  return false;
+}
+
+bool
+picture_save (const struct picture *picture, const char *path, const struct picture_save_options *options,
+              GError **error)
+{
+  static const struct picture_save_options defaults = {0};
+  options = options ? options : &defaults;
+  if (!picture_can_save (path, error) || !check (picture, path, options, error))
+    return false;
+  const struct format *format = format_of_path (path);
+  struct stat status;
+  if (!image_start (format->heif, error)) {
+    g_prefix_error (error, "%s: ", path);
+    return false;
+  }
+  vips_error_clear ();
+  if (g_stat (path, &status) == 0 && !S_ISREG (status.st_mode)) {
+    image_set_error (error, IMPASTO_ERROR_OUTPUT, path, "cannot write: is there already and not a regular file");
+    return false;
+  }
+
+  struct source source = {
+    .picture = picture,
+    .flatten = picture->alpha && !format->alpha,
+    .deep = format->deep && (options->bits ? options->bits : picture->bits) == 16,
+  };
+  g_autofree char *temporary = NULL;
+  const int fd = open_temporary (path, &temporary);
+  if (fd < 0) {
+    g_autofree char *what = g_strdup_printf ("cannot write: %s", g_strerror (errno));
+    image_set_error (error, IMPASTO_ERROR_OUTPUT, path, what);
+    return false;
+  }
+  const bool encoded = encode (format, &source, options, fd);
+  const bool synced = encoded && fsync (fd) == 0;
+  const bool closed = close (fd) == 0;
+  if (synced && closed && g_rename (temporary, path) == 0)
+    return true;
+
+  g_autofree char *what = g_strdup_printf ("cannot write: %s", encoded ? g_strerror (errno) : "encoding failed");
+  g_unlink (temporary);
+  if (g_atomic_int_get (&source.nonfinite)) {
+    vips_error_clear ();
+    image_set_error (error, IMPASTO_ERROR_NUMERIC, path, "not written: the picture holds NaN or infinity");
+  } else {
+    image_set_error (error, IMPASTO_ERROR_OUTPUT, path, what);
+  }
+  return false;
+}

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Between libvips and the rest of this folder; included nowhere else. Starts libvips once, knows the file formats, opens a
+ * file with every check made, brings any colour to sRGB, carries metadata, and turns libvips' error buffer into one line. */
+#pragma once
+
+#include <vips/vips.h>
+
+#include "image/picture.h"
+#include "impasto/error.h"
+
+/* g_autoptr for what libvips owns; under other names, since later libvips has it for its own. */
+typedef VipsImage vips_image;
+typedef VipsRegion vips_region;
+typedef VipsTarget vips_target;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (vips_image, g_object_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (vips_region, g_object_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (vips_target, g_object_unref)
+
+struct format {
+  const char *name;
+  const char *extensions; /* ".jpg .jpeg" */
+  bool (*matches) (const uint8_t *head, size_t size);
+  int (*load) (const char *path, VipsImage **out, ...);
+  int (*save) (VipsImage *image, VipsTarget *target, int quality);
+  bool shrinks;  /* load takes "shrink": 1, 2, 4, 8 */
+  bool heif;     /* in libvips' HEIF module */
+  bool alpha;    /* can carry alpha */
+  bool deep;     /* can carry more than 8 bits */
+  int quality;   /* default */
+};
+
+#define FORMAT_HEAD_SIZE 16 /* bytes that tell a format */
+#define IMAGE_STRIP_ROWS 16 /* rows decoded at a time */
+
+const struct format *format_find (const uint8_t *head, size_t size); /* by content, or NULL */
+const struct format *format_of_path (const char *path);              /* by extension, or NULL */
+char *format_extensions (void);                                      /* ".png .jpg ..."; a new string */
+
+/* Starts libvips, with the HEIF module when @heif. IMPASTO_ERROR_INPUT when libvips does not start or has no HEIF. */
+bool image_start (bool heif, GError **error);
+
+/* "path: what", and libvips' own words when it has any. */
+void image_set_error (GError **error, ImpastoError code, const char *path, const char *what);
+
+/* Opens for reading from top to bottom; the header is read and checked, pixels are not. @shrink as the loader takes it, 1 for
+ * the whole size. @format may be NULL. */
+VipsImage *image_open (const char *path, int64_t max_pixels, int shrink, const struct format **format, GError **error);
+
+/* RGB or RGBA in sRGB, 8 or 16 bit. Where an ICC profile must be followed, the result has 16 bits if @precise. */
+VipsImage *image_to_srgb (VipsImage *image, bool precise, GError **error);
+
+bool image_is_grey (VipsImage *image);
+bool image_is_deep (VipsImage *image);
+
+/* Calls @strip for every band of rows, from top to bottom, in the calling thread. False when libvips failed. */
+typedef void (*image_strip) (VipsRegion *region, const VipsRect *rows, void *data);
+bool image_read (VipsImage *image, image_strip strip, void *data);
+
+/* What of a file's metadata survives: an image without pixels. */
+VipsImage *meta_keep (VipsImage *from);
+void meta_apply (VipsImage *to, VipsImage *meta, bool keep_gps, const char *recipe);
+char *meta_recipe (VipsImage *meta); /* a new string or NULL */
