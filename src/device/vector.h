@@ -30,7 +30,7 @@ enum vector_op {
 };
 
 struct vector_kernels {
-  const char *isa; /* "avx512", "avx2", "sse2" */
+  const char *isa; /* "avx512", "avx2", "base" */
   vector_fn fn[VECTOR_OPS];
   void (*from_bf16) (float *y, const uint16_t *x, size_t n);
   void (*to_bf16) (uint16_t *y, const float *x, size_t n); /* nearest even */

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The vector loops, written once in plain C for the compiler to vectorise and compiled once for each instruction set:
+ * VECTOR_SET names the table, VECTOR_ISA the set.
+ *
+ * A loop runs over whole blocks of 16 elements; a rest goes through a padded block of its own, the same instructions, so that
+ * the bits of an element depend neither on its place in a run nor on where the run was cut. The mathematics is in
+ * vector_math.h. Selections are written so that NaN goes through. */
+#include "device/vector.h"
+
+#include <string.h>
+
+#include "device/vector_math.h"
+
+#define BLOCK 16
+
+/* A loop of one, two or three operands from an expression in a, b, c and p. y may be one of the operands, so the only
+ * promise to the compiler is that iterations do not depend on each other. */
+#define LOOP(name, operands, expression)                                                                    \
+  static void name##_blocks (float *y, const float *x0, const float *x1, const float *x2, size_t n,         \
+                             const float *p)                                                                \
+  {                                                                                                         \
+    const float p0 = p[0], p1 = p[1];                                                                       \
+    n = n / BLOCK * BLOCK;                                                                                  \
+    _Pragma ("omp simd")                                                                                    \
+    for (size_t i = 0; i < n; i++) {                                                                        \
+      float a = x0[i], b = operands > 1 ? x1[i] : 0, c = operands > 2 ? x2[i] : 0;                          \
+      (void) b, (void) c, (void) p0, (void) p1;                                                             \
+      y[i] = expression;                                                                                    \
+    }                                                                                                       \
+  }                                                                                                         \
+  static void name (float *y, const float *const *x, size_t n, const float *p)                              \
+  {                                                                                                         \
+    run_blocks (name##_blocks, operands, y, x, n, p);                                                       \
+  }
+
+typedef void (*blocks_fn) (float *y, const float *x0, const float *x1, const float *x2, size_t n, const float *p);
+
+static inline void run_blocks (blocks_fn fn, int operands, float *y, const float *const *x, size_t n, const float *p)
+{
+  static const float none[2];
+  size_t whole = n / BLOCK * BLOCK, rest = n - whole;
+  const float *x1 = operands > 1 ? x[1] : x[0], *x2 = operands > 2 ? x[2] : x[0];
+  float pad[4][BLOCK];
+
+  if (p == NULL)
+    p = none;
+  if (whole > 0)
+    fn (y, x[0], x1, x2, whole, p);
+  if (rest == 0)
+    return;
+  memset (pad, 0, sizeof pad);
+  for (int k = 0; k < operands; k++)
+    memcpy (pad[k], x[k] + whole, rest * sizeof (float));
+  fn (pad[3], pad[0], pad[1], pad[2], BLOCK, p);
+  memcpy (y + whole, pad[3], rest * sizeof (float));
+}
+
+/* What depends on x alone is as NaN as x; of two operands either NaN wins. */
+LOOP (vector_add, 2, a + b)
+LOOP (vector_sub, 2, a - b)
+LOOP (vector_mul, 2, a * b)
+LOOP (vector_div, 2, a / b)
+LOOP (vector_maximum, 2, a > b || a != a ? a : b)
+LOOP (vector_minimum, 2, a < b || a != a ? a : b)
+LOOP (vector_pow, 2, math_pow (a, b))
+LOOP (vector_greater, 2, a > b ? 1.0f : 0.0f)
+LOOP (vector_equal, 2, a == b ? 1.0f : 0.0f)
+LOOP (vector_where, 3, a != 0 ? b : c)
+LOOP (vector_neg, 1, -a)
+LOOP (vector_abs, 1, __builtin_fabsf (a))
+LOOP (vector_sign, 1, a > 0 ? 1.0f : a < 0 ? -1.0f : a)
+LOOP (vector_square, 1, a * a)
+LOOP (vector_sqrt, 1, __builtin_sqrtf (a))
+LOOP (vector_rsqrt, 1, 1 / __builtin_sqrtf (a))
+LOOP (vector_reciprocal, 1, 1 / a)
+LOOP (vector_exp, 1, math_exp (a))
+LOOP (vector_log, 1, math_log (a))
+LOOP (vector_tanh, 1, math_tanh (a))
+LOOP (vector_sigmoid, 1, math_sigmoid (a))
+LOOP (vector_softplus, 1, math_softplus (a))
+LOOP (vector_relu, 1, a < 0 ? 0 : a)
+LOOP (vector_leaky_relu, 1, a < 0 ? p0 * a : a)
+LOOP (vector_relu_back, 2, a > 0 ? b : p0 * b)
+LOOP (vector_clamp, 1, a < p0 ? p0 : a > p1 ? p1 : a)
+LOOP (vector_affine, 1, p0 * a + p1)
+
+/* Sine and cosine of a block; the huge arguments among them, which hardly ever occur, by the C library. */
+static inline void trig_block (float *y, const float *x, uint32_t turn)
+{
+  float result[BLOCK];
+  uint32_t large = 0;
+
+  _Pragma ("omp simd reduction (|: large)")
+  for (size_t i = 0; i < BLOCK; i++) {
+    result[i] = math_trig (x[i], turn);
+    large |= math_abs (x[i]) > MATH_TRIG_LIMIT;
+  }
+  for (size_t i = 0; i < BLOCK && large; i++)
+    if (math_abs (x[i]) > MATH_TRIG_LIMIT)
+      result[i] = turn ? __builtin_cosf (x[i]) : __builtin_sinf (x[i]);
+  memcpy (y, result, sizeof result);
+}
+
+static void sin_blocks (float *y, const float *x0, const float *x1, const float *x2, size_t n, const float *p)
+{
+  for (size_t i = 0; i < n; i += BLOCK)
+    trig_block (y + i, x0 + i, 0);
+}
+
+static void cos_blocks (float *y, const float *x0, const float *x1, const float *x2, size_t n, const float *p)
+{
+  for (size_t i = 0; i < n; i += BLOCK)
+    trig_block (y + i, x0 + i, 1);
+}
+
+static void vector_sin (float *y, const float *const *x, size_t n, const float *p)
+{
+  run_blocks (sin_blocks, 1, y, x, n, p);
+}
+
+static void vector_cos (float *y, const float *const *x, size_t n, const float *p)
+{
+  run_blocks (cos_blocks, 1, y, x, n, p);
+}
+
+static void vector_copy (float *y, const float *const *x, size_t n, const float *p)
+{
+  if (y != x[0])
+    memcpy (y, x[0], n * sizeof (float));
+}
+
+static void from_bf16 (float *y, const uint16_t *x, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    y[i] = math_from_bfloat (x[i]);
+}
+
+static void to_bf16 (uint16_t *y, const float *x, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    y[i] = math_to_bfloat (x[i]);
+}
+
+static void accumulate (float *acc, const float *x, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    acc[i] += x[i];
+}
+
+static void accumulate_max (float *acc, const float *x, size_t n)
+{
+  for (size_t i = 0; i < n; i++)
+    acc[i] = x[i] > acc[i] || x[i] != x[i] ? x[i] : acc[i];
+}
+
+static double sum (const float *x, size_t n)
+{
+  double lane[BLOCK] = {0};
+  size_t whole = n / BLOCK * BLOCK;
+
+  for (size_t i = 0; i < whole; i += BLOCK)
+    for (size_t j = 0; j < BLOCK; j++)
+      lane[j] += (double) x[i + j];
+  for (size_t j = 0; whole + j < n; j++)
+    lane[j] += (double) x[whole + j];
+  for (size_t half = BLOCK / 2; half > 0; half /= 2)
+    for (size_t j = 0; j < half; j++)
+      lane[j] += lane[j + half];
+  return lane[0];
+}
+
+static float max (const float *x, size_t n)
+{
+  float lane[BLOCK];
+  size_t whole = n / BLOCK * BLOCK;
+
+  for (size_t j = 0; j < BLOCK; j++)
+    lane[j] = -__builtin_inff ();
+  for (size_t i = 0; i < whole; i += BLOCK)
+    for (size_t j = 0; j < BLOCK; j++)
+      lane[j] = x[i + j] > lane[j] || x[i + j] != x[i + j] ? x[i + j] : lane[j];
+  accumulate_max (lane, x + whole, n - whole);
+  for (size_t half = BLOCK / 2; half > 0; half /= 2)
+    accumulate_max (lane, lane + half, half);
+  return lane[0];
+}
+
+extern const struct vector_kernels VECTOR_SET;
+
+const struct vector_kernels VECTOR_SET = {
+  .isa = VECTOR_ISA,
+  .fn = {
+    [VECTOR_ADD] = vector_add,
+    [VECTOR_SUB] = vector_sub,
+    [VECTOR_MUL] = vector_mul,
+    [VECTOR_DIV] = vector_div,
+    [VECTOR_MAXIMUM] = vector_maximum,
+    [VECTOR_MINIMUM] = vector_minimum,
+    [VECTOR_POW] = vector_pow,
+    [VECTOR_GREATER] = vector_greater,
+    [VECTOR_EQUAL] = vector_equal,
+    [VECTOR_WHERE] = vector_where,
+    [VECTOR_NEG] = vector_neg,
+    [VECTOR_ABS] = vector_abs,
+    [VECTOR_SIGN] = vector_sign,
+    [VECTOR_SQUARE] = vector_square,
+    [VECTOR_SQRT] = vector_sqrt,
+    [VECTOR_RSQRT] = vector_rsqrt,
+    [VECTOR_RECIPROCAL] = vector_reciprocal,
+    [VECTOR_EXP] = vector_exp,
+    [VECTOR_LOG] = vector_log,
+    [VECTOR_SIN] = vector_sin,
+    [VECTOR_COS] = vector_cos,
+    [VECTOR_TANH] = vector_tanh,
+    [VECTOR_SIGMOID] = vector_sigmoid,
+    [VECTOR_SOFTPLUS] = vector_softplus,
+    [VECTOR_RELU] = vector_relu,
+    [VECTOR_LEAKY_RELU] = vector_leaky_relu,
+    [VECTOR_RELU_BACK] = vector_relu_back,
+    [VECTOR_CLAMP] = vector_clamp,
+    [VECTOR_AFFINE] = vector_affine,
+    [VECTOR_COPY] = vector_copy,
+  },
+  .from_bf16 = from_bf16,
+  .to_bf16 = to_bf16,
+  .accumulate = accumulate,
+  .accumulate_max = accumulate_max,
+  .sum = sum,
+  .max = max,
+};
