@@ -304,7 +304,8 @@ static bool check_item (struct scanner *scanner, const struct safetensors_item *
   wanted = (uint64_t) shape_size (&item->shape) * dtype_size (item->dtype);
   if (item->end < item->begin || item->end - item->begin != wanted)
     return problem (scanner, "tensor '%s' %s of %s takes %" G_GUINT64_FORMAT " bytes, its offsets are %"
-                    G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, shown, shape, dtype_name (item->dtype), wanted, item->begin, item->end);
+                    G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, shown, shape, dtype_name (item->dtype), wanted,
+                    item->begin, item->end);
   return true;
 }
 

@@ -15,8 +15,8 @@ struct shape {
   int64_t dim[SHAPE_RANK_MAX];
 };
 
-#define SHAPE(...) \
-  ((struct shape){.rank = sizeof ((int64_t[]){__VA_ARGS__}) / sizeof (int64_t), .dim = {__VA_ARGS__}})
+#define SHAPE_INIT(...) {.rank = sizeof ((int64_t[]){__VA_ARGS__}) / sizeof (int64_t), .dim = {__VA_ARGS__}}
+#define SHAPE(...) ((struct shape) SHAPE_INIT (__VA_ARGS__)) /* SHAPE_INIT is for static tables */
 #define SHAPE_SCALAR ((struct shape){.rank = 0})
 
 int64_t shape_size (const struct shape *shape); /* number of elements; 1 for a scalar */
