@@ -134,28 +134,28 @@ static void choose_pieces (struct copy *copy)
 }
 
 /* Copies u.n by v.n elements tile by tile; narrow inner axes (the colours of a pixel) in a loop of constant length. */
-#define PANEL(name, T, S, convert)                                                                          \
-  static inline void name##_tile (T *restrict t, const S *restrict s, const struct axis *u,                 \
-                                  const struct axis *v, int64_t un, int64_t vn)                             \
-  {                                                                                                         \
-    for (int64_t i = 0; i < un; i++)                                                                        \
-      for (int64_t j = 0; j < vn; j++)                                                                      \
-        t[i * u->ts + j * v->ts] = convert (s[i * u->ss + j * v->ss]);                                      \
-  }                                                                                                         \
-  static void name (void *target, const void *source, struct axis u, struct axis v)                         \
-  {                                                                                                         \
-    T *t = target;                                                                                          \
-    const S *s = source;                                                                                    \
-    int64_t u_step = u.ss == 1 ? TILE : TILE_LINES, v_step = u.ss == 1 ? TILE_LINES : TILE;                 \
-                                                                                                            \
-    if (v.n == 3) {                                                                                         \
-      name##_tile (t, s, &u, &v, u.n, 3);                                                                   \
-      return;                                                                                               \
-    }                                                                                                       \
-    for (int64_t i = 0; i < u.n; i += u_step)                                                               \
-      for (int64_t j = 0; j < v.n; j += v_step)                                                             \
-        name##_tile (t + i * u.ts + j * v.ts, s + i * u.ss + j * v.ss, &u, &v, at_most (u.n - i, u_step),   \
-                     at_most (v.n - j, v_step));                                                            \
+#define PANEL(name, T, S, convert)                                                                        \
+  static inline void name##_tile (T *restrict t, const S *restrict s, const struct axis *u,               \
+                                  const struct axis *v, int64_t un, int64_t vn)                           \
+  {                                                                                                       \
+    for (int64_t i = 0; i < un; i++)                                                                      \
+      for (int64_t j = 0; j < vn; j++)                                                                    \
+        t[i * u->ts + j * v->ts] = convert (s[i * u->ss + j * v->ss]);                                    \
+  }                                                                                                       \
+  static void name (void *target, const void *source, struct axis u, struct axis v)                       \
+  {                                                                                                       \
+    T *t = target;                                                                                        \
+    const S *s = source;                                                                                  \
+    int64_t u_step = u.ss == 1 ? TILE : TILE_LINES, v_step = u.ss == 1 ? TILE_LINES : TILE;               \
+                                                                                                          \
+    if (v.n == 3) {                                                                                       \
+      name##_tile (t, s, &u, &v, u.n, 3);                                                                 \
+      return;                                                                                             \
+    }                                                                                                     \
+    for (int64_t i = 0; i < u.n; i += u_step)                                                             \
+      for (int64_t j = 0; j < v.n; j += v_step)                                                           \
+        name##_tile (t + i * u.ts + j * v.ts, s + i * u.ss + j * v.ss, &u, &v, at_most (u.n - i, u_step), \
+                     at_most (v.n - j, v_step));                                                          \
   }
 
 #define SAME(x) (x)

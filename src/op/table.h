@@ -15,7 +15,7 @@
   /* activation.c */ \
   ROW (relu) ROW (leaky_relu) ROW (relu_back) ROW (tanh) ROW (sigmoid) ROW (softplus) \
   /* reduce.c */ \
-  ROW (sum) ROW (max) \
+  ROW (sum) ROW (max) ROW (variance) \
   /* shape.c */ \
   ROW (reshape) ROW (stop_gradient) ROW (permute) ROW (broadcast) \
   /* slice.c */ \
