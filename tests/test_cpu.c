@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The prepare functions of device/cpu.h on bare operands, compared with plain loops in double: every geometry in
+ * float32 and bfloat16, with constant and changing weights, with bias and activation, the result in either type; and
+ * adjoints by <y, conv (x, w)> = <x, conv_back_x (y, w)> = <w, conv_back_w (x, y)>, which follow from the same loop.
+ * "-m perf" times the shapes that training and painting spend their time in. */
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/random.h"
+#include "device/cpu.h"
+#include "impasto/error.h"
+
+/* Operands */
+
+static struct value *value_new (struct shape shape, enum layout layout, enum dtype dtype)
+{
+  struct value *value = g_new0 (struct value, 1);
+  bool picture = shape.rank == 4 && shape.dim[1] > 1 && shape.dim[2] * shape.dim[3] > 1;
+
+  *value = (struct value){.shape = shape, .layout = picture ? layout : LAYOUT_PLAIN, .dtype = dtype};
+  value->data = g_malloc0 (value_bytes (value));
+  return value;
+}
+
+static void value_free (struct value *value)
+{
+  if (value != NULL)
+    g_free (value->data);
+  g_free (value);
+}
+typedef struct value value;
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (value, value_free)
+
+/* Row-major doubles into the value, rounded to its type; and back. */
+static void value_put (struct value *value, const double *array)
+{
+  int64_t n = shape_size (&value->shape);
+  g_autofree float *floats = g_new (float, n);
+  struct value plain = {.shape = value->shape, .layout = LAYOUT_PLAIN, .dtype = DTYPE_F32, .data = floats};
+
+  for (int64_t i = 0; i < n; i++)
+    floats[i] = (float) array[i];
+  value_copy (value, &plain);
+}
+
+static double *value_get (const struct value *value)
+{
+  int64_t n = shape_size (&value->shape);
+  g_autofree float *floats = g_new (float, n);
+  struct value plain = {.shape = value->shape, .layout = LAYOUT_PLAIN, .dtype = DTYPE_F32, .data = floats};
+  double *array = g_new (double, n);
+
+  value_copy (&plain, value);
+  for (int64_t i = 0; i < n; i++)
+    array[i] = (double) floats[i];
+  return array;
+}
+
+/* Random values in [-1, 1]; what the value then holds, after rounding to its type, is returned. */
+static double *value_draw (struct value *value, unsigned stream)
+{
+  int64_t n = shape_size (&value->shape);
+  g_autofree double *array = g_new (double, n);
+  struct random_key key = {.seed = 5, .stream = stream};
+
+  for (int64_t i = 0; i < n; i++)
+    array[i] = 2 * random_uniform (key, (uint64_t) i) - 1;
+  value_put (value, array);
+  return value_get (value);
+}
+
+/* The same in the bits of bfloat16, whatever the value's type: then products in either type are exact. */
+static double *value_draw_short (struct value *value, unsigned stream)
+{
+  g_autoptr (value) rounded = value_new (value->shape, LAYOUT_PLAIN, DTYPE_BF16);
+  double *array = value_draw (rounded, stream);
+
+  value_put (value, array);
+  return array;
+}
+
+/* Runs @kernel after its prepare function, in scratch filled with a pattern, twice; the bits must not change. */
+static void run_twice (struct kernel *kernel)
+{
+  g_autofree char *scratch = g_malloc (kernel->scratch + 64), *first = NULL;
+  void *aligned = (void *) (((uintptr_t) scratch + 63) / 64 * 64);
+  size_t size = value_bytes (kernel->y);
+  struct run_context context = {0};
+
+  memset (scratch, 0x7f, kernel->scratch + 64);
+  memset (kernel->y->data, 0x7f, size);
+  kernel->run (kernel, aligned, &context);
+  first = g_memdup2 (kernel->y->data, size);
+  memset (kernel->y->data, 0, size);
+  kernel->run (kernel, aligned, &context);
+  g_assert_cmpmem (first, size, kernel->y->data, size);
+}
+
+static void assert_near (const char *name, const struct value *value, const double *expected, double tolerance)
+{
+  g_autofree double *found = value_get (value);
+  double largest = 0, worst = 0;
+
+  for (int64_t i = 0; i < shape_size (&value->shape); i++) {
+    largest = MAX (largest, fabs (expected[i]));
+    worst = MAX (worst, isfinite (found[i]) ? fabs (found[i] - expected[i]) : INFINITY);
+  }
+  if (!(worst <= tolerance * largest))
+    g_error ("%s: off by %g of %g", name, worst, largest);
+}
+
+/* Convolution */
+
+struct conv_case {
+  int64_t n, c, h, w, o, kh, kw;
+  struct conv_attrs attrs;
+};
+
+#define DENSE .dilation = {1, 1}, .groups = 1
+
+static const struct conv_case conv_cases[] = {
+  {1, 3, 9, 7, 16, 3, 3, {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE}},
+  {2, 16, 8, 10, 32, 3, 3, {.stride = {1, 1}, DENSE}},
+  {1, 19, 11, 6, 5, 3, 3, {.stride = {2, 2}, .pad = {1, 1, 1, 1}, DENSE}},
+  {2, 32, 13, 12, 16, 4, 4, {.stride = {2, 2}, .pad = {1, 1, 1, 1}, DENSE}},
+  {1, 8, 12, 12, 3, 9, 9, {.stride = {1, 1}, .pad = {4, 4, 4, 4}, DENSE}},
+  {1, 32, 20, 21, 3, 9, 9, {.stride = {1, 1}, .pad = {4, 4, 4, 4}, DENSE}},
+  {2, 16, 7, 33, 3, 3, 3, {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE}},
+  {1, 16, 18, 9, 1, 5, 3, {.stride = {1, 1}, .pad = {2, 0, 0, 3}, DENSE}},
+  {1, 3, 17, 15, 32, 9, 9, {.stride = {1, 1}, .pad = {4, 4, 4, 4}, DENSE}},
+  {3, 1, 5, 5, 4, 3, 3, {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE}},
+  {1, 4, 6, 6, 1, 1, 1, {.stride = {1, 1}, DENSE}},
+  {2, 64, 5, 5, 48, 1, 1, {.stride = {1, 1}, DENSE}},
+  {1, 16, 10, 12, 16, 3, 3, {.stride = {1, 1}, .pad = {2, 2, 2, 2}, .dilation = {2, 2}, .groups = 1}},
+  {1, 16, 9, 9, 16, 3, 3, {.stride = {1, 1}, .pad = {1, 1, 1, 1}, .dilation = {1, 1}, .groups = 16}},
+  {2, 12, 7, 9, 24, 3, 3, {.stride = {1, 1}, .pad = {1, 1, 1, 1}, .dilation = {1, 1}, .groups = 3}},
+  {1, 16, 9, 8, 16, 3, 2, {.stride = {2, 1}, .pad = {0, 1, 2, 0}, DENSE}},
+  {1, 7, 1, 1, 10, 1, 1, {.stride = {1, 1}, DENSE}},
+  {1, 6, 4, 4, 5, 4, 4, {.stride = {1, 1}, DENSE}},
+  {1, 128, 4, 4, 1, 4, 4, {.stride = {1, 1}, DENSE}},
+};
+
+static int64_t conv_extent (int64_t x, int64_t before, int64_t after, int64_t k, int64_t dilation, int64_t stride)
+{
+  return (x + before + after - dilation * (k - 1) - 1) / stride + 1;
+}
+
+struct conv_shapes {
+  struct shape x, w, y;
+};
+
+static struct conv_shapes conv_shapes (const struct conv_case *c)
+{
+  const struct conv_attrs *a = &c->attrs;
+  int64_t oh = conv_extent (c->h, a->pad[0], a->pad[2], c->kh, a->dilation[0], a->stride[0]);
+  int64_t ow = conv_extent (c->w, a->pad[1], a->pad[3], c->kw, a->dilation[1], a->stride[1]);
+
+  return (struct conv_shapes){
+    .x = SHAPE (c->n, c->c, c->h, c->w), .w = SHAPE (c->o, c->c / a->groups, c->kh, c->kw), .y = SHAPE (c->n, c->o, oh, ow)};
+}
+
+enum conv_result { RESULT_Y, RESULT_X, RESULT_W };
+
+/* Every product x w y of the trilinear form: the result gets the product of the other two. */
+static void conv_plain (const struct conv_case *c, enum conv_result result, double *x, double *w, double *y)
+{
+  const struct conv_attrs *a = &c->attrs;
+  struct conv_shapes s = conv_shapes (c);
+  int64_t oh = s.y.dim[2], ow = s.y.dim[3], cg = c->c / a->groups, og = c->o / a->groups;
+
+  for (int64_t n = 0; n < c->n; n++)
+    for (int64_t o = 0; o < c->o; o++)
+      for (int64_t i = 0; i < oh * ow; i++)
+        for (int64_t k = 0; k < cg * c->kh * c->kw; k++) {
+          int64_t channel = o / og * cg + k / (c->kh * c->kw);
+          int64_t p = i / ow * a->stride[0] - a->pad[0] + k / c->kw % c->kh * a->dilation[0];
+          int64_t q = i % ow * a->stride[1] - a->pad[1] + k % c->kw * a->dilation[1];
+          if (p < 0 || p >= c->h || q < 0 || q >= c->w)
+            continue;
+          double *xe = x + ((n * c->c + channel) * c->h + p) * c->w + q;
+          double *we = w + o * cg * c->kh * c->kw + k, *ye = y + (n * c->o + o) * oh * ow + i;
+          if (result == RESULT_Y)
+            *ye += *xe * *we;
+          else if (result == RESULT_X)
+            *xe += *we * *ye;
+          else
+            *we += *xe * *ye;
+        }
+}
+
+static double activate (enum activation activation, double x, double slope)
+{
+  switch (activation) {
+  case ACTIVATION_NONE: return x;
+  case ACTIVATION_RELU: return MAX (x, 0);
+  case ACTIVATION_LEAKY_RELU: return x > 0 ? x : slope * x;
+  case ACTIVATION_TANH: return tanh (x);
+  case ACTIVATION_SIGMOID: return 1 / (1 + exp (-x));
+  }
+  g_return_val_if_reached (NAN);
+}
+
+/* Runs one convolution; @constant: of the weight. @xt, @yt: storage of the picture operands and of the result. */
+static void check_conv (const struct conv_case *c, enum conv_result result, enum dtype xt, enum dtype yt, bool constant,
+                        enum activation activation)
+{
+  struct conv_shapes s = conv_shapes (c);
+  struct conv_attrs attrs = c->attrs;
+  g_autoptr (value) x = value_new (s.x, LAYOUT_LAST, result == RESULT_X ? yt : xt);
+  g_autoptr (value) w = value_new (s.w, LAYOUT_PLAIN, DTYPE_F32);
+  g_autoptr (value) y = value_new (s.y, LAYOUT_LAST, result == RESULT_Y ? yt : xt);
+  g_autoptr (value) bias = value_new (SHAPE (1, c->o, 1, 1), LAYOUT_PLAIN, DTYPE_F32);
+  g_autofree double *bd = value_draw (bias, 4), *xd, *wd, *yd;
+  const struct value *inputs[2] = {result == RESULT_X ? y : x, result == RESULT_W ? y : w};
+  struct value *output = result == RESULT_X ? x : result == RESULT_W ? w : y;
+  double *expected;
+  struct kernel kernel = {.attrs = &attrs, .n_inputs = 2, .x = inputs, .y = output, .activation = activation, .slope = 0.2f,
+                          .bias = activation != ACTIVATION_NONE ? bias : NULL};
+  bool (*prepare[]) (struct kernel *, GError **) = {cpu_conv2d, cpu_conv2d_back_x, cpu_conv2d_back_w};
+  g_autofree char *name = g_strdup_printf ("conv %d result %d types %d %d constant %d activation %d",
+                                           (int) (c - conv_cases), result, xt, yt, constant, activation);
+  g_autoptr (GError) error = NULL;
+
+  attrs.extent[0] = result == RESULT_W ? c->kh : c->h;
+  attrs.extent[1] = result == RESULT_W ? c->kw : c->w;
+  w->constant = constant;
+  xd = value_draw_short (x, 1);
+  wd = value_draw_short (w, 2);
+  yd = value_draw_short (y, 3);
+  expected = result == RESULT_X ? xd : result == RESULT_W ? wd : yd;
+  memset (expected, 0, shape_size (&output->shape) * sizeof (double));
+  conv_plain (c, result, xd, wd, yd);
+  for (int64_t i = 0, area = s.y.dim[2] * s.y.dim[3]; result == RESULT_Y && i < shape_size (&s.y); i++)
+    yd[i] = activate (activation, yd[i] + (kernel.bias != NULL ? bd[i / area % c->o] : 0), 0.2);
+  if (!prepare[result] (&kernel, &error))
+    g_error ("%s: %s", name, error->message);
+  g_test_message ("%s: %s, scratch %zu", name, kernel.implementation, kernel.scratch);
+  g_assert_cmpint ((int) strlen (kernel.implementation), >, 0);
+  run_twice (&kernel);
+  assert_near (name, output, expected, output->dtype == DTYPE_BF16 ? 1.0 / 256 : 1e-5);
+  kernel_clear (&kernel);
+}
+
+static void test_conv (gconstpointer data)
+{
+  const struct conv_case *c = data;
+
+  for (enum conv_result result = RESULT_Y; result <= RESULT_W; result++)
+    for (int types = 0; types < 4; types++)
+      check_conv (c, result, types & 1 ? DTYPE_BF16 : DTYPE_F32, types & 2 && result != RESULT_W ? DTYPE_BF16 : DTYPE_F32,
+                  types & 1 && result != RESULT_W, ACTIVATION_NONE);
+  check_conv (c, RESULT_Y, DTYPE_F32, DTYPE_F32, true, ACTIVATION_NONE);
+  for (enum activation activation = ACTIVATION_RELU; activation <= ACTIVATION_SIGMOID; activation++)
+    for (int types = 0; types < 4; types += 3)
+      check_conv (c, RESULT_Y, types & 1 ? DTYPE_BF16 : DTYPE_F32, types & 2 ? DTYPE_BF16 : DTYPE_F32, true, activation);
+}
+
+/* A constant weight is read at preparation only, a changing one at every run. */
+static void test_conv_constant (void)
+{
+  float weight = 2, input[4] = {1, 2, 3, 4}, output[4];
+  struct conv_attrs attrs = {.stride = {1, 1}, .dilation = {1, 1}, .groups = 1};
+  struct value x = {.shape = SHAPE (1, 1, 2, 2), .data = input}, y = {.shape = SHAPE (1, 1, 2, 2), .data = output};
+  struct value w = {.shape = SHAPE (1, 1, 1, 1), .data = &weight};
+  const struct value *inputs[2] = {&x, &w};
+
+  for (int round = 0; round < 2; round++) {
+    struct kernel kernel = {.attrs = &attrs, .n_inputs = 2, .x = inputs, .y = &y};
+    w.constant = round == 1;
+    weight = 2;
+    g_assert_true (cpu_conv2d (&kernel, NULL));
+    run_twice (&kernel);
+    g_assert_cmpfloat (output[3], ==, 8);
+    weight = 5;
+    run_twice (&kernel);
+    if (round == 0)
+      g_assert_cmpfloat (output[3], ==, 20);
+    kernel_clear (&kernel);
+  }
+}
+
+/* The machine */
+
+static void test_machine (void)
+{
+  static const char *const known[] = {"avx512_bf16", "avx512", "avx2", "sse41", NULL};
+  int all;
+
+  g_assert_true (g_strv_contains (known, cpu_isa ()));
+  g_assert_true (cpu_has_bf16 () == g_str_equal (cpu_isa (), "avx512_bf16"));
+  if (g_strcmp0 (g_getenv ("ONEDNN_MAX_CPU_ISA"), "AVX2") == 0)
+    g_assert_cmpstr (cpu_isa (), !=, "avx512_bf16");
+  if (g_strcmp0 (g_getenv ("ONEDNN_MAX_CPU_ISA"), "SSE41") == 0)
+    g_assert_cmpstr (cpu_isa (), ==, "sse41");
+  cpu_set_threads (0);
+  all = cpu_threads ();
+  g_assert_cmpint (all, >=, 1);
+  cpu_set_threads (1);
+  g_assert_cmpint (cpu_threads (), ==, 1);
+  cpu_set_threads (0);
+  g_assert_cmpint (cpu_threads (), ==, all);
+  g_assert_cmpuint (cpu_memory_available (), >, 1 << 20);
+  g_assert_cmpuint (cpu_memory_available (), <=, (uint64_t) sysconf (_SC_PHYS_PAGES) * (uint64_t) sysconf (_SC_PAGESIZE));
+}
+
+static void test_peak (void)
+{
+  double f32 = cpu_peak_gflops (false), bf16 = cpu_peak_gflops (true);
+
+  g_test_message ("%s: peak %.0f GFLOP/s in float32, %.0f in bfloat16", cpu_isa (), f32, bf16);
+  g_assert_cmpfloat (f32, >, 0.5); /* plain loops reach 1 */
+  g_assert_cmpfloat (bf16, >, 0.5);
+}
+
+static void test_denormals (void)
+{
+  float tiny[64], sum = 0;
+
+  for (int i = 0; i < 64; i++)
+    tiny[i] = 1e-39f; /* below FLT_MIN */
+  cpu_flush_denormals ();
+#pragma omp parallel for reduction(+ : sum)
+  for (int i = 0; i < 64; i++) {
+    volatile float x = tiny[i];
+    volatile float y = x * 1.0f;
+    sum += y;
+  }
+#ifdef __SSE2__
+  g_assert_cmpfloat (sum, ==, 0);
+#endif
+}
+
+int main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  cpu_set_threads (0);
+  g_test_add_func ("/cpu/machine", test_machine);
+  for (size_t i = 0; i < G_N_ELEMENTS (conv_cases); i++) {
+    g_autofree char *path = g_strdup_printf ("/cpu/conv/%zu", i);
+    g_test_add_data_func (path, &conv_cases[i], test_conv);
+  }
+  g_test_add_func ("/cpu/conv-constant", test_conv_constant);
+  g_test_add_func ("/cpu/peak", test_peak);
+  g_test_add_func ("/cpu/denormals", test_denormals);
+  return g_test_run ();
+}
