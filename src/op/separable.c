@@ -28,9 +28,8 @@ struct separable {
   int64_t n, c;         /* pictures, elements of a pixel */
   GArray *spans;        /* struct span, covering the columns */
   GArray *groups;       /* int64_t: where each run of equal rows starts; then the number of rows */
-  bool sums;            /* some span sums */
   int threads;
-  size_t thread_floats; /* scratch of one thread: a row of input, a row of output */
+  size_t thread_floats; /* scratch of one thread: a row of input */
 };
 
 struct taps *taps_new (int64_t n, int64_t source, int64_t per_output, GError **error)
@@ -152,81 +151,108 @@ static GArray *groups_of (const struct taps *taps)
   return groups;
 }
 
-static void scale (float *y, const float *x, float weight, int64_t n)
+static void scale (float *restrict y, const float *restrict x, float weight, int64_t n)
 {
   for (int64_t i = 0; i < n; i++)
     y[i] = weight * x[i];
 }
 
-static void add_scaled (float *y, const float *x, float weight, int64_t n)
+static void add_scaled (float *restrict y, const float *restrict x, float weight, int64_t n)
 {
-  for (int64_t i = 0; i < n; i++)
-    y[i] += weight * x[i];
+  if (weight == 1)
+    vector_kernels ()->accumulate (y, x, (size_t) n);
+  else
+    for (int64_t i = 0; i < n; i++)
+      y[i] += weight * x[i];
 }
 
-static void mix (float *y, const float *a, float wa, const float *b, float wb, int64_t n)
+static void mix (float *restrict y, const float *restrict a, float wa, const float *restrict b, float wb, int64_t n)
 {
   for (int64_t i = 0; i < n; i++)
     y[i] = wa * a[i] + wb * b[i];
 }
 
-static const char *row_at (const struct value *value, int64_t row, int64_t elements)
+/* @n elements of @x from @at on as floats: where they lie, or in @room. */
+static const float *floats_at (const void *x, enum dtype dtype, int64_t at, int64_t n, float *room)
 {
-  return (const char *) value->data + (size_t) (row * elements) * dtype_size (value->dtype);
+  if (dtype == DTYPE_F32)
+    return (const float *) x + at;
+  vector_kernels ()->from_bf16 (room, (const uint16_t *) x + at, (size_t) n);
+  return room;
 }
 
-/* acc := the taps of output row @i over picture @picture of x, in float. */
-static void sum_rows (const struct separable *s, const struct value *x, int64_t picture, int64_t i, float *acc)
+/* y := elements at .. at+n-1, at most CHUNK, of the sum that makes output @i; input k of it begins at x + k * stride. */
+static void sum_taps (const struct taps *taps, int64_t i, const char *x, enum dtype xt, int64_t stride, int64_t at,
+                      int64_t n, float *y)
 {
-  const struct taps *rows = s->rows;
-  int64_t elements = s->columns->source * s->c;
-  float chunk[CHUNK];
+  int64_t t = taps->start[i], end = taps->start[i + 1];
+  float room[2][CHUNK];
+  const float *a = floats_at (x, xt, taps->index[t] * stride + at, n, room[0]), *b;
 
-  for (int64_t at = 0; at < elements; at += CHUNK) {
-    int64_t n = MIN (CHUNK, elements - at);
-
-    for (int64_t t = rows->start[i]; t < rows->start[i + 1]; t++) {
-      const void *row = row_at (x, picture * rows->source + rows->index[t], elements);
-      const float *source = x->dtype == DTYPE_F32 ? (const float *) row + at : chunk;
-
-      if (source == chunk)
-        vector_kernels ()->from_bf16 (chunk, (const uint16_t *) row + at, (size_t) n);
-      if (t == rows->start[i])
-        scale (acc + at, source, rows->weight[t], n);
-      else
-        add_scaled (acc + at, source, rows->weight[t], n);
-    }
+  if (end - t == 1) {
+    scale (y, a, taps->weight[t], n);
+    return;
   }
+  b = floats_at (x, xt, taps->index[t + 1] * stride + at, n, room[1]);
+  mix (y, a, taps->weight[t], b, taps->weight[t + 1], n);
+  for (t += 2; t < end; t++)
+    add_scaled (y, floats_at (x, xt, taps->index[t] * stride + at, n, room[0]), taps->weight[t], n);
 }
 
-/* Pixels to .. to+count-1 of y from the pixels of one row, in float. */
-static void sum_columns (const struct taps *taps, int64_t c, const struct span *span, float *y, const float *x)
+static void sum_rows (const struct taps *rows, int64_t i, const char *x, enum dtype xt, int64_t elements, float *acc)
 {
-  for (int64_t j = span->to; j < span->to + span->count; j++) {
-    int64_t t = taps->start[j], end = taps->start[j + 1];
-    float *pixel = y + j * c;
-
-    if (end - t >= 2) {
-      mix (pixel, x + taps->index[t] * c, taps->weight[t], x + taps->index[t + 1] * c, taps->weight[t + 1], c);
-      t += 2;
-    } else {
-      scale (pixel, x + taps->index[t] * c, taps->weight[t], c);
-      t += 1;
-    }
-    for (; t < end; t++)
-      add_scaled (pixel, x + taps->index[t] * c, taps->weight[t], c);
-  }
+  for (int64_t at = 0; at < elements; at += CHUNK)
+    sum_taps (rows, i, x, xt, elements, at, MIN (CHUNK, elements - at), acc + at);
 }
 
-/* n elements from one type to the other or the same. */
-static void copy_elements (void *y, enum dtype yt, const void *x, enum dtype xt, int64_t n)
+static void sum_columns (const struct separable *s, const struct span *span, char *y, enum dtype yt, const char *x,
+                         enum dtype xt)
+{
+  float acc[CHUNK];
+
+  for (int64_t j = span->to; j < span->to + span->count; j++)
+    for (int64_t at = 0; at < s->c; at += CHUNK) {
+      int64_t n = MIN (CHUNK, s->c - at);
+
+      if (yt == DTYPE_F32) {
+        sum_taps (s->columns, j, x, xt, s->c, at, n, (float *) y + j * s->c + at);
+      } else {
+        sum_taps (s->columns, j, x, xt, s->c, at, n, acc);
+        vector_kernels ()->to_bf16 ((uint16_t *) y + j * s->c + at, acc, (size_t) n);
+      }
+    }
+}
+
+/* memcpy for the few bytes of a pixel, without a call: blocks of a fixed size, the last one overlapping. */
+static inline void copy_blocks (char *y, const char *x, size_t n, size_t block)
+{
+  for (size_t i = 0; i + block < n; i += block)
+    memcpy (y + i, x + i, block);
+  memcpy (y + n - block, x + n - block, block);
+}
+
+static inline void copy_bytes (char *y, const char *x, size_t n)
+{
+  if (n > 1024)
+    memcpy (y, x, n);
+  else if (n >= 64)
+    copy_blocks (y, x, n, 64);
+  else if (n >= 16)
+    copy_blocks (y, x, n, 16);
+  else if (n >= 4)
+    copy_blocks (y, x, n, 4);
+  else
+    copy_blocks (y, x, n, 2); /* one bf16 */
+}
+
+static inline void copy_elements (char *y, enum dtype yt, const char *x, enum dtype xt, int64_t n)
 {
   if (yt == xt)
-    memcpy (y, x, (size_t) n * dtype_size (yt));
+    copy_bytes (y, x, (size_t) n * dtype_size (yt));
   else if (yt == DTYPE_F32)
-    vector_kernels ()->from_bf16 (y, x, (size_t) n);
+    vector_kernels ()->from_bf16 ((float *) y, (const uint16_t *) x, (size_t) n);
   else
-    vector_kernels ()->to_bf16 (y, x, (size_t) n);
+    vector_kernels ()->to_bf16 ((uint16_t *) y, (const float *) x, (size_t) n);
 }
 
 static void apply_columns (const struct separable *s, char *y, enum dtype yt, const char *x, enum dtype xt)
@@ -242,37 +268,32 @@ static void apply_columns (const struct separable *s, char *y, enum dtype yt, co
     else if (span->kind == SPAN_COPY)
       copy_elements (to, yt, x + (size_t) span->from * x_pixel, xt, span->count * s->c);
     else
-      sum_columns (s->columns, s->c, span, (float *) y, (const float *) x);
+      sum_columns (s, span, y, yt, x, xt);
   }
 }
 
-/* Makes output row @i of picture @picture at @y. Sums go through float rows in @scratch where an operand is not F32. */
-static void make_row (const struct separable *s, const struct value *x, int64_t picture, int64_t i, char *y,
-                      enum dtype yt, float *scratch)
+/* Makes output row @i of the picture @x at @y; @acc has room for a row of input in float. */
+static void make_row (const struct separable *s, const char *x, enum dtype xt, int64_t i, char *y, enum dtype yt,
+                      float *acc)
 {
-  int64_t x_elements = s->columns->source * s->c, y_elements = s->columns->n * s->c;
-  float *acc = scratch, *float_row = scratch + x_elements;
+  int64_t elements = s->columns->source * s->c;
 
   if (tap_count (s->rows, i) == 0) {
-    memset (y, 0, (size_t) y_elements * dtype_size (yt));
-  } else if (is_copy (s->rows, i) && (!s->sums || (x->dtype == DTYPE_F32 && yt == DTYPE_F32))) {
-    int64_t from = picture * s->rows->source + s->rows->index[s->rows->start[i]];
-    apply_columns (s, y, yt, row_at (x, from, x_elements), x->dtype);
+    memset (y, 0, (size_t) (s->columns->n * s->c) * dtype_size (yt));
+  } else if (is_copy (s->rows, i)) {
+    size_t at = (size_t) (s->rows->index[s->rows->start[i]] * elements) * dtype_size (xt);
+    apply_columns (s, y, yt, x + at, xt);
   } else {
-    sum_rows (s, x, picture, i, acc);
-    if (yt == DTYPE_F32 || !s->sums) {
-      apply_columns (s, y, yt, (const char *) acc, DTYPE_F32);
-    } else {
-      apply_columns (s, (char *) float_row, DTYPE_F32, (const char *) acc, DTYPE_F32);
-      vector_kernels ()->to_bf16 ((uint16_t *) y, float_row, (size_t) y_elements);
-    }
+    sum_rows (s->rows, i, x, xt, elements, acc);
+    apply_columns (s, y, yt, (const char *) acc, DTYPE_F32);
   }
 }
 
 static void run (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   const struct separable *s = kernel->state;
-  const struct value *y = kernel->y;
+  const struct value *x = kernel->x[0], *y = kernel->y;
+  size_t picture_bytes = (size_t) (s->rows->source * s->columns->source * s->c) * dtype_size (x->dtype);
   int64_t n_groups = s->groups->len - 1, n_rows = s->rows->n;
   size_t row_bytes = (size_t) (s->columns->n * s->c) * dtype_size (y->dtype);
 
@@ -282,7 +303,7 @@ static void run (const struct kernel *kernel, void *scratch, const struct run_co
     const int64_t *group = &g_array_index (s->groups, int64_t, k % n_groups);
     char *first = (char *) y->data + (size_t) (picture * n_rows + group[0]) * row_bytes;
 
-    make_row (s, kernel->x[0], picture, group[0], first, y->dtype,
+    make_row (s, (const char *) x->data + (size_t) picture * picture_bytes, x->dtype, group[0], first, y->dtype,
               (float *) scratch + (size_t) omp_get_thread_num () * s->thread_floats);
     for (int64_t i = 1; i < group[1] - group[0]; i++)
       memcpy (first + (size_t) i * row_bytes, first, row_bytes);
@@ -328,15 +349,13 @@ bool separable_prepare (struct kernel *kernel, struct taps *rows, struct taps *c
   s->groups = groups_of (rows);
   s->rows = g_steal_pointer (&own_rows);
   s->columns = g_steal_pointer (&own_columns);
-  for (guint k = 0; k < s->spans->len; k++)
-    s->sums |= g_array_index (s->spans, struct span, k).kind == SPAN_SUM;
   s->threads = cpu_threads ();
-  s->thread_floats = (size_t) ((columns->source + columns->n) * s->c + 15) / 16 * 16;
+  s->thread_floats = (size_t) (columns->source * s->c + 15) / 16 * 16;
 
   kernel->scratch = (size_t) s->threads * s->thread_floats * sizeof (float);
   kernel->state = s;
   kernel->run = run;
   kernel->free_state = separable_free;
-  kernel->implementation = s->sums ? "rows:sum" : "rows:copy";
+  kernel->implementation = "separable";
   return true;
 }

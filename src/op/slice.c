@@ -59,7 +59,7 @@ static bool slice_shape (const void *attrs, const struct shape *const *x, int n_
 static bool unslice_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const struct slice_attrs *a = attrs;
-  int64_t count;
+  int64_t count = 0;
 
   if (!axis_check (a->axis, x[0], error) || !slice_check (a, a->extent, &count, error))
     return false;
