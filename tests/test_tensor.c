@@ -235,18 +235,21 @@ static void test_convert_integers (void)
 {
   const int64_t integers[] = {0, -1, 255, 256, ((int64_t) 1 << 53) + ((int64_t) 1 << 29) + 1, INT64_MAX, INT64_MIN};
   const float floats[] = {0, -1, 255, 256, 0x1p53f + 0x1p30f, 0x1p63f, -0x1p63f};
+  const double wide[] = {0, -1, 255, 256, 0x1p53 + 0x1p29, 0x1p63, -0x1p63}; /* 2^53 + 2^29 + 1 is a tie: to even */
   const uint8_t bytes[] = {0, 0, 255, 255, 255, 255, 0};
   const double doubles[] = {0.5, 1.5, 2.5, -0.5, NAN, INFINITY, -INFINITY, 254.5, 1e300};
   const int64_t rounded[] = {0, 2, 2, 0, 0, INT64_MAX, INT64_MIN, 254, INT64_MAX};
   const uint8_t rounded_bytes[] = {0, 2, 2, 0, 0, 255, 0, 254, 255};
   g_autoptr (tensor) a = tensor_new (SHAPE (7), DTYPE_I64, NULL), b = new_doubles (doubles, 9);
-  g_autoptr (tensor) a_floats = NULL, a_bytes = NULL;
+  g_autoptr (tensor) a_floats = NULL, a_bytes = NULL, a_doubles = NULL;
   g_autoptr (tensor) b_integers = convert (b, DTYPE_I64), b_bytes = convert (b, DTYPE_U8);
 
   memcpy (a->data, integers, sizeof integers);
   a_floats = convert (a, DTYPE_F32);
   a_bytes = convert (a, DTYPE_U8);
+  a_doubles = convert (a, DTYPE_F64);
   g_assert_cmpmem (a_floats->data, a_floats->size, floats, sizeof floats);
+  g_assert_cmpmem (a_doubles->data, a_doubles->size, wide, sizeof wide);
   g_assert_cmpmem (a_bytes->data, a_bytes->size, bytes, sizeof bytes);
   g_assert_cmpmem (b_integers->data, b_integers->size, rounded, sizeof rounded);
   g_assert_cmpmem (b_bytes->data, b_bytes->size, rounded_bytes, sizeof rounded_bytes);

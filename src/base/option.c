@@ -17,6 +17,337 @@
 #define HELP_COLUMN 28
 #define HELP_WIDTH 80
 
+/* What each type of option can do. A parser writes the field only when it returns true. */
+struct kind {
+  size_t size;         /* bytes of the field, or of one of its elements */
+  const char *metavar; /* what --help shows for the value */
+  char *(*wanted) (const struct option *option); /* "a number from 0 to 1" */
+  void (*init) (const struct option *option, void *at);
+  bool (*parse) (const struct option *option, const char *text, void *at);
+  char *(*text) (const struct option *option, const void *at);
+  JsonNode *(*to_node) (const struct option *option, const void *at);
+  char *(*node_text) (JsonNode *node); /* what parse would take; NULL for a JSON type that does not fit */
+};
+
+static bool is_unbounded (const struct option *option)
+{
+  return option->min == 0 && option->max == 0;
+}
+
+static bool in_range (const struct option *option, double x)
+{
+  return is_unbounded (option) || (x >= option->min && x <= option->max);
+}
+
+/* " from 0 to 1", " of 1 or more", " of 8 or less" or nothing. */
+static char *range_text (const struct option *option)
+{
+  g_autofree char *min = text_number (option->min), *max = text_number (option->max);
+  bool low = option->min > -UNBOUNDED, high = option->max < UNBOUNDED;
+
+  if (is_unbounded (option) || (!low && !high))
+    return g_strdup ("");
+  if (low && high)
+    return g_strdup_printf (" from %s to %s", min, max);
+  return low ? g_strdup_printf (" of %s or more", min) : g_strdup_printf (" of %s or less", max);
+}
+
+static GType node_type (JsonNode *node)
+{
+  return JSON_NODE_HOLDS_VALUE (node) ? json_node_get_value_type (node) : G_TYPE_INVALID;
+}
+
+/* --- Bool --- */
+
+static char *bool_wanted (const struct option *option)
+{
+  return g_strdup ("yes or no");
+}
+
+static void bool_init (const struct option *option, void *at)
+{
+  *(bool *) at = option->fallback != 0;
+}
+
+static bool bool_parse (const struct option *option, const char *text, void *at)
+{
+  static const char *const yes[] = {"true", "yes", "1", NULL}, *const no[] = {"false", "no", "0", NULL};
+  bool value = text == NULL || g_strv_contains (yes, text);
+
+  if (!value && !g_strv_contains (no, text))
+    return false;
+  *(bool *) at = value;
+  return true;
+}
+
+static char *bool_text (const struct option *option, const void *at)
+{
+  return g_strdup (*(const bool *) at ? "true" : "false");
+}
+
+static JsonNode *bool_to_node (const struct option *option, const void *at)
+{
+  return json_node_init_boolean (json_node_alloc (), *(const bool *) at);
+}
+
+static char *bool_node_text (JsonNode *node)
+{
+  if (node_type (node) != G_TYPE_BOOLEAN)
+    return NULL;
+  return g_strdup (json_node_get_boolean (node) ? "true" : "false");
+}
+
+/* --- Int, and several of them --- */
+
+static char *int_wanted (const struct option *option)
+{
+  g_autofree char *range = range_text (option);
+
+  return g_strdup_printf ("a whole number%s", range);
+}
+
+static void int_init (const struct option *option, void *at)
+{
+  *(int64_t *) at = (int64_t) option->fallback;
+}
+
+static bool int_parse (const struct option *option, const char *text, void *at)
+{
+  int64_t value;
+  char *end;
+
+  if (text == NULL || text[0] == '\0' || g_ascii_isspace (text[0]))
+    return false;
+  errno = 0;
+  value = g_ascii_strtoll (text, &end, 10);
+  if (*end != '\0' || errno != 0 || !in_range (option, (double) value))
+    return false;
+  *(int64_t *) at = value;
+  return true;
+}
+
+static char *int_text (const struct option *option, const void *at)
+{
+  return g_strdup_printf ("%" G_GINT64_FORMAT, *(const int64_t *) at);
+}
+
+static JsonNode *int_to_node (const struct option *option, const void *at)
+{
+  return json_node_init_int (json_node_alloc (), *(const int64_t *) at);
+}
+
+static char *int_node_text (JsonNode *node)
+{
+  return node_type (node) == G_TYPE_INT64 ? g_strdup_printf ("%" G_GINT64_FORMAT, json_node_get_int (node)) : NULL;
+}
+
+static char *ints_wanted (const struct option *option)
+{
+  g_autofree char *range = range_text (option);
+
+  return g_strdup_printf ("%d whole numbers%s, joined by commas", option->count, range);
+}
+
+/* One number stands for all of them. */
+static bool ints_parse (const struct option *option, const char *text, void *at)
+{
+  g_auto (GStrv) parts = g_strsplit (text != NULL ? text : "", ",", INTS_MAX + 1);
+  int count = (int) g_strv_length (parts);
+  int64_t values[INTS_MAX];
+
+  g_assert (option->count >= 1 && option->count <= INTS_MAX);
+  if (count != option->count && count != 1)
+    return false;
+  for (int i = 0; i < option->count; i++)
+    if (!int_parse (option, parts[count == 1 ? 0 : i], &values[i]))
+      return false;
+  memcpy (at, values, (size_t) option->count * sizeof values[0]);
+  return true;
+}
+
+static void ints_init (const struct option *option, void *at)
+{
+  for (int i = 0; i < option->count; i++)
+    ((int64_t *) at)[i] = (int64_t) option->fallback;
+  if (option->text != NULL && !ints_parse (option, option->text, at))
+    g_error ("option table: the default of %s is not what it wants", option->name);
+}
+
+static char *ints_text (const struct option *option, const void *at)
+{
+  GString *text = g_string_new (NULL);
+
+  for (int i = 0; i < option->count; i++)
+    g_string_append_printf (text, i > 0 ? ",%" G_GINT64_FORMAT : "%" G_GINT64_FORMAT, ((const int64_t *) at)[i]);
+  return g_string_free (text, FALSE);
+}
+
+static JsonNode *ints_to_node (const struct option *option, const void *at)
+{
+  JsonNode *node = json_node_new (JSON_NODE_ARRAY);
+  JsonArray *array = json_array_sized_new ((guint) option->count);
+
+  for (int i = 0; i < option->count; i++)
+    json_array_add_int_element (array, ((const int64_t *) at)[i]);
+  json_node_take_array (node, array);
+  return node;
+}
+
+static char *ints_node_text (JsonNode *node)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  JsonArray *array = JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+
+  if (array == NULL)
+    return NULL;
+  for (guint i = 0; i < json_array_get_length (array); i++) {
+    g_autofree char *element = int_node_text (json_array_get_element (array, i));
+
+    if (element == NULL)
+      return NULL;
+    g_string_append_printf (text, i > 0 ? ",%s" : "%s", element);
+  }
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+/* --- Float --- */
+
+static char *float_wanted (const struct option *option)
+{
+  g_autofree char *range = range_text (option);
+
+  return g_strdup_printf ("a number%s", range);
+}
+
+static void float_init (const struct option *option, void *at)
+{
+  *(double *) at = option->fallback;
+}
+
+static bool float_parse (const struct option *option, const char *text, void *at)
+{
+  double value;
+  char *end;
+
+  if (text == NULL || text[0] == '\0' || g_ascii_isspace (text[0]))
+    return false;
+  value = g_ascii_strtod (text, &end);
+  if (*end != '\0' || !isfinite (value) || !in_range (option, value))
+    return false;
+  *(double *) at = value;
+  return true;
+}
+
+static char *float_text (const struct option *option, const void *at)
+{
+  return text_number (*(const double *) at);
+}
+
+static JsonNode *float_to_node (const struct option *option, const void *at)
+{
+  return json_node_init_double (json_node_alloc (), *(const double *) at);
+}
+
+static char *float_node_text (JsonNode *node)
+{
+  GType type = node_type (node);
+
+  return type == G_TYPE_INT64 || type == G_TYPE_DOUBLE ? text_number (json_node_get_double (node)) : NULL;
+}
+
+/* --- String --- */
+
+static char *string_wanted (const struct option *option)
+{
+  return g_strdup ("a text");
+}
+
+static void string_init (const struct option *option, void *at)
+{
+  *(char **) at = g_strdup (option->text);
+}
+
+static bool string_parse (const struct option *option, const char *text, void *at)
+{
+  if (text == NULL)
+    return false;
+  g_free (*(char **) at);
+  *(char **) at = g_strdup (text);
+  return true;
+}
+
+static char *string_text (const struct option *option, const void *at)
+{
+  return g_strdup (*(char *const *) at);
+}
+
+static JsonNode *string_to_node (const struct option *option, const void *at)
+{
+  const char *text = *(char *const *) at;
+
+  return text != NULL ? json_node_init_string (json_node_alloc (), text) : json_node_init_null (json_node_alloc ());
+}
+
+static char *string_node_text (JsonNode *node)
+{
+  return node_type (node) == G_TYPE_STRING ? g_strdup (json_node_get_string (node)) : NULL;
+}
+
+/* --- Choice --- */
+
+static char *choice_wanted (const struct option *option)
+{
+  g_autofree char *names = g_strjoinv (", ", (char **) option->choices);
+
+  return g_strdup_printf ("one of %s", names);
+}
+
+static void choice_init (const struct option *option, void *at)
+{
+  *(int *) at = (int) option->fallback;
+}
+
+static bool choice_parse (const struct option *option, const char *text, void *at)
+{
+  for (int i = 0; text != NULL && option->choices[i] != NULL; i++) {
+    if (g_str_equal (option->choices[i], text)) {
+      *(int *) at = i;
+      return true;
+    }
+  }
+  return false;
+}
+
+static char *choice_text (const struct option *option, const void *at)
+{
+  return g_strdup (option->choices[*(const int *) at]);
+}
+
+static JsonNode *choice_to_node (const struct option *option, const void *at)
+{
+  return json_node_init_string (json_node_alloc (), option->choices[*(const int *) at]);
+}
+
+/* --- The table of types --- */
+
+static const struct kind kinds[] = {
+  [OPTION_BOOL] = {sizeof (bool), NULL, bool_wanted, bool_init, bool_parse, bool_text, bool_to_node, bool_node_text},
+  [OPTION_INT] = {sizeof (int64_t), "N", int_wanted, int_init, int_parse, int_text, int_to_node, int_node_text},
+  [OPTION_FLOAT] = {sizeof (double), "NUMBER", float_wanted, float_init, float_parse, float_text, float_to_node,
+                    float_node_text},
+  [OPTION_STRING] = {sizeof (char *), "TEXT", string_wanted, string_init, string_parse, string_text, string_to_node,
+                     string_node_text},
+  [OPTION_CHOICE] = {sizeof (int), "NAME", choice_wanted, choice_init, choice_parse, choice_text, choice_to_node,
+                     string_node_text},
+  [OPTION_INTS] = {sizeof (int64_t), "N,...", ints_wanted, ints_init, ints_parse, ints_text, ints_to_node,
+                   ints_node_text},
+};
+
+static const struct kind *kind_of (const struct option *option)
+{
+  return &kinds[option->type];
+}
+
 static void *field (const struct option *option, void *object)
 {
   return (char *) object + option->offset;
@@ -27,136 +358,10 @@ static const void *const_field (const struct option *option, const void *object)
   return (const char *) object + option->offset;
 }
 
-static bool in_range (const struct option *option, double x)
-{
-  return (option->min == 0 && option->max == 0) || (x >= option->min && x <= option->max);
-}
-
-/* " from 0 to 1", " of 1 or more", " of 8 or less" or nothing. */
-static char *range_text (const struct option *option)
-{
-  g_autofree char *min = text_number (option->min), *max = text_number (option->max);
-  bool low = option->min > -UNBOUNDED, high = option->max < UNBOUNDED;
-
-  if ((option->min == 0 && option->max == 0) || (!low && !high))
-    return g_strdup ("");
-  if (low && high)
-    return g_strdup_printf (" from %s to %s", min, max);
-  return low ? g_strdup_printf (" of %s or more", min) : g_strdup_printf (" of %s or less", max);
-}
-
-/* What the option wants: "a number from 0 to 1". */
-static char *wanted_text (const struct option *option)
-{
-  g_autofree char *range = range_text (option), *names = NULL;
-
-  switch (option->type) {
-  case OPTION_BOOL:
-    return g_strdup ("yes or no");
-  case OPTION_INT:
-    return g_strdup_printf ("a whole number%s", range);
-  case OPTION_FLOAT:
-    return g_strdup_printf ("a number%s", range);
-  case OPTION_STRING:
-    return g_strdup ("a text");
-  case OPTION_CHOICE:
-    names = g_strjoinv (", ", (char **) option->choices);
-    return g_strdup_printf ("one of %s", names);
-  case OPTION_INTS:
-    return g_strdup_printf ("%d whole numbers%s, joined by commas", option->count, range);
-  }
-  g_return_val_if_reached (NULL);
-}
-
-static bool parse_bool (const char *text, bool *value)
-{
-  static const char *const yes[] = {"true", "yes", "1", NULL}, *const no[] = {"false", "no", "0", NULL};
-
-  *value = text == NULL || g_strv_contains (yes, text);
-  return *value || g_strv_contains (no, text);
-}
-
-static bool parse_int (const struct option *option, const char *text, int64_t *value)
-{
-  char *end;
-
-  if (text[0] == '\0' || g_ascii_isspace (text[0]))
-    return false;
-  errno = 0;
-  *value = g_ascii_strtoll (text, &end, 10);
-  return *end == '\0' && errno == 0 && in_range (option, (double) *value);
-}
-
-static bool parse_float (const struct option *option, const char *text, double *value)
-{
-  char *end;
-
-  if (text[0] == '\0' || g_ascii_isspace (text[0]))
-    return false;
-  *value = g_ascii_strtod (text, &end);
-  return *end == '\0' && isfinite (*value) && in_range (option, *value);
-}
-
-static bool parse_choice (const struct option *option, const char *text, int *value)
-{
-  for (*value = 0; option->choices[*value] != NULL; (*value)++)
-    if (g_str_equal (option->choices[*value], text))
-      return true;
-  return false;
-}
-
-/* One number stands for all of them. */
-static bool parse_ints (const struct option *option, const char *text, int64_t *values)
-{
-  g_auto (GStrv) parts = g_strsplit (text, ",", INTS_MAX + 1);
-  int count = (int) g_strv_length (parts);
-
-  if (count != option->count && count != 1)
-    return false;
-  for (int i = 0; i < option->count; i++)
-    if (!parse_int (option, parts[count == 1 ? 0 : i], &values[i]))
-      return false;
-  return true;
-}
-
-/* Reads @text into the field; false, and the field as it was, when it is not what the option wants. */
-static bool parse (const struct option *option, void *object, const char *text)
-{
-  void *at = field (option, object);
-  union {
-    bool flag;
-    int64_t integer;
-    double number;
-    int choice;
-    int64_t integers[INTS_MAX];
-  } value;
-
-  if (text == NULL && option->type != OPTION_BOOL)
-    return false;
-  switch (option->type) {
-  case OPTION_BOOL:
-    return parse_bool (text, &value.flag) && memcpy (at, &value.flag, sizeof value.flag);
-  case OPTION_INT:
-    return parse_int (option, text, &value.integer) && memcpy (at, &value.integer, sizeof value.integer);
-  case OPTION_FLOAT:
-    return parse_float (option, text, &value.number) && memcpy (at, &value.number, sizeof value.number);
-  case OPTION_CHOICE:
-    return parse_choice (option, text, &value.choice) && memcpy (at, &value.choice, sizeof value.choice);
-  case OPTION_INTS:
-    g_assert (option->count >= 1 && option->count <= INTS_MAX);
-    return parse_ints (option, text, value.integers) && memcpy (at, value.integers, option->count * sizeof (int64_t));
-  case OPTION_STRING:
-    g_free (*(char **) at);
-    *(char **) at = g_strdup (text);
-    return true;
-  }
-  g_return_val_if_reached (false);
-}
-
 /* @dashes is "--" for a command line and "" for JSON. */
 static void set_wanted (const struct option *option, const char *dashes, const char *text, int code, GError **error)
 {
-  g_autofree char *wanted = wanted_text (option);
+  g_autofree char *wanted = kind_of (option)->wanted (option);
   g_autofree char *shown = text != NULL ? text_show (text) : NULL;
 
   if (shown != NULL)
@@ -181,56 +386,20 @@ static void set_unknown (const struct option *table, const char *dashes, const c
     g_set_error (error, IMPASTO_ERROR, code, "unknown option %s%s", dashes, shown);
 }
 
-static void init_field (const struct option *option, void *at)
-{
-  switch (option->type) {
-  case OPTION_BOOL:
-    *(bool *) at = option->fallback != 0;
-    break;
-  case OPTION_INT:
-    *(int64_t *) at = (int64_t) option->fallback;
-    break;
-  case OPTION_FLOAT:
-    *(double *) at = option->fallback;
-    break;
-  case OPTION_CHOICE:
-    *(int *) at = (int) option->fallback;
-    break;
-  case OPTION_STRING:
-    *(char **) at = g_strdup (option->text);
-    break;
-  case OPTION_INTS:
-    for (int i = 0; i < option->count; i++)
-      ((int64_t *) at)[i] = (int64_t) option->fallback;
-    break;
-  }
-}
-
-static size_t field_size (const struct option *option)
-{
-  static const size_t sizes[] = {
-    [OPTION_BOOL] = sizeof (bool),     [OPTION_INT] = sizeof (int64_t), [OPTION_FLOAT] = sizeof (double),
-    [OPTION_STRING] = sizeof (char *), [OPTION_CHOICE] = sizeof (int),  [OPTION_INTS] = sizeof (int64_t),
-  };
-
-  return sizes[option->type] * (option->type == OPTION_INTS ? (size_t) option->count : 1);
-}
-
 void option_init (const struct option *table, void *object)
 {
-  for (const struct option *option = table; option->name != NULL; option++) {
-    init_field (option, field (option, object));
-    if (option->type == OPTION_INTS && option->text != NULL && !parse (option, object, option->text))
-      g_error ("option table: the default of %s is not what it wants", option->name);
-  }
+  for (const struct option *option = table; option->name != NULL; option++)
+    kind_of (option)->init (option, field (option, object));
 }
 
 void option_clear (const struct option *table, void *object)
 {
   for (const struct option *option = table; option->name != NULL; option++) {
+    size_t count = option->type == OPTION_INTS ? (size_t) option->count : 1;
+
     if (option->type == OPTION_STRING)
       g_free (*(char **) field (option, object));
-    memset (field (option, object), 0, field_size (option));
+    memset (field (option, object), 0, count * kind_of (option)->size);
   }
 }
 
@@ -250,40 +419,10 @@ bool option_set (const struct option *table, void *object, const char *name, con
     set_unknown (table, "--", name, IMPASTO_ERROR_USAGE, error);
     return false;
   }
-  if (parse (option, object, text))
+  if (kind_of (option)->parse (option, text, field (option, object)))
     return true;
   set_wanted (option, "--", text, IMPASTO_ERROR_USAGE, error);
   return false;
-}
-
-static char *ints_text (const int64_t *values, int count)
-{
-  GString *text = g_string_new (NULL);
-
-  for (int i = 0; i < count; i++)
-    g_string_append_printf (text, i > 0 ? ",%" G_GINT64_FORMAT : "%" G_GINT64_FORMAT, values[i]);
-  return g_string_free (text, FALSE);
-}
-
-static char *field_text (const struct option *option, const void *object)
-{
-  const void *at = const_field (option, object);
-
-  switch (option->type) {
-  case OPTION_BOOL:
-    return g_strdup (*(const bool *) at ? "true" : "false");
-  case OPTION_INT:
-    return ints_text (at, 1);
-  case OPTION_FLOAT:
-    return text_number (*(const double *) at);
-  case OPTION_STRING:
-    return g_strdup (*(char *const *) at);
-  case OPTION_CHOICE:
-    return g_strdup (option->choices[*(const int *) at]);
-  case OPTION_INTS:
-    return ints_text (at, option->count);
-  }
-  g_return_val_if_reached (NULL);
 }
 
 char *option_get (const struct option *table, const void *object, const char *name)
@@ -291,33 +430,7 @@ char *option_get (const struct option *table, const void *object, const char *na
   const struct option *option = option_find (table, name);
 
   g_return_val_if_fail (option != NULL, NULL);
-  return field_text (option, object);
-}
-
-static JsonNode *field_node (const struct option *option, const void *object)
-{
-  const void *at = const_field (option, object);
-  g_autofree char *text = NULL;
-  JsonArray *array;
-
-  switch (option->type) {
-  case OPTION_BOOL:
-    return json_node_init_boolean (json_node_alloc (), *(const bool *) at);
-  case OPTION_INT:
-    return json_node_init_int (json_node_alloc (), *(const int64_t *) at);
-  case OPTION_FLOAT:
-    return json_node_init_double (json_node_alloc (), *(const double *) at);
-  case OPTION_STRING:
-  case OPTION_CHOICE:
-    text = field_text (option, object);
-    return text != NULL ? json_node_init_string (json_node_alloc (), text) : json_node_init_null (json_node_alloc ());
-  case OPTION_INTS:
-    array = json_array_sized_new ((guint) option->count);
-    for (int i = 0; i < option->count; i++)
-      json_array_add_int_element (array, ((const int64_t *) at)[i]);
-    return json_node_init_array (json_node_alloc (), g_steal_pointer (&array));
-  }
-  g_return_val_if_reached (NULL);
+  return kind_of (option)->text (option, const_field (option, object));
 }
 
 JsonObject *option_to_json (const struct option *table, const void *object)
@@ -325,43 +438,8 @@ JsonObject *option_to_json (const struct option *table, const void *object)
   JsonObject *json = json_object_new ();
 
   for (const struct option *option = table; option->name != NULL; option++)
-    json_object_set_member (json, option->name, field_node (option, object));
+    json_object_set_member (json, option->name, kind_of (option)->to_node (option, const_field (option, object)));
   return json;
-}
-
-/* The text of a JSON value of a type that fits the option; NULL for one that does not. */
-static char *node_text (const struct option *option, JsonNode *node)
-{
-  GType type = JSON_NODE_HOLDS_VALUE (node) ? json_node_get_value_type (node) : G_TYPE_INVALID;
-  g_autoptr (GPtrArray) parts = NULL;
-  JsonArray *array;
-
-  switch (option->type) {
-  case OPTION_BOOL:
-    return type == G_TYPE_BOOLEAN ? g_strdup (json_node_get_boolean (node) ? "true" : "false") : NULL;
-  case OPTION_INT:
-    return type == G_TYPE_INT64 ? g_strdup_printf ("%" G_GINT64_FORMAT, json_node_get_int (node)) : NULL;
-  case OPTION_FLOAT:
-    return type == G_TYPE_INT64 || type == G_TYPE_DOUBLE ? text_number (json_node_get_double (node)) : NULL;
-  case OPTION_STRING:
-  case OPTION_CHOICE:
-    return type == G_TYPE_STRING ? g_strdup (json_node_get_string (node)) : NULL;
-  case OPTION_INTS:
-    if (!JSON_NODE_HOLDS_ARRAY (node))
-      return NULL;
-    array = json_node_get_array (node);
-    parts = g_ptr_array_new_with_free_func (g_free);
-    for (guint i = 0; i < json_array_get_length (array); i++) {
-      JsonNode *element = json_array_get_element (array, i);
-
-      if (!JSON_NODE_HOLDS_VALUE (element) || json_node_get_value_type (element) != G_TYPE_INT64)
-        return NULL;
-      g_ptr_array_add (parts, g_strdup_printf ("%" G_GINT64_FORMAT, json_node_get_int (element)));
-    }
-    g_ptr_array_add (parts, NULL);
-    return g_strjoinv (",", (char **) parts->pdata);
-  }
-  g_return_val_if_reached (NULL);
 }
 
 static bool set_node (const struct option *option, void *object, JsonNode *node, GError **error)
@@ -372,8 +450,8 @@ static bool set_node (const struct option *option, void *object, JsonNode *node,
     g_clear_pointer ((char **) field (option, object), g_free);
     return true;
   }
-  text = node_text (option, node);
-  if (text != NULL && parse (option, object, text))
+  text = kind_of (option)->node_text (node);
+  if (text != NULL && kind_of (option)->parse (option, text, field (option, object)))
     return true;
   written = json_to_string (node, FALSE);
   set_wanted (option, "", text != NULL ? text : written, IMPASTO_ERROR_INPUT, error);
@@ -403,11 +481,7 @@ bool option_from_json (const struct option *table, void *object, JsonObject *jso
 /* "  --strength NUMBER"; a flag that is on by default shows how to turn it off. */
 static char *help_flag (const struct option *option)
 {
-  static const char *const metavars[] = {
-    [OPTION_INT] = "N",       [OPTION_FLOAT] = "NUMBER", [OPTION_STRING] = "TEXT",
-    [OPTION_CHOICE] = "NAME", [OPTION_INTS] = "N,...",
-  };
-  const char *metavar = option->metavar != NULL ? option->metavar : metavars[option->type];
+  const char *metavar = option->metavar != NULL ? option->metavar : kind_of (option)->metavar;
 
   if (option->type == OPTION_BOOL)
     return g_strdup_printf ("  --%s%s", option->name, option->fallback != 0 ? "=no" : "");
@@ -417,31 +491,25 @@ static char *help_flag (const struct option *option)
 /* " (from 0 to 1; default 0.5)" or nothing. */
 static char *help_facts (const struct option *option)
 {
-  struct option alone[2] = {*option, {.name = NULL}};
-  int64_t storage[INTS_MAX] = {0};
-  g_autofree char *range = range_text (option), *value = NULL, *names = NULL;
-  g_autoptr (GPtrArray) facts = g_ptr_array_new_with_free_func (g_free);
+  const struct option alone[2] = {{.name = option->name, .type = option->type, .text = option->text,
+                                   .fallback = option->fallback, .min = option->min, .max = option->max,
+                                   .choices = option->choices, .count = option->count}};
+  int64_t storage[INTS_MAX] = {0}; /* room and alignment for any field */
+  g_autofree char *range = range_text (option), *wanted = kind_of (option)->wanted (option), *value = NULL;
+  g_autoptr (GString) facts = g_string_new (NULL);
 
-  alone[0].offset = 0;
+  if (option->type == OPTION_BOOL)
+    return g_strdup (option->fallback != 0 ? " (on by default)" : "");
   option_init (alone, storage);
-  value = field_text (alone, storage);
+  value = kind_of (option)->text (alone, storage);
   option_clear (alone, storage);
-  if (option->type == OPTION_CHOICE) {
-    names = g_strjoinv (", ", (char **) option->choices);
-    g_ptr_array_add (facts, g_strdup_printf ("one of %s", names));
-  } else if (range[0] != '\0' && option->type != OPTION_BOOL && option->type != OPTION_STRING) {
-    g_ptr_array_add (facts, g_strdup (range + 1));
-  }
-  if (value != NULL && option->type != OPTION_BOOL)
-    g_ptr_array_add (facts, g_strdup_printf ("default %s", value));
-  if (option->type == OPTION_BOOL && option->fallback != 0)
-    g_ptr_array_add (facts, g_strdup ("on by default"));
-  if (facts->len == 0)
-    return g_strdup ("");
-  g_ptr_array_add (facts, NULL);
-  g_free (value);
-  value = g_strjoinv ("; ", (char **) facts->pdata);
-  return g_strdup_printf (" (%s)", value);
+  if (option->type == OPTION_CHOICE)
+    g_string_append (facts, wanted);
+  else if (option->type != OPTION_STRING && range[0] != '\0')
+    g_string_append (facts, range + 1);
+  if (value != NULL)
+    g_string_append_printf (facts, "%sdefault %s", facts->len > 0 ? "; " : "", value);
+  return facts->len > 0 ? g_strdup_printf (" (%s)", facts->str) : g_strdup ("");
 }
 
 /* Appends the words of @text from column HELP_COLUMN on, the first line starting at @column. */

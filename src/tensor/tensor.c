@@ -13,24 +13,6 @@
 
 #define ALIGNMENT 64
 
-static const struct {
-  const char *name;
-  size_t size;
-} dtypes[] = {
-  [DTYPE_F32] = {"F32", 4}, [DTYPE_F16] = {"F16", 2}, [DTYPE_BF16] = {"BF16", 2},
-  [DTYPE_F64] = {"F64", 8}, [DTYPE_I64] = {"I64", 8}, [DTYPE_U8] = {"U8", 1},
-};
-
-size_t dtype_size (enum dtype dtype)
-{
-  return dtypes[dtype].size;
-}
-
-const char *dtype_name (enum dtype dtype)
-{
-  return dtypes[dtype].name;
-}
-
 static uint32_t bits_of_float (float x)
 {
   uint32_t bits;
@@ -132,51 +114,95 @@ static double double_round_to_odd (int64_t x)
   return x < 0 ? -(double) kept : (double) kept;
 }
 
-static double load (const void *data, enum dtype dtype, int64_t i, enum dtype target)
+/* --- The table of element types --- */
+
+static double load_f32 (const void *data, int64_t i)
 {
-  switch (dtype) {
-  case DTYPE_F32:
-    return ((const float *) data)[i];
-  case DTYPE_F16:
-    return half_to_float (((const uint16_t *) data)[i]);
-  case DTYPE_BF16:
-    return bfloat_to_float (((const uint16_t *) data)[i]);
-  case DTYPE_F64:
-    return ((const double *) data)[i];
-  case DTYPE_I64: {
-    int64_t x = ((const int64_t *) data)[i];
-    return target == DTYPE_F64 ? (double) x : double_round_to_odd (x);
-  }
-  case DTYPE_U8:
-    return ((const uint8_t *) data)[i];
-  }
-  g_return_val_if_reached (0);
+  return ((const float *) data)[i];
+}
+
+static double load_f16 (const void *data, int64_t i)
+{
+  return half_to_float (((const uint16_t *) data)[i]);
+}
+
+static double load_bf16 (const void *data, int64_t i)
+{
+  return bfloat_to_float (((const uint16_t *) data)[i]);
+}
+
+static double load_f64 (const void *data, int64_t i)
+{
+  return ((const double *) data)[i];
+}
+
+static double load_i64 (const void *data, int64_t i)
+{
+  return double_round_to_odd (((const int64_t *) data)[i]);
+}
+
+static double load_u8 (const void *data, int64_t i)
+{
+  return ((const uint8_t *) data)[i];
+}
+
+static void store_f32 (void *data, int64_t i, double x)
+{
+  ((float *) data)[i] = (float) x;
+}
+
+static void store_f16 (void *data, int64_t i, double x)
+{
+  ((uint16_t *) data)[i] = half_from_float (float_round_to_odd (x));
+}
+
+static void store_bf16 (void *data, int64_t i, double x)
+{
+  ((uint16_t *) data)[i] = bfloat_from_float (float_round_to_odd (x));
+}
+
+static void store_f64 (void *data, int64_t i, double x)
+{
+  ((double *) data)[i] = x;
 }
 
 /* Integers saturate; NaN becomes 0. */
-static void store (void *data, enum dtype dtype, int64_t i, double x)
+static void store_i64 (void *data, int64_t i, double x)
 {
-  switch (dtype) {
-  case DTYPE_F32:
-    ((float *) data)[i] = (float) x;
-    break;
-  case DTYPE_F16:
-    ((uint16_t *) data)[i] = half_from_float (float_round_to_odd (x));
-    break;
-  case DTYPE_BF16:
-    ((uint16_t *) data)[i] = bfloat_from_float (float_round_to_odd (x));
-    break;
-  case DTYPE_F64:
-    ((double *) data)[i] = x;
-    break;
-  case DTYPE_I64:
-    ((int64_t *) data)[i] = isnan (x) ? 0 : x >= 0x1p63 ? INT64_MAX : x < -0x1p63 ? INT64_MIN : (int64_t) rint (x);
-    break;
-  case DTYPE_U8:
-    ((uint8_t *) data)[i] = x >= 0 ? (uint8_t) rint (fmin (x, 255)) : 0;
-    break;
-  }
+  ((int64_t *) data)[i] = isnan (x) ? 0 : x >= 0x1p63 ? INT64_MAX : x < -0x1p63 ? INT64_MIN : (int64_t) rint (x);
 }
+
+static void store_u8 (void *data, int64_t i, double x)
+{
+  ((uint8_t *) data)[i] = x >= 0 ? (uint8_t) rint (fmin (x, 255)) : 0;
+}
+
+static const struct {
+  const char *name;
+  size_t size;
+  bool finite; /* cannot hold NaN or infinity */
+  double (*load) (const void *data, int64_t i);
+  void (*store) (void *data, int64_t i, double x);
+} dtypes[] = {
+  [DTYPE_F32] = {"F32", 4, false, load_f32, store_f32},
+  [DTYPE_F16] = {"F16", 2, false, load_f16, store_f16},
+  [DTYPE_BF16] = {"BF16", 2, false, load_bf16, store_bf16},
+  [DTYPE_F64] = {"F64", 8, false, load_f64, store_f64},
+  [DTYPE_I64] = {"I64", 8, true, load_i64, store_i64},
+  [DTYPE_U8] = {"U8", 1, true, load_u8, store_u8},
+};
+
+size_t dtype_size (enum dtype dtype)
+{
+  return dtypes[dtype].size;
+}
+
+const char *dtype_name (enum dtype dtype)
+{
+  return dtypes[dtype].name;
+}
+
+/* --- Tensors --- */
 
 struct tensor *tensor_new (struct shape shape, enum dtype dtype, GError **error)
 {
@@ -232,26 +258,30 @@ void tensor_unref (struct tensor *tensor)
   g_free (tensor);
 }
 
-/* The four conversions that loading and saving of half-precision packs spend their time in. */
-static bool convert_fast (const struct tensor *from, struct tensor *to, int64_t n)
+/* The pairs that matter for time (half precision on disk) or cannot pass through a double (whole numbers). */
+static bool convert_directly (const struct tensor *from, struct tensor *to, int64_t n)
 {
   const float *floats = from->data;
   const uint16_t *halves = from->data;
-  float *out_floats = to->data;
-  uint16_t *out_halves = to->data;
+  const int64_t *integers = from->data;
 
   if (from->dtype == DTYPE_F16 && to->dtype == DTYPE_F32)
     for (int64_t i = 0; i < n; i++)
-      out_floats[i] = half_to_float (halves[i]);
+      ((float *) to->data)[i] = half_to_float (halves[i]);
   else if (from->dtype == DTYPE_BF16 && to->dtype == DTYPE_F32)
     for (int64_t i = 0; i < n; i++)
-      out_floats[i] = bfloat_to_float (halves[i]);
+      ((float *) to->data)[i] = bfloat_to_float (halves[i]);
   else if (from->dtype == DTYPE_F32 && to->dtype == DTYPE_F16)
     for (int64_t i = 0; i < n; i++)
-      out_halves[i] = half_from_float (floats[i]);
+      ((uint16_t *) to->data)[i] = half_from_float (floats[i]);
   else if (from->dtype == DTYPE_F32 && to->dtype == DTYPE_BF16)
     for (int64_t i = 0; i < n; i++)
-      out_halves[i] = bfloat_from_float (floats[i]);
+      ((uint16_t *) to->data)[i] = bfloat_from_float (floats[i]);
+  else if (from->dtype == DTYPE_I64 && to->dtype == DTYPE_F64)
+    for (int64_t i = 0; i < n; i++)
+      ((double *) to->data)[i] = (double) integers[i];
+  else if (from->dtype == to->dtype)
+    memcpy (to->data, from->data, from->size);
   else
     return false;
   return true;
@@ -264,11 +294,9 @@ struct tensor *tensor_convert (const struct tensor *tensor, enum dtype dtype, GE
 
   if (result == NULL)
     return NULL;
-  if (tensor->dtype == dtype)
-    memcpy (result->data, tensor->data, tensor->size);
-  else if (!convert_fast (tensor, result, n))
+  if (!convert_directly (tensor, result, n))
     for (int64_t i = 0; i < n; i++)
-      store (result->data, dtype, i, load (tensor->data, tensor->dtype, i, dtype));
+      dtypes[dtype].store (result->data, i, dtypes[tensor->dtype].load (tensor->data, i));
   return result;
 }
 
@@ -278,31 +306,24 @@ float *tensor_floats (struct tensor *tensor)
   return tensor->data;
 }
 
-/* Of the 16-bit types NaN and infinity are the numbers whose exponent bits are all ones. */
-static bool is_nonfinite (const struct tensor *tensor, int64_t i)
+/* The whole of a tensor of floats at the speed of memory: the usual answer is that all is well. */
+static bool all_finite (const float *x, int64_t n)
 {
-  switch (tensor->dtype) {
-  case DTYPE_F32:
-    return !isfinite (((const float *) tensor->data)[i]);
-  case DTYPE_F16:
-    return (((const uint16_t *) tensor->data)[i] & 0x7c00) == 0x7c00;
-  case DTYPE_BF16:
-    return (((const uint16_t *) tensor->data)[i] & 0x7f80) == 0x7f80;
-  case DTYPE_F64:
-    return !isfinite (((const double *) tensor->data)[i]);
-  case DTYPE_I64:
-  case DTYPE_U8:
-    return false;
-  }
-  g_return_val_if_reached (false);
+  int bad = 0;
+
+  for (int64_t i = 0; i < n; i++)
+    bad |= !isfinite (x[i]);
+  return !bad;
 }
 
 int64_t tensor_find_nonfinite (const struct tensor *tensor)
 {
   int64_t n = shape_size (&tensor->shape);
 
+  if (dtypes[tensor->dtype].finite || (tensor->dtype == DTYPE_F32 && all_finite (tensor->data, n)))
+    return -1;
   for (int64_t i = 0; i < n; i++)
-    if (is_nonfinite (tensor, i))
+    if (!isfinite (dtypes[tensor->dtype].load (tensor->data, i)))
       return i;
   return -1;
 }
