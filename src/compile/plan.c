@@ -29,6 +29,8 @@ struct slot {
   int first, last;      /* steps; of the storage */
   size_t offset;
   struct slot *converted[2][2]; /* by layout and bf16, memoised */
+  const char *name;     /* of an input or output, whose tensor is made when all memory is known to fit */
+  GHashTable *tensors;  /* and where that tensor is kept */
 };
 
 struct step {
@@ -288,12 +290,8 @@ bind_leaf (struct plan *plan, int id, GError **error)
   plan->of_node[id] = slot;
   slot->external = true;
   if (node->op == &op_input) {
-    struct tensor *tensor = tensor_new (node->shape, DTYPE_F32, error);
-    if (!tensor)
-      return false;
-    slot->value.data = tensor->data;
-    plan->boundary_size += tensor->size;
-    g_hash_table_replace (plan->inputs, (gpointer) node->name, tensor);
+    slot->name = node->name;
+    slot->tensors = plan->inputs;
     return true;
   }
   struct tensor *tensor = node->op == &op_constant ? node->value : weights_find (plan->weights, node->name);
@@ -350,8 +348,8 @@ assign_in_place (struct plan *plan, struct slot *parameter, struct slot *value, 
   return true;
 }
 
-static bool
-add_results (struct plan *plan, GError **error)
+static void
+add_results (struct plan *plan)
 {
   guint n = graph_result_count (plan->graph);
   g_autofree bool *done = g_new0 (bool, n + 1);
@@ -372,20 +370,15 @@ add_results (struct plan *plan, GError **error)
       add_copy (plan, plan->of_node[result.id], plan->of_node[result.target]);
       continue;
     }
-    struct tensor *tensor = tensor_new (node->shape, DTYPE_F32, error);
-    if (!tensor)
-      return false;
-    plan->boundary_size += tensor->size;
-    g_hash_table_replace (plan->outputs, (gpointer) result.name, tensor);
     struct slot *value = plan->of_node[result.id], *target = slot_new (plan, node->shape, LAYOUT_PLAIN, DTYPE_F32);
     target->external = true;
-    target->value.data = tensor->data;
+    target->name = result.name;
+    target->tensors = plan->outputs;
     if (root (value) == value && !value->external && value->value.layout == LAYOUT_PLAIN && value->value.dtype == DTYPE_F32)
       value->storage = target;
     else
       add_copy (plan, value, target);
   }
-  return true;
 }
 
 /* A loop may write over an operand of the same form that nothing reads later. */
@@ -416,7 +409,7 @@ reuse_in_place (struct plan *plan)
 }
 
 static bool
-bind_memory (struct plan *plan, uint64_t limit, GError **error)
+bind_memory (struct plan *plan, const struct plan_options *options, GError **error)
 {
   g_autofree struct span *spans = g_new0 (struct span, plan->slots->len + 1);
   g_autofree struct slot **owner = g_new0 (struct slot *, plan->slots->len + 1);
@@ -431,11 +424,28 @@ bind_memory (struct plan *plan, uint64_t limit, GError **error)
   plan->workspace_size = memory_pack (spans, n);
   for (guint i = 0; i < plan->steps->len; i++)
     plan->scratch_size = MAX (plan->scratch_size, ((struct step *) plan->steps->pdata[i])->kernel.scratch);
+  for (guint i = 0; i < plan->slots->len; i++) {
+    struct slot *slot = plan->slots->pdata[i];
+    plan->boundary_size += slot->tensors ? value_bytes (&slot->value) : 0;
+  }
   size_t total = plan->workspace_size + plan->scratch_size + 128;
-  if (limit && total > limit) {
+  uint64_t needed = plan_memory (plan), limit = options->memory_limit;
+  if (options->needed)
+    *options->needed = needed;
+  if (limit && needed > limit) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "needs %.0f MiB of memory, %.0f MiB are allowed",
-                 total / 1048576.0, limit / 1048576.0);
+                 needed / 1048576.0, limit / 1048576.0);
     return false;
+  }
+  for (guint i = 0; i < plan->slots->len; i++) {
+    struct slot *slot = plan->slots->pdata[i];
+    struct tensor *tensor = slot->tensors ? tensor_new (slot->value.shape, DTYPE_F32, error) : NULL;
+    if (slot->tensors && !tensor)
+      return false;
+    if (tensor) {
+      slot->value.data = tensor->data;
+      g_hash_table_replace (slot->tensors, (gpointer) slot->name, tensor);
+    }
   }
   plan->workspace = mmap (NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (plan->workspace == MAP_FAILED) {
@@ -476,10 +486,11 @@ plan_compile (struct graph *graph, struct weights *weights, const struct plan_op
     return NULL;
   plan->schedule = schedule_new (plan->graph, plan->precision);
   plan->of_node = g_new0 (struct slot *, plan->schedule->count + 1);
-  if (!add_steps (plan, error) || !add_results (plan, error))
+  if (!add_steps (plan, error))
     return NULL;
+  add_results (plan);
   reuse_in_place (plan);
-  if (!bind_memory (plan, options->memory_limit, error))
+  if (!bind_memory (plan, options, error))
     return NULL;
   return g_steal_pointer (&plan);
 }

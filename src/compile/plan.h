@@ -17,7 +17,8 @@ extern const char *const precision_names[]; /* "auto", "f32", "bf16", NULL */
 struct plan_options {
   enum precision precision; /* auto: bf16 where the CPU has it */
   int threads;              /* 0 = all */
-  uint64_t memory_limit;    /* bytes for workspace; 0 = none */
+  uint64_t memory_limit;    /* bytes of what plan_memory counts; 0 = none */
+  uint64_t *needed;         /* when not NULL: receives what plan_memory would say, also when that is beyond the limit */
 };
 
 typedef struct plan plan;
@@ -38,7 +39,7 @@ struct tensor *plan_output (struct plan *plan, const char *name);
 void plan_run (struct plan *plan, uint64_t seed, uint64_t step);
 void plan_refresh (struct plan *plan);
 
-uint64_t plan_memory (const struct plan *plan);      /* workspace, scratch and laid-out weights, bytes */
+uint64_t plan_memory (const struct plan *plan);      /* workspace, scratch, inputs and outputs, bytes */
 double plan_flops (const struct plan *plan);         /* multiply-adds count two; convolutions and matmuls */
 enum precision plan_precision (const struct plan *plan); /* what auto became */
 char *plan_text (const struct plan *plan);           /* a line a step: kernel, shapes, offsets; new string */
