@@ -10,6 +10,7 @@
 #include "device/vector.h"
 #include "graph/op.h"
 #include "op/sym.h"
+#include "op/table.h"
 
 /* A one-element constant's value. */
 static bool
@@ -64,6 +65,31 @@ runs_in_plan (const struct op *op)
   return op->vector || op->reduce || op->prepare || (op->flags & OP_VIEW) || !op->decompose;
 }
 
+/* An elementwise op broadcasts by itself: reads the small source of a broadcast where the result keeps its shape. */
+static bool
+skip_broadcasts (const struct node *node, sym *x)
+{
+  bool skipped = false;
+  for (int i = 0; i < node->n_inputs; i++) {
+    const struct node *input = sym_node (x[i]);
+    if (!input || input->op != &op_broadcast)
+      continue;
+    sym source = {x[i].graph, input->input[0]}, full = x[i];
+    x[i] = source;
+    struct shape shape = sym_shape (x[0]);
+    for (int k = 1; k < node->n_inputs; k++) {
+      struct shape other = sym_shape (x[k]), sum;
+      if (shape_broadcast (&shape, &other, &sum))
+        shape = sum;
+    }
+    if (shape_equal (&shape, &node->shape))
+      skipped = true;
+    else
+      x[i] = full;
+  }
+  return skipped;
+}
+
 static sym
 lower_node (struct graph *target, const struct node *node, const sym *x)
 {
@@ -112,6 +138,7 @@ lower_once (struct graph *graph, bool *changed, GError **error)
       x[i] = map[node->input[i]];
     x[node->n_inputs].graph = target;
     *changed |= !runs_in_plan (node->op) && !(node->op->flags & OP_STOP) && node->n_inputs > 0;
+    *changed |= node->op->vector && skip_broadcasts (node, x);
     map[id] = lower_node (target, node, x);
     if (sym_null (map[id]) && graph_check (target, NULL))
       graph_fail (target, "%s: lowering failed", node->op->name);

@@ -13,8 +13,7 @@
 #include "compile/loop.h"
 #include "device/vector.h"
 
-#define RECOMPUTE_USERS 3
-#define RECOMPUTE_COST 3
+#define RECOMPUTE 6          /* instructions that doing a shared node again may cost in all */
 #define INLINE_CODE 24   /* instructions one loop may collect; half of LOOP_CODE_MAX, for two operands may each bring as many */
 #define INLINE_OPERANDS 7
 
@@ -150,7 +149,7 @@ can_inline (const struct schedule *schedule, const struct graph *graph, int id)
   loop_cost (schedule, graph, id, &code, &operands);
   if (code > INLINE_CODE || operands > INLINE_OPERANDS)
     return false;
-  return choice->n_users == 1 || (choice->n_users <= RECOMPUTE_USERS && code <= RECOMPUTE_COST);
+  return choice->n_users == 1 || (choice->n_users - 1) * code <= RECOMPUTE;
 }
 
 static void

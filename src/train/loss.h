@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Losses: compositions of the graph language, each a scalar. Batches are averaged. */
+#pragma once
+
+#include "op/sym.h"
+
+/* mean (f - target)^2 / mean target^2: 0 is the same content, 1 nothing in common in scale (Johnson 2016, normalised so
+ * that a network's activations need no known magnitude). */
+sym loss_content (sym features, sym target);
+
+/* mean (gram(f) * inverse - target)^2 over (n,c,c): @target is the style's Gram matrix divided by its root mean
+ * square, @inverse (n,1,1) one over that root (Gatys 2016). */
+sym loss_gram (sym features, sym inverse, sym target);
+
+/* mean squared difference of neighbouring pixels */
+sym loss_variation (sym picture);
+
+/* mean (score - target)^2 (Mao et al. 2017) */
+sym loss_least_squares (sym score, double target);
+
+/* mean softplus(-+logits): binary cross-entropy with logits for the label 1 or 0 (Goodfellow 2014, non-saturating) */
+sym loss_logistic (sym logits, bool real);

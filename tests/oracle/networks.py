@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Reference numbers of whole networks from PyTorch, for tests/test_networks.c.
+
+Every network is written here a second time, in PyTorch and double precision, over weights that both sides compute from
+the parameter's name: no weights are stored. For each network the file holds the loss (the output against a fixed probe),
+the norm and some values of the output, and the norm and some values of every parameter's gradient.
+
+    python3 tests/oracle/networks.py > tests/oracle/networks.json
+"""
+import json
+import math
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+
+SAMPLES = 5
+
+
+def noise(name, shape):
+    """Uniform in [-0.5, 0.5): a multiplicative hash of the index, seeded by FNV-1a of the name."""
+    seed = 2166136261
+    for byte in name.encode():
+        seed = ((seed ^ byte) * 16777619) & 0xFFFFFFFF
+    n = int(np.prod(shape)) if shape else 1
+    x = (np.arange(n, dtype=np.uint64) + 1) * np.uint64(2654435761) + np.uint64(seed)
+    x &= np.uint64(0xFFFFFFFF)
+    x = ((x >> np.uint64(15)) ^ x) * np.uint64(2246822519) & np.uint64(0xFFFFFFFF)
+    x = (x >> np.uint64(13)) ^ x
+    return torch.tensor((x.astype(np.float64) / 2**32 - 0.5).reshape(shape))
+
+
+class Parameters(dict):
+    """Weights by name, made on first use."""
+
+    def __call__(self, name, *shape):
+        if name not in self:
+            u = noise(name, shape)
+            if name.endswith("weight"):
+                fan_in = int(np.prod(shape[1:]))
+                u = u * math.sqrt(12 * 2 / fan_in)
+            elif name.endswith("scale"):
+                u = 1 + 0.4 * u
+            elif name.endswith("variance"):
+                u = 1 + u
+            else:
+                u = 0.2 * u
+            u = u.to(torch.float32).to(torch.float64)  # what float32 weights hold
+            self[name] = u.requires_grad_()
+        return self[name]
+
+
+def reflect(x, n):
+    return F.pad(x, (n, n, n, n), mode="reflect")
+
+
+def instance_norm(p, x, name, style=None, eps=1e-5):
+    rows = style.shape[1] if style is not None else 1
+    c = x.shape[1]
+    scale, shift = p(f"{name}.scale", rows, c), p(f"{name}.shift", rows, c)
+    if style is not None:
+        scale, shift = style @ scale, style @ shift
+    mean = x.mean((2, 3), keepdim=True)
+    variance = x.var((2, 3), unbiased=False, keepdim=True)
+    return (x - mean) / torch.sqrt(variance + eps) * scale[:, :, None, None] + shift[:, :, None, None]
+
+
+def style_network(p):
+    width, inner, residuals, ends = 8, 12, 2, 5
+    photo, style = noise("photo", (2, 3, 30, 26)) + 0.5, torch.tensor([[0.25, 0.75, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
+
+    def conv(x, name, cout, k, stride=1):
+        return F.conv2d(reflect(x, k // 2), p(f"{name}.weight", cout, x.shape[1], k, k), stride=stride)
+
+    def stage(x, name, cout, k, stride=1):
+        return F.relu(instance_norm(p, conv(x, f"{name}.conv", cout, k, stride), f"{name}.norm", style))
+
+    x = F.pad(photo * 2 - 1, (0, 2, 0, 2), mode="reflect")
+    x = stage(x, "down1", width, ends)
+    x = stage(x, "down2", 2 * width, 3, 2)
+    x = stage(x, "down3", inner, 3, 2)
+    for i in range(1, residuals + 1):
+        y = F.relu(instance_norm(p, conv(x, f"res{i}.conv1", inner, 3), f"res{i}.norm1", style))
+        x = x + instance_norm(p, conv(y, f"res{i}.conv2", inner, 3), f"res{i}.norm2", style)
+    x = stage(F.interpolate(x, scale_factor=2, mode="nearest"), "up1", 2 * width, 3)
+    x = stage(F.interpolate(x, scale_factor=2, mode="nearest"), "up2", width, 3)
+    x = conv(x, "out", 3, ends) + p("out.bias", 1, 3, 1, 1)
+    return torch.tanh(x[:, :, :30, :26]) * 0.5 + 0.5
+
+
+def patch(p):
+    x, width = noise("picture", (2, 3, 32, 40)) * 2, 8
+    for i in range(1, 4):
+        x = F.conv2d(reflect(x, 1), p(f"layer{i}.conv.weight", width << (i - 1), x.shape[1], 4, 4), stride=2)
+        if i == 1:
+            x = x + p("layer1.conv.bias", 1, width, 1, 1)
+        else:
+            x = instance_norm(p, x, f"layer{i}.norm")
+        x = F.leaky_relu(x, 0.2)
+    return F.conv2d(reflect(x, 1), p("heads.weight", 2, x.shape[1], 3, 3)) + p("heads.bias", 1, 2, 1, 1)
+
+
+def batch_norm(p, x, name):
+    c = x.shape[1]
+    scale, shift = p(f"{name}.scale", 1, c), p(f"{name}.shift", 1, c)
+    mean, variance = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), unbiased=False, keepdim=True)
+    return (x - mean) / torch.sqrt(variance + 1e-5) * scale[:, :, None, None] + shift[:, :, None, None]
+
+
+def dcgan_generator(p):
+    z, width = noise("z", (3, 20)) * 2, 16
+    x = (z @ p("dense.weight", width * 49, 20).T).reshape(3, width, 7, 7)
+    x = F.leaky_relu(batch_norm(p, x, "norm0"), 0.2)
+    for i in (1, 2):
+        x = F.interpolate(x, scale_factor=2, mode="nearest")
+        x = F.conv2d(x, p(f"up{i}.conv.weight", width >> i, x.shape[1], 5, 5), padding=2)
+        x = F.leaky_relu(batch_norm(p, x, f"up{i}.norm"), 0.2)
+    return torch.tanh(F.conv2d(x, p("out.weight", 1, x.shape[1], 5, 5), padding=2) + p("out.bias", 1, 1, 1, 1))
+
+
+def dcgan_discriminator(p):
+    x, width = noise("picture", (3, 1, 28, 28)) * 2, 4
+    for i in (1, 2):
+        x = F.conv2d(x, p(f"conv{i}.weight", width * i, x.shape[1], 5, 5), stride=2, padding=2) + p(f"conv{i}.bias", 1, width * i, 1, 1)
+        x = F.leaky_relu(x, 0.2)
+    return x.reshape(3, -1) @ p("dense.weight", 1, 2 * width * 49).T + p("dense.bias", 1, 1)
+
+
+def vgg_gram(p):
+    """Gram matrices of relu1_2 .. relu3_4, flattened to one vector; gradient also with respect to the picture."""
+    x = p("picture", 1, 3, 32, 36) * 2.5 + 0.5
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    x = (x - mean.double()[:, None, None]) / std.double()[:, None, None]
+    grams = []
+    for b, (c, depth) in enumerate([(64, 2), (128, 2), (256, 4)], 1):
+        x = F.max_pool2d(x, 2) if b > 1 else x
+        for i in range(1, depth + 1):
+            x = F.relu(F.conv2d(x, p(f"conv{b}_{i}.weight", c, x.shape[1], 3, 3), padding=1) + p(f"conv{b}_{i}.bias", 1, c, 1, 1))
+            if (b, i) in ((1, 2), (2, 2), (3, 2), (3, 4)):
+                f = x.flatten(2)
+                grams.append((f @ f.transpose(1, 2) / (c * f.shape[2])).flatten())
+    return torch.cat(grams)
+
+
+def samples(t):
+    flat = t.detach().flatten()
+    at = [i * (flat.numel() - 1) // (SAMPLES - 1) for i in range(SAMPLES)]
+    return {"norm": float(flat.norm()), "values": [float(flat[i]) for i in at]}
+
+
+def reference(build):
+    p = Parameters()
+    y = build(p)
+    loss = (y * noise("probe", tuple(y.shape))).sum()
+    loss.backward()
+    return {"loss": float(loss), "output": samples(y), "gradients": {k: samples(v.grad) for k, v in p.items()}}
+
+
+if __name__ == "__main__":
+    networks = {f.__name__: reference(f) for f in (style_network, patch, dcgan_generator, dcgan_discriminator, vgg_gram)}
+    print(json.dumps(networks, indent=1))
