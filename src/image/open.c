@@ -23,6 +23,8 @@ ignore_log (const char *domain, GLogLevelFlags level, const char *message, void 
 static void *
 start_vips (void *unused)
 {
+  g_log_set_handler ("VIPS", G_LOG_LEVEL_MASK & ~G_LOG_LEVEL_ERROR, ignore_log, NULL);
+
   /* libvips looks for its modules below VIPSHOME, and would set the variable itself. */
   const bool bare = g_getenv ("VIPSHOME") == NULL;
   if (bare)
@@ -33,7 +35,6 @@ start_vips (void *unused)
   if (!started)
     return NULL;
 
-  g_log_set_handler ("VIPS", G_LOG_LEVEL_MASK & ~G_LOG_LEVEL_ERROR, ignore_log, NULL);
   vips_block_untrusted_set (TRUE);
   vips_cache_set_max (0);
   vips_concurrency_set (1);
@@ -81,7 +82,7 @@ vips_words (void)
   g_auto (GStrv) lines = g_strsplit (buffer, "\n", 0);
   const char *best = lines[0];
   for (char **line = lines; *line; line++)
-    if (g_str_has_prefix (*line, "unix error: "))
+    if (g_str_has_prefix (*line, "unix error: ") && !strstr (*line, "Unknown error"))
       best = *line;
   const char *colon = best ? strstr (best, ": ") : NULL;
   char *words = g_strstrip (g_strdup (colon ? colon + 2 : best ? best : ""));

@@ -196,7 +196,7 @@ picture_save (const struct picture *picture, const char *path, const struct pict
   if (synced && closed && g_rename (temporary, path) == 0)
     return true;
 
-  g_autofree char *what = g_strdup_printf ("cannot write: %s", encoded ? g_strerror (errno) : "encoding failed");
+  g_autofree char *what = encoded ? g_strdup_printf ("cannot write: %s", g_strerror (errno)) : g_strdup ("cannot write");
   g_unlink (temporary);
   if (g_atomic_int_get (&source.nonfinite)) {
     vips_error_clear ();
