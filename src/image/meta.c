@@ -17,18 +17,22 @@
 #define PACKET_CLOSE RDF_CLOSE "</x:xmpmeta><?xpacket end=\"w\"?>"
 #define PACKET_MAX 65000 /* bytes: JPEG has one segment for it */
 
+/* Blobs are copied: some loaders let them die with the image that was loaded. What HEIC and AVIF hold as "mime" is XMP,
+ * but libvips 8.14 does not say so. */
 static void *
 keep_field (VipsImage *from, const char *name, GValue *value, void *to)
 {
-  if (strcmp (name, VIPS_META_EXIF_NAME) == 0 || strcmp (name, VIPS_META_XMP_NAME) == 0 ||
-      strcmp (name, VIPS_META_RESOLUTION_UNIT) == 0)
-    vips_image_set (to, name, value);
-  /* What HEIC and AVIF hold as "mime" is XMP, but this libvips does not say so. */
   const void *blob;
   size_t size;
-  if (g_str_has_prefix (name, "heif-mime-") && vips_image_get_blob (from, name, &blob, &size) == 0 &&
-      memmem (blob, size, RDF_CLOSE, strlen (RDF_CLOSE)))
-    vips_image_set (to, VIPS_META_XMP_NAME, value);
+  if (strcmp (name, VIPS_META_RESOLUTION_UNIT) == 0)
+    vips_image_set (to, name, value);
+  if (G_VALUE_TYPE (value) != VIPS_TYPE_BLOB || vips_image_get_blob (from, name, &blob, &size) != 0)
+    return NULL;
+  if (strcmp (name, VIPS_META_EXIF_NAME) == 0)
+    vips_image_set_blob_copy (to, VIPS_META_EXIF_NAME, blob, size);
+  else if (strcmp (name, VIPS_META_XMP_NAME) == 0 ||
+           (g_str_has_prefix (name, "heif-mime-") && memmem (blob, size, RDF_CLOSE, strlen (RDF_CLOSE))))
+    vips_image_set_blob_copy (to, VIPS_META_XMP_NAME, blob, size);
   return NULL;
 }
 
