@@ -27,6 +27,7 @@ struct source {
   const char *bytes; /* NULL for a file */
   int fd;
   uint64_t size;
+  bool header_only;
 };
 
 static bool fail_input (const struct source *source, const char *what, GError **error)
@@ -131,6 +132,8 @@ static struct weights *source_load (const struct source *source, GError **error)
     fail_input (source, problem, error);
     return NULL;
   }
+  if (source->header_only)
+    return g_steal_pointer (&weights);
   if (!check_memory (source, error) || !read_tensors (source, data_start, items, weights, error))
     return NULL;
   return g_steal_pointer (&weights);
@@ -143,9 +146,10 @@ struct weights *safetensors_parse (const void *data, size_t size, const char *na
   return source_load (&source, error);
 }
 
-struct weights *safetensors_load (const char *path, GError **error)
+static struct weights *file_load (const char *path, bool header_only, GError **error)
 {
-  struct source source = {.name = path, .fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)};
+  struct source source = {.name = path, .fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
+                          .header_only = header_only};
   struct weights *weights = NULL;
   struct stat info;
 
@@ -160,6 +164,16 @@ struct weights *safetensors_load (const char *path, GError **error)
   if (source.fd >= 0)
     close (source.fd);
   return weights;
+}
+
+struct weights *safetensors_load (const char *path, GError **error)
+{
+  return file_load (path, false, error);
+}
+
+struct weights *safetensors_load_metadata (const char *path, GError **error)
+{
+  return file_load (path, true, error);
 }
 
 /* --- Writing --- */

@@ -12,7 +12,10 @@
  * IMPASTO_ERROR_MEMORY. */
 struct weights *safetensors_load (const char *path, GError **error);
 
-/* The same from memory; @name stands for the file in messages. */
+/* The metadata alone: the header is checked as a whole, no tensor is read. */
+struct weights *safetensors_load_metadata (const char *path, GError **error);
+
+/* The same as safetensors_load from memory; @name stands for the file in messages. */
 struct weights *safetensors_parse (const void *data, size_t size, const char *name, GError **error);
 
 /* Writes every tensor in its own element type (tensor_convert first for half precision), sorted by element size then

@@ -197,22 +197,38 @@ checked_weights (struct weights *loaded, struct graph *graph, const char *path, 
   return g_steal_pointer (&weights);
 }
 
-struct pack *
-pack_load (const char *path, GError **error)
+/* A pack with the manifest of @loaded, which it takes over with whatever tensors there are; @loaded may be NULL. */
+static struct pack *
+pack_from (struct weights *loaded, const char *path, GError **error)
 {
-  g_autoptr (weights) loaded = safetensors_load (path, error);
   if (!loaded)
     return NULL;
   g_autoptr (pack) pack = pack_new (&(struct style_net){0}, loaded);
+  weights_unref (loaded);
   if (!read_manifest (pack, weights_metadata (loaded, "impasto"), path, error))
     return NULL;
+  pack->path = g_strdup (path);
+  return g_steal_pointer (&pack);
+}
+
+struct pack *
+pack_load_manifest (const char *path, GError **error)
+{
+  return pack_from (safetensors_load_metadata (path, error), path, error);
+}
+
+struct pack *
+pack_load (const char *path, GError **error)
+{
+  g_autoptr (pack) pack = pack_from (safetensors_load (path, error), path, error);
+  if (!pack)
+    return NULL;
   g_autoptr (graph) graph = parameters_of (&pack->settings);
-  struct weights *weights = checked_weights (loaded, graph, path, error);
+  struct weights *weights = checked_weights (pack->weights, graph, path, error);
   if (!weights)
     return NULL;
   weights_unref (pack->weights);
   pack->weights = weights;
-  pack->path = g_strdup (path);
   return g_steal_pointer (&pack);
 }
 
