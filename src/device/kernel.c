@@ -2,9 +2,9 @@
  *
  * Values and copies between their layouts and types. Every copy (layout change, permutation, slice, broadcast) is a set
  * of axes with an extent and a stride on either side. Axes are sorted by the target's stride and merged where both sides
- * allow; the innermost two form a panel. Panels are cut into pieces that fit the first-level cache, and pieces are spread over the threads.
- * A piece is copied by rows when the innermost axis is contiguous on both sides, else element by element, in small tiles so
- * that every cache line that was fetched is used up at once. */
+ * allow; the innermost of the target and one more form a panel. Panels are cut into pieces that fit the caches, and
+ * pieces are spread over the threads. A piece is copied by rows where both sides are contiguous, by transposing blocks of
+ * 4x4 where each is contiguous along another axis, else element by element. */
 #include "device/kernel.h"
 
 #include <string.h>
@@ -12,10 +12,11 @@
 #include "device/vector.h"
 #include "device/vector_math.h"
 
-#define PIECE 8192       /* elements of a piece, about */
-#define PIECE_SIDE 64    /* of a piece that is transposed */
-#define TILE 16          /* elements of a cache line */
-#define TILE_LINES 8     /* cache lines that surely fit the ways of a set: strides are often powers of two */
+#define PIECE 8192             /* elements of a piece, about */
+#define PIECE_TRANSPOSED 32768 /* longer streams for the memory's prefetching; fits the second-level cache */
+#define PIECE_SIDE 64
+#define ROW_MIN 16             /* shorter rows are not worth a call */
+#define STRIP 8                /* cache lines that surely fit the ways of a set: strides are often powers of two */
 #define PARALLEL_MIN 32768
 
 struct axis {
@@ -100,7 +101,12 @@ static int merge_axes (struct axis *axes, int n)
 
 static bool by_rows (const struct copy *copy)
 {
-  return copy->v.ts == 1 && copy->v.ss == 1 && copy->v.n >= TILE;
+  return copy->v.ts == 1 && copy->v.ss == 1 && copy->v.n >= ROW_MIN;
+}
+
+static bool transposes (const struct copy *copy)
+{
+  return copy->v.ts == 1 && copy->u.ss == 1 && copy->v.n >= 4 && copy->u.n >= 4;
 }
 
 /* The inner axis of the panel is the target's innermost; the outer one is the axis along which the source is contiguous,
@@ -127,42 +133,125 @@ static int64_t at_most (int64_t n, int64_t limit)
 
 static void choose_pieces (struct copy *copy)
 {
+  int64_t size = transposes (copy) ? PIECE_TRANSPOSED : PIECE;
   int64_t side = by_rows (copy) ? 1 : at_most (copy->u.n, PIECE_SIDE);
 
-  copy->v_piece = at_most (copy->v.n, PIECE / side);
-  copy->u_piece = at_most (copy->u.n, (PIECE + copy->v_piece - 1) / copy->v_piece);
+  copy->v_piece = at_most (copy->v.n, size / side);
+  copy->u_piece = at_most (copy->u.n, (size + copy->v_piece - 1) / copy->v_piece);
 }
 
-/* Copies u.n by v.n elements tile by tile; narrow inner axes (the colours of a pixel) in a loop of constant length. */
-#define PANEL(name, T, S, convert)                                                                        \
-  static inline void name##_tile (T *restrict t, const S *restrict s, const struct axis *u,               \
-                                  const struct axis *v, int64_t un, int64_t vn)                           \
-  {                                                                                                       \
-    for (int64_t i = 0; i < un; i++)                                                                      \
-      for (int64_t j = 0; j < vn; j++)                                                                    \
-        t[i * u->ts + j * v->ts] = convert (s[i * u->ss + j * v->ss]);                                    \
-  }                                                                                                       \
-  static void name (void *target, const void *source, struct axis u, struct axis v)                       \
-  {                                                                                                       \
-    T *t = target;                                                                                        \
-    const S *s = source;                                                                                  \
-    int64_t u_step = u.ss == 1 ? TILE : TILE_LINES, v_step = u.ss == 1 ? TILE_LINES : TILE;               \
-                                                                                                          \
-    if (v.n == 3) {                                                                                       \
-      name##_tile (t, s, &u, &v, u.n, 3);                                                                 \
-      return;                                                                                             \
-    }                                                                                                     \
-    for (int64_t i = 0; i < u.n; i += u_step)                                                             \
-      for (int64_t j = 0; j < v.n; j += v_step)                                                           \
-        name##_tile (t + i * u.ts + j * v.ts, s + i * u.ss + j * v.ss, &u, &v, at_most (u.n - i, u_step), \
-                     at_most (v.n - j, v_step));                                                          \
+/* Element by element; the colours of a pixel in a loop of constant length. */
+#define SCATTER(name, T, S, convert)                                                                \
+  static inline void name##_loop (T *restrict t, const S *restrict s, struct axis u, struct axis v) \
+  {                                                                                                 \
+    for (int64_t i = 0; i < u.n; i++)                                                               \
+      for (int64_t j = 0; j < v.n; j++)                                                             \
+        t[i * u.ts + j * v.ts] = convert (s[i * u.ss + j * v.ss]);                                  \
+  }                                                                                                 \
+  static void name (void *target, const void *source, struct axis u, struct axis v)                 \
+  {                                                                                                 \
+    if (v.n == 3)                                                                                   \
+      name##_loop (target, source, u, (struct axis){3, v.ts, v.ss});                                \
+    else                                                                                            \
+      name##_loop (target, source, u, v);                                                           \
   }
 
 #define SAME(x) (x)
-PANEL (panel_f32, float, float, SAME)
-PANEL (panel_f32_from_bf16, float, uint16_t, math_from_bfloat)
-PANEL (panel_bf16_from_f32, uint16_t, float, math_to_bfloat)
-PANEL (panel_bf16, uint16_t, uint16_t, SAME)
+SCATTER (scatter_f32, float, float, SAME)
+SCATTER (scatter_f32_from_bf16, float, uint16_t, math_from_bfloat)
+SCATTER (scatter_bf16_from_f32, uint16_t, float, math_to_bfloat)
+SCATTER (scatter_bf16, uint16_t, uint16_t, SAME)
+
+static void scatter (enum dtype tt, enum dtype st, char *t, const char *s, struct axis u, struct axis v)
+{
+  if (tt == DTYPE_F32 && st == DTYPE_F32)
+    scatter_f32 (t, s, u, v);
+  else if (tt == DTYPE_F32)
+    scatter_f32_from_bf16 (t, s, u, v);
+  else if (st == DTYPE_F32)
+    scatter_bf16_from_f32 (t, s, u, v);
+  else
+    scatter_bf16 (t, s, u, v);
+}
+
+/* Four floats as bits; a bfloat16 is the upper half of one. */
+typedef uint32_t bits4 __attribute__ ((vector_size (16)));
+typedef uint16_t half4 __attribute__ ((vector_size (8)));
+
+static inline bits4 load4 (const char *from, enum dtype dtype)
+{
+  bits4 bits;
+  half4 half;
+
+  if (dtype == DTYPE_F32) {
+    memcpy (&bits, from, sizeof bits);
+    return bits;
+  }
+  memcpy (&half, from, sizeof half);
+  return __builtin_convertvector (half, bits4) << 16;
+}
+
+/* Rounds as math_to_bfloat does. */
+static inline void store4 (char *to, enum dtype dtype, bits4 bits)
+{
+  bits4 rounded = bits + 0x7fff + (bits >> 16 & 1), quiet = bits | (((bits & 0x7f0000) == 0) & 0x400000);
+  bits4 nan = (bits4) ((bits & 0x7fffffff) > 0x7f800000);
+  half4 half = __builtin_convertvector (((quiet & nan) | (rounded & ~nan)) >> 16, half4);
+
+  if (dtype == DTYPE_F32)
+    memcpy (to, &bits, sizeof bits);
+  else
+    memcpy (to, &half, sizeof half);
+}
+
+/* Four rows of four become columns; @ts and @ss are the bytes between rows. */
+static inline void transpose_4x4 (enum dtype tt, enum dtype st, char *t, int64_t ts, const char *s, int64_t ss)
+{
+  bits4 a = load4 (s, st), b = load4 (s + ss, st), c = load4 (s + 2 * ss, st), d = load4 (s + 3 * ss, st);
+  bits4 ab_low = __builtin_shufflevector (a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector (a, b, 2, 6, 3, 7);
+  bits4 cd_low = __builtin_shufflevector (c, d, 0, 4, 1, 5), cd_high = __builtin_shufflevector (c, d, 2, 6, 3, 7);
+
+  store4 (t, tt, __builtin_shufflevector (ab_low, cd_low, 0, 1, 4, 5));
+  store4 (t + ts, tt, __builtin_shufflevector (ab_low, cd_low, 2, 3, 6, 7));
+  store4 (t + 2 * ts, tt, __builtin_shufflevector (ab_high, cd_high, 0, 1, 4, 5));
+  store4 (t + 3 * ts, tt, __builtin_shufflevector (ab_high, cd_high, 2, 3, 6, 7));
+}
+
+/* A panel that is contiguous along u in the source and along v in the target, u.n and v.n multiples of four. Walks along
+ * strips of STRIP neighbours on the side with the large stride: few streams, each used up line by line. */
+static inline void transpose (enum dtype tt, enum dtype st, char *t, const char *s, struct axis u, struct axis v)
+{
+  int64_t t_size = tt == DTYPE_F32 ? 4 : 2, s_size = st == DTYPE_F32 ? 4 : 2;
+  bool across_v = v.ss > u.ts;
+  int64_t strips = across_v ? v.n : u.n, length = across_v ? u.n : v.n;
+
+  for (int64_t strip = 0; strip < strips; strip += STRIP)
+    for (int64_t along = 0; along < length; along += 4)
+      for (int64_t across = strip; across < at_most (strips, strip + STRIP); across += 4) {
+        int64_t i = across_v ? along : across, j = across_v ? across : along;
+
+        transpose_4x4 (tt, st, t + (i * u.ts + j) * t_size, u.ts * t_size, s + (i + j * v.ss) * s_size, v.ss * s_size);
+      }
+}
+
+/* The same for any extents, with the types known to the compiler. */
+static void transpose_panel (enum dtype tt, enum dtype st, char *t, const char *s, struct axis u, struct axis v)
+{
+  int64_t t_size = (int64_t) dtype_size (tt), s_size = (int64_t) dtype_size (st);
+  struct axis u4 = {u.n / 4 * 4, u.ts, u.ss}, v4 = {v.n / 4 * 4, v.ts, v.ss};
+  struct axis u_rest = {u.n - u4.n, u.ts, u.ss}, v_rest = {v.n - v4.n, v.ts, v.ss};
+
+  if (tt == DTYPE_F32 && st == DTYPE_F32)
+    transpose (DTYPE_F32, DTYPE_F32, t, s, u4, v4);
+  else if (tt == DTYPE_F32)
+    transpose (DTYPE_F32, DTYPE_BF16, t, s, u4, v4);
+  else if (st == DTYPE_F32)
+    transpose (DTYPE_BF16, DTYPE_F32, t, s, u4, v4);
+  else
+    transpose (DTYPE_BF16, DTYPE_BF16, t, s, u4, v4);
+  scatter (tt, st, t + v4.n * v.ts * t_size, s + v4.n * v.ss * s_size, u4, v_rest);
+  scatter (tt, st, t + u4.n * u.ts * t_size, s + u4.n * u.ss * s_size, u_rest, v);
+}
 
 static void copy_row (const struct vector_kernels *vk, void *target, enum dtype tt, const void *source, enum dtype st,
                       int64_t n)
@@ -183,14 +272,10 @@ static void copy_panel (const struct copy *copy, char *target, const char *sourc
     const struct vector_kernels *vk = vector_kernels ();
     for (int64_t i = 0; i < u.n; i++)
       copy_row (vk, target + i * u.ts * t_size, copy->tt, source + i * u.ss * s_size, copy->st, v.n);
-  } else if (copy->tt == DTYPE_F32 && copy->st == DTYPE_F32) {
-    panel_f32 (target, source, u, v);
-  } else if (copy->tt == DTYPE_F32) {
-    panel_f32_from_bf16 (target, source, u, v);
-  } else if (copy->st == DTYPE_F32) {
-    panel_bf16_from_f32 (target, source, u, v);
+  } else if (transposes (copy)) {
+    transpose_panel (copy->tt, copy->st, target, source, u, v);
   } else {
-    panel_bf16 (target, source, u, v);
+    scatter (copy->tt, copy->st, target, source, u, v);
   }
 }
 

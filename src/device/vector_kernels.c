@@ -148,10 +148,16 @@ static void accumulate (float *acc, const float *x, size_t n)
     acc[i] += x[i];
 }
 
+/* The larger; NaN once seen stays. */
+static inline float max_2 (float a, float b)
+{
+  return (b > a) | (b != b) ? b : a;
+}
+
 static void accumulate_max (float *acc, const float *x, size_t n)
 {
   for (size_t i = 0; i < n; i++)
-    acc[i] = x[i] > acc[i] || x[i] != x[i] ? x[i] : acc[i];
+    acc[i] = max_2 (acc[i], x[i]);
 }
 
 static double sum (const float *x, size_t n)
@@ -172,18 +178,20 @@ static double sum (const float *x, size_t n)
 
 static float max (const float *x, size_t n)
 {
-  float lane[BLOCK];
+  float lane[BLOCK], largest = -__builtin_inff ();
   size_t whole = n / BLOCK * BLOCK;
 
   for (size_t j = 0; j < BLOCK; j++)
-    lane[j] = -__builtin_inff ();
+    lane[j] = largest;
   for (size_t i = 0; i < whole; i += BLOCK)
+    _Pragma ("omp simd")
     for (size_t j = 0; j < BLOCK; j++)
-      lane[j] = x[i + j] > lane[j] || x[i + j] != x[i + j] ? x[i + j] : lane[j];
-  accumulate_max (lane, x + whole, n - whole);
-  for (size_t half = BLOCK / 2; half > 0; half /= 2)
-    accumulate_max (lane, lane + half, half);
-  return lane[0];
+      lane[j] = max_2 (lane[j], x[i + j]);
+  for (size_t j = 0; j < BLOCK; j++)
+    largest = max_2 (largest, lane[j]);
+  for (size_t i = whole; i < n; i++)
+    largest = max_2 (largest, x[i]);
+  return largest;
 }
 
 extern const struct vector_kernels VECTOR_SET;
