@@ -99,7 +99,7 @@ lower_node (struct graph *target, const struct node *node, const sym *x)
     return graph_parameter (target, node->name, node->shape, node->init);
   if (node->op == &op_constant)
     return graph_constant (target, node->value);
-  if (node->op->flags & OP_STOP)
+  if ((node->op->flags & OP_STOP) && (node->op->flags & OP_VIEW))
     return x[0];
   if (!runs_in_plan (node->op))
     return node->op->decompose (node->attrs, x, node->n_inputs);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Arithmetic of elements, broadcasting. Each op is a loop of device/vector.h; plans fuse chains of them. A gradient rule is
- * the derivative times dy, summed back to the shape of an input that was broadcast. */
+ * Arithmetic of elements, broadcasting. Each op is a loop of device/vector.h; plans fuse chains of them. A gradient
+ * rule is the derivative times dy, summed back to the shape of an input that was broadcast. */
 #include <math.h>
 
 #include "op/elementwise.h"
@@ -394,7 +394,7 @@ sym sym_clamp (sym x, double low, double high)
   };
 
 #define OP_FLAT(NAME, INPUTS, VECTOR, TEXT) /* derivative 0 wherever there is one */ \
-  const struct op op_##NAME = {ELEMENTWISE (NAME, INPUTS, VECTOR, TEXT), .cases = NAME##_cases};
+  const struct op op_##NAME = {ELEMENTWISE (NAME, INPUTS, VECTOR, TEXT), .flags = OP_STOP, .cases = NAME##_cases};
 
 #define OP_PARAMETERS(NAME, PARAMS, SHAPE_RULE, VECTOR, TEXT)                              \
   const struct op op_##NAME = {                                                            \
