@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Values and copies between their layouts and types. Every copy (layout change, permutation, slice, broadcast) is a set
- * of axes with an extent and a stride on either side. Axes are sorted by the target's stride and merged where both sides
- * allow; the innermost of the target and one more form a panel. Panels are cut into pieces that fit the caches, and
- * pieces are spread over the threads. A piece is copied by rows where both sides are contiguous, by transposing blocks of
- * 4x4 where each is contiguous along another axis, else element by element. */
+ * Values and copies between their layouts and types. Every copy (layout change, permutation, slice, broadcast) is a
+ * set of axes with an extent and a stride on either side. Axes are sorted by the target's stride and merged where both
+ * sides allow; the innermost of the target and one more form a panel. Panels are cut into pieces that fit the caches,
+ * and pieces are spread over the threads. A piece is copied by rows where both sides are contiguous, by transposing
+ * blocks of 4x4 where each is contiguous along another axis, else element by element. */
 #include "device/kernel.h"
 
 #include <string.h>
@@ -109,8 +109,8 @@ static bool transposes (const struct copy *copy)
   return copy->v.ts == 1 && copy->u.ss == 1 && copy->v.n >= 4 && copy->u.n >= 4;
 }
 
-/* The inner axis of the panel is the target's innermost; the outer one is the axis along which the source is contiguous,
- * or the next. */
+/* The inner axis of the panel is the target's innermost; the outer one is the axis along which the source is
+ * contiguous, or the next. */
 static void choose_panel (struct copy *copy, struct axis *axes, int n)
 {
   int u = n - 2;
@@ -217,8 +217,8 @@ static inline void transpose_4x4 (enum dtype tt, enum dtype st, char *t, int64_t
   store4 (t + 3 * ts, tt, __builtin_shufflevector (ab_high, cd_high, 2, 3, 6, 7));
 }
 
-/* A panel that is contiguous along u in the source and along v in the target, u.n and v.n multiples of four. Walks along
- * strips of STRIP neighbours on the side with the large stride: few streams, each used up line by line. */
+/* A panel that is contiguous along u in the source and along v in the target, u.n and v.n multiples of four. Walks
+ * along strips of STRIP neighbours on the side with the large stride: few streams, each used up line by line. */
 static inline void transpose (enum dtype tt, enum dtype st, char *t, const char *s, struct axis u, struct axis v)
 {
   int64_t t_size = tt == DTYPE_F32 ? 4 : 2, s_size = st == DTYPE_F32 ? 4 : 2;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Which set of vector loops this machine runs: vector_kernels.c is compiled once for each instruction set (meson.build),
- * widest first here. The choice follows oneDNN's, so that limiting oneDNN limits these loops as well. */
+ * Which set of vector loops this machine runs: vector_kernels.c is compiled once for each instruction set
+ * (meson.build), widest first here. The choice follows oneDNN's, so that limiting oneDNN limits these loops as well. */
 #include "device/vector.h"
 
 #include <glib.h>

@@ -3,9 +3,9 @@
  * The vector loops, written once in plain C for the compiler to vectorise and compiled once for each instruction set:
  * VECTOR_SET names the table, VECTOR_ISA the set.
  *
- * A loop runs over whole blocks of 16 elements; a rest goes through a padded block of its own, the same instructions, so that
- * the bits of an element depend neither on its place in a run nor on where the run was cut. The mathematics is in
- * vector_math.h. Selections are written so that NaN goes through. */
+ * A loop runs over whole blocks of 16 elements; a rest goes through a padded block of its own, the same instructions,
+ * so that the bits of an element depend neither on its place in a run nor on where the run was cut. The mathematics is
+ * in vector_math.h. Selections are written so that NaN goes through. */
 #include "device/vector.h"
 
 #include <string.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Elementary functions of one float without a branch, so that a loop over them vectorises. Each reduces its argument to a
- * short interval and evaluates a polynomial there (coefficients: minimax fits of the relative error, below 2^-26), then
- * puts the pieces together so that the small parts are added first. Within 2 ulp, tanh 4, of the exact value; right at zeros,
- * infinities, NaN, denormals and where the result over- or underflows. Selections keep NaN: its comparisons are false.
- * Rounding to an integer is by adding 1.5 * 2^23 (in double 2^52) and taking it away again: the low bits of the sum
- * are the integer itself. For the loops of this room. */
+ * Elementary functions of one float without a branch, so that a loop over them vectorises. Each reduces its argument
+ * to a short interval and evaluates a polynomial there (coefficients: minimax fits of the relative error, below
+ * 2^-26), then puts the pieces together so that the small parts are added first. Within 2.5 ulp of the exact
+ * value; right at zeros, infinities, NaN, denormals and where the result over- or underflows. Selections keep NaN: its
+ * comparisons are false. Rounding to an integer is by adding 1.5 * 2^23 (in double 2^52) and taking it away again: the
+ * low bits of the sum are the integer itself. For the loops of this room. */
 #pragma once
 
 #include <stdbool.h>
@@ -171,11 +171,12 @@ static inline float math_softplus (float x)
   return (x < 0 ? 0.0f : x) + math_log1p_unit (math_exp (-math_abs (x)));
 }
 
-/* sin (x + turn pi/2) for |x| <= MATH_TRIG_LIMIT: the remainder by pi/2 in double, then sine or cosine by the quarter. */
+/* sin (x + turn pi/2) for |x| <= MATH_TRIG_LIMIT: the remainder by pi/2 in double, then sine or cosine by the
+ * quarter. The first of the two parts of pi/2 has 33 bits. */
 static inline float math_trig (float x, uint32_t turn)
 {
   double t = (double) x * 6.36619772367581382e-1 + MATH_ROUND_DOUBLE, n = t - MATH_ROUND_DOUBLE;
-  double rest = ((double) x - n * 1.57079632673412561417e+00) - n * 6.07710050650619224932e-11; /* pi/2: 33 bits and more */
+  double rest = ((double) x - n * 1.57079632673412561417e+00) - n * 6.07710050650619224932e-11;
   float r = (float) rest, z = r * r, sine, cosine;
   uint32_t quarter = (uint32_t) math_double_bits (t) + turn;
 

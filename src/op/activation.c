@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Activations: elementwise ops whose gradients need nothing but the output (softplus excepted), and softmax composed of
- * smaller ops. The gradient of a ReLU is an op of its own, relu_back: linear in dy, and it reads the sign from the output, so
- * that the input need not be kept. */
+ * Activations: elementwise ops whose gradients need nothing but the output (softplus excepted), and softmax composed
+ * of smaller ops. The gradient of a ReLU is an op of its own, relu_back: linear in dy, and it reads the sign from the
+ * output, so that the input need not be kept. */
 #include <math.h>
 
 #include "op/elementwise.h"
@@ -103,7 +103,7 @@ sym sym_softplus (sym x)
   return elementwise_1 (&op_softplus, x, NULL);
 }
 
-/* x - max x along @axis: any constant may be taken away without changing a softmax, so the maximum needs no gradient. */
+/* x - max x along @axis. Taking a constant away does not change a softmax, so the maximum needs no gradient. */
 static sym shifted (sym x, int axis, const char *caller)
 {
   int rank = sym_shape (x).rank;

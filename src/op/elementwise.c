@@ -13,7 +13,8 @@ bool elementwise_shape (const void *attrs, const struct shape *const *x, int n_i
 
     if (!shape_broadcast (&before, x[k], y)) {
       g_autofree char *a = shape_text (&before), *b = shape_text (x[k]);
-      return op_fail (error, "shapes %s and %s do not broadcast: from the last axis on, extents must be equal or 1", a, b);
+      return op_fail (error, "shapes %s and %s do not broadcast: from the last axis on, extents must be equal or 1", a,
+                      b);
     }
   }
   return true;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the elementwise ops of arithmetic.c and activation.c share: inputs broadcast as in NumPy, a reference kernel is a
- * function of one element, and an op's struct differs in little more than its name and gradient. */
+ * What the elementwise ops of arithmetic.c and activation.c share: inputs broadcast as in NumPy, a reference kernel is
+ * a function of one element, and an op's struct differs in little more than its name and gradient. */
 #pragma once
 
 #include "device/vector.h"

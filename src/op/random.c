@@ -26,7 +26,8 @@ static const struct option random_options[] = {
   {NULL},
 };
 
-static bool random_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool random_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
+                          GError **error)
 {
   const struct random_attrs *random = attrs;
 

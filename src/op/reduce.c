@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Reductions over a set of axes, which stay as extents of 1, and what is composed of them. Plans run sum and max
- * themselves (op.h: reduce), together with the elementwise ops before them. Variance is an op for its gradient's sake: its two
- * passes over the mean cancel, so that dx = dy 2 (x - mean x) / n, which a gradient of its parts would not find. */
+ * themselves (op.h: reduce), together with the elementwise ops before them. Variance is an op for its gradient's sake:
+ * the path through the mean contributes nothing, so dx = dy 2 (x - mean x) / n, which is less than its parts'
+ * gradients. */
 #include <math.h>
 
 #include "op/sym.h"
 #include "op/table.h"
 
-#define I64 "%" G_GINT64_FORMAT
-
 static const struct option reduce_options[] = {
-  {"axes", OPTION_INT, offsetof (struct reduce_attrs, axes), "bit mask of reduced axes, bit a = axis a", .max = AXES_ALL},
+  {"axes", OPTION_INT, offsetof (struct reduce_attrs, axes), "bit mask of reduced axes, bit a = axis a",
+   .max = AXES_ALL},
   {NULL},
 };
 
-static bool reduce_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool reduce_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
+                          GError **error)
 {
   const struct reduce_attrs *reduce = attrs;
 
@@ -99,7 +100,8 @@ static double reduced_count (sym x, sym y)
   return (double) shape_size (&from) / (double) shape_size (&to);
 }
 
-static void variance_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void variance_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
+                               sym *dx)
 {
   const struct reduce_attrs *reduce = attrs;
   sym centred = sym_sub (x[0], sym_mean (x[0], (unsigned) reduce->axes));
@@ -178,9 +180,9 @@ sym sym_sum_to (sym x, struct shape shape)
 
 /* Cases */
 
-static const struct reduce_attrs over_hw = {AXES_HW}, over_nhw = {AXES_NHW}, over_chw = {AXES_CHW}, over_c = {AXIS (1)},
-                                 over_0 = {AXIS (0)}, over_2 = {AXIS (0) | AXIS (1)}, over_all = {0xf}, over_w = {AXIS (3)},
-                                 over_none = {0};
+static const struct reduce_attrs over_hw = {AXES_HW}, over_nhw = {AXES_NHW}, over_chw = {AXES_CHW}, over_all = {0xf},
+                                 over_c = {AXIS (1)}, over_w = {AXIS (3)}, over_0 = {AXIS (0)},
+                                 over_2 = {AXIS (0) | AXIS (1)}, over_none = {0};
 
 #define REDUCE_CASES(NAME)                                                                   \
   static const struct op_case NAME##_cases[] = {                                             \
