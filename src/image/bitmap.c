@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Bitmaps for training. A JPEG is first shrunk by 2, 4 or 8 in its DCT while decoding, as far as the wanted size allows;
- * the rest is libvips' Lanczos on 8-bit samples. */
+ * Bitmaps for training. A JPEG is first shrunk by 2, 4 or 8 in its DCT while decoding, as far as the wanted size
+ * allows; the rest is libvips' Lanczos on 8-bit samples. */
 #include <math.h>
 
 #include "image/bitmap.h"
@@ -50,7 +50,8 @@ bitmap_free (struct bitmap *bitmap)
   g_free (bitmap);
 }
 
-/* Three 8-bit bands, scaled so that the shorter side is @short_side unless that would enlarge. NULL when libvips failed. */
+/* Three 8-bit bands, scaled so that the shorter side is @short_side unless that would enlarge. NULL when libvips
+ * failed. */
 static VipsImage *
 prepare (VipsImage *srgb, int short_side)
 {
@@ -96,12 +97,9 @@ bitmap_load (const char *path, int short_side, int64_t max_pixels, GError **erro
     g_clear_object (&image);
     image = image_open (path, max_pixels, shrink, &format, error);
   }
-  g_autoptr (vips_image) srgb = image ? image_to_srgb (image, false, error) : NULL;
-  if (!srgb) {
-    if (image)
-      g_prefix_error (error, "%s: ", path);
+  g_autoptr (vips_image) srgb = image ? image_to_srgb (image, false, path, error) : NULL;
+  if (!srgb)
     return NULL;
-  }
 
   g_autoptr (vips_image) ready = prepare (srgb, short_side);
   g_autoptr (bitmap) bitmap = NULL;
@@ -113,8 +111,7 @@ bitmap_load (const char *path, int short_side, int64_t max_pixels, GError **erro
     if (image_read (ready, take_strip, &target))
       return g_steal_pointer (&bitmap);
   }
-  g_autofree char *what = g_strdup_printf ("damaged or truncated %s file", format->name);
-  image_set_error (error, IMPASTO_ERROR_INPUT, path, what);
+  image_damaged (error, path, format);
   return NULL;
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Bitmaps: 8-bit interleaved RGB for training, where thousands of photographs are read ahead by threads. Upright, sRGB,
- * alpha flattened onto white; large JPEGs are shrunk while decoding. A bitmap has one owner, reading it is free to all. */
+ * Bitmaps: 8-bit interleaved RGB for training, where thousands of photographs are read ahead by threads. Upright,
+ * sRGB, alpha flattened onto white; large JPEGs are shrunk while decoding. A bitmap has one owner, reading it is free
+ * to all. */
 #pragma once
 
 #include <glib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The file formats: how each is recognised, loaded and saved. A file is what its first bytes say, so that libvips is never
- * asked to guess and none of its other loaders (PDF, SVG, CSV, ImageMagick) can be reached. */
+ * The file formats: how each is recognised, loaded and saved. A file is what its first bytes say, so that libvips is
+ * never asked to guess and none of its other loaders (PDF, SVG, CSV, ImageMagick) can be reached. */
 #include "image/vips.h"
 
 static bool

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures from files. Rows come from libvips as they are decoded and are scattered straight into the float planes, each
- * pixel where the orientation says that it belongs: apart from the planes only a band of rows is in memory. */
+ * Pictures from files. Rows come from libvips as they are decoded and are scattered straight into the float planes,
+ * each pixel where the orientation says that it belongs: apart from the planes only a band of rows is in memory. */
 #include "image/pixels.h"
 #include "image/vips.h"
 
@@ -24,8 +24,8 @@ widen (const void *row, bool deep, float *out, int64_t n)
       out[i] = ((const uint8_t *) row)[i] / 255.0f;
 }
 
-/* One channel of a band of rows into its plane. Where the picture is turned by 90 degrees, neighbours of the plane are in
- * different rows: the inner loop then walks over the rows. */
+/* One channel of a band of rows into its plane. Where the picture is turned by 90 degrees, neighbours of the plane are
+ * in different rows: the inner loop then walks over the rows. */
 static void
 scatter (const struct target *target, const VipsRect *rows, int band, float *plane)
 {
@@ -73,8 +73,8 @@ picture_new (int width, int height, bool alpha, GError **error)
   picture->alpha = alpha ? g_try_malloc0_n (size, sizeof (float)) : NULL;
   if (picture->rgb && (!alpha || picture->alpha))
     return g_steal_pointer (&picture);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for a picture of %d x %d (%.0f MB)", width, height,
-               size * (alpha ? 16.0 : 12.0) / 1e6);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for a picture of %d x %d (%.0f MB)", width,
+               height, size * (alpha ? 16.0 : 12.0) / 1e6);
   return NULL;
 }
 
@@ -124,12 +124,9 @@ picture_load (const char *path, int64_t max_pixels, GError **error)
 {
   const struct format *format;
   g_autoptr (vips_image) image = image_open (path, max_pixels, 1, &format, error);
-  g_autoptr (vips_image) srgb = image ? image_to_srgb (image, true, error) : NULL;
-  if (!srgb) {
-    if (image)
-      g_prefix_error (error, "%s: ", path);
+  g_autoptr (vips_image) srgb = image ? image_to_srgb (image, true, path, error) : NULL;
+  if (!srgb)
     return NULL;
-  }
 
   struct target target = {
     .turn = turn_of (vips_image_get_orientation (image), image->Xsize, image->Ysize),
@@ -144,8 +141,7 @@ picture_load (const char *path, int64_t max_pixels, GError **error)
   target.picture = picture;
   target.samples = samples;
   if (!image_read (srgb, take_strip, &target)) {
-    g_autofree char *what = g_strdup_printf ("damaged or truncated %s file", format->name);
-    image_set_error (error, IMPASTO_ERROR_INPUT, path, what);
+    image_damaged (error, path, format);
     return NULL;
   }
   picture->bits = image_is_deep (image) ? 16 : 8;

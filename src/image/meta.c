@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Metadata: what of a file survives being painted. EXIF lives in libvips as one blob plus one string per tag, made when the
- * blob is set; a tag whose string is gone is left out when the file is written, which is how the place (IFD 3, GPS) and the
- * thumbnail of the photograph are dropped. Pixels are upright after loading, so EXIF and XMP must say so. Our recipe is one
- * rdf:Description in the XMP packet, the only place that PNG, JPEG, WebP, TIFF, HEIC and AVIF share. */
+ * Metadata: what of a file survives being painted. EXIF lives in libvips as one blob plus one string per tag, made
+ * when the blob is set; a tag whose string is gone is left out when the file is written, which is how the place (IFD
+ * 3, GPS) and the thumbnail of the photograph are dropped. Pixels are upright after loading, so EXIF and XMP must say
+ * so. Our recipe is one rdf:Description in the XMP packet, the only place that PNG, JPEG, WebP, TIFF, HEIC and AVIF
+ * share. */
 #include "image/vips.h"
 
 #define RECIPE_OPEN "<impasto:recipe>"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Starting libvips, opening files with every check made, and colour. Pixels are always pulled in the calling thread, one
- * band of rows after the other: decoders are serial anyway, training reads files in parallel, and nothing but the result
- * is ever held whole. libvips loads all its modules when it starts (PDF, ImageMagick and OpenSlide among them, 15 ms and
- * some megabytes); it is kept from that, and the HEIF one is loaded when a file asks for it. */
+ * Starting libvips, opening files with every check made, and colour. Pixels are always pulled in the calling thread,
+ * one band of rows after the other: decoders are serial anyway, training reads files in parallel, and nothing but the
+ * result is ever held whole. libvips loads all its modules when it starts (PDF, ImageMagick and OpenSlide among them,
+ * 15 ms and some megabytes); it is kept from that, and the HEIF one is loaded when a file asks for it. */
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -57,24 +57,8 @@ load_heif (void *unused)
   return GINT_TO_POINTER (vips_type_find ("VipsOperation", "heifload") != 0);
 }
 
-bool
-image_start (bool heif, GError **error)
-{
-  static GOnce vips_once = G_ONCE_INIT, heif_once = G_ONCE_INIT;
-  if (!g_once (&vips_once, start_vips, NULL)) {
-    g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "libvips does not start: is it installed whole?");
-    return false;
-  }
-  if (heif && !g_once (&heif_once, load_heif, NULL)) {
-    g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                         "HEIC and AVIF need libvips with its HEIF module (vips-heif.so), which is not installed");
-    return false;
-  }
-  return true;
-}
-
-/* The most telling line of libvips' error buffer, without the name of the part that said it. The buffer is shared by all
- * threads: when two files fail at the same moment, the words may be the other's, so the caller's own come first. */
+/* The most telling line of libvips' error buffer, without the name of the part that said it. The buffer is shared by
+ * all threads: when two files fail at the same moment, the words may be the other's, so the caller's own come first. */
 static char *
 vips_words (void)
 {
@@ -90,24 +74,55 @@ vips_words (void)
 }
 
 void
-image_set_error (GError **error, ImpastoError code, const char *path, const char *what)
+image_refuse (GError **error, ImpastoError code, const char *path, const char *format, ...)
+{
+  va_list arguments;
+  va_start (arguments, format);
+  g_autofree char *what = g_strdup_vprintf (format, arguments), *name = g_filename_display_name (path);
+  va_end (arguments);
+  g_set_error (error, IMPASTO_ERROR, code, "%s: %s", g_strdelimit (name, "\n\r\t", '?'), what);
+}
+
+void
+image_failed (GError **error, ImpastoError code, const char *path, const char *what)
 {
   g_autofree char *words = vips_words ();
-  g_autofree char *name = g_filename_display_name (path);
-  g_set_error (error, IMPASTO_ERROR, code, "%s: %s%s%s%s", g_strdelimit (name, "\n\r\t", '?'), what, *words ? " (" : "",
-               words, *words ? ")" : "");
+  if (*words)
+    image_refuse (error, code, path, "%s (%s)", what, words);
+  else
+    image_refuse (error, code, path, "%s", what);
+}
+
+bool
+image_start (bool heif, const char *path, GError **error)
+{
+  static GOnce vips_once = G_ONCE_INIT, heif_once = G_ONCE_INIT;
+  if (!g_once (&vips_once, start_vips, NULL)) {
+    image_refuse (error, IMPASTO_ERROR_INPUT, path, "libvips does not start: is it installed whole?");
+    return false;
+  }
+  if (heif && !g_once (&heif_once, load_heif, NULL)) {
+    image_refuse (error, IMPASTO_ERROR_INPUT, path,
+                  "HEIC and AVIF need libvips with its HEIF module (vips-heif.so), which is not installed");
+    return false;
+  }
+  return true;
+}
+
+void
+image_damaged (GError **error, const char *path, const struct format *format)
+{
+  g_autofree char *what = g_strdup_printf ("damaged or truncated %s file", format->name);
+  image_failed (error, IMPASTO_ERROR_INPUT, path, what);
 }
 
 /* What the file is, from its first bytes. */
 static const struct format *
 sniff (const char *path, GError **error)
 {
-  g_autofree char *name = g_filename_display_name (path);
-  g_strdelimit (name, "\n\r\t", '?');
   const int fd = g_open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", name,
-                 errno == ENOENT ? "no such file" : g_strerror (errno));
+    image_refuse (error, IMPASTO_ERROR_INPUT, path, "%s", errno == ENOENT ? "no such file" : g_strerror (errno));
     return NULL;
   }
   struct stat status;
@@ -117,23 +132,21 @@ sniff (const char *path, GError **error)
   close (fd);
 
   const struct format *format = size > 0 ? format_find (head, size) : NULL;
-  const char *what = !stated || size < 0           ? "cannot be read"
-                     : S_ISDIR (status.st_mode)    ? "is a folder, expected a picture file"
-                     : !S_ISREG (status.st_mode)   ? "is not a regular file, expected a picture file"
-                     : status.st_size == 0         ? "is empty (0 bytes), expected a picture"
-                     : !format ? "is not a picture of a known format (PNG, JPEG, WebP, TIFF, AVIF, HEIC)"
-                               : NULL;
-  if (!what)
-    return format;
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", name, what);
-  return NULL;
+  const char *what = !stated || size < 0         ? "cannot be read"
+                     : S_ISDIR (status.st_mode)  ? "is a folder, expected a picture file"
+                     : !S_ISREG (status.st_mode) ? "is not a regular file, expected a picture file"
+                     : status.st_size == 0       ? "is empty (0 bytes), expected a picture"
+                                                 : "is not a picture (PNG, JPEG, WebP, TIFF, AVIF or HEIC)";
+  if (!format)
+    image_refuse (error, IMPASTO_ERROR_INPUT, path, "%s", what);
+  return format;
 }
 
 VipsImage *
 image_open (const char *path, int64_t max_pixels, int shrink, const struct format **found, GError **error)
 {
   const struct format *format = sniff (path, error);
-  if (!format || !image_start (format->heif, error))
+  if (!format || !image_start (format->heif, path, error))
     return NULL;
 
   g_autoptr (vips_image) image = NULL;
@@ -144,16 +157,13 @@ image_open (const char *path, int64_t max_pixels, int shrink, const struct forma
                        : format->load (path, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
                                        VIPS_FAIL_ON_TRUNCATED, NULL);
   if (failed) {
-    g_autofree char *what = g_strdup_printf ("damaged or truncated %s file", format->name);
-    image_set_error (error, IMPASTO_ERROR_INPUT, path, what);
+    image_damaged (error, path, format);
     return NULL;
   }
   const int64_t limit = max_pixels > 0 ? max_pixels : PICTURE_MAX_PIXELS;
   if ((int64_t) image->Xsize * image->Ysize > limit) {
-    g_autofree char *name = g_filename_display_name (path);
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                 "%s: %d x %d is %.1f megapixels, more than the %.1f allowed", g_strdelimit (name, "\n\r\t", '?'),
-                 image->Xsize, image->Ysize, (double) image->Xsize * image->Ysize / 1e6, limit / 1e6);
+    image_refuse (error, IMPASTO_ERROR_INPUT, path, "%d x %d is %.1f megapixels, more than the %.1f allowed",
+                  image->Xsize, image->Ysize, (double) image->Xsize * image->Ysize / 1e6, limit / 1e6);
     return NULL;
   }
   if (found)
@@ -192,7 +202,7 @@ has_foreign_profile (VipsImage *image)
 }
 
 VipsImage *
-image_to_srgb (VipsImage *image, bool precise, GError **error)
+image_to_srgb (VipsImage *image, bool precise, const char *path, GError **error)
 {
   const bool cmyk = image->Type == VIPS_INTERPRETATION_CMYK;
   g_autoptr (vips_image) managed = NULL, rgb = NULL, cut = NULL;
@@ -207,8 +217,7 @@ image_to_srgb (VipsImage *image, bool precise, GError **error)
   VipsImage *source = managed ? managed : image;
   const VipsInterpretation target = image_is_deep (source) ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB;
   if (vips_colourspace (source, &rgb, target, NULL) != 0 || rgb->Bands < 3) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%d channels of an unknown kind", image->Bands);
-    vips_error_clear ();
+    image_failed (error, IMPASTO_ERROR_INPUT, path, "has colours of an unknown kind");
     return NULL;
   }
   if (rgb->Bands > 4 && vips_extract_band (rgb, &cut, 0, "n", 4, NULL) == 0)

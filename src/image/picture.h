@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures: files in and out. A picture in memory is what the painter works on: planar float sRGB, upright, alpha apart.
- * What a file says beyond its pixels (orientation, ICC profile, CMYK, palettes, 16 bit) is settled while loading, and what
- * should survive (EXIF, XMP, resolution) travels along unseen. PNG, JPEG, WebP, TIFF, and HEIC and AVIF where libvips has them.
- * A picture has one owner; every function here may be called from any thread. */
+ * Pictures: files in and out. A picture in memory is what the painter works on: planar float sRGB, upright, alpha
+ * apart. What a file says beyond its pixels (orientation, ICC profile, CMYK, palettes, 16 bit) is settled while
+ * loading, and what should survive (EXIF, XMP, resolution) travels along unseen. PNG, JPEG, WebP, TIFF, and HEIC and
+ * AVIF where libvips has them. A picture has one owner; every function here may be called from any thread. */
 #pragma once
 
 #include <glib.h>
@@ -20,7 +20,7 @@ struct picture {
   float *alpha;  /* (h,w), 0..1, colours are not premultiplied; NULL when opaque */
   int bits;      /* of a sample in the file: 8, or 16 for anything deeper */
   bool was_grey; /* the file had one colour channel */
-  char *recipe;  /* how this picture was made, stored in the file's XMP; NULL when unknown. Owned; set it before saving */
+  char *recipe;  /* how it was made, kept in the file's XMP; NULL when unknown. Owned; set it before saving */
   void *meta;    /* EXIF, XMP and resolution, see picture_keep_meta */
 };
 
@@ -37,22 +37,24 @@ struct picture_save_options {
   bool keep_gps; /* keep where the photograph was taken; dropped otherwise */
 };
 
-/* Reads the header only, so that memory can be forecast and a bomb refused before anything is decoded. @max_pixels 0 means
- * PICTURE_MAX_PIXELS. IMPASTO_ERROR_INPUT: missing, empty, a folder, not a picture, damaged, more pixels than allowed. */
+/* Reads the header only, so that memory can be forecast and a bomb refused before anything is decoded. @max_pixels 0
+ * means PICTURE_MAX_PIXELS. IMPASTO_ERROR_INPUT: missing, empty, a folder, not a picture, damaged, more pixels than
+ * allowed. */
 bool picture_probe (const char *path, int64_t max_pixels, struct picture_info *info, GError **error);
 
 /* The whole picture: upright, in sRGB. Errors as picture_probe; a truncated file is an error, never a grey rest.
  * IMPASTO_ERROR_MEMORY when the planes cannot be allocated. */
 struct picture *picture_load (const char *path, int64_t max_pixels, GError **error);
 
-/* Writes a temporary file beside @path and renames it; nothing is left behind when that fails. The extension chooses the
- * format. Tagged sRGB. Alpha is flattened onto white for JPEG. @options NULL means defaults.
- * IMPASTO_ERROR_USAGE: unknown extension, bad option, recipe over 48 KiB; IMPASTO_ERROR_NUMERIC: NaN or infinity in the
- * pixels; IMPASTO_ERROR_OUTPUT: cannot be written. */
+/* Writes a temporary file beside @path and renames it; nothing is left behind when that fails. The extension chooses
+ * the format. Tagged sRGB. Alpha is flattened onto white for JPEG. @options NULL means defaults. IMPASTO_ERROR_USAGE:
+ * unknown extension, bad option, recipe over 48 KiB; IMPASTO_ERROR_NUMERIC: NaN or infinity in the pixels;
+ * IMPASTO_ERROR_OUTPUT: cannot be written. */
 bool picture_save (const struct picture *picture, const char *path, const struct picture_save_options *options,
                    GError **error);
 
-/* Whether picture_save knows the extension of @path; IMPASTO_ERROR_USAGE lists those known. To be asked before hours of work. */
+/* Whether picture_save knows the extension of @path; IMPASTO_ERROR_USAGE lists those known. To be asked before hours
+ * of work. */
 bool picture_can_save (const char *path, GError **error);
 
 /* Black, with planes of the given size; IMPASTO_ERROR_MEMORY. */

@@ -52,14 +52,14 @@ bool
 planes_resize (const float *in, int channels, int height, int width, float *out, int out_height, int out_width,
                GError **error)
 {
-  if (!image_start (false, error))
+  if (!image_start (false, "picture", error))
     return false;
   vips_error_clear ();
   for (int c = 0; c < channels; c++)
     if (!plane_resize (in + (int64_t) c * height * width, height, width, out + (int64_t) c * out_height * out_width,
                        out_height, out_width)) {
       g_autofree char *what = g_strdup_printf ("cannot scale %d x %d to %d x %d", width, height, out_width, out_height);
-      image_set_error (error, IMPASTO_ERROR_MEMORY, "picture", what);
+      image_failed (error, IMPASTO_ERROR_MEMORY, "picture", what);
       return false;
     }
   return true;
@@ -82,8 +82,8 @@ clamp (float *values, int64_t n)
     values[i] = fminf (fmaxf (values[i], 0.0f), 1.0f);
 }
 
-/* With alpha, colours count as much as they are seen: scale(colour * alpha) / scale(alpha). A little is added to the weight
- * so that wholly transparent pixels keep their colour. */
+/* With alpha, colours count as much as they are seen: scale(colour * alpha) / scale(alpha). A little is added to the
+ * weight so that wholly transparent pixels keep their colour. */
 static bool
 resize_weighted (const struct picture *picture, struct picture *out, GError **error)
 {
@@ -95,6 +95,8 @@ resize_weighted (const struct picture *picture, struct picture *out, GError **er
                  picture->height);
     return false;
   }
+  if (!planes_resize (picture->alpha, 1, picture->height, picture->width, out->alpha, out->height, out->width, error))
+    return false;
   for (int c = 0; c < 3; c++) {
     float *plane = out->rgb + c * out_n;
     for (int64_t i = 0; i < n; i++)
@@ -113,11 +115,10 @@ picture_resize (const struct picture *picture, int width, int height, GError **e
   g_autoptr (picture) out = new_like (picture, width, height, error);
   if (!out)
     return NULL;
-  if (picture->alpha && !planes_resize (picture->alpha, 1, picture->height, picture->width, out->alpha, height, width,
-                                        error))
-    return NULL;
-  if (picture->alpha ? !resize_weighted (picture, out, error)
-                     : !planes_resize (picture->rgb, 3, picture->height, picture->width, out->rgb, height, width, error))
+  const bool scaled =
+    picture->alpha ? resize_weighted (picture, out, error)
+                   : planes_resize (picture->rgb, 3, picture->height, picture->width, out->rgb, height, width, error);
+  if (!scaled)
     return NULL;
   clamp (out->rgb, (int64_t) width * height * 3);
   if (out->alpha)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pixels of pictures that are in memory: scale, cut, turn, lay out. Each makes a new picture and leaves its argument alone;
- * metadata goes along, the recipe does not. Any thread. IMPASTO_ERROR_MEMORY when planes cannot be allocated. */
+ * Pixels of pictures that are in memory: scale, cut, turn, lay out. Each makes a new picture and leaves its argument
+ * alone; metadata goes along, the recipe does not. Any thread. IMPASTO_ERROR_MEMORY when planes cannot be allocated. */
 #pragma once
 
 #include "image/picture.h"
 
-/* The eight EXIF orientations as an index map: the pixel (x,y) of the stored picture belongs at start + x*dx + y*dy of the
- * upright one, whose size is width x height. */
+/* The eight EXIF orientations as an index map: the pixel (x,y) of the stored picture belongs at start + x*dx + y*dy of
+ * the upright one, whose size is width x height. */
 struct turn {
   int width, height;
   int64_t start, dx, dy;

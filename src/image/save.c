@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures to files. The encoder pulls rows out of the float planes while it writes, so that saving needs no second copy of
- * the picture. It writes into a temporary file of the same folder, which is synchronised and renamed onto the target: the
- * target is the old file or the whole new one, never a part. */
+ * Pictures to files. The encoder pulls rows out of the float planes while it writes, so that saving needs no second
+ * copy of the picture. It writes into a temporary file of the same folder, which is synchronised and renamed onto the
+ * target: the target is the old file or the whole new one, never a part. */
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
@@ -142,8 +142,7 @@ check (const struct picture *picture, const char *path, const struct picture_sav
     what = "the recipe is not UTF-8";
   if (!what)
     return true;
-  g_autofree char *name = g_filename_display_name (path);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: %s", name, what);
+  image_refuse (error, IMPASTO_ERROR_USAGE, path, "%s", what);
   return false;
 }
 
@@ -152,9 +151,8 @@ picture_can_save (const char *path, GError **error)
 {
   if (format_of_path (path))
     return true;
-  g_autofree char *name = g_filename_display_name (path), *known = format_extensions ();
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: unknown picture extension, expected one of %s", name,
-               known);
+  g_autofree char *known = format_extensions ();
+  image_refuse (error, IMPASTO_ERROR_USAGE, path, "unknown picture extension, expected one of %s", known);
   return false;
 }
 
@@ -168,13 +166,11 @@ picture_save (const struct picture *picture, const char *path, const struct pict
     return false;
   const struct format *format = format_of_path (path);
   struct stat status;
-  if (!image_start (format->heif, error)) {
-    g_prefix_error (error, "%s: ", path);
+  if (!image_start (format->heif, path, error))
     return false;
-  }
   vips_error_clear ();
   if (g_stat (path, &status) == 0 && !S_ISREG (status.st_mode)) {
-    image_set_error (error, IMPASTO_ERROR_OUTPUT, path, "cannot write: is there already and not a regular file");
+    image_refuse (error, IMPASTO_ERROR_OUTPUT, path, "cannot write: is there already and not a regular file");
     return false;
   }
 
@@ -186,8 +182,7 @@ picture_save (const struct picture *picture, const char *path, const struct pict
   g_autofree char *temporary = NULL;
   const int fd = open_temporary (path, &temporary);
   if (fd < 0) {
-    g_autofree char *what = g_strdup_printf ("cannot write: %s", g_strerror (errno));
-    image_set_error (error, IMPASTO_ERROR_OUTPUT, path, what);
+    image_refuse (error, IMPASTO_ERROR_OUTPUT, path, "cannot write: %s", g_strerror (errno));
     return false;
   }
   const bool encoded = encode (format, &source, options, fd);
@@ -196,13 +191,13 @@ picture_save (const struct picture *picture, const char *path, const struct pict
   if (synced && closed && g_rename (temporary, path) == 0)
     return true;
 
-  g_autofree char *what = encoded ? g_strdup_printf ("cannot write: %s", g_strerror (errno)) : g_strdup ("cannot write");
+  const int cause = errno;
   g_unlink (temporary);
-  if (g_atomic_int_get (&source.nonfinite)) {
-    vips_error_clear ();
-    image_set_error (error, IMPASTO_ERROR_NUMERIC, path, "not written: the picture holds NaN or infinity");
-  } else {
-    image_set_error (error, IMPASTO_ERROR_OUTPUT, path, what);
-  }
+  if (g_atomic_int_get (&source.nonfinite))
+    image_refuse (error, IMPASTO_ERROR_NUMERIC, path, "not written: the picture holds NaN or infinity");
+  else if (encoded)
+    image_refuse (error, IMPASTO_ERROR_OUTPUT, path, "cannot write: %s", g_strerror (cause));
+  else
+    image_failed (error, IMPASTO_ERROR_OUTPUT, path, "cannot write");
   return false;
 }

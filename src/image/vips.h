@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Between libvips and the rest of this folder; included nowhere else. Starts libvips once, knows the file formats, opens a
- * file with every check made, brings any colour to sRGB, carries metadata, and turns libvips' error buffer into one line. */
+ * Between libvips and the rest of this folder; included nowhere else. Starts libvips once, knows the file formats,
+ * opens a file with every check made, brings any colour to sRGB, carries metadata, and turns libvips' error buffer
+ * into one line. */
 #pragma once
 
 #include <vips/vips.h>
@@ -38,17 +39,21 @@ const struct format *format_of_path (const char *path);              /* by exten
 char *format_extensions (void);                                      /* ".png .jpg ..."; a new string */
 
 /* Starts libvips, with the HEIF module when @heif. IMPASTO_ERROR_INPUT when libvips does not start or has no HEIF. */
-bool image_start (bool heif, GError **error);
+bool image_start (bool heif, const char *path, GError **error);
 
-/* "path: what", and libvips' own words when it has any. */
-void image_set_error (GError **error, ImpastoError code, const char *path, const char *what);
+/* Sets one line that starts with the path. */
+void image_refuse (GError **error, ImpastoError code, const char *path, const char *format, ...) G_GNUC_PRINTF (4, 5);
 
-/* Opens for reading from top to bottom; the header is read and checked, pixels are not. @shrink as the loader takes it, 1 for
- * the whole size. @format may be NULL. */
+/* The same for what libvips failed at, with libvips' own words when it has any. */
+void image_failed (GError **error, ImpastoError code, const char *path, const char *what);
+void image_damaged (GError **error, const char *path, const struct format *format);
+
+/* Opens for reading from top to bottom; the header is read and checked, pixels are not. @shrink as the loader takes
+ * it, 1 for the whole size. @format may be NULL. */
 VipsImage *image_open (const char *path, int64_t max_pixels, int shrink, const struct format **format, GError **error);
 
 /* RGB or RGBA in sRGB, 8 or 16 bit. Where an ICC profile must be followed, the result has 16 bits if @precise. */
-VipsImage *image_to_srgb (VipsImage *image, bool precise, GError **error);
+VipsImage *image_to_srgb (VipsImage *image, bool precise, const char *path, GError **error);
 
 bool image_is_grey (VipsImage *image);
 bool image_is_deep (VipsImage *image);

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the tests of pictures share, see image_fixture.h. */
+#include <glib/gstdio.h>
+#include <math.h>
+
+#include "image/pixels.h"
+#include "image_fixture.h"
+
+char *folder;
+
+char *
+file (const char *name)
+{
+  return g_build_filename (folder, name, NULL);
+}
+
+guint
+count_files (void)
+{
+  guint n = 0;
+  GDir *dir = g_dir_open (folder, 0, NULL);
+  while (g_dir_read_name (dir))
+    n++;
+  g_dir_close (dir);
+  return n;
+}
+
+static void
+empty_folder (void)
+{
+  GDir *dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+  while ((name = g_dir_read_name (dir))) {
+    g_autofree char *path = file (name);
+    g_assert_cmpint (g_remove (path), ==, 0);
+  }
+  g_dir_close (dir);
+}
+
+struct picture *
+make_picture (int width, int height, bool alpha, int bits)
+{
+  struct picture *picture = picture_new (width, height, alpha, NULL);
+  const int64_t n = (int64_t) width * height;
+  picture->bits = bits;
+  for (int y = 0; y < height; y++)
+    for (int x = 0; x < width; x++) {
+      const int64_t i = (int64_t) y * width + x;
+      picture->rgb[i] = (x + 0.5f) / width;
+      picture->rgb[n + i] = (y + 0.5f) / height;
+      picture->rgb[2 * n + i] = x < width / 3 && y < height / 3 ? 0.9f : 0.2f;
+      if (alpha)
+        picture->alpha[i] = 1.0f - 0.5f * (y + 0.5f) / height;
+    }
+  return picture;
+}
+
+double
+worst_difference (const float *a, const float *b, int64_t n)
+{
+  double worst = 0;
+  for (int64_t i = 0; i < n; i++)
+    worst = fmax (worst, fabs (a[i] - b[i]));
+  return worst;
+}
+
+double
+mean_difference (const float *a, const float *b, int64_t n)
+{
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++)
+    sum += fabs (a[i] - b[i]);
+  return sum / n;
+}
+
+struct picture *
+load (const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  struct picture *picture = picture_load (path, 0, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (picture);
+  return picture;
+}
+
+void
+save (const struct picture *picture, const char *path, const struct picture_save_options *options)
+{
+  g_autoptr (GError) error = NULL;
+  const bool saved = picture_save (picture, path, options, &error);
+  g_assert_no_error (error);
+  g_assert_true (saved);
+}
+
+void
+check_error (GError *error, int code, const char *path)
+{
+  g_assert_error (error, IMPASTO_ERROR, code);
+  g_assert_null (strchr (error->message, '\n'));
+  g_autofree char *name = g_path_get_basename (path);
+  g_assert_nonnull (strstr (error->message, name));
+  g_assert_cmpuint (strlen (error->message), <, 400);
+}
+
+void
+write_image (VipsImage *image, const char *path)
+{
+  if (vips_image_write_to_file (image, path, NULL) != 0)
+    g_error ("%s", vips_error_buffer ());
+}
+
+VipsImage *
+image_of (const struct picture *picture)
+{
+  g_autofree char *path = file ("oracle.png");
+  save (picture, path, NULL);
+  VipsImage *image = vips_image_new_from_file (path, NULL);
+  VipsImage *memory = vips_image_copy_memory (image);
+  g_object_unref (image);
+  g_assert_cmpint (g_unlink (path), ==, 0);
+  return memory;
+}
+
+static void
+run_test (const void *data)
+{
+  const struct test *test = data;
+  test->run ();
+  empty_folder ();
+}
+
+int
+run_tests (int argc, char **argv, const struct test *tests, size_t n)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* libvips warns of damaged files, unheard */
+  folder = g_dir_make_tmp ("impasto-image-XXXXXX", NULL);
+  g_assert_nonnull (folder);
+
+  /* The library starts libvips in its own way; the tests' direct calls come after that. */
+  g_autoptr (picture) first = make_picture (1, 1, false, 8), second = picture_resize (first, 2, 2, NULL);
+  g_assert_nonnull (second);
+
+  for (size_t i = 0; i < n; i++)
+    g_test_add_data_func (tests[i].path, &tests[i], run_test);
+  const int status = g_test_run ();
+  g_rmdir (folder);
+  g_free (folder);
+  return status;
+}
