@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests of pictures share: a temporary folder that is emptied after each test, made-up pictures, comparisons. */
+ * What the tests of pictures share: a temporary folder that is emptied after each test, made-up pictures, comparisons.
+ * Each program has one. */
 #pragma once
 
 #include <vips/vips.h>
