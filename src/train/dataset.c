@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Photographs as batches. Work is handed out crop by crop, so that several threads finish one batch before the next
+ * begins; batches wait in a ring of slots, slot k holding the step that is k modulo their number. Everything that is drawn
+ * for a crop is drawn by (seed, stream, step, item), hence nothing depends on who makes it when. */
+#include "train/dataset.h"
+
+#include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/random.h"
+#include "image/bitmap.h"
+#include "image/picture.h"
+#include "impasto/error.h"
+
+#define DEPTH_MAX 32         /* of folders below the first */
+#define DRAWS 8              /* random numbers reserved for a crop */
+#define SHUFFLE (1ull << 40) /* where the draws of an epoch's order begin: beyond those of any crop */
+#define SMALLEST 0.5         /* of `size`: shorter sides below are left out */
+
+struct entry {
+  char *path;
+  struct bitmap *bitmap; /* when kept */
+  bool broken;
+};
+
+struct slot {
+  uint64_t step;
+  int given, done; /* crops handed out, and made */
+  float *data;     /* (batch,3,size,size) */
+  GError *error;
+};
+
+struct dataset {
+  struct dataset_options options;
+  char *dir;
+  GPtrArray *entries; /* struct entry *, by path */
+  struct slot *slots;
+  GPtrArray *threads;
+
+  GMutex mutex;       /* guards all that follows, and entries' bitmap and broken */
+  GCond work, ready;  /* there are crops to make; a crop is made */
+  uint64_t next;      /* the step that the consumer is expected to want */
+  uint64_t cached;    /* bytes */
+  int busy;           /* crops in the making */
+  bool quit;
+  GPtrArray *problems; /* lines not yet reported */
+};
+
+/* Files */
+
+static void entry_free (gpointer data)
+{
+  struct entry *entry = data;
+
+  bitmap_free (entry->bitmap);
+  g_free (entry->path);
+  g_free (entry);
+}
+
+static int compare_entries (gconstpointer a, gconstpointer b)
+{
+  const struct entry *const *x = a, *const *y = b;
+
+  return strcmp ((*x)->path, (*y)->path);
+}
+
+static bool list_folder (struct dataset *dataset, const char *path, int depth, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (GDir) dir = g_dir_open (path, 0, &local);
+  const char *name;
+
+  if (dir == NULL) {
+    const char *why = g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOENT)    ? "it does not exist"
+                      : g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOTDIR) ? "it is no folder"
+                                                                                   : local->message;
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no photographs can be read from it: %s", path, why);
+    return false;
+  }
+  while ((name = g_dir_read_name (dir)) != NULL) {
+    g_autofree char *full = g_build_filename (path, name, NULL);
+    struct stat link, file;
+
+    if (name[0] == '.' || lstat (full, &link) != 0 || stat (full, &file) != 0)
+      continue;
+    if (S_ISREG (file.st_mode) && picture_can_save (name, NULL)) {
+      struct entry *entry = g_new0 (struct entry, 1);
+      entry->path = g_steal_pointer (&full);
+      g_ptr_array_add (dataset->entries, entry);
+    } else if (S_ISDIR (link.st_mode) && dataset->options.recursive && depth < DEPTH_MAX &&
+               !list_folder (dataset, full, depth + 1, error)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+static void leave_out (struct dataset *dataset, struct entry *entry, const char *problem)
+{
+  if (!entry->broken)
+    g_ptr_array_add (dataset->problems, g_strdup (problem));
+  entry->broken = true;
+}
+
+static bool too_small (const struct dataset *dataset, const struct bitmap *bitmap)
+{
+  return MIN (bitmap->width, bitmap->height) < SMALLEST * dataset->options.size;
+}
+
+/* After decoding, under the mutex: into the cache while there is room, or into the list of problems. */
+static struct bitmap *take_in (struct dataset *dataset, struct entry *entry, struct bitmap *bitmap, bool *owned)
+{
+  uint64_t bytes = 3 * (uint64_t) bitmap->width * (uint64_t) bitmap->height;
+
+  if (too_small (dataset, bitmap)) {
+    g_autofree char *line = g_strdup_printf ("%s: only %d x %d pixels, crops of %d want a shorter side of %d or more",
+                                             entry->path, bitmap->width, bitmap->height, dataset->options.size,
+                                             (int) ceil (SMALLEST * dataset->options.size));
+    leave_out (dataset, entry, line);
+    bitmap_free (bitmap);
+    return NULL;
+  }
+  if (entry->bitmap == NULL && dataset->cached + bytes <= dataset->options.cache_bytes) {
+    entry->bitmap = bitmap;
+    dataset->cached += bytes;
+    *owned = false;
+  }
+  return bitmap;
+}
+
+/* The decoded photograph; *owned tells whether the caller frees it. NULL without an error: left out. */
+static struct bitmap *fetch (struct dataset *dataset, struct entry *entry, bool *owned, GError **error)
+{
+  int side = (int) ceil (dataset->options.zoom * dataset->options.size);
+  g_autoptr (GError) local = NULL;
+  struct bitmap *bitmap;
+  bool broken;
+
+  *owned = false;
+  g_mutex_lock (&dataset->mutex);
+  bitmap = entry->bitmap;
+  broken = entry->broken;
+  g_mutex_unlock (&dataset->mutex);
+  if (bitmap != NULL || broken)
+    return bitmap;
+
+  bitmap = bitmap_load (entry->path, side, 0, &local);
+  if (bitmap == NULL && g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY)) {
+    g_propagate_error (error, g_steal_pointer (&local));
+    return NULL;
+  }
+  *owned = bitmap != NULL;
+  g_mutex_lock (&dataset->mutex);
+  if (bitmap == NULL)
+    leave_out (dataset, entry, local->message);
+  else
+    bitmap = take_in (dataset, entry, bitmap, owned);
+  g_mutex_unlock (&dataset->mutex);
+  return bitmap;
+}
+
+/* Crops */
+
+/* A permutation of 0..n-1: four rounds of a Feistel network over the next power of four, walked until inside. */
+static uint64_t shuffled (struct random_key key, uint64_t i, uint64_t n)
+{
+  int half = 1;
+  uint64_t mask;
+
+  while (half < 31 && (uint64_t) 1 << (2 * half) < n)
+    half++;
+  mask = ((uint64_t) 1 << half) - 1;
+  do {
+    uint64_t left = i >> half, right = i & mask;
+
+    for (uint64_t round = 0; round < 4; round++) {
+      uint64_t mixed = left ^ (random_bits (key, SHUFFLE | round << 32 | right) & mask);
+      left = right;
+      right = mixed;
+    }
+    i = left << half | right;
+  } while (i >= n);
+  return i;
+}
+
+/* Where crop @item of a step lies in the bitmap. */
+static struct bitmap_view draw_view (const struct dataset_options *o, struct random_key key, int item,
+                                     const struct bitmap *bitmap)
+{
+  uint64_t first = (uint64_t) item * DRAWS;
+  double angle = (2 * random_uniform (key, first) - 1) * o->rotation * G_PI / 180;
+  double box = cos (angle) + fabs (sin (angle)); /* side of the upright square around a turned square of side 1 */
+  double zoom = box + random_uniform (key, first + 1) * MAX (o->zoom - box, 0);
+  double scale = MIN (bitmap->width, bitmap->height) / (zoom * o->size);
+  double reach = scale * box * o->size / 2;
+
+  return (struct bitmap_view){
+    .x = reach + random_uniform (key, first + 2) * (bitmap->width - 2 * reach),
+    .y = reach + random_uniform (key, first + 3) * (bitmap->height - 2 * reach),
+    .scale = scale,
+    .angle = angle,
+    .mirror = !o->keep_handedness && random_uniform (key, first + 4) < 0.5,
+  };
+}
+
+/* Crop @item of batch @step into @out, (3,size,size). */
+static bool make_crop (struct dataset *dataset, uint64_t step, int item, float *out, GError **error)
+{
+  const struct dataset_options *o = &dataset->options;
+  uint64_t n = dataset->entries->len, place = step * (uint64_t) o->batch + (uint64_t) item;
+  struct random_key order = {.seed = o->seed, .stream = o->stream, .step = place / n};
+  struct random_key key = {.seed = o->seed, .stream = o->stream, .step = step};
+  uint64_t first = shuffled (order, place % n, n);
+
+  for (uint64_t k = 0; k < n; k++) {
+    GError *local = NULL;
+    bool owned;
+    struct bitmap *bitmap = fetch (dataset, dataset->entries->pdata[(first + k) % n], &owned, &local);
+
+    if (local != NULL) {
+      g_propagate_error (error, local);
+      return false;
+    }
+    if (bitmap == NULL)
+      continue;
+    struct bitmap_view view = draw_view (o, key, item, bitmap);
+    bitmap_sample (bitmap, &view, o->size, o->size, out);
+    if (owned)
+      bitmap_free (bitmap);
+    return true;
+  }
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: none of its %u pictures can be used", dataset->dir,
+               dataset->entries->len);
+  return false;
+}
+
+static size_t crop_floats (const struct dataset *dataset)
+{
+  return (size_t) 3 * (size_t) dataset->options.size * (size_t) dataset->options.size;
+}
+
+/* Reading ahead */
+
+/* The earliest step with a crop to hand out, or NULL. */
+static struct slot *slot_with_work (struct dataset *dataset)
+{
+  for (int k = 0; k < dataset->options.ahead; k++) {
+    struct slot *slot = &dataset->slots[(dataset->next + (uint64_t) k) % (uint64_t) dataset->options.ahead];
+
+    if (slot->given < dataset->options.batch)
+      return slot;
+  }
+  return NULL;
+}
+
+static gpointer reader (gpointer data)
+{
+  struct dataset *dataset = data;
+
+  g_mutex_lock (&dataset->mutex);
+  while (!dataset->quit) {
+    struct slot *slot = slot_with_work (dataset);
+
+    if (slot == NULL) {
+      g_cond_wait (&dataset->work, &dataset->mutex);
+      continue;
+    }
+    int item = slot->given++;
+    uint64_t step = slot->step;
+    GError *error = NULL;
+
+    dataset->busy++;
+    g_mutex_unlock (&dataset->mutex);
+    make_crop (dataset, step, item, slot->data + (size_t) item * crop_floats (dataset), &error);
+    g_mutex_lock (&dataset->mutex);
+    dataset->busy--;
+    slot->done++;
+    if (slot->error == NULL)
+      slot->error = error;
+    else
+      g_clear_error (&error);
+    g_cond_broadcast (&dataset->ready);
+  }
+  g_mutex_unlock (&dataset->mutex);
+  return NULL;
+}
+
+static void slot_begin (struct slot *slot, uint64_t step)
+{
+  slot->step = step;
+  slot->given = slot->done = 0;
+  g_clear_error (&slot->error);
+}
+
+/* Starts over from @step, once nobody writes into a slot any more. Under the mutex. */
+static void start_from (struct dataset *dataset, uint64_t step)
+{
+  int ahead = dataset->options.ahead;
+
+  for (int k = 0; k < ahead; k++)
+    dataset->slots[k].given = dataset->options.batch;
+  while (dataset->busy > 0)
+    g_cond_wait (&dataset->ready, &dataset->mutex);
+  dataset->next = step;
+  for (int k = 0; k < ahead; k++)
+    slot_begin (&dataset->slots[(step + (uint64_t) k) % (uint64_t) ahead], step + (uint64_t) k);
+  g_cond_broadcast (&dataset->work);
+}
+
+bool dataset_batch (struct dataset *dataset, uint64_t step, float *out, GError **error)
+{
+  const struct dataset_options *o = &dataset->options;
+  struct slot *slot = &dataset->slots[step % (uint64_t) o->ahead];
+  bool ok;
+
+  g_mutex_lock (&dataset->mutex);
+  if (step != dataset->next)
+    start_from (dataset, step);
+  while (slot->done < o->batch)
+    g_cond_wait (&dataset->ready, &dataset->mutex);
+  ok = slot->error == NULL;
+  if (ok)
+    memcpy (out, slot->data, (size_t) o->batch * crop_floats (dataset) * sizeof *out);
+  else
+    g_propagate_error (error, g_error_copy (slot->error));
+  dataset->next = step + 1;
+  slot_begin (slot, step + (uint64_t) o->ahead);
+  g_cond_broadcast (&dataset->work);
+  g_mutex_unlock (&dataset->mutex);
+  return ok;
+}
+
+bool dataset_make (struct dataset *dataset, uint64_t step, float *out, GError **error)
+{
+  for (int item = 0; item < dataset->options.batch; item++)
+    if (!make_crop (dataset, step, item, out + (size_t) item * crop_floats (dataset), error))
+      return false;
+  return true;
+}
+
+/* Opening */
+
+static bool options_check (struct dataset_options *o, GError **error)
+{
+  o->cache_bytes = o->cache_bytes == 0 ? (uint64_t) 1 << 30 : o->cache_bytes;
+  o->threads = o->threads == 0 ? 2 : o->threads;
+  o->ahead = o->ahead == 0 ? 3 : o->ahead;
+  o->zoom = o->zoom == 0 ? 1.5 : o->zoom;
+  o->rotation = o->rotation == 0 ? 5 : MAX (o->rotation, 0);
+  if (o->size >= 1 && o->size <= 1 << 14 && o->batch >= 1 && o->batch <= 1 << 16 && o->threads >= 1 &&
+      o->threads <= 256 && o->ahead >= 1 && o->ahead <= 1024 && o->zoom >= 1 && o->zoom <= 16 && o->rotation <= 30)
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+               "photographs: size %d wants 1..16384, batch %d 1..65536, threads %d 1..256, ahead %d 1..1024, zoom %g "
+               "1..16, rotation %g at most 30 degrees", o->size, o->batch, o->threads, o->ahead, o->zoom, o->rotation);
+  return false;
+}
+
+/* Decodes files in order until one is good. */
+static bool find_readable (struct dataset *dataset, GError **error)
+{
+  for (guint i = 0; i < dataset->entries->len; i++) {
+    GError *local = NULL;
+    bool owned;
+    struct bitmap *bitmap = fetch (dataset, dataset->entries->pdata[i], &owned, &local);
+
+    if (owned)
+      bitmap_free (bitmap);
+    if (local != NULL)
+      g_propagate_error (error, local);
+    if (bitmap != NULL || local != NULL)
+      return local == NULL;
+  }
+  if (dataset->entries->len == 0)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: holds no pictures (JPEG, PNG, WebP, TIFF, HEIC, AVIF)%s",
+                 dataset->dir, dataset->options.recursive ? "" : "; folders below it are not looked into");
+  else
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: none of its %u pictures can be used; the first: %s",
+                 dataset->dir, dataset->entries->len, (const char *) dataset->problems->pdata[0]);
+  return false;
+}
+
+static bool slots_new (struct dataset *dataset, GError **error)
+{
+  size_t floats = (size_t) dataset->options.batch * crop_floats (dataset);
+
+  for (int k = 0; k < dataset->options.ahead; k++) {
+    dataset->slots[k].data = g_try_new (float, floats);
+    if (dataset->slots[k].data == NULL) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "out of memory: %d batches of %.1f MiB read ahead",
+                   dataset->options.ahead, (double) (floats * sizeof (float)) / (1 << 20));
+      return false;
+    }
+  }
+  return true;
+}
+
+struct dataset *dataset_open (const char *dir, const struct dataset_options *options, GError **error)
+{
+  struct dataset_options o = *options;
+  g_autoptr (dataset) dataset = NULL;
+
+  if (!options_check (&o, error))
+    return NULL;
+  dataset = g_new0 (struct dataset, 1);
+  dataset->options = o;
+  dataset->dir = g_strdup (dir);
+  dataset->entries = g_ptr_array_new_with_free_func (entry_free);
+  dataset->problems = g_ptr_array_new_with_free_func (g_free);
+  dataset->threads = g_ptr_array_new ();
+  dataset->slots = g_new0 (struct slot, o.ahead);
+  g_mutex_init (&dataset->mutex);
+  g_cond_init (&dataset->work);
+  g_cond_init (&dataset->ready);
+  if (!list_folder (dataset, dir, 0, error))
+    return NULL;
+  g_ptr_array_sort (dataset->entries, compare_entries);
+  if (!find_readable (dataset, error) || !slots_new (dataset, error))
+    return NULL;
+
+  start_from (dataset, o.first_step);
+  for (int i = 0; i < o.threads; i++) {
+    GThread *thread = g_thread_try_new ("photographs", reader, dataset, error);
+    if (thread == NULL)
+      return NULL;
+    g_ptr_array_add (dataset->threads, thread);
+  }
+  return g_steal_pointer (&dataset);
+}
+
+void dataset_free (struct dataset *dataset)
+{
+  if (dataset == NULL)
+    return;
+  g_mutex_lock (&dataset->mutex);
+  dataset->quit = true;
+  g_cond_broadcast (&dataset->work);
+  g_mutex_unlock (&dataset->mutex);
+  for (guint i = 0; i < dataset->threads->len; i++)
+    g_thread_join (dataset->threads->pdata[i]);
+  for (int k = 0; k < dataset->options.ahead; k++) {
+    g_free (dataset->slots[k].data);
+    g_clear_error (&dataset->slots[k].error);
+  }
+  g_free (dataset->slots);
+  g_ptr_array_unref (dataset->threads);
+  g_ptr_array_unref (dataset->entries);
+  g_ptr_array_unref (dataset->problems);
+  g_mutex_clear (&dataset->mutex);
+  g_cond_clear (&dataset->work);
+  g_cond_clear (&dataset->ready);
+  g_free (dataset->dir);
+  g_free (dataset);
+}
+
+guint dataset_count (const struct dataset *dataset)
+{
+  return dataset->entries->len;
+}
+
+char **dataset_report (struct dataset *dataset)
+{
+  GPtrArray *lines;
+
+  g_mutex_lock (&dataset->mutex);
+  lines = dataset->problems;
+  dataset->problems = g_ptr_array_new_with_free_func (g_free);
+  g_mutex_unlock (&dataset->mutex);
+  g_ptr_array_set_free_func (lines, NULL);
+  g_ptr_array_add (lines, NULL);
+  return (char **) g_ptr_array_free (lines, FALSE);
+}
