@@ -13,25 +13,26 @@
 #include "device/vector_math.h"
 
 #define BLOCK 16
+#define NOINLINE __attribute__ ((noinline)) /* one copy of the instructions for blocks and rests */
 
 /* A loop of one, two or three operands from an expression in a, b, c and p. y may be one of the operands, so the only
  * promise to the compiler is that iterations do not depend on each other. */
-#define LOOP(name, operands, expression)                                                            \
-  static void name##_blocks (float *y, const float *x0, const float *x1, const float *x2, size_t n, \
-                             const float *p)                                                        \
-  {                                                                                                 \
-    const float p0 = p[0], p1 = p[1];                                                               \
-    n = n / BLOCK * BLOCK;                                                                          \
-    _Pragma ("omp simd")                                                                            \
-    for (size_t i = 0; i < n; i++) {                                                                \
-      float a = x0[i], b = operands > 1 ? x1[i] : 0, c = operands > 2 ? x2[i] : 0;                  \
-      (void) b, (void) c, (void) p0, (void) p1;                                                     \
-      y[i] = expression;                                                                            \
-    }                                                                                               \
-  }                                                                                                 \
-  static void name (float *y, const float *const *x, size_t n, const float *p)                      \
-  {                                                                                                 \
-    run_blocks (name##_blocks, operands, y, x, n, p);                                               \
+#define LOOP(name, operands, expression)                                                                     \
+  static NOINLINE void name##_blocks (float *y, const float *x0, const float *x1, const float *x2, size_t n, \
+                             const float *p)                                                                 \
+  {                                                                                                          \
+    const float p0 = p[0], p1 = p[1];                                                                        \
+    n = n / BLOCK * BLOCK;                                                                                   \
+    _Pragma ("omp simd")                                                                                     \
+    for (size_t i = 0; i < n; i++) {                                                                         \
+      float a = x0[i], b = operands > 1 ? x1[i] : 0, c = operands > 2 ? x2[i] : 0;                           \
+      (void) b, (void) c, (void) p0, (void) p1;                                                              \
+      y[i] = expression;                                                                                     \
+    }                                                                                                        \
+  }                                                                                                          \
+  static void name (float *y, const float *const *x, size_t n, const float *p)                               \
+  {                                                                                                          \
+    run_blocks (name##_blocks, operands, y, x, n, p);                                                        \
   }
 
 typedef void (*blocks_fn) (float *y, const float *x0, const float *x1, const float *x2, size_t n, const float *p);
@@ -102,13 +103,13 @@ static inline void trig_block (float *y, const float *x, uint32_t turn)
   memcpy (y, result, sizeof result);
 }
 
-static void sin_blocks (float *y, const float *x0, const float *x1, const float *x2, size_t n, const float *p)
+static NOINLINE void sin_blocks (float *y, const float *x0, const float *x1, const float *x2, size_t n, const float *p)
 {
   for (size_t i = 0; i < n; i += BLOCK)
     trig_block (y + i, x0 + i, 0);
 }
 
-static void cos_blocks (float *y, const float *x0, const float *x1, const float *x2, size_t n, const float *p)
+static NOINLINE void cos_blocks (float *y, const float *x0, const float *x1, const float *x2, size_t n, const float *p)
 {
   for (size_t i = 0; i < n; i += BLOCK)
     trig_block (y + i, x0 + i, 1);

@@ -181,7 +181,7 @@ static inline float math_trig (float x, uint32_t turn)
   uint32_t quarter = (uint32_t) math_double_bits (t) + turn;
 
   sine = (-1.95087414e-4f * z + 8.33211280e-3f) * z - 1.66666538e-1f;
-  sine = sine * z * r + r;
+  sine = r == 0 ? r : sine * z * r + r; /* -0 stays */
   cosine = (2.44256807e-5f * z - 1.38872513e-3f) * z + 4.16666456e-2f;
   cosine = cosine * (z * z) + (1 - 0.5f * z);
   return math_float (math_bits (quarter & 1 ? cosine : sine) ^ (quarter & 2) << 30);
