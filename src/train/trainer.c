@@ -1,0 +1,382 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Run folders, the training loop, checkpoints and exact resume. A checkpoint is one safetensors file: weights, optimiser
+ * state and averages by name, and in its metadata the step, the recipe and the machine's facts that decide about bits. */
+#include "train/trainer.h"
+
+#include <errno.h>
+#include <gio/gio.h>
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "device/cpu.h"
+#include "format/safetensors.h"
+#include "impasto/error.h"
+
+const struct option run_options[] = {
+  {"steps", OPTION_INT, offsetof (struct run_settings, steps), "training steps", 1, 1e9, 2400},
+  {"seed", OPTION_INT, offsetof (struct run_settings, seed), "same seed, machine and threads: same bytes", 0, 9e15, 1},
+  {"threads", OPTION_INT, offsetof (struct run_settings, threads), "threads; 0 = all", 0, 1024, 0},
+  {"precision", OPTION_CHOICE, offsetof (struct run_settings, precision), "of the arithmetic; auto = bf16 where the CPU has it",
+   .choices = precision_names},
+  {"save-every", OPTION_INT, offsetof (struct run_settings, save_every), "steps between checkpoints", 1, 1e9, 200},
+  {"sample-every", OPTION_INT, offsetof (struct run_settings, sample_every), "steps between sample sheets", 1, 1e9, 200},
+  {"keep", OPTION_INT, offsetof (struct run_settings, keep), "checkpoints to keep", 1, 1e6, 2},
+  {"runs", OPTION_STRING, offsetof (struct run_settings, runs), "folder for run folders", .text = "runs", .metavar = "DIR"},
+  {"resume", OPTION_STRING, offsetof (struct run_settings, resume), "go on with this run", .metavar = "RUN"},
+  {"output", OPTION_STRING, offsetof (struct run_settings, output), "where the result is written", .metavar = "FILE"},
+  {NULL},
+};
+
+/* What may differ between a run and its continuation. */
+static const char *const free_options[] = {"threads", "save-every", "sample-every", "keep", "runs", "resume", "output", NULL};
+
+const struct recipe *const recipe_table[] = {&recipe_style, NULL};
+
+const struct recipe *
+recipe_find (const char *name)
+{
+  for (int i = 0; recipe_table[i]; i++)
+    if (g_str_equal (recipe_table[i]->name, name))
+      return recipe_table[i];
+  return NULL;
+}
+
+void
+trainer_log (struct trainer *trainer, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  if (trainer->log) {
+    g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
+    g_autofree char *stamp = g_date_time_format (now, "%Y-%m-%d %H:%M:%S");
+    fprintf (trainer->log, "%s  ", stamp);
+    vfprintf (trainer->log, format, args);
+    fputc ('\n', trainer->log);
+    fflush (trainer->log);
+  }
+  va_end (args);
+}
+
+static bool
+fail_output (GError **error, const char *path)
+{
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s: cannot be written: %s", path, g_strerror (errno));
+  return false;
+}
+
+/* {"recipe": "style", "inputs": [...], "settings": {...}, "run": {...}} */
+static JsonObject *
+recipe_json (const struct trainer *trainer)
+{
+  JsonObject *object = json_object_new ();
+  JsonArray *inputs = json_array_new ();
+  for (int i = 0; trainer->inputs && trainer->inputs[i]; i++)
+    json_array_add_string_element (inputs, trainer->inputs[i]);
+  json_object_set_string_member (object, "recipe", trainer->recipe->name);
+  json_object_set_array_member (object, "inputs", inputs);
+  json_object_set_object_member (object, "settings", option_to_json (trainer->recipe->options, trainer->settings));
+  json_object_set_object_member (object, "run", option_to_json (run_options, &trainer->run));
+  return object;
+}
+
+static char *
+json_text (JsonObject *object)
+{
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  json_node_set_object (node, object);
+  return json_to_string (node, TRUE);
+}
+
+/* Without what a continuation may change. */
+static char *
+recipe_identity (const struct trainer *trainer)
+{
+  g_autoptr (JsonObject) object = recipe_json (trainer);
+  JsonObject *run = json_object_get_object_member (object, "run");
+  for (int i = 0; free_options[i]; i++)
+    json_object_remove_member (run, free_options[i]);
+  return json_text (object);
+}
+
+/* runs/00007-style: the first free number. */
+static bool
+create_folder (struct trainer *trainer, GError **error)
+{
+  int last = 0;
+  if (g_mkdir_with_parents (trainer->run.runs, 0777) != 0)
+    return fail_output (error, trainer->run.runs);
+  g_autoptr (GDir) dir = g_dir_open (trainer->run.runs, 0, NULL);
+  for (const char *name; dir && (name = g_dir_read_name (dir));)
+    last = MAX (last, (int) g_ascii_strtoll (name, NULL, 10));
+  for (int i = last + 1;; i++) {
+    g_autofree char *name = g_strdup_printf ("%05d-%s", i, trainer->recipe->name);
+    g_free (trainer->folder);
+    trainer->folder = g_build_filename (trainer->run.runs, name, NULL);
+    if (g_mkdir (trainer->folder, 0777) == 0)
+      break;
+    if (errno != EEXIST)
+      return fail_output (error, trainer->folder);
+  }
+  g_autoptr (JsonObject) object = recipe_json (trainer);
+  g_autofree char *text = json_text (object), *path = g_build_filename (trainer->folder, "recipe.json", NULL);
+  return g_file_set_contents (path, text, -1, NULL) || fail_output (error, path);
+}
+
+static int64_t
+checkpoint_step (const char *name)
+{
+  if (!g_str_has_prefix (name, "network-") || !g_str_has_suffix (name, ".safetensors"))
+    return -1;
+  return g_ascii_strtoll (name + strlen ("network-"), NULL, 10);
+}
+
+static int
+descending (gconstpointer a, gconstpointer b)
+{
+  int64_t x = *(const int64_t *) a, y = *(const int64_t *) b;
+  return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Steps of the checkpoints in the folder, latest first. */
+static GArray *
+list_checkpoints (const char *folder)
+{
+  GArray *steps = g_array_new (FALSE, FALSE, sizeof (int64_t));
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  for (const char *name; dir && (name = g_dir_read_name (dir));) {
+    int64_t step = checkpoint_step (name);
+    if (step >= 0)
+      g_array_append_val (steps, step);
+  }
+  g_array_sort (steps, descending);
+  return steps;
+}
+
+static char *
+checkpoint_path (const struct trainer *trainer, int64_t step)
+{
+  g_autofree char *name = g_strdup_printf ("network-%06" G_GINT64_FORMAT ".safetensors", step);
+  return g_build_filename (trainer->folder, name, NULL);
+}
+
+static bool
+save_checkpoint (struct trainer *trainer, GError **error)
+{
+  g_autoptr (weights) state = weights_new ();
+  for (guint i = 0; i < weights_count (trainer->weights); i++)
+    if (!g_str_has_prefix (weights_name (trainer->weights, i), "frozen."))
+      weights_add (state, weights_name (trainer->weights, i), weights_at (trainer->weights, i));
+  g_autofree char *step = g_strdup_printf ("%" G_GINT64_FORMAT, trainer->step), *identity = recipe_identity (trainer);
+  g_autofree char *threads = g_strdup_printf ("%d", cpu_threads ()), *path = checkpoint_path (trainer, trainer->step);
+  weights_set_metadata (state, "step", step);
+  weights_set_metadata (state, "recipe", identity);
+  weights_set_metadata (state, "isa", cpu_isa ());
+  weights_set_metadata (state, "threads", threads);
+  if (!safetensors_save (state, path, error))
+    return false;
+  g_autoptr (GArray) steps = list_checkpoints (trainer->folder);
+  for (guint i = trainer->run.keep; i < steps->len; i++) {
+    g_autofree char *old = checkpoint_path (trainer, g_array_index (steps, int64_t, i));
+    g_unlink (old);
+  }
+  return true;
+}
+
+/* The first line in which two texts differ, for the message that refuses a changed recipe. */
+static char *
+first_difference (const char *was, const char *is)
+{
+  g_auto (GStrv) a = g_strsplit (was, "\n", -1), b = g_strsplit (is, "\n", -1);
+  for (int i = 0; a[i] && b[i]; i++)
+    if (!g_str_equal (a[i], b[i]))
+      return g_strdup_printf ("was %s, is %s", g_strstrip (a[i]), g_strstrip (b[i]));
+  return g_strdup ("one is longer than the other");
+}
+
+/* stats.jsonl without what was written after the checkpoint. */
+static void
+trim_stats (const char *path, int64_t step)
+{
+  g_autofree char *text = NULL;
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return;
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+  g_autoptr (GString) kept = g_string_new (NULL);
+  for (int i = 0; lines[i]; i++) {
+    int64_t at = g_str_has_prefix (lines[i], "{\"step\":") ? g_ascii_strtoll (lines[i] + 8, NULL, 10) : INT64_MAX;
+    if (at <= step)
+      g_string_append_printf (kept, "%s\n", lines[i]);
+  }
+  g_file_set_contents (path, kept->str, kept->len, NULL);
+}
+
+static bool
+load_checkpoint (struct trainer *trainer, GError **error)
+{
+  trainer->folder = g_strdup (trainer->run.resume);
+  g_autoptr (GArray) steps = list_checkpoints (trainer->folder);
+  if (steps->len == 0) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no checkpoint network-*.safetensors to resume from", trainer->folder);
+    return false;
+  }
+  /* The latest that can be read: a power cut may have damaged it. */
+  g_autoptr (GError) first = NULL;
+  for (guint i = 0; i < steps->len; i++) {
+    g_autofree char *path = checkpoint_path (trainer, g_array_index (steps, int64_t, i));
+    struct weights *weights = safetensors_load (path, first ? NULL : &first);
+    const char *step = weights ? weights_metadata (weights, "step") : NULL, *recipe = weights ? weights_metadata (weights, "recipe") : NULL;
+    if (!step || !recipe) {
+      g_clear_pointer (&weights, weights_unref);
+      continue;
+    }
+    g_autofree char *identity = recipe_identity (trainer);
+    if (!g_str_equal (recipe, identity)) {
+      g_autofree char *difference = first_difference (recipe, identity);
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: the recipe has changed: %s", path, difference);
+      weights_unref (weights);
+      return false;
+    }
+    weights_unref (trainer->weights);
+    trainer->weights = weights;
+    trainer->step = g_ascii_strtoll (step, NULL, 10);
+    g_autofree char *stats = g_build_filename (trainer->folder, "stats.jsonl", NULL);
+    trim_stats (stats, trainer->step);
+    return true;
+  }
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no checkpoint can be read: %s", trainer->folder,
+               first ? first->message : "no step in its metadata");
+  return false;
+}
+
+static bool
+open_files (struct trainer *trainer, GError **error)
+{
+  g_autofree char *log = g_build_filename (trainer->folder, "log.txt", NULL);
+  g_autofree char *stats = g_build_filename (trainer->folder, "stats.jsonl", NULL);
+  trainer->log = fopen (log, "ae");
+  if (!trainer->log)
+    return fail_output (error, log);
+  trainer->stats_file = fopen (stats, "ae");
+  return trainer->stats_file || fail_output (error, stats);
+}
+
+/* One JSON line a step; a full disk is an error, not a gap. */
+static bool
+write_stats (struct trainer *trainer, const struct train_stats *stats, double seconds, GError **error)
+{
+  fprintf (trainer->stats_file, "{\"step\":%" G_GINT64_FORMAT, trainer->step);
+  for (int i = 0; i < stats->n; i++) {
+    char number[G_ASCII_DTOSTR_BUF_SIZE];
+    fprintf (trainer->stats_file, ",\"%s\":%s", stats->name[i], g_ascii_formatd (number, sizeof number, "%.9g", stats->value[i]));
+  }
+  char number[G_ASCII_DTOSTR_BUF_SIZE];
+  fprintf (trainer->stats_file, ",\"seconds\":%s}\n", g_ascii_formatd (number, sizeof number, "%.4f", seconds));
+  return fflush (trainer->stats_file) == 0 || fail_output (error, "stats.jsonl");
+}
+
+static bool
+check_stats (struct trainer *trainer, const struct train_stats *stats, GError **error)
+{
+  for (int i = 0; i < stats->n; i++)
+    if (!isfinite (stats->value[i])) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC,
+                   "step %" G_GINT64_FORMAT ": %s became %s; lower the learning rate and resume from the last checkpoint in %s",
+                   trainer->step, stats->name[i], isnan (stats->value[i]) ? "NaN" : "infinite", trainer->folder);
+      return false;
+    }
+  return true;
+}
+
+static bool
+write_sample (struct trainer *trainer, const char *name, GError **error)
+{
+  g_autofree char *path = g_build_filename (trainer->folder, name, NULL);
+  return trainer->recipe->sample (trainer, path, error);
+}
+
+/* Steps until the end, a stop or an error. */
+static bool
+loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **error)
+{
+  double rate = 0;
+  int64_t last_saved = trainer->step;
+  bool go_on = true;
+  while (go_on && trainer->step < trainer->run.steps) {
+    int64_t start = g_get_monotonic_time ();
+    struct train_stats stats = {0};
+    if (!trainer->recipe->step (trainer, &stats, error))
+      return false;
+    double seconds = (g_get_monotonic_time () - start) * 1e-6;
+    if (!check_stats (trainer, &stats, error))
+      return false;
+    trainer->step++;
+    rate = rate > 0 ? 0.95 * rate + 0.05 / seconds : 1 / seconds;
+    if (!write_stats (trainer, &stats, seconds, error))
+      return false;
+    struct train_progress now = {trainer->step, trainer->run.steps, &stats, rate, (trainer->run.steps - trainer->step) / rate, trainer->folder};
+    go_on = !progress || progress (&now, data);
+    bool end = trainer->step == trainer->run.steps || !go_on;
+    if (end || trainer->step % trainer->run.save_every == 0) {
+      if (!save_checkpoint (trainer, error))
+        return false;
+      last_saved = trainer->step;
+    }
+    if (go_on && (end || trainer->step % trainer->run.sample_every == 0)) {
+      g_autofree char *name = g_strdup_printf ("fakes%06" G_GINT64_FORMAT ".png", trainer->step);
+      if (!write_sample (trainer, name, error))
+        return false;
+    }
+  }
+  if (go_on)
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED, "stopped after step %" G_GINT64_FORMAT "; go on with --resume %s",
+               last_saved, trainer->folder);
+  return false;
+}
+
+static bool
+run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError **error)
+{
+  bool ok = trainer->run.resume ? load_checkpoint (trainer, error) : true;
+  if (!ok || !trainer->recipe->start (trainer, error))
+    return false;
+  if (!trainer->folder && !create_folder (trainer, error))
+    return false;
+  if (!open_files (trainer, error))
+    return false;
+  trainer_log (trainer, "%s at step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s, %d threads",
+               trainer->run.resume ? "resumed" : "started", trainer->step, trainer->run.steps, cpu_isa (), cpu_threads ());
+  if (trainer->step == 0 && !write_sample (trainer, "fakes_init.png", error))
+    return false;
+  if (!loop (trainer, progress, data, error))
+    return false;
+  g_autofree char *own = trainer->run.output ? g_strdup (trainer->run.output) : g_build_filename (trainer->folder, "result.safetensors", NULL);
+  if (!trainer->recipe->finish (trainer, own, error))
+    return false;
+  trainer_log (trainer, "finished: %s", own);
+  return true;
+}
+
+bool
+train (const struct recipe *recipe, void *settings, const struct run_settings *run, char **inputs,
+       train_progress_fn progress, void *data, GError **error)
+{
+  struct trainer trainer = {.recipe = recipe, .settings = settings, .inputs = inputs, .run = *run, .weights = weights_new ()};
+  g_autoptr (GError) local = NULL;
+  bool ok = run_all (&trainer, progress, data, &local);
+  if (!ok) {
+    trainer_log (&trainer, "ended: %s", local->message);
+    g_propagate_error (error, g_steal_pointer (&local));
+  }
+  recipe->stop (&trainer);
+  if (trainer.log)
+    fclose (trainer.log);
+  if (trainer.stats_file)
+    fclose (trainer.stats_file);
+  weights_unref (trainer.weights);
+  g_free (trainer.folder);
+  return ok;
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The trainer: what every recipe shares. A run is a numbered folder with recipe.json, log.txt, stats.jsonl, sample sheets and
+ * checkpoints; all state of a run is tensors by name, so that a resumed run gives the bits of an uninterrupted one.
+ * A recipe is a struct recipe in its own file and a row in recipe_table. */
+#pragma once
+
+#include <stdio.h>
+
+#include "base/option.h"
+#include "compile/plan.h"
+
+/* Settings of any run. */
+struct run_settings {
+  int64_t steps, seed, threads;
+  int precision;                     /* enum precision */
+  int64_t save_every, sample_every;  /* steps */
+  int64_t keep;                      /* checkpoints to keep */
+  char *runs;                        /* folder that holds the run folders */
+  char *resume;                      /* run folder to go on with, or NULL */
+  char *output;                      /* what the recipe makes, or NULL */
+};
+extern const struct option run_options[];
+
+#define STATS_MAX 12
+
+struct train_stats {
+  int n;
+  const char *name[STATS_MAX];
+  double value[STATS_MAX];
+};
+
+struct train_progress {
+  int64_t step, steps; /* done, in all */
+  const struct train_stats *stats;
+  double steps_per_second, seconds_left;
+  const char *folder;
+};
+
+/* Called after every step; false stops the run after a checkpoint. */
+typedef bool (*train_progress_fn) (const struct train_progress *progress, void *data);
+
+struct trainer {
+  const struct recipe *recipe;
+  void *settings;              /* the recipe's struct */
+  char **inputs;               /* positional arguments: paintings */
+  struct run_settings run;
+  char *folder;
+  struct weights *weights;     /* everything a checkpoint holds, and frozen networks under "frozen." */
+  int64_t step;                /* steps done */
+  void *state;                 /* the recipe's own */
+  FILE *log, *stats_file;
+};
+
+struct recipe {
+  const char *name, *help;
+  const struct option *options;
+  size_t settings_size;
+  /* Opens data, builds plans; weights of a resumed checkpoint are in trainer->weights already. */
+  bool (*start) (struct trainer *trainer, GError **error);
+  /* One step: number trainer->step, counted from 0. */
+  bool (*step) (struct trainer *trainer, struct train_stats *stats, GError **error);
+  /* Writes a sheet of samples. */
+  bool (*sample) (struct trainer *trainer, const char *path, GError **error);
+  /* Writes the result. */
+  bool (*finish) (struct trainer *trainer, const char *path, GError **error);
+  void (*stop) (struct trainer *trainer); /* frees state */
+};
+
+extern const struct recipe *const recipe_table[]; /* NULL-terminated */
+extern const struct recipe recipe_style;
+const struct recipe *recipe_find (const char *name);
+
+/* Runs @recipe to its end. IMPASTO_ERROR_CANCELLED when @progress stopped it (a checkpoint is kept and the message says how to
+ * go on), IMPASTO_ERROR_NUMERIC with the step and the loss that became NaN. */
+bool train (const struct recipe *recipe, void *settings, const struct run_settings *run, char **inputs,
+            train_progress_fn progress, void *data, GError **error);
+
+/* Adds a line to the run's log. */
+void trainer_log (struct trainer *trainer, const char *format, ...) G_GNUC_PRINTF (2, 3);
