@@ -152,7 +152,7 @@ static void accumulate (float *acc, const float *x, size_t n)
 /* The larger; NaN once seen stays. */
 static inline float max_2 (float a, float b)
 {
-  return (b > a) | (b != b) ? b : a;
+  return ((b > a) | (b != b)) ? b : a;
 }
 
 static void accumulate_max (float *acc, const float *x, size_t n)
