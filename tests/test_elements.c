@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What arithmetic.c, activation.c, reduce.c and random.c compose or decide beyond a single op's formula: softmax, means,
- * variance, undoing a broadcast, dropout; how gradients are shared between equals; random kernels in every layout. The
- * single ops against their references and differences: test_ops.c. */
+ * What arithmetic.c, activation.c, reduce.c and random.c compose or decide beyond a single op's formula: softmax,
+ * means, variance, undoing a broadcast, dropout; how gradients are shared between equals; random kernels in every
+ * layout. The single ops against their references and differences: test_ops.c. */
 #include <math.h>
 #include <string.h>
 
