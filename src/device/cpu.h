@@ -24,11 +24,16 @@ bool cpu_conv2d_back_x (struct kernel *kernel, GError **error);
 /* dw from inputs (x, dy) */
 bool cpu_conv2d_back_w (struct kernel *kernel, GError **error);
 
-/* Batched y = op(a) op(b), float32 or bf16 operands with float32 sums. */
+/* Batched y = op(a) op(b) of row-major operands, float32; leading axes broadcast. */
 struct matmul_attrs {
   bool transpose_a, transpose_b;
 };
 bool cpu_matmul (struct kernel *kernel, GError **error);
+
+/* y (n,c,d) = a b^T of channels-last pictures a (n,c,h,w), b (n,d,h,w), float32 or bf16 with float32 sums */
+bool cpu_gram (struct kernel *kernel, GError **error);
+/* y (n,d,h,w) = s f of a channels-last picture f (n,c,h,w) and float32 matrices s (n,d,c) */
+bool cpu_gram_back (struct kernel *kernel, GError **error);
 
 /* "avx512_bf16", "avx512", "avx2", "sse41": what oneDNN may use here. */
 const char *cpu_isa (void);

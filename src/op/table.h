@@ -23,13 +23,13 @@
   /* depth.c */ \
   ROW (depth_to_space) ROW (space_to_depth) \
   /* matmul.c */ \
-  ROW (matmul) \
+  ROW (matmul) ROW (gram) ROW (gram_back) \
   /* conv.c */ \
   ROW (conv2d) ROW (conv2d_back_x) ROW (conv2d_back_w) \
   /* pad.c */ \
   ROW (pad) ROW (pad_back) \
   /* pool.c */ \
-  ROW (max_pool) ROW (max_pool_back) ROW (avg_pool) ROW (avg_pool_back) \
+  ROW (max_pool) ROW (max_pool_back) ROW (max_pool_take) ROW (avg_pool) ROW (avg_pool_back) \
   /* resample.c */ \
   ROW (upsample_nearest) ROW (upsample_nearest_back) ROW (resize_bilinear) ROW (resize_bilinear_back) \
   /* random.c */ \
