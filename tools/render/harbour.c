@@ -7,7 +7,8 @@
 
 #include <stddef.h>
 
-enum part { FACADE, ROOF, QUAY, HILL, TOWER, SPIRE, HULL, DECK, CABIN, SPAR, CANVAS, POST, PARASOL, PERSON, SIMPLE_WALL };
+enum part { FACADE, ROOF, QUAY, HILL, TOWER, SPIRE, HULL, DECK, CABIN, SPAR, CANVAS, POST, PARASOL, PERSON,
+            SIMPLE_WALL };
 
 struct hit {
   float d;
@@ -156,19 +157,22 @@ boat (size_t index, vec3 q, struct hit *hit)
       vec3 seat = c - v3 (0, -0.13f, (float) i * half * 0.42f);
       nearest (hit, fmaxf (sd_box (seat, v3 (wide, 0.03f, 0.13f)), hull), SPAR, seat, (float) index);
     }
-    nearest (hit, sd_capsule (c, v3 (0.1f, -0.02f, -half * 0.7f), v3 (0.35f, 0.03f, half * 0.6f), 0.03f, 0.03f), SPAR, c, 0);
+    nearest (hit, sd_capsule (c, v3 (0.1f, -0.02f, -half * 0.7f), v3 (0.35f, 0.03f, half * 0.6f), 0.03f, 0.03f), SPAR,
+             c, 0);
     return;
   }
   float roof = half * 0.16f;
   vec3 house = c - v3 (0, roof * 0.4f, b->rig == CUTTER ? -half * 0.25f : half * 0.05f);
-  vec3 size = b->rig == CUTTER ? v3 (wide * 0.5f, roof * 1.5f, half * 0.2f) : v3 (wide * 0.5f, roof * 0.45f, half * 0.3f);
+  vec3 size = b->rig == CUTTER ? v3 (wide * 0.5f, roof * 1.5f, half * 0.2f)
+    : v3 (wide * 0.5f, roof * 0.45f, half * 0.3f);
   nearest (hit, sd_box (house, size) - 0.04f, CABIN, house, (float) index);
   vec3 foot = v3 (0, 0, half * (b->rig == CUTTER ? 0.15f : 0.22f)), head = foot + v3 (0, tall - 1, 0);
   nearest (hit, sd_capsule (c, foot, head, 0.09f, 0.05f), SPAR, c, (float) index);
   vec3 boom = foot + v3 (0, half * 0.34f, -0.15f), end = boom + v3 (0, 0.1f, -half * 0.95f);
   nearest (hit, sd_capsule (c, boom, end, 0.06f, 0.05f), SPAR, c, (float) index);
   if (b->rig == SLOOP)
-    nearest (hit, sd_capsule (c, boom + v3 (0, 0.18f, 0), end + v3 (0, 0.12f, 0), 0.2f, 0.12f), CANVAS, c, (float) index);
+    nearest (hit, sd_capsule (c, boom + v3 (0, 0.18f, 0), end + v3 (0, 0.12f, 0), 0.2f, 0.12f), CANVAS, c,
+             (float) index);
   else
     nearest (hit, sd_capsule (c, boom, boom + v3 (0, half * 0.9f, -half * 0.7f), 0.05f, 0.04f), SPAR, c, (float) index);
   vec3 top = head - v3 (0, 0.2f, 0);
@@ -212,7 +216,8 @@ quay_life (vec3 p, struct hit *hit)
 static float
 hill_height (float x, float z)
 {
-  float rise = smoothstep (109, 250, z) * (26 + 38 * smoothstep (10, -120, x) + 26 * noise2 (x * 0.012f + 3, z * 0.012f));
+  float rise = smoothstep (109, 250, z) * (26 + 38 * smoothstep (10, -120, x)
+                                           + 26 * noise2 (x * 0.012f + 3, z * 0.012f));
   float left = smoothstep (-50, -95, x) * smoothstep (84, 170, z) * 26;
   return rise + left - 3 + 5 * smoothstep (104, 109, z);
 }
@@ -287,7 +292,8 @@ facade_colour (const struct hit *hit, vec3 normal, float *shine)
   if ((index & 3) == 2) { /* brick */
     float course = p[1] / 0.09f, brick = (p[0] + p[2]) / 0.3f + 0.5f * fmodf (floorf (course), 2);
     bool joint = fractf (course) < 0.16f || fractf (brick) < 0.06f;
-    wall = joint ? wall * 0.6f + v1 (0.12f) : wall * (0.75f + 0.5f * hash2 ((int) floorf (course), (int) floorf (brick)));
+    wall = joint ? wall * 0.6f + v1 (0.12f) : wall * (0.75f + 0.5f
+                                                      * hash2 ((int) floorf (course), (int) floorf (brick)));
   }
   if (p[2] > 0.6f)
     return wall;
@@ -325,7 +331,8 @@ surface_colour (const struct hit *hit, vec3 p, vec3 normal, float *shine)
   case ROOF: {
     float course = q[1] / 0.26f, tile = q[2] / 0.22f;
     vec3 clay = hash2 ((int) hit->seed, 8) < 0.65f ? v3 (0.50f, 0.16f, 0.075f) : v3 (0.16f, 0.17f, 0.20f);
-    float tone = 0.65f + 0.5f * hash2 ((int) floorf (course), (int) floorf (tile)) + 0.4f * (noise2 (q[1], q[2]) - 0.5f);
+    float tone = 0.65f + 0.5f * hash2 ((int) floorf (course), (int) floorf (tile))
+      + 0.4f * (noise2 (q[1], q[2]) - 0.5f);
     return clay * tone * (0.6f + 0.4f * smoothstep (0, 0.3f, fractf (course)));
   }
   case QUAY: {
@@ -370,7 +377,8 @@ surface_colour (const struct hit *hit, vec3 p, vec3 normal, float *shine)
   case POST:
     return hit->seed == 0.5f && q[1] > 3.6f ? v3 (0.9f, 0.85f, 0.7f) : v3 (0.04f, 0.045f, 0.045f);
   case PARASOL:
-    return hit->seed < 0.4f ? v3 (0.62f, 0.09f, 0.06f) : hit->seed < 0.7f ? v3 (0.74f, 0.68f, 0.55f) : v3 (0.75f, 0.48f, 0.1f);
+    return hit->seed < 0.4f ? v3 (0.62f, 0.09f, 0.06f) : hit->seed < 0.7f ? v3 (0.74f, 0.68f, 0.55f)
+      : v3 (0.75f, 0.48f, 0.1f);
   case PERSON:
     if (q[1] > 1.53f)
       return v3 (0.42f, 0.26f, 0.17f);
@@ -411,7 +419,8 @@ static float
 water_height (float x, float z)
 {
   float calm = 0.35f + 0.85f * smoothstep (0.35f, 0.65f, fbm2 (x * 0.05f, z * 0.09f, 2));
-  return calm * (0.055f * fbm2 (x * 0.9f, z * 1.7f, 2) + 0.02f * noise2 (x * 3.7f + 5, z * 6.1f) + 0.006f * noise2 (x * 11, z * 15));
+  return calm * (0.055f * fbm2 (x * 0.9f, z * 1.7f, 2) + 0.02f * noise2 (x * 3.7f + 5, z * 6.1f)
+                 + 0.006f * noise2 (x * 11, z * 15));
 }
 
 static vec3
@@ -436,10 +445,11 @@ radiance (vec3 origin, vec3 dir, float pixel, struct rng *rng)
   return haze (light, dir, water);
 }
 
-static void
+static bool
 setup (void)
 {
   sky.sun_dir = normalize (v3 (-0.78f, 0.42f, -0.42f));
+  return true;
 }
 
 const struct scene harbour_scene = {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct scene *const scenes[] = { &harbour_scene };
+static const struct scene *const scenes[] = { &harbour_scene, &valley_scene, &still_life_scene, &village_scene };
 
 static vec3
 render_pixel (const struct scene *scene, int x, int y, int w, int h, int samples)
@@ -17,10 +17,12 @@ render_pixel (const struct scene *scene, int x, int y, int w, int h, int samples
   vec3 forward = normalize (camera->target - camera->eye);
   vec3 right = normalize (cross (v3 (0, 1, 0), forward)), up = cross (forward, right);
   float scale = 2 * tanf (camera->fov * PI / 360) / (float) h;
-  struct rng rng = { hash_u32 ((uint32_t) (y * 4099 + x) ^ hash_u32 ((uint32_t) w)) };
+  uint32_t place = (uint32_t) (y * w + x);
+  struct rng rng = { .state = hash_u32 (place ^ hash_u32 ((uint32_t) w)), .pixel = place };
   int side = (int) sqrtf ((float) samples);
   vec3 sum = v1 (0);
   for (int s = 0; s < side * side; s++) {
+    rng.sample = (uint32_t) s;
     float jx = ((float) (s % side) + rng_next (&rng)) / (float) side;
     float jy = ((float) (s / side) + rng_next (&rng)) / (float) side;
     float px = ((float) x + jx - 0.5f * (float) w) * scale, py = (0.5f * (float) h - (float) y - jy) * scale;
@@ -37,6 +39,29 @@ render_pixel (const struct scene *scene, int x, int y, int w, int h, int samples
     sum += peak > 12 ? light * (12 / peak) : light;
   }
   return sum * (1.0f / (float) (side * side));
+}
+
+static float luminance (vec3 light) { return dot (light, v3 (0.2126f, 0.7152f, 0.0722f)); }
+
+/* Takes down single pixels that outshine all their neighbours: paths that found a lamp by chance. */
+static void
+despeckle (const vec3 *from, vec3 *to, int w, int h)
+{
+  for (int y = 0; y < h; y++)
+    for (int x = 0; x < w; x++) {
+      float first = 0, second = 0;
+      for (int k = 0; k < 9; k++) {
+        int nx = x + k % 3 - 1, ny = y + k / 3 - 1;
+        if (k == 4 || nx < 0 || ny < 0 || nx >= w || ny >= h)
+          continue;
+        float light = luminance (from[(size_t) ny * (size_t) w + (size_t) nx]);
+        second = fmaxf (second, fminf (first, light));
+        first = fmaxf (first, light);
+      }
+      size_t at = (size_t) y * (size_t) w + (size_t) x;
+      float light = luminance (from[at]), limit = 1.15f * second + 0.002f;
+      to[at] = light > limit ? from[at] * (limit / light) : from[at];
+    }
 }
 
 /* One axis of a blur of radius @r, three box passes make it nearly Gaussian. */
@@ -58,8 +83,9 @@ blur_lines (vec3 *pixels, vec3 *line, int count, int lines, int step, int stride
   }
 }
 
+/* What happens to the light before the film: specks go, bloom spreads. */
 static bool
-add_bloom (vec3 *pixels, int w, int h, float amount)
+lens (vec3 *pixels, int w, int h, float amount)
 {
   size_t count = (size_t) w * (size_t) h;
   vec3 *glow = aligned_alloc (sizeof (vec3), count * sizeof (vec3));
@@ -69,7 +95,8 @@ add_bloom (vec3 *pixels, int w, int h, float amount)
     free (line);
     return false;
   }
-  memcpy (glow, pixels, count * sizeof (vec3));
+  despeckle (pixels, glow, w, h);
+  memcpy (pixels, glow, count * sizeof (vec3));
   for (int pass = 0; pass < 3; pass++) {
     blur_lines (glow, line, w, h, 1, w, w / 60);
     blur_lines (glow, line, h, w, w, 1, w / 60);
@@ -95,10 +122,10 @@ develop (const struct grade *grade, vec3 light, int x, int y, int w, int h, uint
   float u = ((float) x + 0.5f) / (float) w - 0.5f, v = ((float) y + 0.5f) / (float) h - 0.5f;
   float corner = 1 - grade->vignette * smoothstep (0.08f, 0.55f, u * u + v * v);
   light = light * (grade->exposure * corner);
-  float grey = dot (light, v3 (0.2126f, 0.7152f, 0.0722f));
+  float grey = luminance (light);
   light = mix (v1 (grey), light, grade->saturation);
   light = light * mix (grade->shadows, grade->highlights, grey / (grey + 0.35f));
-  struct rng rng = { hash_u32 ((uint32_t) (y * w + x) + 0x51u) };
+  struct rng rng = { .state = hash_u32 ((uint32_t) (y * w + x) + 0x51u) };
   float grain = (rng_next (&rng) + rng_next (&rng) + rng_next (&rng) - 1.5f) * 2 * grade->grain;
   for (int c = 0; c < 3; c++) {
     float value = powf (film (light[c]), 1 / 2.2f);
@@ -126,15 +153,13 @@ main (int argc, char **argv)
   int h = w * 3 / 4;
   vec3 *pixels = aligned_alloc (sizeof (vec3), (size_t) w * (size_t) h * sizeof (vec3));
   uint8_t *bytes = malloc ((size_t) w * (size_t) h * 3);
-  bool good = pixels && bytes;
+  bool good = pixels && bytes && (!scene->setup || scene->setup ());
   if (good) {
-    if (scene->setup)
-      scene->setup ();
 #pragma omp parallel for schedule(dynamic, 4)
     for (int y = 0; y < h; y++)
       for (int x = 0; x < w; x++)
         pixels[(size_t) y * (size_t) w + (size_t) x] = render_pixel (scene, x, y, w, h, samples);
-    good = add_bloom (pixels, w, h, scene->grade.bloom);
+    good = lens (pixels, w, h, scene->grade.bloom);
   }
   if (good) {
     for (int y = 0; y < h; y++)

@@ -149,22 +149,41 @@ random_in_cone (vec3 axis, float radius, struct rng *rng)
 }
 
 vec3
-random_cosine (vec3 normal, struct rng *rng)
+cosine_about (vec3 normal, vec3 even)
 {
   vec3 s, t;
   frame (normal, &s, &t);
-  float u = rng_next (rng), r = sqrtf (u), phi = 2 * PI * rng_next (rng);
-  return normalize (s * (r * cosf (phi)) + t * (r * sinf (phi)) + normal * sqrtf (1 - u));
+  float r = sqrtf (even[0]), phi = 2 * PI * even[1];
+  return normalize (s * (r * cosf (phi)) + t * (r * sinf (phi)) + normal * sqrtf (1 - even[0]));
+}
+
+vec3
+rng_even (const struct rng *rng, int use)
+{
+  uint32_t shift = hash_u32 (rng->pixel * 8 + (uint32_t) use), turn = hash_u32 (shift);
+  return v3 ((float) ((shift + rng->sample * 3242174889u) >> 8) * (1 / 16777216.0f),
+             (float) ((turn + rng->sample * 2447445414u) >> 8) * (1 / 16777216.0f), 0);
 }
 
 float
 trace (distance_fn map, vec3 origin, vec3 dir, float near, float far, float pixel)
 {
-  float t = near;
-  for (int i = 0; i < 256 && t < far; i++) {
-    float d = map (origin + dir * t);
-    if (d < 0.4f * pixel * t + 0.0002f)
+  float t = near, before = near;
+  for (int i = 0; i < 400 && t < far; i++) {
+    float d = map (origin + dir * t), close = 0.4f * pixel * t + 0.0002f;
+    if (d < -close) { /* where the map is only a bound the step went through the surface: halve the way back */
+      for (int k = 0; k < 8; k++) {
+        float middle = 0.5f * (before + t);
+        if (map (origin + dir * middle) < 0)
+          t = middle;
+        else
+          before = middle;
+      }
+      return before;
+    }
+    if (d < close)
       return t;
+    before = t;
     t += d * 0.9f;
   }
   return t < far ? t : -1;

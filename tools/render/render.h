@@ -54,6 +54,7 @@ turn_y (vec3 p, float angle)
 
 struct rng {
   uint32_t state;
+  uint32_t pixel, sample; /* where we are, for rng_even */
 };
 
 uint32_t hash_u32 (uint32_t x);
@@ -82,7 +83,11 @@ float billow3 (vec3 p, int octaves);            /* octaves of |noise|: round lum
 float cells2 (float x, float y, float *id);     /* distance to the nearest of jittered points; @id in 0..1 or NULL */
 
 vec3 random_in_cone (vec3 axis, float radius, struct rng *rng);  /* unit vector near @axis: the disc of a sun */
-vec3 random_cosine (vec3 normal, struct rng *rng);               /* unit vector, density cos / pi */
+vec3 cosine_about (vec3 normal, vec3 even);     /* unit vector, density cos / pi, from two uniform numbers */
+
+/* Two numbers in [0, 1) that cover the square evenly over the samples of a pixel: Roberts' R2 sequence, shifted by
+ * pixel and @use. Far less noise than chance where few samples must do. */
+vec3 rng_even (const struct rng *rng, int use);
 
 /* ---- signed distances: negative inside ---- */
 
@@ -186,8 +191,11 @@ struct scene {
   struct camera camera;
   struct grade grade;
   int samples;                /* per pixel at full quality */
-  void (*setup) (void);       /* tables made once, or NULL */
+  bool (*setup) (void);       /* makes tables, once; false: out of memory. NULL: nothing to do */
   vec3 (*radiance) (vec3 origin, vec3 dir, float pixel, struct rng *rng);
 };
 
 extern const struct scene harbour_scene;
+extern const struct scene valley_scene;
+extern const struct scene still_life_scene;
+extern const struct scene village_scene;
