@@ -29,6 +29,20 @@ bool cpu_has_bf16 (void)
   return isa_has (dnnl_cpu_isa_avx512_core_bf16);
 }
 
+const char *cpu_version (void)
+{
+  static char text[32];
+  static gsize once;
+
+  if (g_once_init_enter (&once)) {
+    const dnnl_version_t *version = dnnl_version ();
+
+    g_snprintf (text, sizeof text, "oneDNN %d.%d.%d", version->major, version->minor, version->patch);
+    g_once_init_leave (&once, 1);
+  }
+  return text;
+}
+
 /* Threads */
 
 /* As many as OpenMP would start by itself: the processors of our affinity mask, or OMP_NUM_THREADS. */
@@ -99,7 +113,8 @@ static uint64_t read_number (const char *folder, const char *name, uint64_t fall
 }
 
 /* What one control group still grants. Cached files count as used there, but the kernel gives them up first. */
-static uint64_t group_available (const char *folder, const char *limit_name, const char *usage_name, const char *cache_key)
+static uint64_t group_available (const char *folder, const char *limit_name, const char *usage_name,
+                                 const char *cache_key)
 {
   g_autofree char *stat_path = g_build_filename (folder, "memory.stat", NULL), *stat = NULL;
   uint64_t limit = read_number (folder, limit_name, UINT64_MAX), used = read_number (folder, usage_name, 0);

@@ -39,6 +39,9 @@ bool cpu_gram_back (struct kernel *kernel, GError **error);
 const char *cpu_isa (void);
 bool cpu_has_bf16 (void);
 
+/* "oneDNN 2.6.3" */
+const char *cpu_version (void);
+
 /* Threads for oneDNN and for our own loops; 0 = all. Must be the same when a kernel is prepared and run. */
 void cpu_set_threads (int threads);
 int cpu_threads (void);

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The command line: --name value, --name=value, --flag, -x for the few options that everyone abbreviates, "--" before
+ * words that begin with a dash. */
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+static const struct {
+  char letter;
+  const char *name;
+} letters[] = {
+  {'o', "output"},
+  {'q', "quiet"},
+  {'v', "verbose"},
+  {'r', "recursive"},
+};
+
+static const char *
+name_of_letter (char letter)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (letters); i++)
+    if (letters[i].letter == letter)
+      return letters[i].name;
+  return NULL;
+}
+
+const char *
+arguments_subject (char **argv)
+{
+  for (; *argv; argv++)
+    if (**argv != '-')
+      return *argv;
+  return NULL;
+}
+
+/* One option; @next is the argument after it. Returns how many arguments it took, 0 with @error. */
+static int
+take_option (ImpastoOptions *options, const char *argument, const char *next, GError **error)
+{
+  g_autofree char *name = NULL;
+  const char *value = NULL;
+  if (argument[1] == '-') {
+    value = strchr (argument, '=');
+    name = value ? g_strndup (argument + 2, value - argument - 2) : g_strdup (argument + 2);
+    value = value ? value + 1 : NULL;
+  } else {
+    const char *full = name_of_letter (argument[1]);
+    if (!full || !impasto_options_has (options, full)) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "unknown option -%c", argument[1]);
+      return 0;
+    }
+    name = g_strdup (full);
+    value = argument[2] ? argument + 2 : NULL;
+  }
+  bool wants = impasto_options_wants_value (options, name);
+  if (wants && !value && !next) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--%s wants a value", name);
+    return 0;
+  }
+  bool separate = wants && !value;
+  return impasto_options_set (options, name, separate ? next : value, error) ? 1 + separate : 0;
+}
+
+bool
+arguments_parse (struct arguments *arguments, char **argv, GError **error)
+{
+  GPtrArray *words = g_ptr_array_new ();
+  bool ok = true, literal = false;
+  while (ok && *argv) {
+    const char *argument = *argv;
+    if (literal || argument[0] != '-' || argument[1] == '\0') {
+      g_ptr_array_add (words, *argv++);
+    } else if (g_str_equal (argument, "--")) {
+      literal = true;
+      argv++;
+    } else {
+      int taken = take_option (arguments->options, argument, argv[1], error);
+      ok = taken > 0;
+      argv += taken;
+    }
+  }
+  arguments->n_words = words->len;
+  g_ptr_array_add (words, NULL);
+  arguments->words = (char **) g_ptr_array_free (words, FALSE);
+  return ok;
+}
+
+void
+arguments_clear (struct arguments *arguments)
+{
+  g_clear_pointer (&arguments->options, impasto_options_free);
+  g_clear_pointer (&arguments->words, g_free);
+}
+
+char *
+arguments_text (const struct arguments *arguments, const char *name)
+{
+  char *value = impasto_options_get (arguments->options, name);
+  return value ? value : g_strdup ("");
+}
+
+bool
+arguments_flag (const struct arguments *arguments, const char *name)
+{
+  return impasto_options_get_boolean (arguments->options, name);
+}
+
+int
+complain (const GError *error)
+{
+  fprintf (stderr, "impasto: %s\n", error->message);
+  return error->domain == IMPASTO_ERROR ? error->code : 1;
+}
+
+int
+complain_usage (const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autoptr (GError) error = g_error_new_valist (IMPASTO_ERROR, IMPASTO_ERROR_USAGE, format, args);
+  va_end (args);
+  return complain (error);
+}

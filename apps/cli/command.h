@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Commands: each is a struct command in its own file and a row in command_table (main.c). A command prints results to
+ * stdout and everything else to stderr; its exit status is an ImpastoError, 0 when all went well. */
+#pragma once
+
+#include <impasto/impasto.h>
+#include <stdbool.h>
+
+struct arguments {
+  ImpastoOptions *options;
+  char **words; /* what is not an option, NULL-terminated */
+  guint n_words;
+};
+
+struct command {
+  const char *name;
+  const char *summary;     /* one line */
+  const char *usage;       /* what follows the name: "IN... --style NAME [-o OUT]" */
+  const char *examples[4]; /* two at least */
+  const char *notes;       /* a paragraph for the help text, or NULL */
+  /* New options; @subject is the first word on the line, or NULL: a recipe, a network. NULL with @error. */
+  ImpastoOptions *(*options) (const char *subject, GError **error);
+  int (*run) (const struct arguments *arguments);
+};
+
+extern const struct command command_paint, command_styles, command_train, command_bench, command_describe;
+
+/* args.c */
+
+/* Reads what follows the command's name. Wants @options filled; words are borrowed from @argv. IMPASTO_ERROR_USAGE. */
+bool arguments_parse (struct arguments *arguments, char **argv, GError **error);
+void arguments_clear (struct arguments *arguments);
+
+/* The first word of @argv that is no option, or NULL. */
+const char *arguments_subject (char **argv);
+
+/* The value of a string option, "" when unset; a new string. */
+char *arguments_text (const struct arguments *arguments, const char *name);
+bool arguments_flag (const struct arguments *arguments, const char *name);
+
+/* Prints "impasto: message" and returns the exit status. */
+int complain (const GError *error);
+int complain_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * impasto describe: what a network or a pack is made of. */
+#include <stdio.h>
+
+#include "command.h"
+
+static ImpastoOptions *
+describe_options (const char *subject, GError **error)
+{
+  return impasto_describe_options_new (subject);
+}
+
+static int
+describe_run (const struct arguments *arguments)
+{
+  g_autoptr (GError) error = NULL;
+  if (arguments->n_words != 1) {
+    g_autofree char *names = g_strjoinv (", ", (char **) impasto_nets ());
+    return complain_usage ("describe wants one network (%s), style or pack", names);
+  }
+  g_autofree char *text = impasto_describe (arguments->words[0], arguments->options, &error);
+  if (!text)
+    return complain (error);
+  fputs (text, stdout);
+  return 0;
+}
+
+const struct command command_describe = {
+  .name = "describe",
+  .summary = "Shows what a network or a style pack is made of",
+  .usage = "NET | STYLE | PACK",
+  .examples = {"impasto describe style --width 32", "impasto describe mine.safetensors --size 512x512 --format plan"},
+  .notes = "Networks: style, vgg19, patch, dcgan; impasto describe NET --help lists their settings.",
+  .options = describe_options,
+  .run = describe_run,
+};

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Inputs and names of results. */
+#include "files.h"
+
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <impasto/impasto.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static void
+input_free (gpointer data)
+{
+  struct input *input = data;
+  g_free (input->path);
+  g_free (input->relative);
+  g_free (input);
+}
+
+static void
+add_input (GPtrArray *inputs, const char *path, const char *relative)
+{
+  struct input *input = g_new0 (struct input, 1);
+  input->path = g_strdup (path);
+  input->relative = g_strdup (relative);
+  g_ptr_array_add (inputs, input);
+}
+
+static int
+by_relative (gconstpointer a, gconstpointer b)
+{
+  return strcmp ((*(struct input *const *) a)->relative, (*(struct input *const *) b)->relative);
+}
+
+/* Hidden files are left alone; links to folders are not followed, so that the walk ends. */
+static void
+collect_folder (GPtrArray *inputs, const char *folder, const char *below, bool recursive)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  for (const char *name; dir && (name = g_dir_read_name (dir));) {
+    g_autofree char *path = g_build_filename (folder, name, NULL);
+    g_autofree char *relative = below ? g_build_filename (below, name, NULL) : g_strdup (name);
+    GStatBuf status;
+    if (*name == '.' || g_lstat (path, &status) != 0)
+      continue;
+    if (S_ISDIR (status.st_mode)) {
+      if (recursive)
+        collect_folder (inputs, path, relative, true);
+    } else if (impasto_picture_has_extension (name) && g_file_test (path, G_FILE_TEST_IS_REGULAR))
+      add_input (inputs, path, relative);
+  }
+}
+
+GPtrArray *
+inputs_collect (char **words, bool recursive, GError **error)
+{
+  g_autoptr (GPtrArray) inputs = g_ptr_array_new_with_free_func (input_free);
+  for (; *words; words++) {
+    if (!g_file_test (*words, G_FILE_TEST_IS_DIR)) {
+      g_autofree char *base = g_path_get_basename (*words);
+      add_input (inputs, *words, base);
+      continue;
+    }
+    g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (input_free);
+    collect_folder (found, *words, NULL, recursive);
+    if (found->len == 0) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no pictures in this folder%s", *words,
+                   recursive ? "" : "; --recursive looks below it");
+      return NULL;
+    }
+    g_ptr_array_sort (found, by_relative);
+    g_ptr_array_extend_and_steal (inputs, g_steal_pointer (&found));
+  }
+  return g_steal_pointer (&inputs);
+}
+
+bool
+naming_init (struct naming *naming, const GPtrArray *inputs, char **words, GError **error)
+{
+  const char *output = naming->output;
+  naming->taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
+  g_autofree char *sample = g_strconcat ("x.", naming->format, NULL);
+  if (*naming->format && !impasto_picture_has_extension (sample)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--format wants png, jpg, webp, tif, avif or heic, not '%s'",
+                 naming->format);
+    return false;
+  }
+  bool many = inputs->len > 1;
+  for (char **word = words; *word; word++)
+    many |= g_file_test (*word, G_FILE_TEST_IS_DIR);
+  bool is_folder = *output && (g_str_has_suffix (output, "/") || g_file_test (output, G_FILE_TEST_IS_DIR));
+  naming->folder = is_folder || (many && *output);
+  if (many && !is_folder && (g_file_test (output, G_FILE_TEST_EXISTS) || impasto_picture_has_extension (output))) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "several pictures go into a folder, but -o names the file %s", output);
+    return false;
+  }
+  return true;
+}
+
+void
+naming_clear (struct naming *naming)
+{
+  g_clear_pointer (&naming->taken, g_hash_table_unref);
+}
+
+/* "sub/photo.jpg" -> "sub/photo" SUFFIX ".jpg" */
+static char *
+made_name (const struct naming *naming, const struct input *input)
+{
+  const char *slash = strrchr (input->relative, G_DIR_SEPARATOR), *dot = strrchr (slash ? slash : input->relative, '.');
+  bool keeps = dot && impasto_picture_has_extension (input->relative);
+  g_autofree char *stem =
+      dot && dot != input->relative ? g_strndup (input->relative, dot - input->relative) : g_strdup (input->relative);
+  g_autofree char *suffix = naming->suffix   ? g_strdup (naming->suffix)
+                            : naming->folder ? g_strdup ("")
+                                             : g_strconcat ("-", naming->style, NULL);
+  g_autofree char *name = g_strconcat (stem, suffix, ".",
+                                       *naming->format ? naming->format
+                                       : keeps         ? dot + 1
+                                                       : "png",
+                                       NULL);
+  return naming->folder ? g_build_filename (naming->output, name, NULL) : g_steal_pointer (&name);
+}
+
+static bool
+same_file (const char *a, const char *b)
+{
+  GStatBuf x, y;
+  return g_stat (a, &x) == 0 && g_stat (b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+static bool
+refuse (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+static bool
+refuse (GError **error, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_propagate_error (error, g_error_new_valist (IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, format, args));
+  va_end (args);
+  return false;
+}
+
+/* Whether the folder of @path can be written to; made when it is not there and @make. */
+static bool
+check_place (const char *path, bool make, GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+  if (g_file_test (folder, G_FILE_TEST_EXISTS))
+    return impasto_picture_can_save (path, error);
+  g_autofree char *base = g_path_get_basename (path);
+  if (!impasto_picture_has_extension (path))
+    return impasto_picture_can_save (base, error);
+  if (make && g_mkdir_with_parents (folder, 0777) != 0)
+    return refuse (error, "cannot make the folder %s: %s", folder, g_strerror (errno));
+  return true;
+}
+
+char *
+naming_result (struct naming *naming, const struct input *input, bool make, bool *exists, GError **error)
+{
+  bool named = *naming->output && !naming->folder;
+  g_autofree char *path = named ? g_strdup (naming->output) : made_name (naming, input);
+  const char *other = g_hash_table_lookup (naming->taken, path);
+  *exists = false;
+  if (same_file (path, input->path))
+    return refuse (error,
+                   "%s: the painting would replace the photograph itself; choose another name with -o or --suffix",
+                   path),
+           NULL;
+  if (other)
+    return refuse (error, "%s: would be written twice, for %s and for %s; --suffix or other folders keep them apart",
+                   path, other, input->path),
+           NULL;
+  if (!named && !naming->overwrite && g_file_test (path, G_FILE_TEST_EXISTS)) {
+    *exists = true;
+    return refuse (error, "%s is there already; --overwrite replaces it", path), NULL;
+  }
+  if (named) { /* its folder must be there: a typing error should not make one */
+    if (!impasto_picture_can_save (path, error))
+      return NULL;
+  } else if (!check_place (path, make, error))
+    return NULL;
+  g_hash_table_insert (naming->taken, g_strdup (path), g_strdup (input->path));
+  return g_steal_pointer (&path);
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which pictures go in, and what each result is called. Names that the program makes up never replace a file unless it
+ * was told --overwrite; a file that the user names with -o is replaced. No result ever takes the place of its own
+ * input. */
+#pragma once
+
+#include <glib.h>
+#include <stdbool.h>
+
+struct input {
+  char *path;
+  char *relative; /* below the folder that was given, or its base name */
+};
+
+/* Files stay as they are given; folders become the pictures in them, sorted, with what is below when @recursive.
+ * IMPASTO_ERROR_INPUT: nothing there, a folder without pictures. Elements are struct input. */
+GPtrArray *inputs_collect (char **words, bool recursive, GError **error);
+
+struct naming {
+  const char *output; /* -o, or "" */
+  const char *suffix; /* of --suffix, or NULL */
+  const char *format; /* of --format, or "" */
+  const char *style;
+  bool overwrite;
+  bool folder;          /* -o is a folder */
+  GHashTable *taken;    /* results so far -> their inputs */
+};
+
+/* Decides whether -o is a file or a folder. IMPASTO_ERROR_USAGE: several inputs into one file, an unknown format;
+ * IMPASTO_ERROR_OUTPUT. */
+bool naming_init (struct naming *naming, const GPtrArray *inputs, char **words, GError **error);
+void naming_clear (struct naming *naming);
+
+/* The result of @input, or NULL: IMPASTO_ERROR_OUTPUT when it must not or cannot be written. @exists tells that it is
+ * refused because it is there already. Folders are made when @make. */
+char *naming_result (struct naming *naming, const struct input *input, bool make, bool *exists, GError **error);

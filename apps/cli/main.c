@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * impasto: the command. The table of commands is the index; help is made from their structs and options. */
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+
+static const struct command *const command_table[] = {
+  &command_paint, &command_styles, &command_train, &command_bench, &command_describe, NULL,
+};
+
+static const struct command *
+command_find (const char *name)
+{
+  for (int i = 0; command_table[i]; i++)
+    if (g_str_equal (command_table[i]->name, name))
+      return command_table[i];
+  return NULL;
+}
+
+static int
+fail_unknown (const char *name)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  for (int i = 0; command_table[i]; i++)
+    g_ptr_array_add (names, (gpointer) command_table[i]->name);
+  g_ptr_array_add (names, (gpointer) "help");
+  g_ptr_array_add (names, NULL);
+  const char *nearest = impasto_nearest (name, (const char *const *) names->pdata);
+  if (nearest)
+    return complain_usage ("there is no command '%s'; did you mean %s?", name, nearest);
+  g_autofree char *all = g_strjoinv (", ", (char **) names->pdata);
+  return complain_usage ("there is no command '%s'; there are %s", name, all);
+}
+
+static void
+print_overview (void)
+{
+  puts ("impasto paints photographs with learned styles, and learns a style from a painting.\n\n"
+        "  impasto paint photo.jpg --style starry-night -o painting.png\n"
+        "  impasto train style painting.jpg --photos DIR --features vgg19.safetensors -o mine.safetensors\n\n"
+        "Commands:");
+  for (int i = 0; command_table[i]; i++)
+    printf ("  %-10s %s\n", command_table[i]->name, command_table[i]->summary);
+  puts ("  help       what a command does and takes: impasto help paint\n\n"
+        "impasto --version says what this is and runs on.\n"
+        "Exit status: 0 done, 2 wrong usage, 3 bad input, 4 cannot write, 5 too little memory, 6 NaN,\n"
+        "7 network and weights do not fit, 130 stopped.");
+}
+
+static int
+print_help (const struct command *command, const char *subject)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ImpastoOptions) options = command->options (subject, &error);
+  if (!options)
+    return complain (error);
+  for (int i = 0; command->examples[i]; i++)
+    printf ("  %s\n", command->examples[i]);
+  printf ("\nimpasto %s %s\n%s.\n", command->name, command->usage, command->summary);
+  if (command->notes)
+    printf ("\n%s\n", command->notes);
+  g_autofree char *text = impasto_options_help (options);
+  if (*text)
+    printf ("\n%s", text);
+  return 0;
+}
+
+/* impasto help [COMMAND [SUBJECT]] */
+static int
+run_help (char **argv)
+{
+  const struct command *command = argv[0] ? command_find (argv[0]) : NULL;
+  if (command)
+    return print_help (command, argv[1]);
+  if (argv[0] && !g_str_equal (argv[0], "help"))
+    return fail_unknown (argv[0]);
+  print_overview ();
+  return 0;
+}
+
+/* Before "--", as an argument of its own; a value that looks so has to be written --name=--help. */
+static bool
+wants_help (char **argv)
+{
+  for (; *argv && !g_str_equal (*argv, "--"); argv++)
+    if (g_str_equal (*argv, "--help") || g_str_equal (*argv, "-h"))
+      return true;
+  return false;
+}
+
+static int
+run_command (const struct command *command, char **argv)
+{
+  const char *subject = arguments_subject (argv);
+  if (wants_help (argv))
+    return print_help (command, subject);
+  g_autoptr (GError) error = NULL;
+  struct arguments arguments = {.options = command->options (subject, &error)};
+  int status;
+  if (arguments.options && arguments_parse (&arguments, argv, &error))
+    status = command->run (&arguments);
+  else
+    status = complain (error);
+  arguments_clear (&arguments);
+  return status;
+}
+
+static int
+print_version (void)
+{
+  g_autofree char *machine = impasto_machine ();
+  printf ("impasto %s\n%s\n", impasto_version (), machine);
+  return 0;
+}
+
+/* Results that did not reach a file or pipe are a failure. */
+static int
+flush (int status)
+{
+  if (fflush (stdout) == 0 && !ferror (stdout))
+    return status;
+  fputs ("impasto: cannot write to standard output\n", stderr);
+  return status ? status : IMPASTO_ERROR_OUTPUT;
+}
+
+int
+main (int argc, char **argv)
+{
+  setlocale (LC_CTYPE, "");
+  if (argc < 2) {
+    print_overview ();
+    return flush (IMPASTO_ERROR_USAGE);
+  }
+  const char *first = argv[1];
+  const struct command *command = command_find (first);
+  int status;
+  if (command)
+    status = run_command (command, argv + 2);
+  else if (g_str_equal (first, "--version"))
+    status = print_version ();
+  else if (g_str_equal (first, "help") || g_str_equal (first, "--help") || g_str_equal (first, "-h"))
+    status = run_help (argv + 2);
+  else if (first[0] == '-')
+    status = complain_usage ("unknown option %s; impasto help lists commands", first);
+  else
+    status = fail_unknown (first);
+  return flush (status);
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The progress line, JSON lines, and signals. */
+#include "progress.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LINE_INTERVAL 100000 /* microseconds */
+#define BAR_WIDTH 20
+
+bool
+progress_init (struct progress *progress, const struct arguments *arguments, GError **error)
+{
+  g_autofree char *how = arguments_text (arguments, "progress");
+  bool json = g_str_equal (how, "json"), automatic = g_str_equal (how, "auto");
+  if (!json && !automatic && !g_str_equal (how, "none")) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--progress wants auto, json or none, not '%s'", how);
+    return false;
+  }
+  *progress = (struct progress){
+    .quiet = arguments_flag (arguments, "quiet"),
+    .verbose = arguments_flag (arguments, "verbose"),
+    .json = json,
+  };
+  progress->terminal = automatic && !progress->quiet && isatty (STDERR_FILENO);
+  return true;
+}
+
+bool
+progress_due (struct progress *progress)
+{
+  gint64 now = g_get_monotonic_time ();
+  if (!progress->terminal || now - progress->last < LINE_INTERVAL)
+    return false;
+  progress->last = now;
+  return true;
+}
+
+void
+progress_show (struct progress *progress, const char *format, ...)
+{
+  if (!progress->terminal)
+    return;
+  fputs ("\r\033[K", stderr);
+  if (format) {
+    va_list args;
+    va_start (args, format);
+    vfprintf (stderr, format, args);
+    va_end (args);
+  }
+  fflush (stderr);
+}
+
+void
+progress_json (struct progress *progress, JsonObject *object)
+{
+  if (progress->json) {
+    g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+    json_node_set_object (node, object);
+    g_autofree char *text = json_to_string (node, FALSE);
+    puts (text);
+    fflush (stdout);
+  }
+  json_object_unref (object);
+}
+
+char *
+progress_bar (double share)
+{
+  GString *bar = g_string_new ("[");
+  for (int i = 0; i < BAR_WIDTH; i++)
+    g_string_append_c (bar, i < share * BAR_WIDTH - 0.5 ? '#' : '.');
+  g_string_append_c (bar, ']');
+  return g_string_free (bar, FALSE);
+}
+
+char *
+duration_text (double seconds)
+{
+  int s = CLAMP (seconds + 0.5, 0, 1e9);
+  if (s >= 3600)
+    return g_strdup_printf ("%d h %02d min", s / 3600, s / 60 % 60);
+  return s >= 60 ? g_strdup_printf ("%d min %02d s", s / 60, s % 60) : g_strdup_printf ("%d s", s);
+}
+
+static volatile sig_atomic_t holding, noted;
+
+static void
+end (void)
+{
+  static const char text[] = "\nimpasto: stopped\n";
+  ssize_t written = write (STDERR_FILENO, text, sizeof text - 1);
+  _exit (written < 0 ? IMPASTO_ERROR_CANCELLED : IMPASTO_ERROR_CANCELLED);
+}
+
+static void
+on_signal (int number)
+{
+  if (!holding || noted)
+    end ();
+  noted = 1;
+}
+
+void
+interrupt_install (void)
+{
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+  sigaction (SIGINT, &action, NULL);
+  sigaction (SIGTERM, &action, NULL);
+  sigaction (SIGHUP, &action, NULL);
+}
+
+void
+interrupt_hold (bool hold)
+{
+  holding = hold;
+  if (!hold && noted)
+    end ();
+}
+
+bool
+interrupt_pending (void)
+{
+  return noted;
+}
+
+void
+interrupt_forget (void)
+{
+  noted = 0;
+}

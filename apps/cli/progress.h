@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a command tells while it works: a line that is rewritten, on a terminal only; or JSON lines on stdout for
+ * programs. And Ctrl-C. One of each a process. */
+#pragma once
+
+#include <json-glib/json-glib.h>
+#include <stdbool.h>
+
+#include "command.h"
+
+struct progress {
+  bool quiet, verbose, json, terminal;
+  gint64 last; /* when the line was last written, microseconds */
+};
+
+/* --quiet, --verbose and --progress: rows for a command's option table. */
+#define PROGRESS_OPTIONS \
+  {"progress", IMPASTO_OPTION_STRING, "how to tell: auto (a line on a terminal), json (a JSON line an event), none", \
+   .text = "auto", .metavar = "HOW"}, \
+  {"quiet", IMPASTO_OPTION_BOOLEAN, "say nothing but errors"}, \
+  {"verbose", IMPASTO_OPTION_BOOLEAN, "say what it took: memory, times, precision"}
+
+bool progress_init (struct progress *progress, const struct arguments *arguments, GError **error);
+
+/* Whether it is time to rewrite the line: ten times a second at most. */
+bool progress_due (struct progress *progress);
+
+/* Rewrites the line; clears it when @format is NULL. */
+void progress_show (struct progress *progress, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+/* Prints @object as one line when --progress json was given; takes it over. */
+void progress_json (struct progress *progress, JsonObject *object);
+
+/* "[#####.....] ": @share of a bar; a new string. */
+char *progress_bar (double share);
+
+/* "1 h 05 min", "3 min 20 s", "12 s"; a new string. */
+char *duration_text (double seconds);
+
+/* From now on Ctrl-C and SIGTERM end the program at once with status 130; between interrupt_hold (true) and (false)
+ * they wait: the first is only noted, the second ends it. interrupt_hold (false) ends a program that was asked to
+ * meanwhile. */
+void interrupt_install (void);
+void interrupt_hold (bool hold);
+bool interrupt_pending (void);
+/* Forgets one that was noted. */
+void interrupt_forget (void);

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * impasto train RECIPE: learns from pictures, with a line of figures, and stops cleanly at Ctrl-C. */
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "progress.h"
+
+static const ImpastoOption options[] = {
+  PROGRESS_OPTIONS,
+  {NULL},
+};
+
+static ImpastoOptions *
+train_options (const char *subject, GError **error)
+{
+  if (!subject) { /* help in general, or options without a recipe */
+    ImpastoOptions *none = impasto_options_new ();
+    impasto_options_add (none, NULL, options);
+    return none;
+  }
+  ImpastoOptions *all = impasto_train_options_new (subject, error);
+  if (all)
+    impasto_options_add (all, "Progress", options);
+  return all;
+}
+
+struct told {
+  struct progress progress;
+  char *folder;
+  gint64 step;
+  double loss;
+};
+
+static void
+tell_json (struct progress *progress, const ImpastoTrainProgress *now)
+{
+  JsonObject *object = json_object_new ();
+  json_object_set_string_member (object, "event", "step");
+  json_object_set_int_member (object, "step", now->step);
+  json_object_set_int_member (object, "steps", now->steps);
+  for (int i = 0; i < now->n_values; i++)
+    json_object_set_double_member (object, now->names[i], now->values[i]);
+  json_object_set_double_member (object, "steps_per_second", now->steps_per_second);
+  json_object_set_double_member (object, "seconds_left", now->seconds_left);
+  json_object_set_string_member (object, "folder", now->folder);
+  progress_json (progress, object);
+}
+
+static gboolean
+on_step (const ImpastoTrainProgress *now, gpointer data)
+{
+  struct told *told = data;
+  if (!told->folder) {
+    told->folder = g_strdup (now->folder);
+    if (!told->progress.quiet && !told->progress.json)
+      fprintf (stderr, "impasto: run %s\n", now->folder);
+  }
+  told->step = now->step;
+  told->loss = now->n_values ? now->values[0] : 0;
+  if (told->progress.json)
+    tell_json (&told->progress, now);
+  if (progress_due (&told->progress) || now->step == now->steps) {
+    g_autofree char *left = duration_text (now->seconds_left), *bar = progress_bar ((double) now->step / now->steps);
+    progress_show (
+        &told->progress, "%s step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s %.4g, %.2f steps/s, %s left", bar,
+        now->step, now->steps, now->n_values ? now->names[0] : "loss", told->loss, now->steps_per_second, left);
+  }
+  return !interrupt_pending ();
+}
+
+static int
+train_run (const struct arguments *arguments)
+{
+  g_autoptr (GError) error = NULL;
+  struct told told = {0};
+  if (arguments->n_words == 0) {
+    g_autofree char *names = g_strjoinv (", ", (char **) impasto_recipes ());
+    return complain_usage ("train wants a recipe: %s; impasto train --help shows how", names);
+  }
+  if (!progress_init (&told.progress, arguments, &error))
+    return complain (error);
+  interrupt_install ();
+  interrupt_hold (true); /* a first Ctrl-C lets the step end and saves a checkpoint */
+  gint64 start = g_get_monotonic_time ();
+  bool done = impasto_train (arguments->words[0], arguments->options, (const char *const *) arguments->words + 1,
+                             on_step, &told, &error);
+  progress_show (&told.progress, NULL);
+  interrupt_forget ();
+  interrupt_hold (false);
+  int status = done ? 0 : complain (error);
+  if (done && !told.progress.quiet && !told.progress.json) {
+    g_autofree char *output = arguments_text (arguments, "output");
+    g_autofree char *took = duration_text ((g_get_monotonic_time () - start) * 1e-6);
+    fprintf (stderr, "impasto: %" G_GINT64_FORMAT " steps in %s, loss %.4g\n", told.step, took, told.loss);
+    if (*output)
+      puts (output);
+    else
+      printf ("%s/result.safetensors\n", told.folder ? told.folder : ".");
+  }
+  g_free (told.folder);
+  return status;
+}
+
+const struct command command_train = {
+    .name = "train",
+    .summary = "Learns a style from a painting, or several",
+    .usage = "RECIPE INPUT... [-o PACK]",
+    .examples =
+        {
+            "impasto train style painting.jpg --photos photos/ --features vgg19.safetensors -o mine.safetensors",
+            "impasto train style painting.jpg --photos photos/ --features vgg19.safetensors --resume runs/00001-style",
+        },
+    .notes = "Recipes: style. impasto train style --help lists its options. Ctrl-C saves a checkpoint and says how to "
+             "go on.",
+    .options = train_options,
+    .run = train_run,
+};

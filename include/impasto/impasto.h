@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * libimpasto: photographs painted with learned styles, and the training of those styles. Everything runs on the CPU of
+ * this machine; the library never prints, never exits and installs no signal handlers.
+ *
+ *     g_autoptr (ImpastoOptions) options = impasto_paint_options_new ();
+ *     impasto_options_set (options, "style", "starry-night", NULL);
+ *     g_autoptr (ImpastoPainter) painter = impasto_painter_new (options, &error);
+ *     g_autoptr (ImpastoPicture) picture = painter ? impasto_picture_load ("photo.jpg", &error) : NULL;
+ *     if (picture && impasto_painter_paint (painter, picture, &error))
+ *       impasto_picture_save (picture, "painting.png", options, &error);
+ *
+ * What can fail takes a GError last and returns %FALSE or %NULL; the domain is IMPASTO_ERROR (impasto/error.h). An
+ * object belongs to whoever made it and is used by one thread at a time; different objects may be used by different
+ * threads, except that painting, training and benchmarks each take all processors and run one at a time. Strings are
+ * UTF-8, file names in the encoding of the system. */
+#pragma once
+
+#include <glib.h>
+#include <impasto/error.h>
+
+G_BEGIN_DECLS
+
+#if defined(__GNUC__)
+#define IMPASTO_API __attribute__ ((visibility ("default")))
+#else
+#define IMPASTO_API
+#endif
+
+/**
+ * impasto_version:
+ *
+ * Returns: (transfer none): the version of the library: "0.1.0"
+ */
+IMPASTO_API const char *impasto_version (void);
+
+/**
+ * impasto_machine:
+ *
+ * Returns: (transfer full): what the library runs on: "oneDNN 2.6.3, avx512_bf16, 2 threads"
+ */
+IMPASTO_API char *impasto_machine (void);
+
+/**
+ * impasto_nearest:
+ * @text: what was typed
+ * @names: (array zero-terminated=1): what there is
+ *
+ * Returns: (transfer none) (nullable): the name that a slip of the hand would turn into @text
+ */
+IMPASTO_API const char *impasto_nearest (const char *text, const char *const *names);
+
+/* Options: named settings of painting, of a training recipe, of a benchmark; and of a program, which may add its own.
+ */
+
+typedef enum {
+  IMPASTO_OPTION_BOOLEAN,
+  IMPASTO_OPTION_INT,
+  IMPASTO_OPTION_FLOAT,
+  IMPASTO_OPTION_STRING,
+} ImpastoOptionType;
+
+/**
+ * ImpastoOption:
+ * @name: words joined by '-'
+ * @type: what it holds
+ * @help: one phrase, meaning and unit
+ * @min: least value of a number
+ * @max: greatest value; when both are 0 any number will do
+ * @fallback: default of a number or boolean
+ * @text: (nullable): default of a string
+ * @metavar: (nullable): what help shows for the value: "FILE"
+ *
+ * An option that a program adds; tables of them end with a name of %NULL and must stay in place.
+ */
+typedef struct {
+  const char *name;
+  ImpastoOptionType type;
+  const char *help;
+  double min, max, fallback;
+  const char *text, *metavar;
+} ImpastoOption;
+
+typedef struct _ImpastoOptions ImpastoOptions;
+
+IMPASTO_API ImpastoOptions *impasto_options_new (void);
+IMPASTO_API void impasto_options_free (ImpastoOptions *options);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoOptions, impasto_options_free)
+
+/**
+ * impasto_options_add:
+ * @options: where to
+ * @heading: (nullable): the line above them in the help text
+ * @table: (transfer none): options with names that are not there yet
+ */
+IMPASTO_API void impasto_options_add (ImpastoOptions *options, const char *heading, const ImpastoOption *table);
+
+/**
+ * impasto_options_set:
+ * @options: the settings
+ * @name: of one of them
+ * @text: (nullable): its value as a person writes it; %NULL sets a boolean
+ * @error: IMPASTO_ERROR_USAGE: no such option (the nearest name is in the message), not such a value, out of range
+ *
+ * Returns: whether it was set; it keeps its value otherwise
+ */
+IMPASTO_API gboolean impasto_options_set (ImpastoOptions *options, const char *name, const char *text, GError **error);
+
+/* Whether there is such an option, and whether it wants a value (all but booleans do). */
+IMPASTO_API gboolean impasto_options_has (const ImpastoOptions *options, const char *name);
+IMPASTO_API gboolean impasto_options_wants_value (const ImpastoOptions *options, const char *name);
+
+/**
+ * impasto_options_get:
+ *
+ * Returns: (transfer full) (nullable): the value as impasto_options_set() takes it; %NULL for a string that is not set
+ */
+IMPASTO_API char *impasto_options_get (const ImpastoOptions *options, const char *name);
+IMPASTO_API gboolean impasto_options_get_boolean (const ImpastoOptions *options, const char *name);
+IMPASTO_API gint64 impasto_options_get_int (const ImpastoOptions *options, const char *name);
+
+/**
+ * impasto_options_help:
+ *
+ * Returns: (transfer full): every option with meaning, range and default, a few indented lines each
+ */
+IMPASTO_API char *impasto_options_help (const ImpastoOptions *options);
+
+/* Styles. Packs are searched in the folders of $IMPASTO_MODELS (joined by ':'), in impasto/models of the user's and the
+ * system's data folders, and in models/ beside or above the program. */
+
+/**
+ * ImpastoStyle:
+ * @name: what to call it by: "starry-night"
+ * @title: of the painting, or ""
+ * @artist: or ""
+ * @year: or ""
+ * @license: of the pack, or ""
+ * @pack: the file
+ */
+typedef struct {
+  char *name, *title, *artist, *year, *license, *pack;
+} ImpastoStyle;
+
+IMPASTO_API void impasto_style_free (ImpastoStyle *style);
+
+/**
+ * impasto_styles:
+ * @broken: (out) (optional) (transfer full) (element-type utf8): a line for each pack that cannot be read
+ *
+ * Returns: (transfer full) (element-type ImpastoStyle): the styles that are there, by name; possibly none
+ */
+IMPASTO_API GPtrArray *impasto_styles (GPtrArray **broken);
+
+/**
+ * impasto_style_folders:
+ *
+ * Returns: (transfer full): the folders that are searched for packs, first come first
+ */
+IMPASTO_API char **impasto_style_folders (void);
+
+/* Pictures. */
+
+typedef struct _ImpastoPicture ImpastoPicture;
+
+/**
+ * impasto_picture_load:
+ * @path: a PNG, JPEG, WebP, TIFF, and where the system has it HEIC or AVIF file
+ * @error: IMPASTO_ERROR_INPUT, IMPASTO_ERROR_MEMORY
+ *
+ * Returns: (transfer full): the picture, upright, in sRGB
+ */
+IMPASTO_API ImpastoPicture *impasto_picture_load (const char *path, GError **error);
+
+/**
+ * impasto_picture_new_from_rgb:
+ * @rgb: (array): 8-bit samples, red green blue
+ * @width: in pixels, at least 1
+ * @height: in pixels, at least 1
+ * @stride: bytes from a row to the next
+ * @error: IMPASTO_ERROR_MEMORY
+ */
+IMPASTO_API ImpastoPicture *impasto_picture_new_from_rgb (const guint8 *rgb, int width, int height, gsize stride,
+                                                          GError **error);
+
+/* Writes the picture's colours as 8-bit samples into @rgb, @stride bytes a row. */
+IMPASTO_API void impasto_picture_get_rgb (const ImpastoPicture *picture, guint8 *rgb, gsize stride);
+
+IMPASTO_API int impasto_picture_get_width (const ImpastoPicture *picture);
+IMPASTO_API int impasto_picture_get_height (const ImpastoPicture *picture);
+
+/**
+ * impasto_picture_save:
+ * @picture: what to save
+ * @path: where; the extension chooses the format
+ * @options: (nullable): "quality" and "keep-gps" are read
+ * @error: IMPASTO_ERROR_USAGE, IMPASTO_ERROR_NUMERIC, IMPASTO_ERROR_OUTPUT
+ *
+ * The file appears when it is complete or not at all.
+ */
+IMPASTO_API gboolean impasto_picture_save (const ImpastoPicture *picture, const char *path,
+                                           const ImpastoOptions *options, GError **error);
+
+/**
+ * impasto_picture_can_save:
+ * @path: a file name
+ * @error: IMPASTO_ERROR_USAGE: an unknown extension; IMPASTO_ERROR_OUTPUT: a missing or read-only folder, not a file
+ *
+ * To be asked before the work is done.
+ */
+IMPASTO_API gboolean impasto_picture_can_save (const char *path, GError **error);
+
+/* Whether @path ends like a picture that can be read and saved. */
+IMPASTO_API gboolean impasto_picture_has_extension (const char *path);
+
+IMPASTO_API void impasto_picture_free (ImpastoPicture *picture);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoPicture, impasto_picture_free)
+
+/* Painting. */
+
+typedef struct _ImpastoPainter ImpastoPainter;
+
+/**
+ * ImpastoForecast:
+ * @width: of the picture in the file
+ * @height: likewise
+ * @paint_width: of the painting
+ * @paint_height: likewise
+ * @bytes: of memory at the peak, the program included
+ * @limit: bytes that may be used
+ * @precision: "f32" or "bf16"
+ * @threads: how many
+ * @operations: multiplications and additions of convolutions
+ * @plan_seconds: how long getting ready took
+ *
+ * What painting a picture will take.
+ */
+typedef struct {
+  int width, height, paint_width, paint_height;
+  guint64 bytes, limit;
+  const char *precision;
+  int threads;
+  double operations, plan_seconds;
+} ImpastoForecast;
+
+/**
+ * impasto_paint_options_new:
+ *
+ * Returns: (transfer full): "style", "size", "precision", "threads", "memory", "seed", "quality", "keep-gps"
+ */
+IMPASTO_API ImpastoOptions *impasto_paint_options_new (void);
+
+/**
+ * impasto_painter_new:
+ * @options: read now, not kept
+ * @error: IMPASTO_ERROR_USAGE: no such style; IMPASTO_ERROR_INPUT: a pack that is damaged
+ *
+ * Loads the style.
+ */
+IMPASTO_API ImpastoPainter *impasto_painter_new (const ImpastoOptions *options, GError **error);
+IMPASTO_API void impasto_painter_free (ImpastoPainter *painter);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoPainter, impasto_painter_free)
+
+/* The name of its style, and the pack it is from. */
+IMPASTO_API const char *impasto_painter_get_style (const ImpastoPainter *painter);
+IMPASTO_API const char *impasto_painter_get_pack (const ImpastoPainter *painter);
+
+/**
+ * impasto_painter_forecast:
+ * @painter: who will paint
+ * @path: a picture; only its header is read
+ * @forecast: (out): what it will take
+ * @error: IMPASTO_ERROR_INPUT; IMPASTO_ERROR_MEMORY: more than is allowed or there, @forecast is filled in nevertheless
+ *
+ * Gets ready for pictures of this size; the next impasto_painter_paint() starts at once.
+ */
+IMPASTO_API gboolean impasto_painter_forecast (ImpastoPainter *painter, const char *path, ImpastoForecast *forecast,
+                                               GError **error);
+
+/**
+ * impasto_painter_paint:
+ * @painter: who paints
+ * @picture: becomes the painting: of the size that "size" says, alpha and metadata carried along
+ * @error: IMPASTO_ERROR_MEMORY, IMPASTO_ERROR_NUMERIC; the picture is then good for nothing but impasto_picture_free()
+ */
+IMPASTO_API gboolean impasto_painter_paint (ImpastoPainter *painter, ImpastoPicture *picture, GError **error);
+
+/* Training. */
+
+/* Names of the training recipes, %NULL-terminated; and what one does, in a line. */
+IMPASTO_API const char *const *impasto_recipes (void);
+IMPASTO_API const char *impasto_recipe_help (const char *recipe);
+
+/* (transfer full): the recipe's options and those of every run; IMPASTO_ERROR_USAGE: no such recipe. */
+IMPASTO_API ImpastoOptions *impasto_train_options_new (const char *recipe, GError **error);
+
+/**
+ * ImpastoTrainProgress:
+ * @step: steps done
+ * @steps: steps in all
+ * @n_values: how many figures the recipe reports
+ * @names: their names; the first is the loss
+ * @values: and values
+ * @steps_per_second: eased
+ * @seconds_left: expected
+ * @folder: of the run
+ */
+typedef struct {
+  gint64 step, steps;
+  int n_values;
+  const char *const *names;
+  const double *values;
+  double steps_per_second, seconds_left;
+  const char *folder;
+} ImpastoTrainProgress;
+
+/* Called after every step; %FALSE stops the run after a checkpoint. */
+typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpointer data);
+
+/**
+ * impasto_train:
+ * @recipe: one of impasto_recipes()
+ * @options: from impasto_train_options_new() for this recipe
+ * @inputs: (array zero-terminated=1): what the recipe learns from: paintings
+ * @func: (nullable) (scope call): told of every step
+ * @data: for @func
+ * @error: IMPASTO_ERROR_CANCELLED when @func stopped it, the message says how to go on; IMPASTO_ERROR_NUMERIC when a
+ * figure became NaN; and what is wrong with inputs, outputs and settings
+ */
+IMPASTO_API gboolean impasto_train (const char *recipe, const ImpastoOptions *options, const char *const *inputs,
+                                    ImpastoTrainFunc func, gpointer data, GError **error);
+
+/* Looking inside. */
+
+/* (transfer full): "net" or "style", "size", "precision", "threads", "runs", "layers". */
+IMPASTO_API ImpastoOptions *impasto_bench_options_new (void);
+
+/**
+ * ImpastoBench:
+ * @net: what was timed
+ * @width: of the picture
+ * @height: likewise
+ * @median_seconds: of a run
+ * @min_seconds: of the fastest run
+ * @operations: of a run
+ * @plan_bytes: memory of the plan
+ * @precision: "f32" or "bf16"
+ * @threads: how many
+ * @layers: (nullable): a table of steps by time, when "layers" was set
+ */
+typedef struct {
+  char *net;
+  int width, height, runs;
+  double median_seconds, min_seconds, operations;
+  guint64 plan_bytes;
+  const char *precision;
+  int threads;
+  char *layers;
+} ImpastoBench;
+
+/* Times the painting network; clear the result with impasto_bench_clear(). */
+IMPASTO_API gboolean impasto_bench (const ImpastoOptions *options, ImpastoBench *bench, GError **error);
+IMPASTO_API void impasto_bench_clear (ImpastoBench *bench);
+
+/* Names of the networks that can be described, %NULL-terminated. */
+IMPASTO_API const char *const *impasto_nets (void);
+
+/* (transfer full): for a network its settings, for a pack none; "size" and "format" for both. */
+IMPASTO_API ImpastoOptions *impasto_describe_options_new (const char *what);
+
+/**
+ * impasto_describe:
+ * @what: the name of a network or a pack's file
+ * @options: from impasto_describe_options_new() for it
+ * @error: IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT, IMPASTO_ERROR_MODEL
+ *
+ * Returns: (transfer full): lines of text
+ */
+IMPASTO_API char *impasto_describe (const char *what, const ImpastoOptions *options, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The public face of pictures and of the painter: impasto/impasto.h over image/picture.h and effect/stylize.h. Messages
+ * about a file begin with its name. */
+#include <errno.h>
+#include <glib/gstdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "device/cpu.h"
+#include "effect/options.h"
+#include "effect/stylize.h"
+
+struct _ImpastoPainter {
+  struct stylize *stylize;
+};
+
+const char *
+impasto_version (void)
+{
+  return IMPASTO_VERSION;
+}
+
+char *
+impasto_machine (void)
+{
+  cpu_set_threads (0);
+  return g_strdup_printf ("%s, %s, %d threads", cpu_version (), cpu_isa (), cpu_threads ());
+}
+
+/* ImpastoPicture is struct picture under a name of our own. */
+
+static struct picture *
+inner (const ImpastoPicture *picture)
+{
+  return (struct picture *) picture;
+}
+
+ImpastoPicture *
+impasto_picture_load (const char *path, GError **error)
+{
+  return (ImpastoPicture *) picture_load (path, 0, error);
+}
+
+void
+impasto_picture_free (ImpastoPicture *picture)
+{
+  picture_free (inner (picture));
+}
+
+int
+impasto_picture_get_width (const ImpastoPicture *picture)
+{
+  return inner (picture)->width;
+}
+
+int
+impasto_picture_get_height (const ImpastoPicture *picture)
+{
+  return inner (picture)->height;
+}
+
+ImpastoPicture *
+impasto_picture_new_from_rgb (const guint8 *rgb, int width, int height, gsize stride, GError **error)
+{
+  struct picture *picture = picture_new (width, height, false, error);
+  int64_t plane = (int64_t) width * height;
+  for (int y = 0; picture && y < height; y++)
+    for (int x = 0; x < width; x++)
+      for (int c = 0; c < 3; c++)
+        picture->rgb[c * plane + (int64_t) y * width + x] = rgb[y * stride + 3 * (gsize) x + c] / 255.0f;
+  return (ImpastoPicture *) picture;
+}
+
+void
+impasto_picture_get_rgb (const ImpastoPicture *picture, guint8 *rgb, gsize stride)
+{
+  const struct picture *from = inner (picture);
+  int64_t plane = (int64_t) from->width * from->height;
+  for (int y = 0; y < from->height; y++)
+    for (int x = 0; x < from->width; x++)
+      for (int c = 0; c < 3; c++)
+        rgb[y * stride + 3 * (gsize) x + c] =
+            CLAMP (from->rgb[c * plane + (int64_t) y * from->width + x], 0.0f, 1.0f) * 255 + 0.5f;
+}
+
+gboolean
+impasto_picture_save (const ImpastoPicture *picture, const char *path, const ImpastoOptions *options, GError **error)
+{
+  const struct stylize_settings *settings = options ? options_settings (options, stylize_options) : NULL;
+  struct picture_save_options save = {0};
+  if (settings)
+    save = (struct picture_save_options){.quality = settings->quality, .keep_gps = settings->keep_gps};
+  return picture_save (inner (picture), path, &save, error);
+}
+
+gboolean
+impasto_picture_has_extension (const char *path)
+{
+  return picture_can_save (path, NULL);
+}
+
+gboolean
+impasto_picture_can_save (const char *path, GError **error)
+{
+  if (!picture_can_save (path, error))
+    return FALSE;
+  g_autofree char *folder = g_path_get_dirname (path);
+  GStatBuf status;
+  const char *what = NULL;
+  if (g_stat (path, &status) == 0 && !S_ISREG (status.st_mode))
+    what = S_ISDIR (status.st_mode) ? "it is a folder" : "it is not a regular file";
+  else if (g_stat (folder, &status) != 0)
+    what = g_strerror (errno);
+  else if (g_access (folder, W_OK | X_OK) != 0)
+    what = g_strerror (errno);
+  if (what)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "cannot write %s: %s", path, what);
+  return what == NULL;
+}
+
+ImpastoOptions *
+impasto_paint_options_new (void)
+{
+  ImpastoOptions *options = impasto_options_new ();
+  options_add (options, NULL, stylize_options, sizeof (struct stylize_settings));
+  return options;
+}
+
+ImpastoPainter *
+impasto_painter_new (const ImpastoOptions *options, GError **error)
+{
+  const struct stylize_settings *settings = options_settings (options, stylize_options);
+  g_return_val_if_fail (settings, NULL);
+  struct stylize *stylize = stylize_new (settings, error);
+  if (!stylize)
+    return NULL;
+  ImpastoPainter *painter = g_new0 (ImpastoPainter, 1);
+  painter->stylize = stylize;
+  return painter;
+}
+
+void
+impasto_painter_free (ImpastoPainter *painter)
+{
+  if (!painter)
+    return;
+  stylize_free (painter->stylize);
+  g_free (painter);
+}
+
+const char *
+impasto_painter_get_style (const ImpastoPainter *painter)
+{
+  const struct style *style = stylize_style (painter->stylize);
+  return ((const struct pack_style *) style->pack->styles->pdata[style->row])->name;
+}
+
+const char *
+impasto_painter_get_pack (const ImpastoPainter *painter)
+{
+  return stylize_style (painter->stylize)->pack->path;
+}
+
+gboolean
+impasto_painter_forecast (ImpastoPainter *painter, const char *path, ImpastoForecast *forecast, GError **error)
+{
+  struct stylize_forecast inside = {0};
+  struct picture_info info;
+  *forecast = (ImpastoForecast){0};
+  if (!picture_probe (path, 0, &info, error))
+    return FALSE;
+  bool ok = stylize_prepare (painter->stylize, info.width, info.height, info.alpha, &inside, error);
+  if (!ok)
+    g_prefix_error (error, "%s: ", path);
+  *forecast = (ImpastoForecast){
+    .width = inside.width,
+    .height = inside.height,
+    .paint_width = inside.paint_width,
+    .paint_height = inside.paint_height,
+    .bytes = inside.bytes,
+    .limit = inside.limit,
+    .plan_seconds = inside.plan_seconds,
+    .threads = cpu_threads (),
+  };
+  const struct plan *plan = stylize_plan (painter->stylize);
+  if (ok) {
+    forecast->precision = precision_names[plan_precision (plan)];
+    forecast->operations = plan_flops (plan);
+  }
+  return ok;
+}
+
+gboolean
+impasto_painter_paint (ImpastoPainter *painter, ImpastoPicture *picture, GError **error)
+{
+  return stylize_run (painter->stylize, inner (picture), error);
+}

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What a network or a pack is made of: its layers with shapes, parameters and operations; the graph as text or for
+ * Graphviz; the plan with kernels and memory. */
+#include <string.h>
+
+#include "compile/plan.h"
+#include "effect/inspect.h"
+#include "effect/options.h"
+#include "effect/styles.h"
+#include "graph/op.h"
+#include "net/pack.h"
+
+struct describe_settings {
+  char *size;
+  int format, precision;
+};
+
+enum { FORMAT_LAYERS, FORMAT_GRAPH, FORMAT_DOT, FORMAT_PLAN };
+
+static const char *const formats[] = {"layers", "graph", "dot", "plan", NULL};
+
+static const struct option describe_options[] = {
+  {"size", OPTION_STRING, offsetof (struct describe_settings, size), "of the picture that goes in", .text = "256x256",
+   .metavar = "WxH"},
+  {"format", OPTION_CHOICE, offsetof (struct describe_settings, format),
+   "a table of layers, the graph as text or for Graphviz, or the plan of this machine", .choices = formats},
+  {"precision", OPTION_CHOICE, offsetof (struct describe_settings, precision), "of the plan",
+   .choices = precision_names},
+  {NULL},
+};
+
+/* How each network is built for a picture of @shape. */
+
+static void
+build_style (struct graph *graph, struct shape shape, const void *settings)
+{
+  const struct style_net *net = settings;
+  sym photo = graph_input (graph, "photo", shape), style = graph_input (graph, "style", SHAPE (1, net->styles));
+  graph_output (graph, "painting", style_net (photo, style, net));
+}
+
+static void
+build_vgg19 (struct graph *graph, struct shape shape, const void *settings)
+{
+  struct vgg vgg = vgg19 (graph_input (graph, "picture", shape), VGG_RELU3_4);
+  graph_output (graph, "relu3_4", vgg.relu[2][3]);
+}
+
+static void
+build_patch (struct graph *graph, struct shape shape, const void *settings)
+{
+  graph_output (graph, "scores", patch_net (graph_input (graph, "picture", shape), settings));
+}
+
+static void
+build_dcgan (struct graph *graph, struct shape shape, const void *settings)
+{
+  const struct dcgan_net *net = settings;
+  graph_push (graph, "generator");
+  sym picture = dcgan_generator (graph_input (graph, "z", SHAPE (1, net->latent)), net, false);
+  graph_pop (graph);
+  graph_push (graph, "discriminator");
+  graph_output (graph, "logit", dcgan_discriminator (picture, net, false));
+  graph_pop (graph);
+}
+
+static const struct {
+  const struct net *net;
+  void (*build) (struct graph *graph, struct shape shape, const void *settings);
+} builders[] = {
+  {&net_style, build_style},
+  {&net_vgg19, build_vgg19},
+  {&net_patch, build_patch},
+  {&net_dcgan, build_dcgan},
+};
+
+const char *const *
+impasto_nets (void)
+{
+  static const char *names[G_N_ELEMENTS (builders) + 1];
+  static gsize once;
+  if (g_once_init_enter (&once)) {
+    for (size_t i = 0; i < G_N_ELEMENTS (builders); i++)
+      names[i] = builders[i].net->name;
+    g_once_init_leave (&once, 1);
+  }
+  return names;
+}
+
+ImpastoOptions *
+impasto_describe_options_new (const char *what)
+{
+  ImpastoOptions *options = impasto_options_new ();
+  const struct net *net = what ? net_find (what) : NULL;
+  options_add (options, NULL, describe_options, sizeof (struct describe_settings));
+  if (net && net->options) /* the network's own sizes; a name of ours goes first */
+    options_add (options, "Network", net->options, net->options_size);
+  return options;
+}
+
+/* 12345678 -> "12 345 678" */
+static char *
+grouped (int64_t n)
+{
+  g_autofree char *plain = g_strdup_printf ("%" G_GINT64_FORMAT, n);
+  GString *text = g_string_new (NULL);
+  size_t length = strlen (plain);
+  for (size_t i = 0; i < length; i++)
+    g_string_append_printf (text, "%s%c", i && (length - i) % 3 == 0 ? " " : "", plain[i]);
+  return g_string_free (text, FALSE);
+}
+
+/* One row a scope that holds parameters or operations worth counting. */
+struct layer {
+  const char *scope;
+  const char *kind;
+  struct shape shape;
+  int64_t parameters;
+  double flops;
+};
+
+static struct layer *
+layer_of (GArray *layers, const char *scope)
+{
+  for (guint i = 0; i < layers->len; i++)
+    if (g_str_equal (g_array_index (layers, struct layer, i).scope, scope))
+      return &g_array_index (layers, struct layer, i);
+  struct layer layer = {.scope = scope, .kind = ""};
+  g_array_append_val (layers, layer);
+  return &g_array_index (layers, struct layer, layers->len - 1);
+}
+
+static double
+node_flops (const struct graph *graph, const struct node *node)
+{
+  if (!node->op->flops)
+    return 0;
+  g_autofree const struct shape **shapes = g_new0 (const struct shape *, node->n_inputs + 1);
+  for (int i = 0; i < node->n_inputs; i++)
+    shapes[i] = &graph_node (graph, node->input[i])->shape;
+  return node->op->flops (shapes, &node->shape);
+}
+
+static GArray *
+collect_layers (const struct graph *graph)
+{
+  GArray *layers = g_array_new (FALSE, TRUE, sizeof (struct layer));
+  for (int id = 0; id < graph_count (graph); id++) {
+    const struct node *node = graph_node (graph, id);
+    if (node->op == &op_input || node->op == &op_constant)
+      continue;
+    struct layer *layer = layer_of (layers, node->scope);
+    double flops = node_flops (graph, node);
+    if (node->op == &op_parameter) {
+      layer->parameters += shape_size (&node->shape);
+      continue;
+    }
+    layer->shape = node->shape;
+    layer->flops += flops;
+    if (flops > 0)
+      layer->kind = node->op->name;
+  }
+  return layers;
+}
+
+static char *
+layers_text (const struct graph *graph)
+{
+  g_autoptr (GArray) layers = collect_layers (graph);
+  g_autoptr (GString) text = g_string_new (NULL);
+  int64_t parameters = 0;
+  double flops = 0;
+  g_string_append_printf (text, "%-24s %-12s %-22s %12s %12s\n", "layer", "kind", "output", "parameters", "MFLOP");
+  for (guint i = 0; i < layers->len; i++) {
+    const struct layer *layer = &g_array_index (layers, struct layer, i);
+    if (!layer->parameters && layer->flops == 0)
+      continue;
+    g_autofree char *shape = shape_text (&layer->shape), *count = grouped (layer->parameters);
+    g_string_append_printf (text, "%-24s %-12s %-22s %12s %12.1f\n", layer->scope, layer->kind, shape, count,
+                            layer->flops * 1e-6);
+    parameters += layer->parameters;
+    flops += layer->flops;
+  }
+  g_autofree char *count = grouped (parameters);
+  g_string_append_printf (text, "%s parameters, %.2f GFLOP (a multiplication and an addition count two)\n", count,
+                          flops * 1e-9);
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
+static char *
+plan_of (struct graph *graph, struct weights *weights, const struct describe_settings *settings, GError **error)
+{
+  struct plan_options options = {.precision = settings->precision};
+  g_autoptr (weights) all = weights ? weights_ref (weights) : weights_new ();
+  if (!weights_init (all, graph, 1, error))
+    return NULL;
+  g_autoptr (plan) plan = plan_compile (graph, all, &options, error);
+  return plan ? plan_text (plan) : NULL;
+}
+
+static char *
+graph_description (struct graph *graph, struct weights *weights, const struct describe_settings *settings,
+                   GError **error)
+{
+  if (!graph_check (graph, error))
+    return NULL;
+  switch (settings->format) {
+  case FORMAT_GRAPH: return graph_text (graph);
+  case FORMAT_DOT: return graph_dot (graph);
+  case FORMAT_PLAN: return plan_of (graph, weights, settings, error);
+  default: return layers_text (graph);
+  }
+}
+
+static void
+append_line (GString *text, const char *key, const char *value)
+{
+  if (value && *value)
+    g_string_append_printf (text, "%-12s %s\n", key, value);
+}
+
+/* What the manifest says. */
+static char *
+manifest_text (const struct pack *pack)
+{
+  GString *text = g_string_new (NULL);
+  g_autofree char *width =
+      g_strdup_printf ("width %d, inner %d, residuals %d, ends %d", (int) pack->settings.width,
+                       (int) pack->settings.inner, (int) pack->settings.residuals, (int) pack->settings.ends);
+  append_line (text, "pack", pack->path);
+  append_line (text, "title", pack->title);
+  append_line (text, "license", pack->license);
+  append_line (text, "provenance", pack->provenance);
+  append_line (text, "network", width);
+  for (guint i = 0; i < pack->styles->len; i++) {
+    const struct pack_style *style = pack->styles->pdata[i];
+    g_string_append_printf (text, "%-12s %s", i ? "" : "styles", style->name);
+    const char *facts[] = {style->title, style->artist, style->year};
+    const char *between = ": ";
+    for (size_t k = 0; k < G_N_ELEMENTS (facts); k++)
+      if (*facts[k]) {
+        g_string_append_printf (text, "%s%s", between, facts[k]);
+        between = ", ";
+      }
+    g_string_append_c (text, '\n');
+  }
+  if (pack->training) {
+    g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+    json_node_set_object (node, pack->training);
+    g_autofree char *json = json_to_string (node, FALSE);
+    append_line (text, "training", json);
+  }
+  return g_string_free (text, FALSE);
+}
+
+static char *
+describe_pack (const char *path, struct shape shape, const struct describe_settings *settings, GError **error)
+{
+  g_autoptr (pack) pack = pack_load (path, error);
+  if (!pack)
+    return NULL;
+  g_autoptr (graph) graph = graph_new ();
+  build_style (graph, shape, &pack->settings);
+  g_autofree char *body = graph_description (graph, pack->weights, settings, error);
+  if (!body || settings->format != FORMAT_LAYERS)
+    return g_steal_pointer (&body);
+  g_autofree char *head = manifest_text (pack);
+  return g_strconcat (head, "\n", body, NULL);
+}
+
+char *
+impasto_describe (const char *what, const ImpastoOptions *options, GError **error)
+{
+  const struct describe_settings *settings = options_settings (options, describe_options);
+  int width, height;
+  g_return_val_if_fail (settings, NULL);
+  if (!parse_size (settings->size, &width, &height, error))
+    return NULL;
+  struct shape shape = SHAPE (1, 3, height, width);
+  for (size_t i = 0; i < G_N_ELEMENTS (builders); i++) {
+    const struct net *net = builders[i].net;
+    if (!g_str_equal (net->name, what))
+      continue;
+    g_autoptr (graph) graph = graph_new ();
+    builders[i].build (graph, shape, net->options ? options_settings (options, net->options) : NULL);
+    g_autofree char *body = graph_description (graph, NULL, settings, error);
+    bool head = body && settings->format == FORMAT_LAYERS;
+    return head ? g_strdup_printf ("%s: %s\n\n%s", net->name, net->help, body) : g_steal_pointer (&body);
+  }
+  if (g_file_test (what, G_FILE_TEST_EXISTS) || g_str_has_suffix (what, ".safetensors"))
+    return describe_pack (what, shape, settings, error);
+  g_autofree char *pack = style_pack (what), *names = g_strjoinv (", ", (char **) impasto_nets ());
+  if (pack)
+    return describe_pack (pack, shape, settings, error);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+               "'%s' is no pack's file, no style and no network; there are %s", what, names);
+  return NULL;
+}

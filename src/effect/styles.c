@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The search for styles. Looking for a name reads the manifests only; the weights of one pack are loaded when it is
+ * found. */
+#include "effect/styles.h"
+
+#include <string.h>
+
+#include "base/text.h"
+
+#define PACK_SUFFIX ".safetensors"
+#define LEVELS_UP 4 /* from the program's folder to where models/ may be: build/apps/cli, and the folder itself */
+
+static void
+add_folder (GPtrArray *folders, char *folder)
+{
+  if (g_file_test (folder, G_FILE_TEST_IS_DIR) &&
+      !g_ptr_array_find_with_equal_func (folders, folder, g_str_equal, NULL))
+    g_ptr_array_add (folders, folder);
+  else
+    g_free (folder);
+}
+
+/* models/ in the program's folder and in those around it, then share/ of the place it is installed in. */
+static void
+add_program_folders (GPtrArray *folders)
+{
+  g_autofree char *program = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *folder = program ? g_path_get_dirname (program) : NULL;
+  if (!folder)
+    return;
+  g_autofree char *share = g_build_filename (folder, "..", "share", "impasto", "models", NULL);
+  for (int i = 0; i < LEVELS_UP; i++) {
+    add_folder (folders, g_build_filename (folder, "models", NULL));
+    char *up = g_path_get_dirname (folder);
+    g_free (folder);
+    folder = up;
+  }
+  add_folder (folders, g_canonicalize_filename (share, NULL));
+}
+
+char **
+impasto_style_folders (void)
+{
+  g_autoptr (GPtrArray) folders = g_ptr_array_new ();
+  const char *variable = g_getenv ("IMPASTO_MODELS");
+  g_auto (GStrv) named = g_strsplit (variable ? variable : "", ":", -1);
+  for (char **name = named; *name; name++)
+    add_folder (folders, g_strdup (*name));
+  add_folder (folders, g_build_filename (g_get_user_data_dir (), "impasto", "models", NULL));
+  add_program_folders (folders);
+  for (const char *const *data = g_get_system_data_dirs (); *data; data++)
+    add_folder (folders, g_build_filename (*data, "impasto", "models", NULL));
+  g_ptr_array_add (folders, NULL);
+  return (char **) g_ptr_array_free (g_steal_pointer (&folders), FALSE);
+}
+
+static int
+by_text (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(char *const *) a, *(char *const *) b);
+}
+
+/* The packs of a folder, by name. */
+static GPtrArray *
+packs_in (const char *folder)
+{
+  GPtrArray *paths = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  for (const char *name; dir && (name = g_dir_read_name (dir));)
+    if (g_str_has_suffix (name, PACK_SUFFIX) && *name != '.')
+      g_ptr_array_add (paths, g_build_filename (folder, name, NULL));
+  g_ptr_array_sort (paths, by_text);
+  return paths;
+}
+
+void
+impasto_style_free (ImpastoStyle *style)
+{
+  if (!style)
+    return;
+  g_free (style->name);
+  g_free (style->title);
+  g_free (style->artist);
+  g_free (style->year);
+  g_free (style->license);
+  g_free (style->pack);
+  g_free (style);
+}
+
+static bool
+is_listed (GPtrArray *styles, const char *name)
+{
+  for (guint i = 0; i < styles->len; i++)
+    if (g_str_equal (((ImpastoStyle *) styles->pdata[i])->name, name))
+      return true;
+  return false;
+}
+
+/* Adds the styles of a pack whose names are new. */
+static void
+list_pack (GPtrArray *styles, const char *path, GPtrArray *broken)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (pack) pack = pack_load_manifest (path, &error);
+  if (!pack) {
+    g_ptr_array_add (broken, g_strdup (error->message));
+    return;
+  }
+  for (guint i = 0; i < pack->styles->len; i++) {
+    const struct pack_style *row = pack->styles->pdata[i];
+    if (is_listed (styles, row->name))
+      continue;
+    ImpastoStyle *style = g_new0 (ImpastoStyle, 1);
+    *style = (ImpastoStyle){
+      .name = g_strdup (row->name),
+      .title = g_strdup (row->title),
+      .artist = g_strdup (row->artist),
+      .year = g_strdup (row->year),
+      .license = g_strdup (pack->license ? pack->license : ""),
+      .pack = g_strdup (path),
+    };
+    g_ptr_array_add (styles, style);
+  }
+}
+
+static int
+by_name (gconstpointer a, gconstpointer b)
+{
+  return strcmp ((*(ImpastoStyle *const *) a)->name, (*(ImpastoStyle *const *) b)->name);
+}
+
+GPtrArray *
+impasto_styles (GPtrArray **broken)
+{
+  GPtrArray *styles = g_ptr_array_new_with_free_func ((GDestroyNotify) impasto_style_free);
+  g_autoptr (GPtrArray) complaints = g_ptr_array_new_with_free_func (g_free);
+  g_auto (GStrv) folders = impasto_style_folders ();
+  for (char **folder = folders; *folder; folder++) {
+    g_autoptr (GPtrArray) paths = packs_in (*folder);
+    for (guint i = 0; i < paths->len; i++)
+      list_pack (styles, paths->pdata[i], complaints);
+  }
+  g_ptr_array_sort (styles, by_name);
+  if (broken)
+    *broken = g_steal_pointer (&complaints);
+  return styles;
+}
+
+static bool
+fail (GError **error, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+static bool
+fail (GError **error, int code, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_propagate_error (error, g_error_new_valist (IMPASTO_ERROR, code, format, args));
+  va_end (args);
+  return false;
+}
+
+static bool
+load (const char *path, const char *name, struct style *style, GError **error)
+{
+  g_autofree char *data = NULL;
+  gsize size;
+  *style = (struct style){.pack = pack_load (path, error)};
+  if (!style->pack)
+    return false;
+  style->row = name ? pack_find_style (style->pack, name) : 0;
+  if (style->row < 0 || (!name && style->pack->styles->len > 1)) {
+    g_autoptr (GString) names = g_string_new (NULL);
+    for (guint i = 0; i < style->pack->styles->len; i++)
+      g_string_append_printf (names, "%s%s", i ? ", " : "",
+                              ((struct pack_style *) style->pack->styles->pdata[i])->name);
+    if (name)
+      fail (error, IMPASTO_ERROR_USAGE, "%s has no style %s; it has %s", path, name, names->str);
+    else
+      fail (error, IMPASTO_ERROR_USAGE, "%s holds %u styles; choose one with %s:NAME: %s", path,
+            style->pack->styles->len, path, names->str);
+  } else if (g_file_get_contents (path, &data, &size, NULL)) {
+    style->sha256 = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) data, size);
+    return true;
+  } else
+    fail (error, IMPASTO_ERROR_INPUT, "cannot read %s", path);
+  style_clear (style);
+  return false;
+}
+
+/* "no style 'x'; did you mean y? there are a, b, c" */
+static bool
+fail_unknown (const char *name, GPtrArray *styles, GPtrArray *broken, GError **error)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  g_autofree char *shown = text_show (name);
+  for (guint i = 0; i < styles->len; i++)
+    g_ptr_array_add (names, ((ImpastoStyle *) styles->pdata[i])->name);
+  g_ptr_array_add (names, NULL);
+  const char *nearest = text_nearest (name, (const char *const *) names->pdata);
+  g_autofree char *all = g_strjoinv (", ", (char **) names->pdata);
+  if (styles->len == 0 && broken->len > 0)
+    return fail (error, IMPASTO_ERROR_INPUT, "no style '%s': %s", shown, (char *) broken->pdata[0]);
+  if (styles->len == 0)
+    return fail (error, IMPASTO_ERROR_USAGE,
+                 "no style '%s': no pack was found; give a file (--style FILE.safetensors) or "
+                 "set IMPASTO_MODELS to a folder of packs",
+                 shown);
+  if (nearest)
+    return fail (error, IMPASTO_ERROR_USAGE, "no style '%s'; did you mean %s? there are %s", shown, nearest, all);
+  return fail (error, IMPASTO_ERROR_USAGE, "no style '%s'; there are %s", shown, all);
+}
+
+char *
+style_pack (const char *name)
+{
+  g_autoptr (GPtrArray) styles = impasto_styles (NULL);
+  for (guint i = 0; i < styles->len; i++)
+    if (g_str_equal (((ImpastoStyle *) styles->pdata[i])->name, name))
+      return g_strdup (((ImpastoStyle *) styles->pdata[i])->pack);
+  return NULL;
+}
+
+bool
+style_find (const char *text, struct style *style, GError **error)
+{
+  if (!text || !*text)
+    return fail (error, IMPASTO_ERROR_USAGE, "a style is wanted: --style NAME or --style FILE" PACK_SUFFIX);
+  const char *colon = strstr (text, PACK_SUFFIX ":");
+  if (g_str_has_suffix (text, PACK_SUFFIX) || strchr (text, G_DIR_SEPARATOR) || colon) {
+    g_autofree char *path = colon ? g_strndup (text, colon + strlen (PACK_SUFFIX) - text) : g_strdup (text);
+    return load (path, colon ? colon + strlen (PACK_SUFFIX ":") : NULL, style, error);
+  }
+  g_autoptr (GPtrArray) broken = NULL, styles = impasto_styles (&broken);
+  for (guint i = 0; i < styles->len; i++) {
+    const ImpastoStyle *listed = styles->pdata[i];
+    if (g_str_equal (listed->name, text))
+      return load (listed->pack, text, style, error);
+  }
+  return fail_unknown (text, styles, broken, error);
+}
+
+void
+style_clear (struct style *style)
+{
+  g_clear_pointer (&style->pack, pack_free);
+  g_clear_pointer (&style->sha256, g_free);
+}

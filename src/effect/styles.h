@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where styles are found: packs (.safetensors files of net/pack.h) in a list of folders, and the packs a user names by
+ * file. Pure functions of the environment and the disk; any thread. */
+#pragma once
+
+#include "impasto/impasto.h"
+#include "net/pack.h"
+
+/* A pack with the row of the one style that was asked for. */
+struct style {
+  struct pack *pack;
+  int row;
+  char *sha256; /* of the pack's file */
+};
+
+/* @text is a style's name, FILE.safetensors with one style in it, or FILE.safetensors:NAME.
+ * IMPASTO_ERROR_USAGE: no such style, with the nearest names; IMPASTO_ERROR_INPUT: the pack. */
+bool style_find (const char *text, struct style *style, GError **error);
+void style_clear (struct style *style);
+
+/* The pack that holds the style @name; a new string, NULL when there is none. */
+char *style_pack (const char *name);

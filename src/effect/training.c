@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The public face of training: recipes with their options, and runs. */
+#include "effect/options.h"
+#include "train/trainer.h"
+
+struct call {
+  ImpastoTrainFunc func;
+  gpointer data;
+};
+
+const char *const *
+impasto_recipes (void)
+{
+  static const char **names;
+  if (g_once_init_enter (&names)) {
+    guint n = 0;
+    while (recipe_table[n])
+      n++;
+    const char **list = g_new0 (const char *, n + 1);
+    for (guint i = 0; i < n; i++)
+      list[i] = recipe_table[i]->name;
+    g_once_init_leave (&names, list);
+  }
+  return names;
+}
+
+const char *
+impasto_recipe_help (const char *recipe)
+{
+  const struct recipe *found = recipe_find (recipe);
+  return found ? found->help : NULL;
+}
+
+static const struct recipe *
+find (const char *name, GError **error)
+{
+  const struct recipe *recipe = recipe_find (name);
+  if (recipe)
+    return recipe;
+  g_autofree char *names = g_strjoinv (", ", (char **) impasto_recipes ());
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "no recipe '%s'; there are %s", name, names);
+  return NULL;
+}
+
+ImpastoOptions *
+impasto_train_options_new (const char *name, GError **error)
+{
+  const struct recipe *recipe = find (name, error);
+  if (!recipe)
+    return NULL;
+  ImpastoOptions *options = impasto_options_new ();
+  options_add (options, "Recipe", recipe->options, recipe->settings_size);
+  options_add (options, "Run", run_options, sizeof (struct run_settings));
+  return options;
+}
+
+static bool
+forward (const struct train_progress *progress, void *data)
+{
+  const struct call *call = data;
+  ImpastoTrainProgress told = {
+    .step = progress->step,
+    .steps = progress->steps,
+    .n_values = progress->stats->n,
+    .names = progress->stats->name,
+    .values = progress->stats->value,
+    .steps_per_second = progress->steps_per_second,
+    .seconds_left = progress->seconds_left,
+    .folder = progress->folder,
+  };
+  return !call->func || call->func (&told, call->data);
+}
+
+gboolean
+impasto_train (const char *name, const ImpastoOptions *options, const char *const *inputs, ImpastoTrainFunc func,
+               gpointer data, GError **error)
+{
+  const struct recipe *recipe = find (name, error);
+  if (!recipe)
+    return FALSE;
+  void *settings = options_settings (options, recipe->options);
+  const struct run_settings *run = options_settings (options, run_options);
+  g_return_val_if_fail (settings && run, FALSE);
+  struct call call = {func, data};
+  return train (recipe, settings, run, (char **) inputs, forward, &call, error);
+}
