@@ -161,6 +161,13 @@ static void accumulate_max (float *acc, const float *x, size_t n)
     acc[i] = max_2 (acc[i], x[i]);
 }
 
+static void mix (float *y, const float *a, float wa, const float *b, float wb, size_t n)
+{
+#pragma omp simd
+  for (size_t i = 0; i < n; i++)
+    y[i] = wa * a[i] + wb * b[i];
+}
+
 static double sum (const float *x, size_t n)
 {
   double lane[BLOCK] = {0};
@@ -235,6 +242,7 @@ const struct vector_kernels VECTOR_SET = {
   .to_bf16 = to_bf16,
   .accumulate = accumulate,
   .accumulate_max = accumulate_max,
+  .mix = mix,
   .sum = sum,
   .max = max,
 };

@@ -151,25 +151,14 @@ static GArray *groups_of (const struct taps *taps)
   return groups;
 }
 
-static void scale (float *restrict y, const float *restrict x, float weight, int64_t n)
+/* y := wa a + wb b; y may be a. A few elements are not worth a call. */
+static inline void mix (float *y, const float *a, float wa, const float *b, float wb, int64_t n)
 {
-  for (int64_t i = 0; i < n; i++)
-    y[i] = weight * x[i];
-}
-
-static void add_scaled (float *restrict y, const float *restrict x, float weight, int64_t n)
-{
-  if (weight == 1)
-    vector_kernels ()->accumulate (y, x, (size_t) n);
-  else
+  if (n < 16)
     for (int64_t i = 0; i < n; i++)
-      y[i] += weight * x[i];
-}
-
-static void mix (float *restrict y, const float *restrict a, float wa, const float *restrict b, float wb, int64_t n)
-{
-  for (int64_t i = 0; i < n; i++)
-    y[i] = wa * a[i] + wb * b[i];
+      y[i] = wa * a[i] + wb * b[i];
+  else
+    vector_kernels ()->mix (y, a, wa, b, wb, (size_t) n);
 }
 
 /* @n elements of @x from @at on as floats: where they lie, or in @room. */
@@ -187,16 +176,14 @@ static void sum_taps (const struct taps *taps, int64_t i, const char *x, enum dt
 {
   int64_t t = taps->start[i], end = taps->start[i + 1];
   float room[2][CHUNK];
-  const float *a = floats_at (x, xt, taps->index[t] * stride + at, n, room[0]), *b;
+  const float *a = floats_at (x, xt, taps->index[t] * stride + at, n, room[0]);
+  float weight = taps->weight[t];
 
-  if (end - t == 1) {
-    scale (y, a, taps->weight[t], n);
-    return;
-  }
-  b = floats_at (x, xt, taps->index[t + 1] * stride + at, n, room[1]);
-  mix (y, a, taps->weight[t], b, taps->weight[t + 1], n);
-  for (t += 2; t < end; t++)
-    add_scaled (y, floats_at (x, xt, taps->index[t] * stride + at, n, room[0]), taps->weight[t], n);
+  if (end - t == 1)
+    for (int64_t k = 0; k < n; k++)
+      y[k] = weight * a[k];
+  for (t++; t < end; t++, a = y, weight = 1)
+    mix (y, a, weight, floats_at (x, xt, taps->index[t] * stride + at, n, room[1]), taps->weight[t], n);
 }
 
 static void sum_rows (const struct taps *rows, int64_t i, const char *x, enum dtype xt, int64_t elements, float *acc)
