@@ -416,7 +416,8 @@ static void test_dot (void)
   g_assert_true (g_str_has_prefix (dot, "digraph {\n"));
   g_assert_true (g_str_has_suffix (dot, "}\n"));
   g_assert_nonnull (strstr (dot, "n0 [label=\"a \\\"b\\\" (1, 4, 8, 8)\", shape=ellipse];\n"));
-  g_assert_nonnull (strstr (dot, "n3 [label=\"scale flag=true factor=2 shift=0.5 (2, 8, 16, 16)\", tooltip=\"net\"];\n"));
+  g_assert_nonnull (strstr (dot, "n3 [label=\"scale flag=true factor=2 shift=0.5 (2, 8, 16, 16)\", "
+                                 "tooltip=\"net\"];\n"));
   g_assert_nonnull (strstr (dot, "n0 -> n2;\n  n1 -> n2;\n"));
   g_assert_nonnull (strstr (dot, "n3 -> r0;\n"));
   g_assert_nonnull (strstr (dot, "n6 -> r1 [style=dashed];\n"));

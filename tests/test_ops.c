@@ -51,8 +51,8 @@ static void trial_clear (struct trial *trial)
   g_ptr_array_unref (trial->leaf);
 }
 
-/* Uniform in [low, high], a pure function of op, case and @index; numbers that the plan's type holds exactly, for plans to
- * see the same: else a maximum, say, may be another element's after rounding. */
+/* Uniform in [low, high], a pure function of op, case and @index; numbers that the plan's type holds exactly, for plans
+ * to see the same: else a maximum, say, may be another element's after rounding. */
 static double *draw (const struct trial *trial, size_t size, unsigned index, double low, double high)
 {
   struct random_key key = {
@@ -103,9 +103,9 @@ static void build_plain (struct trial *trial)
   trial->y = graph_add (trial->graph, trial->op, trial->x, c->n_inputs, c->attrs);
 }
 
-/* The op between others, so that its operands have the plan's own layout and type: twice the op of twice half of x0, which
- * a pooling of single pixels lays out as plans lay out pictures. The other operands are parameters, constant in the
- * plan. Powers of two change no digit. */
+/* The op between others, so that its operands have the plan's own layout and type: twice the op of twice half of x0,
+ * which a pooling of single pixels lays out as plans lay out pictures. The other operands are parameters, constant in
+ * the plan. Powers of two change no digit. */
 static void build_between (struct trial *trial)
 {
   const struct op_case *c = trial->c;
@@ -137,7 +137,8 @@ static double *evaluate (struct trial *trial, sym want)
 
   if (trial->leaf->len < (guint) graph_count (trial->graph))
     g_ptr_array_set_size (trial->leaf, graph_count (trial->graph));
-  reference_evaluate (trial->graph, (const double *const *) trial->leaf->pdata, SEED, RUN_STEP, &want, 1, &value, &error);
+  reference_evaluate (trial->graph, (const double *const *) trial->leaf->pdata, SEED, RUN_STEP, &want, 1, &value,
+                      &error);
   g_assert_no_error (error);
   return value;
 }
@@ -158,7 +159,8 @@ static double evaluate_dot (struct trial *trial, sym f, const double *r, double 
 }
 
 /* Derivative of <r, f> along @direction of the leaf @x by central differences. */
-static double difference (struct trial *trial, sym f, const double *r, sym x, const double *direction, double *magnitude)
+static double difference (struct trial *trial, sym f, const double *r, sym x, const double *direction,
+                          double *magnitude)
 {
   struct shape shape = sym_shape (x);
   size_t size = (size_t) shape_size (&shape);
@@ -297,7 +299,8 @@ static struct plan *compile (const struct trial *trial)
 {
   g_autoptr (weights) weights = parameters (trial);
   g_autoptr (GError) error = NULL;
-  struct plan *plan = plan_compile (trial->graph, weights, &(struct plan_options){.precision = trial->precision}, &error);
+  struct plan_options options = {.precision = trial->precision};
+  struct plan *plan = plan_compile (trial->graph, weights, &options, &error);
 
   g_assert_no_error (error);
   fill_inputs (trial, plan);
@@ -408,7 +411,8 @@ static bool check_graph (struct trial *trial)
 typedef void (*builder) (struct trial *);
 
 /* @plain: with differences and second gradients, which do not depend on what is around the op. */
-static void run_case (const struct subject *subject, enum precision precision, builder build, const char *what, bool plain)
+static void run_case (const struct subject *subject, enum precision precision, builder build, const char *what,
+                      bool plain)
 {
   bool smooth = !subject->c->no_gradient && subject->c->n_inputs > 0;
   struct derivatives d = {0};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reverse mode over the list of nodes: since every node comes after its inputs, one pass forwards finds the nodes that x
- * influences and one pass backwards from y hands gradients to their inputs, summing where a value is used more
- * than once. An op without a rule of its own is differentiated through its decomposition. */
+ * Reverse mode over the list of nodes: since every node comes after its inputs, one pass forwards finds the nodes that
+ * x influences and one pass backwards from y hands gradients to their inputs, summing where a value is used more than
+ * once. An op without a rule of its own is differentiated through its decomposition. */
 #include "compile/grad.h"
 
 #include "graph/op.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The list of nodes. A node is one block of memory (struct, input ids, attributes) that stays where it is until the graph
- * is freed, so that pointers to nodes survive later additions; strings lie in one string chunk.
- * Equal nodes are found through a hash of op, inputs and attributes. Attributes are compared field by field through
- * the op's option table, so that padding between fields does not count. */
+ * The list of nodes. A node is one block of memory (struct, input ids, attributes) that stays where it is until the
+ * graph is freed, so that pointers to nodes survive later additions; strings lie in one string chunk. Equal nodes
+ * are found through a hash of op, inputs and attributes. Attributes are compared field by field through the op's option
+ * table, so that padding between fields does not count. */
 #include "graph/graph.h"
 
 #include <string.h>

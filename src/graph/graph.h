@@ -3,8 +3,8 @@
  * The graph language: an append-only list of nodes, each one op, a few inputs, one output; in topological order by
  * construction. A graph means NCHW float32; layouts, precision and memory are the plan's business (compile/plan.h).
  *
- * Building is sticky: the first mistake stays in the graph with its scope name ("generator.res3.conv1: conv2d: input has
- * 64 channels, weight wants 128"), every later builder returns a null symbol, and graph_check (or plan_compile)
+ * Building is sticky: the first mistake stays in the graph with its scope name ("generator.res3.conv1: conv2d: input
+ * has 64 channels, weight wants 128"), every later builder returns a null symbol, and graph_check (or plan_compile)
  * reports it, so that a network reads like its paper. Equal nodes (op, inputs, attributes) are one node.
  * A graph owns its nodes; one thread at a time may build it; a finished graph may be read by many. */
 #pragma once
@@ -44,7 +44,8 @@ struct node {
   struct init init;     /* of a parameter */
 };
 
-/* A value the plan computes: to be read under @name, or stored into the parameter @target after a run (then name is NULL). */
+/* A value the plan computes: to be read under @name, or stored into the parameter @target after a run (then name is
+ * NULL). */
 struct graph_result {
   const char *name;
   int target; /* node id of the parameter, or -1 */
