@@ -158,7 +158,9 @@ static struct conv_shapes conv_shapes (const struct conv_case *c)
   int64_t ow = conv_extent (c->w, a->pad[1], a->pad[3], c->kw, a->dilation[1], a->stride[1]);
 
   return (struct conv_shapes){
-    .x = SHAPE (c->n, c->c, c->h, c->w), .w = SHAPE (c->o, c->c / a->groups, c->kh, c->kw), .y = SHAPE (c->n, c->o, oh, ow)};
+    .x = SHAPE (c->n, c->c, c->h, c->w), .w = SHAPE (c->o, c->c / a->groups, c->kh, c->kw),
+    .y = SHAPE (c->n, c->o, oh, ow),
+  };
 }
 
 enum conv_result { RESULT_Y, RESULT_X, RESULT_W };
@@ -216,8 +218,8 @@ static void check_conv (const struct conv_case *c, enum conv_result result, enum
   const struct value *inputs[2] = {result == RESULT_X ? y : x, result == RESULT_W ? y : w};
   struct value *output = result == RESULT_X ? x : result == RESULT_W ? w : y;
   double *expected;
-  struct kernel kernel = {.attrs = &attrs, .n_inputs = 2, .x = inputs, .y = output, .activation = activation, .slope = 0.2f,
-                          .bias = activation != ACTIVATION_NONE ? bias : NULL};
+  struct kernel kernel = {.attrs = &attrs, .n_inputs = 2, .x = inputs, .y = output, .activation = activation,
+                          .slope = 0.2f, .bias = activation != ACTIVATION_NONE ? bias : NULL};
   bool (*prepare[]) (struct kernel *, GError **) = {cpu_conv2d, cpu_conv2d_back_x, cpu_conv2d_back_w};
   g_autofree char *name = g_strdup_printf ("conv %d result %d types %d %d constant %d activation %d",
                                            (int) (c - conv_cases), result, xt, yt, constant, activation);
@@ -249,12 +251,13 @@ static void test_conv (gconstpointer data)
 
   for (enum conv_result result = RESULT_Y; result <= RESULT_W; result++)
     for (int types = 0; types < 4; types++)
-      check_conv (c, result, types & 1 ? DTYPE_BF16 : DTYPE_F32, types & 2 && result != RESULT_W ? DTYPE_BF16 : DTYPE_F32,
-                  types & 1 && result != RESULT_W, ACTIVATION_NONE);
+      check_conv (c, result, types & 1 ? DTYPE_BF16 : DTYPE_F32,
+                  types & 2 && result != RESULT_W ? DTYPE_BF16 : DTYPE_F32, types & 1 && result != RESULT_W, ACTIVATION_NONE);
   check_conv (c, RESULT_Y, DTYPE_F32, DTYPE_F32, true, ACTIVATION_NONE);
   for (enum activation activation = ACTIVATION_RELU; activation <= ACTIVATION_SIGMOID; activation++)
     for (int types = 0; types < 4; types += 3)
-      check_conv (c, RESULT_Y, types & 1 ? DTYPE_BF16 : DTYPE_F32, types & 2 ? DTYPE_BF16 : DTYPE_F32, true, activation);
+      check_conv (c, RESULT_Y, types & 1 ? DTYPE_BF16 : DTYPE_F32, types & 2 ? DTYPE_BF16 : DTYPE_F32, true,
+                  activation);
 }
 
 /* A constant weight is read at preparation only, a changing one at every run. */
@@ -302,7 +305,8 @@ static void test_machine (void)
   cpu_set_threads (0);
   g_assert_cmpint (cpu_threads (), ==, all);
   g_assert_cmpuint (cpu_memory_available (), >, 1 << 20);
-  g_assert_cmpuint (cpu_memory_available (), <=, (uint64_t) sysconf (_SC_PHYS_PAGES) * (uint64_t) sysconf (_SC_PAGESIZE));
+  g_assert_cmpuint (cpu_memory_available (), <=,
+                    (uint64_t) sysconf (_SC_PHYS_PAGES) * (uint64_t) sysconf (_SC_PAGESIZE));
 }
 
 static void test_peak (void)

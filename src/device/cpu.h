@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The CPU through oneDNN 2.6: this room is the only one that includes dnnl.h, so that oneDNN 3 is a change in one place.
- * Each prepare function fills a struct kernel from its operands: chooses formats, creates the primitive, lays out
- * constant weights once, asks for its scratch. One engine and stream a process; kernels of one plan run one after another. */
+ * The CPU through oneDNN 2.6: this room is the only one that includes dnnl.h, so that oneDNN 3 is a change in one
+ * place. Each prepare function fills a struct kernel from its operands: chooses formats, creates the primitive, lays
+ * out constant weights once, asks for its scratch. One engine and stream a process; kernels of one plan run one after
+ * another. */
 #pragma once
 
 #include "base/option.h"

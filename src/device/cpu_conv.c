@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Convolution and its two derivatives by oneDNN, over channels-last pictures and row-major weights. The weight's order is
- * oneDNN's choice. Types: bfloat16 products when both operands of the product are stored so and the CPU has it, else
+ * Convolution and its two derivatives by oneDNN, over channels-last pictures and row-major weights. The weight's order
+ * is oneDNN's choice. Types: bfloat16 products when both operands of the product are stored so and the CPU has it, else
  * float32; sums are always float32. Where oneDNN has only plain loops for channels-last pictures, it may choose their
  * order as well and they are laid out anew for each run. */
 #include "device/cpu.h"

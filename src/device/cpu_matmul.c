@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Products of matrices by oneDNN: batched, transposed through strides, of row-major values or of channels-last pictures,
- * whose pixels are the rows and channels the columns of a matrix f (hw, c). Where oneDNN has only plain loops
+ * Products of matrices by oneDNN: batched, transposed through strides, of row-major values or of channels-last
+ * pictures, whose pixels are the rows and channels the columns of a matrix f (hw, c). Where oneDNN has only plain loops
  * (some broadcasts), a product is a loop of its sgemm over the batch. */
 #include <string.h>
 
@@ -80,8 +80,9 @@ static void run_sgemm (const struct kernel *kernel, void *scratch, const struct 
     batch *= p->y.dim[i];
 #pragma omp parallel for schedule(static) if (batch >= cpu_threads ())
   for (int64_t i = 0; i < batch; i++)
-    dnnl_sgemm (ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1, (const float *) p->a.value->data + matrix_offset (p, &p->a, i),
-                lda, (const float *) p->b.value->data + matrix_offset (p, &p->b, i), ldb, 0,
+    dnnl_sgemm (ta ? 'T' : 'N', tb ? 'T' : 'N', m, n, k, 1,
+                (const float *) p->a.value->data + matrix_offset (p, &p->a, i), lda,
+                (const float *) p->b.value->data + matrix_offset (p, &p->b, i), ldb, 0,
                 (float *) p->y.value->data + matrix_offset (p, &p->y, i), n);
 }
 
@@ -145,7 +146,8 @@ static bool is_short (const struct value *value)
 bool cpu_gram (struct kernel *kernel, GError **error)
 {
   const struct value *a = kernel->x[0], *b = kernel->x[1];
-  struct product p = {.rank = 3, .a = pixels_of (a, true), .b = pixels_of (b, false), .y = matrices_of (kernel->y, 3, false)};
+  struct product p = {
+    .rank = 3, .a = pixels_of (a, true), .b = pixels_of (b, false), .y = matrices_of (kernel->y, 3, false)};
 
   return prepare (kernel, &p, is_short (a) && is_short (b) ? DTYPE_BF16 : DTYPE_F32, error);
 }
@@ -154,7 +156,8 @@ bool cpu_gram (struct kernel *kernel, GError **error)
 bool cpu_gram_back (struct kernel *kernel, GError **error)
 {
   const struct value *f = kernel->x[0], *s = kernel->x[1];
-  struct product p = {.rank = 3, .a = pixels_of (f, false), .b = matrices_of (s, 3, true), .y = pixels_of (kernel->y, false)};
+  struct product p = {
+    .rank = 3, .a = pixels_of (f, false), .b = matrices_of (s, 3, true), .y = pixels_of (kernel->y, false)};
 
   return prepare (kernel, &p, is_short (f) ? DTYPE_BF16 : DTYPE_F32, error);
 }

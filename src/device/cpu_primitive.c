@@ -210,7 +210,9 @@ void cpu_primitive_argument (struct cpu_primitive *primitive, int arg, const str
 {
   g_assert (primitive->n_arguments < MAX_ARGUMENTS);
   primitive->argument[primitive->n_arguments++] = (struct argument){
-    .arg = arg, .output = output, .value = value, .home_desc = *home, .convert = home->data_type != cpu_type (value->dtype)};
+    .arg = arg, .output = output, .value = value, .home_desc = *home,
+    .convert = home->data_type != cpu_type (value->dtype),
+  };
 }
 
 /* Room for @size bytes in @scratch, whose end is returned; where they begin is put into @at. */

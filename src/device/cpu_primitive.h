@@ -43,7 +43,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (cpu_primitive, cpu_primitive_free)
 void cpu_primitive_argument (struct cpu_primitive *primitive, int arg, const struct value *value,
                              const dnnl_memory_desc_t *home, bool output);
 
-/* Makes @kernel run @made with these arguments; sets everything that a prepare function has to. Takes over @primitive and
- * @made; when @made is NULL, because nothing could be created for @what, that is the error. */
+/* Makes @kernel run @made with these arguments; sets everything that a prepare function has to. Takes over @primitive
+ * and @made; when @made is NULL, because nothing could be created for @what, that is the error. */
 bool cpu_primitive_finish (struct cpu_primitive *primitive, struct kernel *kernel, dnnl_primitive_t made,
                            const char *what, GError **error);

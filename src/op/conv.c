@@ -19,7 +19,8 @@
 static const struct option conv_options_table[] = {
   {"stride", OPTION_INTS, offsetof (struct conv_attrs, stride), "step down and to the right", .min = 1, .max = 1e6,
    .fallback = 1, .count = 2},
-  {"pad", OPTION_INTS, offsetof (struct conv_attrs, pad), "zeros around: top, left, bottom, right", .max = 1e6, .count = 4},
+  {"pad", OPTION_INTS, offsetof (struct conv_attrs, pad), "zeros around: top, left, bottom, right", .max = 1e6,
+   .count = 4},
   {"dilation", OPTION_INTS, offsetof (struct conv_attrs, dilation), "distance of the taps; 1 = dense", .min = 1,
    .max = 1e6, .fallback = 1, .count = 2},
   {"groups", OPTION_INT, offsetof (struct conv_attrs, groups), "channels are convolved in as many groups", .min = 1,
@@ -62,8 +63,9 @@ static bool check_shapes (const struct conv_attrs *a, const struct shape *x, con
   if (w->dim[0] % a->groups != 0)
     return op_fail (error, "weight gives " I64 " channels, not a multiple of " I64 " groups", w->dim[0], a->groups);
   if (oh < 1 || ow < 1)
-    return op_fail (error, "kernel " I64 "x" I64 " with dilation " I64 "x" I64 " does not fit into a picture of " I64 "x" I64
-                    " with its padding", w->dim[2], w->dim[3], a->dilation[0], a->dilation[1], x->dim[2], x->dim[3]);
+    return op_fail (error, "kernel " I64 "x" I64 " with dilation " I64 "x" I64 " does not fit into a picture of " I64
+                    "x" I64 " with its padding", w->dim[2], w->dim[3], a->dilation[0], a->dilation[1], x->dim[2],
+                    x->dim[3]);
   return true;
 }
 
@@ -77,7 +79,8 @@ static bool check_ranks (const struct shape *const *x, const char *first, const 
   return true;
 }
 
-static bool conv2d_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool conv2d_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
+                          GError **error)
 {
   const struct conv_attrs *a = attrs;
 
@@ -88,16 +91,16 @@ static bool conv2d_shape (const void *attrs, const struct shape *const *x, int n
   return true;
 }
 
-static bool check_result (const struct conv_attrs *a, const struct shape *x, const struct shape *w, const struct shape *y,
-                          GError **error)
+static bool check_result (const struct conv_attrs *a, const struct shape *x, const struct shape *w,
+                          const struct shape *y, GError **error)
 {
   int64_t oh = result_extent (a, 0, x->dim[2], w->dim[2]), ow = result_extent (a, 1, x->dim[3], w->dim[3]);
 
   if (!check_shapes (a, x, w, error))
     return false;
   if (oh != y->dim[2] || ow != y->dim[3])
-    return op_fail (error, "a picture of " I64 "x" I64 " under a kernel of " I64 "x" I64 " gives " I64 "x" I64 ", not " I64
-                    "x" I64, x->dim[2], x->dim[3], w->dim[2], w->dim[3], oh, ow, y->dim[2], y->dim[3]);
+    return op_fail (error, "a picture of " I64 "x" I64 " under a kernel of " I64 "x" I64 " gives " I64 "x" I64
+                    ", not " I64 "x" I64, x->dim[2], x->dim[3], w->dim[2], w->dim[3], oh, ow, y->dim[2], y->dim[3]);
   return true;
 }
 
@@ -246,7 +249,8 @@ sym sym_conv_transpose2d (sym x, sym weight, struct conv_options options, int ou
 static void conv2d_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   struct shape xs = sym_shape (x[0]), ws = sym_shape (x[1]);
-  struct conv_attrs for_x = with_extent (attrs, xs.dim[2], xs.dim[3]), for_w = with_extent (attrs, ws.dim[2], ws.dim[3]);
+  struct conv_attrs for_x = with_extent (attrs, xs.dim[2], xs.dim[3]);
+  struct conv_attrs for_w = with_extent (attrs, ws.dim[2], ws.dim[3]);
 
   if (wanted[0])
     dx[0] = sym_conv2d_back_x (dy, x[1], &for_x);
@@ -332,7 +336,8 @@ static const struct op_case conv2d_cases[] = {
   {"to a single pixel", {SHAPE (2, 6, 4, 4), SHAPE (5, 6, 4, 4)}, 2, &valid},
   {"channels that differ", {SHAPE (1, 64, 8, 8), SHAPE (8, 128, 3, 3)}, 2, &same_3,
    .error = "input has 64 channels, weight wants 128"},
-  {"groups that do not divide", {SHAPE (1, 9, 4, 4), SHAPE (4, 3, 3, 3)}, 2, &groups_3, .error = "multiple of 3 groups"},
+  {"groups that do not divide", {SHAPE (1, 9, 4, 4), SHAPE (4, 3, 3, 3)}, 2, &groups_3,
+   .error = "multiple of 3 groups"},
   {"kernel too large", {SHAPE (1, 2, 2, 8), SHAPE (2, 2, 3, 3)}, 2, &valid, .error = "does not fit"},
   {"not a picture", {SHAPE (2, 8, 8), SHAPE (2, 2, 3, 3)}, 2, &valid, .error = "input has rank 3"},
   {"stride of zero", {SHAPE (1, 2, 4, 4), SHAPE (2, 2, 3, 3)}, 2, &no_stride, .error = "stride 0"},

@@ -36,7 +36,8 @@ static struct shape leading (const struct shape *x)
   return result;
 }
 
-static bool matmul_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool matmul_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
+                          GError **error)
 {
   const struct matmul_attrs *a = attrs;
   int64_t inner[2];
@@ -101,8 +102,8 @@ sym sym_matmul (sym a, sym b)
   return sym_matmul_t (a, false, b, false);
 }
 
-/* With A = op(a), B = op(b): dA = dy B^T and dB = A^T dy, transposed once more where a or b are; then summed over what was
- * broadcast. */
+/* With A = op(a), B = op(b): dA = dy B^T and dB = A^T dy, transposed once more where a or b are; then summed over what
+ * was broadcast. */
 static void matmul_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   const struct matmul_attrs *t = attrs;
@@ -230,7 +231,8 @@ static const struct op_case gram_cases[] = {
 
 /* gram_back */
 
-static bool gram_back_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool gram_back_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
+                             GError **error)
 {
   const struct shape *f = x[0], *s = x[1];
 
@@ -256,7 +258,8 @@ static void gram_back_reference (const struct op_call *call)
         call->y[i * pixels + p] += call->x[1][i * c + k] * call->x[0][(i / d * c + k) * pixels + p];
 }
 
-static void gram_back_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void gram_back_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
+                                sym *dx)
 {
   if (wanted[0])
     dx[0] = gram_back (dy, transposed (x[1]));

@@ -5,8 +5,8 @@
  *
  * The maximum is closed under differentiation by three ops; m(i) is the first pixel of window i that holds its maximum:
  *   max_pool (x)          y(i) = x(m(i))
- *   max_pool_back (x, d)  y(q) = sum of d(i) over windows with m(i) = q       the max_pool's gradient, max_pool_take's for v
- *   max_pool_take (x, v)  y(i) = v(m(i))                                      max_pool_back's gradient for d
+ *   max_pool_back (x, d)  y(q) = sum of d(i) over windows with m(i) = q   max_pool's gradient, max_pool_take's for v
+ *   max_pool_take (x, v)  y(i) = v(m(i))                                  max_pool_back's gradient for d
  * The mean is a separable linear map (op/separable.h), and its gradient the transposed map.
  *
  * Kernels walk channels-last rows; the channels of a pixel are compared side by side. */
@@ -28,7 +28,8 @@ struct pool_attrs {
 
 static const struct option pool_options[] = {
   {"kernel", OPTION_INT, offsetof (struct pool_attrs, kernel), "side of a window", .min = 1, .max = 1e6, .fallback = 2},
-  {"stride", OPTION_INT, offsetof (struct pool_attrs, stride), "distance of windows", .min = 1, .max = 1e6, .fallback = 2},
+  {"stride", OPTION_INT, offsetof (struct pool_attrs, stride), "distance of windows", .min = 1, .max = 1e6,
+   .fallback = 2},
   {"pad", OPTION_INT, offsetof (struct pool_attrs, pad), "pixels around the picture, less than the kernel", .max = 1e6},
   {"extent", OPTION_INTS, offsetof (struct pool_attrs, extent), "height and width of the result of the adjoint",
    .max = 1e9, .count = 2},
@@ -45,13 +46,14 @@ static bool pooled_shape (const struct pool_attrs *a, const struct shape *x, str
   if (a->kernel < 1 || a->stride < 1 || a->kernel > 1000000 || a->stride > 1000000)
     return op_fail (error, "kernel " I64 ", stride " I64 ", both want 1 or more", a->kernel, a->stride);
   if (a->pad < 0 || a->pad >= a->kernel)
-    return op_fail (error, "padding " I64 ", wants 0 to " I64 " for a kernel of " I64, a->pad, a->kernel - 1, a->kernel);
+    return op_fail (error, "padding " I64 ", wants 0 to " I64 " for a kernel of " I64, a->pad, a->kernel - 1,
+                    a->kernel);
   *y = *x;
   for (int i = 2; i < 4; i++) {
     int64_t room = x->dim[i] + 2 * a->pad - a->kernel;
     if (room < 0)
-      return op_fail (error, "kernel " I64 " does not fit into a picture of " I64 "x" I64 " with padding " I64, a->kernel,
-                      x->dim[2], x->dim[3], a->pad);
+      return op_fail (error, "kernel " I64 " does not fit into a picture of " I64 "x" I64 " with padding " I64,
+                      a->kernel, x->dim[2], x->dim[3], a->pad);
     y->dim[i] = room / a->stride + 1;
     if ((y->dim[i] - 1) * a->stride >= x->dim[i] + a->pad)
       return op_fail (error, "stride " I64 " leaves windows outside a picture of " I64 "x" I64, a->stride, x->dim[2],
@@ -216,7 +218,8 @@ static sym pool2 (const struct op *op, sym x, sym other, const void *attrs)
   return graph_add (x.graph, op, inputs, 2, attrs);
 }
 
-static void max_pool_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void max_pool_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
+                               sym *dx)
 {
   dx[0] = pool2 (&op_max_pool_back, x[0], dy, attrs);
 }
@@ -236,7 +239,8 @@ static void max_pool_take_gradient (const void *attrs, const sym *x, int n_input
     dx[1] = pool2 (&op_max_pool_back, x[0], dy, attrs);
 }
 
-static void avg_pool_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void avg_pool_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
+                               sym *dx)
 {
   struct pool_attrs own = *(const struct pool_attrs *) attrs;
   struct shape shape = sym_shape (x[0]);
@@ -278,7 +282,7 @@ struct max_pool {
   int64_t windows; /* rows of windows of a task: 1 or oh */
   int threads;
   size_t x_floats, v_floats, d_floats, y_floats, thread_floats; /* scratch of a thread: rows of x, of the other operand
-                                                                   (v, d), of y, then best and winner of a pixel */
+                                                                   (v, d), of y, then two of a pixel */
 };
 
 /* @count rows of @elements from number @first on, as floats; those of bfloat16 in @buffer. */
@@ -302,20 +306,7 @@ static void write_rows (const struct value *value, int64_t first, int64_t count,
     vector_kernels ()->to_bf16 ((uint16_t *) value->data + first * elements, buffer, (size_t) (count * elements));
 }
 
-/* best := maximum of each channel over a window of @rows x @columns pixels from @x on, rows @row floats apart. */
-static void find_maxima (float *restrict best, const float *x, int64_t rows, int64_t row, int64_t columns, int64_t c)
-{
-  memcpy (best, x, (size_t) c * sizeof *best);
-  for (int64_t r = 0; r < rows; r++)
-    for (int64_t j = 0; j < columns; j++) {
-      const float *restrict pixel = x + r * row + j * c;
-
-      for (int64_t k = 0; k < c; k++)
-        best[k] = pixel[k] > best[k] ? pixel[k] : best[k];
-    }
-}
-
-/* The same for the 2x2 windows of most networks. */
+/* best := maximum of each channel over 2x2 pixels, the windows of most networks; rows are @row floats apart. */
 static void find_maxima_2 (float *restrict best, const float *x, int64_t row, int64_t c)
 {
   const float *restrict x0 = x, *restrict x1 = x + c, *restrict x2 = x + row, *restrict x3 = x + row + c;
@@ -327,48 +318,56 @@ static void find_maxima_2 (float *restrict best, const float *x, int64_t row, in
   }
 }
 
-/* winner := number of the window's pixel, row by row, that is the first to hold the maximum. */
-static void find_winners (int32_t *restrict winner, float *restrict best, const float *x, int64_t rows, int64_t row,
-                          int64_t columns, int64_t c)
+/* The same over @rows x @columns pixels. */
+static void find_maxima (float *restrict best, const float *x, int64_t rows, int64_t row, int64_t columns, int64_t c)
 {
+  if (rows == 2 && columns == 2) {
+    find_maxima_2 (best, x, row, c);
+    return;
+  }
   memcpy (best, x, (size_t) c * sizeof *best);
-  memset (winner, 0, (size_t) c * sizeof *winner);
   for (int64_t r = 0; r < rows; r++)
     for (int64_t j = 0; j < columns; j++) {
       const float *restrict pixel = x + r * row + j * c;
-      int32_t number = (int32_t) (r * columns + j);
+
+      for (int64_t k = 0; k < c; k++)
+        best[k] = pixel[k] > best[k] ? pixel[k] : best[k];
+    }
+}
+
+/* Hands @left, the gradient of a window with maxima @best, to the place in dx of x's first pixel that holds them. */
+static void give_to_first (float *dx, const float *x, const float *restrict best, float *restrict left, int64_t rows,
+                           int64_t row, int64_t columns, int64_t c)
+{
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t j = 0; j < columns; j++) {
+      const float *restrict pixel = x + r * row + j * c;
+      float *restrict to = dx + r * row + j * c;
 
       for (int64_t k = 0; k < c; k++) {
-        bool more = pixel[k] > best[k];
-        best[k] = more ? pixel[k] : best[k];
-        winner[k] = more ? number : winner[k];
+        float rest = left[k]; /* read whether it is wanted or not: so the loop is vectorized */
+        float gift = pixel[k] == best[k] ? rest : 0;
+
+        to[k] += gift;
+        left[k] = rest - gift;
       }
     }
 }
 
-static void add_to_winners (float *x, const int32_t *restrict winner, const float *restrict d, int64_t rows, int64_t row,
-                            int64_t columns, int64_t c)
+/* y := what @v has at the first pixel of @x that holds the maximum: in reverse order, so that the first one stays. */
+static void take_from_first (float *restrict y, const float *v, const float *x, const float *restrict best,
+                             int64_t rows, int64_t row, int64_t columns, int64_t c)
 {
-  for (int64_t r = 0; r < rows; r++)
-    for (int64_t j = 0; j < columns; j++) {
-      float *restrict pixel = x + r * row + j * c;
-      int32_t number = (int32_t) (r * columns + j);
+  memcpy (y, v, (size_t) c * sizeof *y);
+  for (int64_t r = rows - 1; r >= 0; r--)
+    for (int64_t j = columns - 1; j >= 0; j--) {
+      const float *restrict pixel = x + r * row + j * c, *restrict from = v + r * row + j * c;
 
-      for (int64_t k = 0; k < c; k++)
-        pixel[k] += winner[k] == number ? d[k] : 0;
-    }
-}
+      for (int64_t k = 0; k < c; k++) {
+        float value = from[k], before = y[k];
 
-static void take_winners (float *restrict y, const int32_t *restrict winner, const float *v, int64_t rows, int64_t row,
-                          int64_t columns, int64_t c)
-{
-  for (int64_t r = 0; r < rows; r++)
-    for (int64_t j = 0; j < columns; j++) {
-      const float *restrict pixel = v + r * row + j * c;
-      int32_t number = (int32_t) (r * columns + j);
-
-      for (int64_t k = 0; k < c; k++)
-        y[k] = winner[k] == number ? pixel[k] : y[k];
+        y[k] = pixel[k] == best[k] ? value : before;
+      }
     }
 }
 
@@ -382,7 +381,6 @@ static void pool_row (const struct kernel *kernel, int64_t picture, int64_t i, f
   int64_t n_rows = rows.end - rows.begin, first = picture * p->h + rows.begin;
   float *x_buffer = scratch, *v_buffer = x_buffer + p->x_floats, *y_buffer = v_buffer + p->v_floats;
   float *best = y_buffer + p->y_floats;
-  int32_t *winner = (int32_t *) (best + c);
   const float *x = read_rows (kernel->x[0], first, n_rows, row, x_buffer);
   const float *values = v != NULL ? read_rows (v, first, n_rows, row, v_buffer) : NULL;
   float *y = rows_to_write (kernel->y, at, p->ow * c, y_buffer);
@@ -391,14 +389,9 @@ static void pool_row (const struct kernel *kernel, int64_t picture, int64_t i, f
     struct range columns = window (&p->a, j, p->w);
     int64_t n_columns = columns.end - columns.begin, begin = columns.begin * c;
 
-    if (v != NULL) {
-      find_winners (winner, best, x + begin, n_rows, row, n_columns, c);
-      take_winners (y + j * c, winner, values + begin, n_rows, row, n_columns, c);
-    } else if (n_rows == 2 && n_columns == 2) {
-      find_maxima_2 (y + j * c, x + begin, row, c);
-    } else {
-      find_maxima (y + j * c, x + begin, n_rows, row, n_columns, c);
-    }
+    find_maxima (v != NULL ? best : y + j * c, x + begin, n_rows, row, n_columns, c);
+    if (v != NULL)
+      take_from_first (y + j * c, values + begin, x + begin, best, n_rows, row, n_columns, c);
   }
   write_rows (kernel->y, at, 1, p->ow * c, y);
 }
@@ -426,8 +419,8 @@ static void back_task (const struct kernel *kernel, int64_t picture, int64_t fir
   int64_t c = p->c, row = p->w * c;
   struct range own = owned_rows (p, first);
   float *x_buffer = scratch, *d_buffer = x_buffer + p->x_floats, *y_buffer = d_buffer + p->d_floats;
-  float *best = y_buffer + p->y_floats, *dx = rows_to_write (kernel->y, picture * p->h + own.begin, row, y_buffer);
-  int32_t *winner = (int32_t *) (best + c);
+  float *best = y_buffer + p->y_floats, *left = best + c;
+  float *dx = rows_to_write (kernel->y, picture * p->h + own.begin, row, y_buffer);
 
   memset (dx, 0, (size_t) ((own.end - own.begin) * row) * sizeof *dx);
   for (int64_t i = first; i < first + p->windows; i++) {
@@ -440,8 +433,9 @@ static void back_task (const struct kernel *kernel, int64_t picture, int64_t fir
       struct range columns = window (&p->a, j, p->w);
       int64_t n_columns = columns.end - columns.begin, begin = columns.begin * c;
 
-      find_winners (winner, best, x + begin, n_rows, row, n_columns, c);
-      add_to_winners (dx + (rows.begin - own.begin) * row + begin, winner, d + j * c, n_rows, row, n_columns, c);
+      find_maxima (best, x + begin, n_rows, row, n_columns, c);
+      memcpy (left, d + j * c, (size_t) c * sizeof *left);
+      give_to_first (dx + (rows.begin - own.begin) * row + begin, x + begin, best, left, n_rows, row, n_columns, c);
     }
   }
   write_rows (kernel->y, picture * p->h + own.begin, own.end - own.begin, row, dx);
@@ -472,8 +466,8 @@ static void prepare_maximum (struct kernel *kernel, const struct shape *pooled, 
   struct max_pool *p = g_new0 (struct max_pool, 1);
   int64_t row = d[3] * d[1], window_rows = MIN (a->kernel, d[2]), owned = 0;
 
-  *p = (struct max_pool){.a = *a, .n = d[0], .c = d[1], .h = d[2], .w = d[3], .oh = pooled->dim[2], .ow = pooled->dim[3],
-                         .threads = cpu_threads ()};
+  *p = (struct max_pool){.a = *a, .n = d[0], .c = d[1], .h = d[2], .w = d[3], .oh = pooled->dim[2],
+                         .ow = pooled->dim[3], .threads = cpu_threads ()};
   p->windows = back && a->stride < a->kernel ? p->oh : 1;
   for (int64_t i = 0; i < p->oh; i += p->windows)
     owned = MAX (owned, owned_rows (p, i).end - owned_rows (p, i).begin);
@@ -539,10 +533,11 @@ static bool avg_pool_back_prepare (struct kernel *kernel, GError **error)
 
 /* Cases */
 
-static const struct pool_attrs two = {2, 2, 0, {0}}, three = {3, 3, 0, {0}}, dense = {3, 1, 1, {0}}, resnet = {3, 2, 1, {0}},
-                               sparse = {2, 3, 0, {0}}, padded = {4, 4, 2, {0}}, one = {1, 1, 0, {0}},
-                               much_padding = {2, 2, 2, {0}}, two_8_6 = {2, 2, 0, {8, 6}}, two_9_7 = {2, 2, 0, {9, 7}},
-                               dense_5_6 = {3, 1, 1, {5, 6}}, resnet_7_8 = {3, 2, 1, {7, 8}}, none = {0, 1, 0, {0}};
+static const struct pool_attrs
+  two = {2, 2, 0, {0}}, three = {3, 3, 0, {0}}, dense = {3, 1, 1, {0}}, resnet = {3, 2, 1, {0}},
+  sparse = {2, 3, 0, {0}}, padded = {4, 4, 2, {0}}, one = {1, 1, 0, {0}}, much_padding = {2, 2, 2, {0}},
+  two_8_6 = {2, 2, 0, {8, 6}}, two_9_7 = {2, 2, 0, {9, 7}}, dense_5_6 = {3, 1, 1, {5, 6}},
+  resnet_7_8 = {3, 2, 1, {7, 8}}, none = {0, 1, 0, {0}};
 
 static const struct op_case max_pool_cases[] = {
   {"2x2", {SHAPE (2, 3, 8, 6)}, 1, &two},
@@ -561,7 +556,7 @@ static const struct op_case max_pool_cases[] = {
   {NULL},
 };
 
-/* Where two pixels of a window round to the same bfloat16 the other one wins: these draws have no such window that counts. */
+/* Where two pixels of a window round to the same bfloat16 the other may win: these draws have no such window. */
 static const struct op_case max_pool_back_cases[] = {
   {"2x2", {SHAPE (2, 3, 8, 6), SHAPE (2, 3, 4, 3)}, 2, &two},
   {"2x2 of an odd picture, 19 channels", {SHAPE (1, 19, 7, 9), SHAPE (1, 19, 3, 4)}, 2, &two},
@@ -569,7 +564,8 @@ static const struct op_case max_pool_back_cases[] = {
   {"3x3 of stride 2, batch 3", {SHAPE (3, 4, 7, 8), SHAPE (3, 4, 4, 4)}, 2, &resnet},
   {"windows apart", {SHAPE (1, 4, 8, 9), SHAPE (1, 4, 3, 3)}, 2, &sparse},
   {"much padding", {SHAPE (1, 3, 5, 4), SHAPE (1, 3, 2, 2)}, 2, &padded},
-  {"another gradient", {SHAPE (2, 3, 8, 6), SHAPE (2, 3, 4, 4)}, 2, &two, .error = "gradient is (2, 3, 4, 4), wants (2, 3, 4, 3)"},
+  {"another gradient", {SHAPE (2, 3, 8, 6), SHAPE (2, 3, 4, 4)}, 2, &two,
+   .error = "gradient is (2, 3, 4, 4), wants (2, 3, 4, 3)"},
   {NULL},
 };
 
