@@ -9,6 +9,7 @@
 #include "compile/grad.h"
 #include "compile/plan.h"
 #include "net/net.h"
+#include "net/pack.h"
 
 #define SAMPLES 5
 #define TOLERANCE 1e-4
@@ -184,6 +185,40 @@ check_network (const struct network *network, enum precision precision, double t
   g_array_unref (parameters);
 }
 
+/* The real VGG-19, which is not part of this repository: its eight activations as PyTorch has them. */
+static void
+test_vgg_activations (void)
+{
+  g_autoptr (GError) error = NULL;
+  const char *shared = g_getenv ("IMPASTO_SHARED");
+  g_autofree char *path = shared ? g_build_filename (shared, "data", "perceptual", "vgg19_blocks123.safetensors", NULL)
+                                 : g_test_build_filename (G_TEST_DIST, "..", "..", "shared", "data", "perceptual",
+                                                          "vgg19_blocks123.safetensors", NULL);
+  if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
+    g_test_skip ("no VGG-19 weights; IMPASTO_SHARED names the folder that holds data/perceptual");
+    return;
+  }
+  static const int depth[] = {2, 2, 4};
+  g_autoptr (weights) weights = vgg19_load (path, &error);
+  g_assert_no_error (error);
+  g_autoptr (graph) graph = graph_new ();
+  struct vgg vgg = vgg19 (constant (graph, "photo", SHAPE (1, 3, 64, 80), 1, 0.5), VGG_RELU3_4);
+  for (int b = 0; b < 3; b++)
+    for (int i = 0; i < depth[b]; i++) {
+      g_autofree char *name = g_strdup_printf ("relu%d_%d", b + 1, i + 1);
+      graph_output (graph, name, vgg.relu[b][i]);
+    }
+  g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
+  g_assert_no_error (error);
+  plan_run (plan, 0, 0);
+  JsonObject *wanted = reference ("vgg_activations");
+  for (int b = 0; b < 3; b++)
+    for (int i = 0; i < depth[b]; i++) {
+      g_autofree char *name = g_strdup_printf ("relu%d_%d", b + 1, i + 1);
+      compare (name, plan_output (plan, name), json_object_get_object_member (wanted, name), TOLERANCE, 0);
+    }
+}
+
 static void
 test_f32 (gconstpointer network)
 {
@@ -210,5 +245,6 @@ main (int argc, char **argv)
     g_test_add_data_func (f32, &networks[i], test_f32);
     g_test_add_data_func (bf16, &networks[i], test_bf16);
   }
+  g_test_add_func ("/networks/vgg_activations", test_vgg_activations);
   return g_test_run ();
 }

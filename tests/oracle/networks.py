@@ -6,10 +6,13 @@ Every network is written here a second time, in PyTorch and double precision, ov
 the parameter's name: no weights are stored. For each network the file holds the loss (the output against a fixed probe),
 the norm and some values of the output, and the norm and some values of every parameter's gradient.
 
-    python3 tests/oracle/networks.py > tests/oracle/networks.json
+With the weights of VGG-19 (safetensors, features.convB_I) it adds the activations of their eight layers.
+
+    python3 tests/oracle/networks.py [VGG19.safetensors] > tests/oracle/networks.json
 """
 import json
 import math
+import sys
 
 import numpy as np
 import torch
@@ -143,6 +146,27 @@ def vgg_gram(p):
     return torch.cat(grams)
 
 
+def load_safetensors(path):
+    with open(path, "rb") as file:
+        header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+        data = file.read()
+    header.pop("__metadata__", None)
+    return {name: torch.tensor(np.frombuffer(data[slice(*entry["data_offsets"])], np.float32).reshape(entry["shape"]).astype(np.float64))
+            for name, entry in header.items()}
+
+
+def vgg_activations(path):
+    weights, x = load_safetensors(path), noise("photo", (1, 3, 64, 80)) + 0.5
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    x, layers = (x - mean.double()[:, None, None]) / std.double()[:, None, None], {}
+    for b, depth in enumerate((2, 2, 4), 1):
+        x = F.max_pool2d(x, 2) if b > 1 else x
+        for i in range(1, depth + 1):
+            x = F.relu(F.conv2d(x, weights[f"features.conv{b}_{i}.weight"], weights[f"features.conv{b}_{i}.bias"], padding=1))
+            layers[f"relu{b}_{i}"] = samples(x)
+    return layers
+
+
 def samples(t):
     flat = t.detach().flatten()
     at = [i * (flat.numel() - 1) // (SAMPLES - 1) for i in range(SAMPLES)]
@@ -159,4 +183,6 @@ def reference(build):
 
 if __name__ == "__main__":
     networks = {f.__name__: reference(f) for f in (style_network, patch, dcgan_generator, dcgan_discriminator, vgg_gram)}
+    if len(sys.argv) > 1:
+        networks["vgg_activations"] = vgg_activations(sys.argv[1])
     print(json.dumps(networks, indent=1))
