@@ -79,8 +79,8 @@ const struct command command_bench = {
     .summary = "Measures how fast painting is here",
     .usage = "[--size WxH] [--net NAME | --style NAME]",
     .examples = {"impasto bench", "impasto bench --style starry-night --size 1024x768 --layers"},
-    .notes = "GFLOP/s counts what the network's convolutions mean, whatever the kernels make of them; memory is the "
-             "peak of the process.",
-    .options = bench_options,
+    .notes = "GFLOP/s counts what the network's convolutions mean, whatever the kernels make of them; memory is the\n"
+           "peak of the process.",
+  .options = bench_options,
     .run = bench_run,
 };

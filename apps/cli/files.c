@@ -82,8 +82,8 @@ naming_init (struct naming *naming, const GPtrArray *inputs, char **words, GErro
   naming->taken = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   g_autofree char *sample = g_strconcat ("x.", naming->format, NULL);
   if (*naming->format && !impasto_picture_has_extension (sample)) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--format wants png, jpg, webp, tif, avif or heic, not '%s'",
-                 naming->format);
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "--format wants png, jpg, webp, tif, avif or heic, not '%s'", naming->format);
     return false;
   }
   bool many = inputs->len > 1;

@@ -2,6 +2,7 @@
  *
  * impasto: the command. The table of commands is the index; help is made from their structs and options. */
 #include <locale.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -130,6 +131,7 @@ int
 main (int argc, char **argv)
 {
   setlocale (LC_CTYPE, "");
+  signal (SIGXFSZ, SIG_IGN); /* a file that grows too large is an error like a full disk */
   if (argc < 2) {
     print_overview ();
     return flush (IMPASTO_ERROR_USAGE);

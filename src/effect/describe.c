@@ -158,7 +158,7 @@ collect_layers (const struct graph *graph)
     }
     layer->shape = node->shape;
     layer->flops += flops;
-    if (flops > 0)
+    if (flops > shape_size (&node->shape)) /* not what mixes a style's rows */
       layer->kind = node->op->name;
   }
   return layers;

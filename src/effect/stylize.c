@@ -22,7 +22,7 @@
 
 /* What a run holds apart from planes, plan and weights, in bytes: the program, libvips and oneDNN with the libraries
  * that they bring, generated code, thread stacks. Measured: peak minus the rest, for 1 to 24 megapixels. */
-#define BASE_BYTES (64 * (uint64_t) 1048576)
+#define BASE_BYTES (44 * (uint64_t) 1048576)
 
 struct stylize {
   struct stylize_settings settings;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The public face of training: recipes with their options, and runs. */
+#include "base/text.h"
 #include "effect/options.h"
 #include "train/trainer.h"
 
@@ -38,8 +39,12 @@ find (const char *name, GError **error)
   const struct recipe *recipe = recipe_find (name);
   if (recipe)
     return recipe;
-  g_autofree char *names = g_strjoinv (", ", (char **) impasto_recipes ());
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "no recipe '%s'; there are %s", name, names);
+  g_autofree char *names = g_strjoinv (", ", (char **) impasto_recipes ()), *shown = text_show (name);
+  const char *nearest = text_nearest (name, impasto_recipes ());
+  if (nearest)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "no recipe '%s'; did you mean %s?", shown, nearest);
+  else
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "no recipe '%s'; there are %s", shown, names);
   return NULL;
 }
 
