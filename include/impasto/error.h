@@ -8,6 +8,12 @@
 
 G_BEGIN_DECLS
 
+#if defined(__GNUC__)
+#define IMPASTO_API __attribute__ ((visibility ("default")))
+#else
+#define IMPASTO_API
+#endif
+
 #define IMPASTO_ERROR (impasto_error_quark ())
 
 /**
@@ -32,6 +38,6 @@ typedef enum {
   IMPASTO_ERROR_CANCELLED = 130,
 } ImpastoError;
 
-GQuark impasto_error_quark (void);
+IMPASTO_API GQuark impasto_error_quark (void);
 
 G_END_DECLS

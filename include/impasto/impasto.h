@@ -21,12 +21,6 @@
 
 G_BEGIN_DECLS
 
-#if defined(__GNUC__)
-#define IMPASTO_API __attribute__ ((visibility ("default")))
-#else
-#define IMPASTO_API
-#endif
-
 /**
  * impasto_version:
  *
