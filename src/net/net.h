@@ -16,15 +16,19 @@ struct net {
 extern const struct net *const net_table[]; /* NULL-terminated */
 const struct net *net_find (const char *name);
 
-/* style.c: the painter. Feed-forward transformer network after Johnson et al. 2016 with nearest upsampling and conditional
- * instance normalisation: photograph (n,3,h,w) in 0..1 -> painting of the same size in 0..1. Extents that are no
+/* style.c: the painter. Feed-forward transformer network after Johnson et al. 2016 with upsampling and conditional instance
+ * normalisation: photograph (n,3,h,w) in 0..1 -> painting of the same size in 0..1. Extents that are no
  * multiple of 4 are padded by reflection inside and cut off again. @style is (n, styles), weights over its rows. */
+enum upsampling { UPSAMPLING_NEAREST, UPSAMPLING_BILINEAR };
+extern const char *const upsampling_names[]; /* NULL-terminated */
+
 struct style_net {
   int64_t styles;    /* rows of the normalisation tables */
   int64_t width;     /* channels of the first convolution; then twice and `inner` */
   int64_t inner;     /* channels of the residual blocks, at a quarter of the size */
   int64_t residuals; /* residual blocks */
   int64_t ends;      /* kernel of the first and last convolution, odd */
+  int upsampling;    /* enum upsampling */
 };
 extern const struct net net_style;
 sym style_net (sym photo, sym style, const struct style_net *settings);

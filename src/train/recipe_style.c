@@ -57,6 +57,8 @@ static const struct option options[] = {
   {"inner", OPTION_INT, offsetof (struct settings, net.inner), "channels of its residual blocks", 4, 512, 96},
   {"residuals", OPTION_INT, offsetof (struct settings, net.residuals), "residual blocks", 0, 32, 5},
   {"ends", OPTION_INT, offsetof (struct settings, net.ends), "kernel of its first and last convolution, odd", 1, 15, 5},
+  {"upsampling", OPTION_CHOICE, offsetof (struct settings, net.upsampling), "how it enlarges",
+   .fallback = UPSAMPLING_BILINEAR, .choices = upsampling_names},
   {"judge-width", OPTION_INT, offsetof (struct settings, judge_width), "channels of the judge's first convolution", 4, 256, 32},
   {NULL},
 };
