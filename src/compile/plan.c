@@ -552,6 +552,12 @@ plan_refresh (struct plan *plan)
   }
 }
 
+void
+plan_release (struct plan *plan)
+{
+  madvise (plan->workspace, plan->workspace_size + plan->scratch_size + 128, MADV_DONTNEED);
+}
+
 uint64_t
 plan_memory (const struct plan *plan)
 {

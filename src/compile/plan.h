@@ -39,6 +39,9 @@ struct tensor *plan_output (struct plan *plan, const char *name);
 void plan_run (struct plan *plan, uint64_t seed, uint64_t step);
 void plan_refresh (struct plan *plan);
 
+/* Gives the workspace's memory back to the system until the next run; inputs, outputs and kernels stay. */
+void plan_release (struct plan *plan);
+
 uint64_t plan_memory (const struct plan *plan);      /* workspace, scratch, inputs and outputs, bytes */
 double plan_flops (const struct plan *plan);         /* multiply-adds count two; convolutions and matmuls */
 enum precision plan_precision (const struct plan *plan); /* what auto became */

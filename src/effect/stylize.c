@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Painting a picture: load -> (scale) -> (mirror up to the least size) -> plan -> (cut) -> check. The photograph's
- * planes are given back once they are in the plan's input, and the plan of a large picture before the result is copied
- * out, so that the peak is the plan with its own input and output, and nothing beside it. */
+ * planes are given back once they are in the plan's input, and the plan's workspace before the result is copied out, so
+ * that the peak is the plan with its own input and output, and nothing beside it. The plan itself stays for the next
+ * picture of its size. */
 #include "effect/stylize.h"
 
 #include <math.h>
@@ -15,7 +16,6 @@
 #include "impasto/error.h"
 
 #define LEAST 16               /* pixels of a side: the network pads by reflection at a quarter of the size */
-#define KEEP_PIXELS (2 << 20)  /* up to here the plan stays for the next picture: time counts there, memory does not */
 #define GUESS_PIXELS (8 << 20) /* from here on a smaller plan tells beforehand what a pixel takes */
 #define GUESS_SIDE 1024
 #define MIB 1048576.0
@@ -178,12 +178,10 @@ bytes_beside_plan (const struct stylize *stylize, const struct stylize_forecast 
   uint64_t photo = (uint64_t) forecast->width * forecast->height,
            painting = (uint64_t) forecast->paint_width * forecast->paint_height;
   uint64_t fixed = BASE_BYTES + weights_bytes (stylize), plane = sizeof (float);
-  uint64_t loading = (3 + alpha) * plane * photo;
+  uint64_t loading = (3 + alpha) * plane * photo + 6 * plane * painting; /* the plan's input and output are there */
   if (painting != photo)
     loading += (3 + alpha) * plane * painting + (alpha ? plane * photo : 0);
   uint64_t running = plan + alpha * plane * painting;
-  if (painting <= KEEP_PIXELS) /* the result is copied out of a plan that stays */
-    running += 3 * plane * painting;
   return fixed + MAX (loading, running) - plan;
 }
 
@@ -345,7 +343,7 @@ stylize_run (struct stylize *stylize, struct picture *picture, GError **error)
       !scale (stylize, picture, error))
     return false;
   struct tensor *photo = plan_input (stylize->plan, "photo");
-  g_autoptr (tensor) painting = tensor_ref (plan_output (stylize->plan, "painting"));
+  struct tensor *painting = plan_output (stylize->plan, "painting");
   int width = picture->width, height = picture->height;
   copy_in (picture->rgb, width, height, tensor_floats (photo), stylize->plan_width, stylize->plan_height);
   g_clear_pointer (&picture->rgb, g_free);
@@ -354,8 +352,7 @@ stylize_run (struct stylize *stylize, struct picture *picture, GError **error)
   g_free (picture->recipe);
   picture->recipe = recipe_text (stylize);
 
-  if ((int64_t) width * height > KEEP_PIXELS)
-    g_clear_pointer (&stylize->plan, plan_free);
+  plan_release (stylize->plan);
   int64_t bad = tensor_find_nonfinite (painting);
   if (bad >= 0) {
     int64_t pixel = bad % ((int64_t) stylize->plan_width * stylize->plan_height);
