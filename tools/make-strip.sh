@@ -7,7 +7,7 @@ root=$(cd "$(dirname "$0")/.." && pwd)
 width=${1:-300}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-styles=$("$root/impasto" styles --json | tr ',' '\n' | sed -n 's/.*"name": *"\([^"]*\)".*/\1/p')
+styles=$("$root/impasto" styles --json | tr ',' '\n' | sed -n 's/.*"name" *: *"\([^"]*\)".*/\1/p')
 [ -n "$styles" ] || { echo "make-strip: no styles found" >&2; exit 1; }
 columns=1
 for style in $styles; do columns=$((columns + 1)); done
