@@ -335,13 +335,20 @@ partials (const struct loop *loop, void *scratch)
   return (double *) ((float *) scratch + (int64_t) cpu_threads () * loop->n_regs * CHUNK);
 }
 
-/* Everything to one number, or each contiguous row to one number: SPLIT partial results a row. */
+/* Partial results of a row of @length. */
+static int64_t
+row_split (int64_t length)
+{
+  return length >= SPLIT * CHUNK ? SPLIT : 1;
+}
+
+/* Everything to one number, or each contiguous row to one number. */
 static void
 run_reduce_rows (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   const struct loop *loop = kernel->state;
   int64_t rows = loop->y_size, length = loop->size / rows;
-  int64_t split = length >= SPLIT * CHUNK ? SPLIT : 1, part = (length + split - 1) / split;
+  int64_t split = row_split (length), part = (length + split - 1) / split;
   double *partial = partials (loop, scratch);
 #pragma omp parallel num_threads(loop_threads (loop)) if (loop->size >= PARALLEL_MIN)
   {
@@ -446,13 +453,13 @@ choose_reduction (struct loop *loop, struct kernel *kernel)
                  (loop->rank == 2 || loop->y_stride[0] == loop->row) && loop->row <= CHUNK / 2;
   if (loop->rank == 2 && rows)
     loop->outer = loop->dim[0];
-  int64_t extra = 0;
+  int64_t extra = 0, reduced = loop->size / loop->y_size;
   if (rows || loop->y_size == 1) {
     kernel->run = run_reduce_rows;
-    extra = loop->y_size * SPLIT;
+    extra = row_split (reduced) > 1 ? loop->y_size * SPLIT : 0;
   } else if (columns) {
     kernel->run = run_reduce_columns;
-    extra = loop->y_size * SPLIT;
+    extra = loop->y_size * MIN (SPLIT, reduced);
   } else {
     kernel->run = run_reduce_any;
     extra = loop->y_size;

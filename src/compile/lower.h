@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Lowering: the part of a graph that its results need, rewritten for plans. Decomposed ops are replaced by what they
- * are made of, scalar constants are folded into the elementwise op beside them, and every result is a node of its own. */
+ * are made of, and scalar constants are folded into the elementwise op beside them. */
 #pragma once
 
 #include "graph/graph.h"

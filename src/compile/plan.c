@@ -348,37 +348,61 @@ assign_in_place (struct plan *plan, struct slot *parameter, struct slot *value, 
   return true;
 }
 
+/* Whether @slot's bytes are a parameter's old value, still to be overwritten at the end of the run. */
+static bool
+awaits_overwriting (struct plan *plan, struct slot *slot, const bool *done)
+{
+  for (guint i = 0; i < graph_result_count (plan->graph); i++) {
+    struct graph_result result = graph_result (plan->graph, i);
+    if (!result.name && !done[i] && root (slot) == plan->of_node[result.target])
+      return true;
+  }
+  return false;
+}
+
+/* A named result: computed in the output's tensor where nothing else claims its place, else copied there. */
+static void
+add_output (struct plan *plan, const char *name, struct slot *value)
+{
+  struct slot *target = slot_new (plan, value->value.shape, LAYOUT_PLAIN, DTYPE_F32);
+  target->external = true;
+  target->name = name;
+  target->tensors = plan->outputs;
+  if (root (value) == value && !value->external && value->value.layout == LAYOUT_PLAIN && value->value.dtype == DTYPE_F32)
+    value->storage = target;
+  else
+    add_copy (plan, value, target);
+}
+
+/* Results see the parameters as they were when the run began: outputs are taken first, and a new value that is the old one
+ * of another parameter is set aside before any parameter is overwritten. */
 static void
 add_results (struct plan *plan)
 {
   guint n = graph_result_count (plan->graph);
   g_autofree bool *done = g_new0 (bool, n + 1);
+  g_autofree struct slot **source = g_new0 (struct slot *, n + 1);
+  for (guint i = 0; i < n; i++) {
+    source[i] = plan->of_node[graph_result (plan->graph, i).id];
+    if (root (source[i])->external) /* read at the end: not to be overwritten before */
+      slot_touch (source[i], plan->steps->len);
+  }
   for (guint i = 0; i < n; i++) { /* before copies lengthen lifetimes */
     struct graph_result result = graph_result (plan->graph, i);
-    bool shared = false;
-    for (guint j = 0; j < n; j++)
-      shared |= j != i && graph_result (plan->graph, j).id == result.target;
-    if (!result.name && !shared)
-      done[i] = assign_in_place (plan, plan->of_node[result.target], plan->of_node[result.id], result.id);
+    if (!result.name)
+      done[i] = assign_in_place (plan, plan->of_node[result.target], source[i], result.id);
   }
-  for (guint i = 0; i < n; i++) {
-    struct graph_result result = graph_result (plan->graph, i);
-    const struct node *node = graph_node (plan->graph, result.id);
-    if (done[i])
-      continue;
-    if (!result.name) {
-      add_copy (plan, plan->of_node[result.id], plan->of_node[result.target]);
-      continue;
+  for (guint i = 0; i < n; i++)
+    if (graph_result (plan->graph, i).name)
+      add_output (plan, graph_result (plan->graph, i).name, source[i]);
+    else if (!done[i] && awaits_overwriting (plan, source[i], done)) {
+      struct slot *aside = slot_new (plan, source[i]->value.shape, LAYOUT_PLAIN, DTYPE_F32);
+      add_copy (plan, source[i], aside);
+      source[i] = aside;
     }
-    struct slot *value = plan->of_node[result.id], *target = slot_new (plan, node->shape, LAYOUT_PLAIN, DTYPE_F32);
-    target->external = true;
-    target->name = result.name;
-    target->tensors = plan->outputs;
-    if (root (value) == value && !value->external && value->value.layout == LAYOUT_PLAIN && value->value.dtype == DTYPE_F32)
-      value->storage = target;
-    else
-      add_copy (plan, value, target);
-  }
+  for (guint i = 0; i < n; i++)
+    if (!graph_result (plan->graph, i).name && !done[i])
+      add_copy (plan, source[i], plan->of_node[graph_result (plan->graph, i).target]);
 }
 
 /* A loop may write over an operand of the same form that nothing reads later. */

@@ -63,7 +63,8 @@ choose_layouts (struct schedule *schedule, const struct graph *graph)
     const struct node *node = graph_node (graph, id);
     struct schedule_node *choice = &schedule->node[id];
     choice->layout = LAYOUT_PLAIN;
-    if (!is_picture (&node->shape) || node->n_inputs == 0 || (node->op->flags & (OP_PLAIN_OUT | OP_VIEW | OP_FLOAT)))
+    bool reference = !node->op->prepare && !is_loop (node->op);
+    if (!is_picture (&node->shape) || node->n_inputs == 0 || reference || (node->op->flags & (OP_PLAIN_OUT | OP_FLOAT)))
       continue;
     if (node->op->flags & OP_SPATIAL)
       choice->layout = LAYOUT_LAST;
@@ -207,7 +208,8 @@ is_channel_bias (const struct schedule *schedule, const struct graph *graph, int
 {
   const struct shape *shape = &graph_node (graph, id)->shape;
   return shape->rank == 4 && shape->dim[0] == 1 && shape->dim[1] == channels && shape->dim[2] == 1 && shape->dim[3] == 1 &&
-         schedule->node[id].dtype == DTYPE_F32 && schedule->node[id].role != ROLE_INLINE;
+         schedule->node[id].dtype == DTYPE_F32 && schedule->node[id].role != ROLE_INLINE &&
+         schedule->node[id].role != ROLE_EPILOGUE;
 }
 
 /* conv -> add bias -> activation, each the only user of the one before, becomes one kernel at the last of them. */
@@ -219,7 +221,7 @@ fuse_epilogue (struct schedule *schedule, const struct graph *graph, int conv)
   int end = conv, bias = -1;
   for (int stage = 0; stage < 2; stage++) {
     struct schedule_node *last = &schedule->node[end];
-    if (last->n_users != 1 || last->result)
+    if (last->n_users != 1 || last->result || schedule->node[last->users[0]].kernel_root >= 0)
       break;
     const struct node *user = graph_node (graph, last->users[0]);
     int other = user->n_inputs == 2 ? user->input[user->input[0] == end] : -1;
