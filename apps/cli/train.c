@@ -45,6 +45,8 @@ tell_json (struct progress *progress, const ImpastoTrainProgress *now)
   json_object_set_double_member (object, "steps_per_second", now->steps_per_second);
   json_object_set_double_member (object, "seconds_left", now->seconds_left);
   json_object_set_string_member (object, "folder", now->folder);
+  if (now->message)
+    json_object_set_string_member (object, "message", now->message);
   progress_json (progress, object);
 }
 
@@ -59,13 +61,17 @@ on_step (const ImpastoTrainProgress *now, gpointer data)
   }
   told->step = now->step;
   told->loss = now->n_values ? now->values[0] : 0;
+  if (now->message && !told->progress.json && !told->progress.quiet) {
+    progress_show (&told->progress, NULL);
+    fprintf (stderr, "impasto: %s\n", now->message);
+  }
   if (told->progress.json)
     tell_json (&told->progress, now);
   if (progress_due (&told->progress) || now->step == now->steps) {
     g_autofree char *left = duration_text (now->seconds_left), *bar = progress_bar ((double) now->step / now->steps);
     progress_show (
-        &told->progress, "%s step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s %.4g, %.2f steps/s, %s left", bar,
-        now->step, now->steps, now->n_values ? now->names[0] : "loss", told->loss, now->steps_per_second, left);
+      &told->progress, "%s step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s %.4g, %.2f steps/s, %s left", bar,
+      now->step, now->steps, now->n_values ? now->names[0] : "loss", told->loss, now->steps_per_second, left);
   }
   return !interrupt_pending ();
 }
@@ -82,6 +88,7 @@ train_run (const struct arguments *arguments)
   if (!progress_init (&told.progress, arguments, &error))
     return complain (error);
   interrupt_install ();
+  progress_show (&told.progress, "getting ready");
   interrupt_hold (true); /* a first Ctrl-C lets the step end and saves a checkpoint */
   gint64 start = g_get_monotonic_time ();
   bool done = impasto_train (arguments->words[0], arguments->options, (const char *const *) arguments->words + 1,
@@ -104,16 +111,16 @@ train_run (const struct arguments *arguments)
 }
 
 const struct command command_train = {
-    .name = "train",
-    .summary = "Learns a style from a painting, or several",
-    .usage = "RECIPE INPUT... [-o PACK]",
-    .examples =
-        {
-            "impasto train style painting.jpg --photos photos/ --features vgg19.safetensors -o mine.safetensors",
-            "impasto train style painting.jpg --photos photos/ --features vgg19.safetensors --resume runs/00001-style",
-        },
-    .notes = "Recipes: style. impasto train style --help lists its options. Ctrl-C saves a checkpoint and says how to "
-             "go on.",
-    .options = train_options,
-    .run = train_run,
+  .name = "train",
+  .summary = "Learns a style from a painting, or several",
+  .usage = "RECIPE INPUT... [-o PACK]",
+  .examples =
+    {
+      "impasto train style painting.jpg --photos photos/ --features vgg19.safetensors -o mine.safetensors",
+      "impasto train style --resume runs/00001-style",
+    },
+  .notes = "Recipes: style. impasto train style --help lists its options. Ctrl-C saves a checkpoint and says how to "
+           "go on.",
+  .options = train_options,
+  .run = train_run,
 };

@@ -298,6 +298,7 @@ IMPASTO_API ImpastoOptions *impasto_train_options_new (const char *recipe, GErro
  * @steps_per_second: eased
  * @seconds_left: expected
  * @folder: of the run
+ * @message: (nullable): something to be read, such as a photograph that is left out; lines joined by newlines
  */
 typedef struct {
   gint64 step, steps;
@@ -306,6 +307,7 @@ typedef struct {
   const double *values;
   double steps_per_second, seconds_left;
   const char *folder;
+  const char *message;
 } ImpastoTrainProgress;
 
 /* Called after every step; %FALSE stops the run after a checkpoint. */

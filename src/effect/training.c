@@ -73,6 +73,7 @@ forward (const struct train_progress *progress, void *data)
     .steps_per_second = progress->steps_per_second,
     .seconds_left = progress->seconds_left,
     .folder = progress->folder,
+    .message = progress->message,
   };
   return !call->func || call->func (&told, call->data);
 }

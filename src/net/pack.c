@@ -11,6 +11,8 @@
 
 #define FORMAT 1
 #define STYLES_MAX 4096
+#define MANIFEST_MAX (1 << 20) /* bytes */
+#define DEPTH_MAX 16
 
 static void
 style_free (gpointer data)
@@ -97,8 +99,8 @@ object_member (JsonObject *object, const char *name)
   return node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
 }
 
-static bool
-valid_style_name (const char *name)
+bool
+pack_valid_name (const char *name)
 {
   size_t length = name ? strlen (name) : 0;
   return length > 0 && length <= 64 && strspn (name, "abcdefghijklmnopqrstuvwxyz0123456789-") == length;
@@ -116,11 +118,32 @@ read_styles (struct pack *pack, JsonObject *manifest, const char *path, GError *
     JsonNode *item = json_array_get_element (styles, i);
     JsonObject *style = JSON_NODE_HOLDS_OBJECT (item) ? json_node_get_object (item) : NULL;
     const char *name = style ? string_member (style, "name") : NULL;
-    if (!valid_style_name (name))
+    if (!pack_valid_name (name))
       return fail (error, path, "style %u of the manifest has no valid name (lower case letters, digits and '-')", i + 1);
     if (pack_find_style (pack, name) >= 0)
       return fail (error, path, "style %s is listed twice", name);
     pack_add_style (pack, name, string_member (style, "title"), string_member (style, "artist"), string_member (style, "year"));
+  }
+  return true;
+}
+
+/* The JSON parser recurses: what nests deeper than any manifest is refused before it sees it. */
+static bool
+sane_json (const char *text)
+{
+  int depth = 0;
+  bool in_string = false;
+  if (strlen (text) > MANIFEST_MAX)
+    return false;
+  for (const char *c = text; *c; c++) {
+    if (in_string && *c == '\\' && c[1])
+      c++;
+    else if (*c == '"')
+      in_string = !in_string;
+    else if (!in_string && (*c == '[' || *c == '{') && ++depth > DEPTH_MAX)
+      return false;
+    else if (!in_string && (*c == ']' || *c == '}'))
+      depth--;
   }
   return true;
 }
@@ -131,7 +154,7 @@ read_manifest (struct pack *pack, const char *text, const char *path, GError **e
   g_autoptr (JsonParser) parser = json_parser_new_immutable ();
   if (!text)
     return fail (error, path, "is no style pack (its metadata has no \"impasto\" manifest)");
-  JsonNode *node = json_parser_load_from_data (parser, text, -1, NULL) ? json_parser_get_root (parser) : NULL;
+  JsonNode *node = sane_json (text) && json_parser_load_from_data (parser, text, -1, NULL) ? json_parser_get_root (parser) : NULL;
   JsonObject *manifest = node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
   if (!manifest)
     return fail (error, path, "its manifest is not JSON");
@@ -271,6 +294,8 @@ bool
 pack_save (struct pack *pack, const char *path, GError **error)
 {
   g_autoptr (weights) half = weights_new ();
+  for (guint i = 0; i < pack->styles->len; i++)
+    g_return_val_if_fail (pack_valid_name (((struct pack_style *) pack->styles->pdata[i])->name), false);
   for (guint i = 0; i < weights_count (pack->weights); i++) {
     g_autoptr (tensor) tensor = tensor_convert (weights_at (pack->weights, i), DTYPE_F16, error);
     if (!tensor)

@@ -43,6 +43,9 @@ bool pack_save (struct pack *pack, const char *path, GError **error);
 void pack_free (struct pack *pack);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (pack, pack_free)
 
+/* Lower case letters, digits and '-', 1 to 64 of them. */
+bool pack_valid_name (const char *name);
+
 int pack_find_style (const struct pack *pack, const char *name); /* row, or -1 */
 
 /* Weights of VGG-19 from a safetensors file: our layout "features.conv1_1.weight" or torchvision's "features.0.weight".

@@ -48,6 +48,8 @@ style_net (sym photo, sym style, const struct style_net *settings)
   struct shape shape = sym_shape (photo);
   if (shape.rank != 4 || shape.dim[1] != 3)
     return graph_fail (photo.graph, "style network: wants pictures (n, 3, h, w)");
+  if (ends % 2 == 0)
+    return graph_fail (photo.graph, "style network: ends is %d, wants an odd number", ends);
   int64_t h = shape.dim[2], w = shape.dim[3], bottom = (4 - h % 4) % 4, right = (4 - w % 4) % 4;
   sym x = sym_affine (photo, 2, -1);
   if (bottom || right)

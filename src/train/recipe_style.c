@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "device/cpu.h"
 #include "image/picture.h"
 #include "image/pixels.h"
 #include "impasto/error.h"
@@ -39,7 +40,8 @@ struct settings {
 static const struct option options[] = {
   {"photos", OPTION_STRING, offsetof (struct settings, photos), "folder of photographs to learn on", .metavar = "DIR"},
   {"features", OPTION_STRING, offsetof (struct settings, features), "VGG-19 weights, safetensors", .metavar = "FILE"},
-  {"names", OPTION_STRING, offsetof (struct settings, names), "names of the styles, comma-separated; default: the files' names"},
+  {"names", OPTION_STRING, offsetof (struct settings, names),
+   "of the styles, in the paintings' order, joined by ';': NAME or NAME: TITLE, ARTIST, YEAR; default: the files' names"},
   {"title", OPTION_STRING, offsetof (struct settings, title), "title of the pack"},
   {"license", OPTION_STRING, offsetof (struct settings, license), "licence of the pack"},
   {"start", OPTION_STRING, offsetof (struct settings, start), "pack whose weights training starts from", .metavar = "PACK"},
@@ -68,7 +70,7 @@ static const struct adam_options judge_adam = {.beta1 = 0.5, .beta2 = 0.999, .ep
 
 struct state {
   int n_styles;
-  char **names;
+  char **names, **about; /* about: "TITLE, ARTIST, YEAR", what is not known left out */
   struct picture **paintings;
   struct dataset *photos;
   struct tensor *gram[SCALES][LAYERS];    /* (styles, c*c): Gram matrix over its root mean square */
@@ -99,11 +101,40 @@ style_name (const char *path)
   char *dot = strrchr (base, '.');
   if (dot)
     *dot = 0;
-  char *name = g_ascii_strdown (base, -1);
+  char *name = g_ascii_strdown (base, 64);
   for (char *c = name; *c; c++)
     if (!g_ascii_isalnum (*c))
       *c = '-';
   return name;
+}
+
+/* Names from --names, or from the paintings' files; valid and each another. */
+static bool
+name_styles (struct trainer *trainer, struct state *state, GError **error)
+{
+  const struct settings *settings = trainer->settings;
+  g_auto (GStrv) given = settings->names ? g_strsplit (settings->names, ";", -1) : NULL;
+  if (given && g_strv_length (given) != (guint) state->n_styles) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--names lists %u names for %d paintings",
+                 g_strv_length (given), state->n_styles);
+    return false;
+  }
+  state->names = g_new0 (char *, state->n_styles + 1);
+  state->about = g_new0 (char *, state->n_styles + 1);
+  for (int i = 0; i < state->n_styles; i++) {
+    g_auto (GStrv) parts = g_strsplit (given ? given[i] : "", ":", 2);
+    state->names[i] = given ? g_strdup (parts[0] ? g_strstrip (parts[0]) : "") : style_name (trainer->inputs[i]);
+    state->about[i] = g_strdup (given && parts[0] && parts[1] ? g_strstrip (parts[1]) : "");
+    bool twice = false;
+    for (int k = 0; k < i; k++)
+      twice |= g_str_equal (state->names[k], state->names[i]);
+    if (!pack_valid_name (state->names[i]) || twice) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "'%s' %s; choose with --names", state->names[i],
+                   twice ? "names two styles" : "is no name for a style (lower case letters, digits and '-')");
+      return false;
+    }
+  }
+  return true;
 }
 
 static bool
@@ -115,15 +146,10 @@ load_paintings (struct trainer *trainer, struct state *state, GError **error)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train style wants one painting or more");
     return false;
   }
-  state->names = settings->names ? g_strsplit (settings->names, ",", -1) : g_new0 (char *, state->n_styles + 1);
-  if (settings->names && g_strv_length (state->names) != (guint) state->n_styles) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--names lists %u names for %d paintings", g_strv_length (state->names), state->n_styles);
+  if (!name_styles (trainer, state, error))
     return false;
-  }
   state->paintings = g_new0 (struct picture *, state->n_styles + 1);
   for (int i = 0; i < state->n_styles; i++) {
-    if (!settings->names)
-      state->names[i] = style_name (trainer->inputs[i]);
     g_autoptr (picture) picture = picture_load (trainer->inputs[i], 0, error);
     if (!picture)
       return false;
@@ -153,7 +179,8 @@ measure_painting (struct trainer *trainer, struct state *state, int i, GError **
     }
     x = sym_avg_pool (x, 2, 2, 0);
   }
-  struct plan_options plan_options = {.precision = PRECISION_F32, .threads = trainer->run.threads};
+  struct plan_options plan_options = {.precision = PRECISION_F32, .threads = trainer->run.threads,
+                                      .memory_limit = cpu_memory_available ()};
   g_autoptr (plan) plan = plan_compile (graph, trainer->weights, &plan_options, error);
   if (!plan)
     return false;
@@ -245,7 +272,8 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
     loss = sym_add (loss, sym_scale (l_adversary, settings->adversary_weight));
     graph_output (graph, "adversary", l_adversary);
     graph_output (graph, "judge", l_judge);
-    adam (l_judge, "judge.", judge_rate, (sym){graph, -1}, &judge_adam);
+    sym judge_norm = adam (l_judge, "judge.", judge_rate, (sym){graph, -1}, &judge_adam);
+    graph_output (graph, "judge-gradient", judge_norm);
   }
   sym norm = adam (loss, "painter.", rate, decay, &painter_adam);
   graph_output (graph, "loss", loss);
@@ -255,7 +283,8 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
   graph_output (graph, "gradient", norm);
   if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
     return false;
-  struct plan_options plan_options = {.precision = trainer->run.precision, .threads = trainer->run.threads};
+  struct plan_options plan_options = {.precision = trainer->run.precision, .threads = trainer->run.threads,
+                                      .memory_limit = cpu_memory_available ()};
   state->plan = plan_compile (graph, trainer->weights, &plan_options, error);
   return state->plan != NULL;
 }
@@ -271,7 +300,8 @@ build_sampler (struct trainer *trainer, struct state *state, GError **error)
   graph_push (graph, "average.painter");
   graph_output (graph, "painting", style_net (photo, style, &settings->net));
   graph_pop (graph);
-  struct plan_options plan_options = {.precision = trainer->run.precision, .threads = trainer->run.threads};
+  struct plan_options plan_options = {.precision = trainer->run.precision, .threads = trainer->run.threads,
+                                      .memory_limit = cpu_memory_available ()};
   state->sampler = plan_compile (graph, trainer->weights, &plan_options, error);
   return state->sampler != NULL;
 }
@@ -348,8 +378,12 @@ start (struct trainer *trainer, GError **error)
     return false;
   if (!build_sampler (trainer, state, error))
     return false;
-  state->sheet_photos = g_new (float, SHEET_PHOTOS * 3 * settings->size * settings->size);
-  g_autofree float *batch = g_new (float, settings->batch * 3 * settings->size * settings->size);
+  state->sheet_photos = g_try_new (float, SHEET_PHOTOS * 3 * settings->size * settings->size);
+  g_autofree float *batch = g_try_new (float, settings->batch * 3 * settings->size * settings->size);
+  if (!state->sheet_photos || !batch) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for the photographs of a batch");
+    return false;
+  }
   for (int i = 0; i < SHEET_PHOTOS; i++) { /* far beyond the run, so that no training batch is the same */
     if (!dataset_make (state->photos, 1000000000 + i, batch, error))
       return false;
@@ -373,6 +407,15 @@ painting_crop (const struct picture *painting, struct random_key key, int item, 
     }
 }
 
+/* Photographs that cannot be used are said once, each with its reason; the others go on. */
+static void
+report_photos (struct trainer *trainer, struct state *state)
+{
+  g_auto (GStrv) lines = dataset_report (state->photos);
+  for (int i = 0; lines[i]; i++)
+    trainer_say (trainer, "left out: %s", lines[i]);
+}
+
 static void
 set_scalar (struct plan *plan, const char *name, double value)
 {
@@ -384,12 +427,13 @@ set_scalar (struct plan *plan, const char *name, double value)
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
-  static const char *const names[] = {"loss", "content", "style", "variation", "adversary", "judge", "gradient"};
+  static const char *const names[] = {"loss", "content", "style", "variation", "adversary", "judge", "gradient", "judge-gradient"};
   const struct settings *settings = trainer->settings;
   struct state *state = trainer->state;
   int64_t b = settings->batch, size = settings->size, warmup = MIN (100, trainer->run.steps / 20);
   if (!dataset_batch (state->photos, trainer->step, tensor_floats (plan_input (state->plan, "photo")), error))
     return false;
+  report_photos (trainer, state);
   float *style = tensor_floats (plan_input (state->plan, "style"));
   struct tensor *paintings = plan_input (state->plan, "painting");
   struct random_key key = {.seed = trainer->run.seed, .stream = STREAM_PAINTING, .step = trainer->step};
@@ -467,8 +511,15 @@ finish (struct trainer *trainer, const char *path, GError **error)
   }
   g_autoptr (pack) pack = pack_new (&settings->net, averaged);
   for (int i = 0; i < state->n_styles; i++) {
-    g_autofree char *title = g_path_get_basename (trainer->inputs[i]);
-    pack_add_style (pack, state->names[i], title, NULL, NULL);
+    char *artist = NULL, *year = strrchr (state->about[i], ',');
+    if (year) {
+      *year++ = 0;
+      artist = strrchr (state->about[i], ',');
+    }
+    if (artist)
+      *artist++ = 0;
+    pack_add_style (pack, state->names[i], state->about[i], artist ? g_strstrip (artist) : NULL,
+                    year ? g_strstrip (year) : NULL);
   }
   pack->title = g_strdup (settings->title);
   pack->license = g_strdup (settings->license);
@@ -499,6 +550,7 @@ stop (struct trainer *trainer)
   g_clear_pointer (&state->plan, plan_free);
   g_clear_pointer (&state->sampler, plan_free);
   g_strfreev (state->names);
+  g_strfreev (state->about);
   g_free (state->paintings);
   g_free (state->sheet_photos);
   g_clear_pointer (&trainer->state, g_free);

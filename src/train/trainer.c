@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/draft.h"
 #include "device/cpu.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
@@ -60,6 +61,17 @@ trainer_log (struct trainer *trainer, const char *format, ...)
   va_end (args);
 }
 
+void
+trainer_say (struct trainer *trainer, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *text = g_strdup_vprintf (format, args);
+  va_end (args);
+  trainer_log (trainer, "%s", text);
+  g_string_append_printf (trainer->message, "%s%s", trainer->message->len ? "\n" : "", text);
+}
+
 static bool
 fail_output (GError **error, const char *path)
 {
@@ -101,6 +113,47 @@ recipe_identity (const struct trainer *trainer)
   return json_text (object);
 }
 
+static bool
+write_file (const char *path, const char *text, GError **error)
+{
+  g_autoptr (draft) draft = draft_new (path, error);
+  return draft && draft_write (draft, text, strlen (text), error) && draft_commit (draft, error);
+}
+
+/* Inputs and settings of the run that is resumed. */
+static bool
+read_recipe (struct trainer *trainer, struct run_settings *run, char ***inputs, GError **error)
+{
+  g_autofree char *path = g_build_filename (run->resume, "recipe.json", NULL), *text = NULL;
+  g_autoptr (JsonParser) parser = json_parser_new_immutable ();
+  if (!g_file_get_contents (path, &text, NULL, NULL) || !json_parser_load_from_data (parser, text, -1, NULL) ||
+      !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser))) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: is missing or no recipe of a run", path);
+    return false;
+  }
+  JsonObject *object = json_node_get_object (json_parser_get_root (parser));
+  static const char *const members[] = {"inputs", "settings", "run"};
+  static const JsonNodeType types[] = {JSON_NODE_ARRAY, JSON_NODE_OBJECT, JSON_NODE_OBJECT};
+  for (int i = 0; i < 3; i++) {
+    JsonNode *node = json_object_get_member (object, members[i]);
+    if (!node || json_node_get_node_type (node) != types[i]) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: has no \"%s\"", path, members[i]);
+      return false;
+    }
+  }
+  JsonArray *array = json_object_get_array_member (object, "inputs");
+  g_autoptr (GPtrArray) list = g_ptr_array_new_with_free_func (g_free);
+  for (guint i = 0; i < json_array_get_length (array); i++)
+    g_ptr_array_add (list, g_strdup (json_node_get_string (json_array_get_element (array, i))));
+  g_ptr_array_add (list, NULL);
+  JsonObject *was = json_object_get_object_member (object, "run");
+  for (int i = 0; free_options[i]; i++) /* these may be given anew */
+    json_object_remove_member (was, free_options[i]);
+  *inputs = (char **) g_ptr_array_free (g_steal_pointer (&list), FALSE);
+  return option_from_json (trainer->recipe->options, trainer->settings, json_object_get_object_member (object, "settings"), error) &&
+         option_from_json (run_options, run, was, error);
+}
+
 /* runs/00007-style: the first free number. */
 static bool
 create_folder (struct trainer *trainer, GError **error)
@@ -122,7 +175,7 @@ create_folder (struct trainer *trainer, GError **error)
   }
   g_autoptr (JsonObject) object = recipe_json (trainer);
   g_autofree char *text = json_text (object), *path = g_build_filename (trainer->folder, "recipe.json", NULL);
-  return g_file_set_contents (path, text, -1, NULL) || fail_output (error, path);
+  return write_file (path, text, error);
 }
 
 static int64_t
@@ -162,6 +215,13 @@ checkpoint_path (const struct trainer *trainer, int64_t step)
   return g_build_filename (trainer->folder, name, NULL);
 }
 
+/* What decides about bits beside the recipe. */
+static char *
+machine_text (void)
+{
+  return g_strdup_printf ("%s with %d threads", cpu_isa (), cpu_threads ());
+}
+
 static bool
 save_checkpoint (struct trainer *trainer, GError **error)
 {
@@ -170,11 +230,10 @@ save_checkpoint (struct trainer *trainer, GError **error)
     if (!g_str_has_prefix (weights_name (trainer->weights, i), "frozen."))
       weights_add (state, weights_name (trainer->weights, i), weights_at (trainer->weights, i));
   g_autofree char *step = g_strdup_printf ("%" G_GINT64_FORMAT, trainer->step), *identity = recipe_identity (trainer);
-  g_autofree char *threads = g_strdup_printf ("%d", cpu_threads ()), *path = checkpoint_path (trainer, trainer->step);
+  g_autofree char *machine = machine_text (), *path = checkpoint_path (trainer, trainer->step);
   weights_set_metadata (state, "step", step);
   weights_set_metadata (state, "recipe", identity);
-  weights_set_metadata (state, "isa", cpu_isa ());
-  weights_set_metadata (state, "threads", threads);
+  weights_set_metadata (state, "machine", machine);
   if (!safetensors_save (state, path, error))
     return false;
   g_autoptr (GArray) steps = list_checkpoints (trainer->folder);
@@ -213,6 +272,17 @@ trim_stats (const char *path, int64_t step)
   g_file_set_contents (path, kept->str, kept->len, NULL);
 }
 
+/* Another machine, oneDNN or number of threads goes on, but to other bits. */
+static void
+warn_of_other_machine (struct trainer *trainer, struct weights *checkpoint)
+{
+  g_autofree char *machine = machine_text ();
+  const char *was = weights_metadata (checkpoint, "machine");
+  if (g_strcmp0 (was, machine))
+    trainer_say (trainer, "the checkpoint was made on %s, this is %s: bits will differ from an uninterrupted run",
+                 was ? was : "another machine", machine);
+}
+
 static bool
 load_checkpoint (struct trainer *trainer, GError **error)
 {
@@ -242,6 +312,12 @@ load_checkpoint (struct trainer *trainer, GError **error)
     weights_unref (trainer->weights);
     trainer->weights = weights;
     trainer->step = g_ascii_strtoll (step, NULL, 10);
+    for (guint k = 0; k < i; k++) { /* later ones cannot be read; their numbers must not outlive good ones */
+      g_autofree char *damaged = checkpoint_path (trainer, g_array_index (steps, int64_t, k));
+      trainer_say (trainer, "%s cannot be read and is deleted; going on from step %" G_GINT64_FORMAT, damaged, trainer->step);
+      g_unlink (damaged);
+    }
+    warn_of_other_machine (trainer, weights);
     g_autofree char *stats = g_build_filename (trainer->folder, "stats.jsonl", NULL);
     trim_stats (stats, trainer->step);
     return true;
@@ -280,13 +356,15 @@ write_stats (struct trainer *trainer, const struct train_stats *stats, double se
 static bool
 check_stats (struct trainer *trainer, const struct train_stats *stats, GError **error)
 {
-  for (int i = 0; i < stats->n; i++)
+  for (int k = 1; k <= stats->n; k++) { /* the first is the sum: its parts name the cause */
+    int i = k % stats->n;
     if (!isfinite (stats->value[i])) {
       g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC,
                    "step %" G_GINT64_FORMAT ": %s became %s; lower the learning rate and resume from the last checkpoint in %s",
                    trainer->step, stats->name[i], isnan (stats->value[i]) ? "NaN" : "infinite", trainer->folder);
       return false;
     }
+  }
   return true;
 }
 
@@ -316,8 +394,11 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
     rate = rate > 0 ? 0.95 * rate + 0.05 / seconds : 1 / seconds;
     if (!write_stats (trainer, &stats, seconds, error))
       return false;
-    struct train_progress now = {trainer->step, trainer->run.steps, &stats, rate, (trainer->run.steps - trainer->step) / rate, trainer->folder};
+    struct train_progress now = {.step = trainer->step, .steps = trainer->run.steps, .stats = &stats, .steps_per_second = rate,
+                                 .seconds_left = (trainer->run.steps - trainer->step) / rate, .folder = trainer->folder,
+                                 .message = trainer->message->len ? trainer->message->str : NULL};
     go_on = !progress || progress (&now, data);
+    g_string_truncate (trainer->message, 0);
     bool end = trainer->step == trainer->run.steps || !go_on;
     if (end || trainer->step % trainer->run.save_every == 0) {
       if (!save_checkpoint (trainer, error))
@@ -337,11 +418,23 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
   return false;
 }
 
+/* That the result can be written is found out before hours of work. */
+static bool
+check_output (const char *path, GError **error)
+{
+  g_autoptr (draft) draft = path ? draft_new (path, error) : NULL;
+  return !path || draft;
+}
+
 static bool
 run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError **error)
 {
-  bool ok = trainer->run.resume ? load_checkpoint (trainer, error) : true;
-  if (!ok || !trainer->recipe->start (trainer, error))
+  if (!check_output (trainer->run.output, error))
+    return false;
+  cpu_set_threads (trainer->run.threads);
+  if (trainer->run.resume && !load_checkpoint (trainer, error))
+    return false;
+  if (!trainer->recipe->start (trainer, error))
     return false;
   if (!trainer->folder && !create_folder (trainer, error))
     return false;
@@ -353,10 +446,11 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
     return false;
   if (!loop (trainer, progress, data, error))
     return false;
-  g_autofree char *own = trainer->run.output ? g_strdup (trainer->run.output) : g_build_filename (trainer->folder, "result.safetensors", NULL);
-  if (!trainer->recipe->finish (trainer, own, error))
+  g_autofree char *own = g_build_filename (trainer->folder, "result.safetensors", NULL);
+  const char *output = trainer->run.output ? trainer->run.output : own;
+  if (!trainer->recipe->finish (trainer, output, error))
     return false;
-  trainer_log (trainer, "finished: %s", own);
+  trainer_log (trainer, "finished: %s", output);
   return true;
 }
 
@@ -364,9 +458,20 @@ bool
 train (const struct recipe *recipe, void *settings, const struct run_settings *run, char **inputs,
        train_progress_fn progress, void *data, GError **error)
 {
-  struct trainer trainer = {.recipe = recipe, .settings = settings, .inputs = inputs, .run = *run, .weights = weights_new ()};
+  struct trainer trainer = {.recipe = recipe, .settings = settings, .inputs = inputs, .run = *run,
+                            .weights = weights_new (), .message = g_string_new (NULL)};
+  struct run_settings resumed = {0};
+  g_auto (GStrv) resumed_inputs = NULL;
   g_autoptr (GError) local = NULL;
-  bool ok = run_all (&trainer, progress, data, &local);
+  bool ok = true;
+  if (run->resume && (!inputs || !inputs[0])) {
+    g_autoptr (JsonObject) given = option_to_json (run_options, run);
+    option_init (run_options, &resumed);
+    ok = option_from_json (run_options, &resumed, given, &local) && read_recipe (&trainer, &resumed, &resumed_inputs, &local);
+    trainer.run = resumed;
+    trainer.inputs = resumed_inputs;
+  }
+  ok = ok && run_all (&trainer, progress, data, &local);
   if (!ok) {
     trainer_log (&trainer, "ended: %s", local->message);
     g_propagate_error (error, g_steal_pointer (&local));
@@ -377,6 +482,8 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
   if (trainer.stats_file)
     fclose (trainer.stats_file);
   weights_unref (trainer.weights);
+  g_string_free (trainer.message, TRUE);
   g_free (trainer.folder);
+  option_clear (run_options, &resumed);
   return ok;
 }

@@ -35,6 +35,7 @@ struct train_progress {
   const struct train_stats *stats;
   double steps_per_second, seconds_left;
   const char *folder;
+  const char *message; /* something the user should read, lines joined by newlines; or NULL */
 };
 
 /* Called after every step; false stops the run after a checkpoint. */
@@ -50,6 +51,7 @@ struct trainer {
   int64_t step;                /* steps done */
   void *state;                 /* the recipe's own */
   FILE *log, *stats_file;
+  GString *message;            /* what trainer_say collected since the last step */
 };
 
 struct recipe {
@@ -71,10 +73,11 @@ extern const struct recipe *const recipe_table[]; /* NULL-terminated */
 extern const struct recipe recipe_style;
 const struct recipe *recipe_find (const char *name);
 
-/* Runs @recipe to its end. IMPASTO_ERROR_CANCELLED when @progress stopped it (a checkpoint is kept and the message says how to
+/* Runs @recipe to its end. With run->resume and no inputs, inputs and settings are those of the run's recipe.json. IMPASTO_ERROR_CANCELLED when @progress stopped it (a checkpoint is kept and the message says how to
  * go on), IMPASTO_ERROR_NUMERIC with the step and the loss that became NaN. */
 bool train (const struct recipe *recipe, void *settings, const struct run_settings *run, char **inputs,
             train_progress_fn progress, void *data, GError **error);
 
-/* Adds a line to the run's log. */
+/* Adds a line to the run's log; `say` shows it to the user as well. */
 void trainer_log (struct trainer *trainer, const char *format, ...) G_GNUC_PRINTF (2, 3);
+void trainer_say (struct trainer *trainer, const char *format, ...) G_GNUC_PRINTF (2, 3);
