@@ -321,10 +321,12 @@ static void test_peak (void)
 static void test_denormals (void)
 {
   float tiny[64], sum = 0;
+  int threads = cpu_threads ();
 
   for (int i = 0; i < 64; i++)
     tiny[i] = 1e-39f; /* below FLT_MIN */
-  cpu_flush_denormals ();
+  struct cpu_scope scope = cpu_enter (1);
+  g_assert_cmpint (cpu_threads (), ==, 1);
 #pragma omp parallel for reduction(+ : sum)
   for (int i = 0; i < 64; i++) {
     volatile float x = tiny[i];
@@ -334,6 +336,10 @@ static void test_denormals (void)
 #ifdef __SSE2__
   g_assert_cmpfloat (sum, ==, 0);
 #endif
+  cpu_leave (scope); /* the caller's thread is as before */
+  volatile float x = tiny[0];
+  g_assert_cmpfloat (x * 1.0f, >, 0);
+  g_assert_cmpint (cpu_threads (), ==, threads);
 }
 
 int main (int argc, char **argv)

@@ -583,7 +583,7 @@ run (struct maker *m, struct plan *plan, struct weights *weights)
     if (tensor != NULL)
       fill (tensor, m->leaf->pdata[id]);
   }
-  plan_refresh (plan);
+  g_assert_true (plan_refresh (plan, NULL));
   plan_run (plan, SEED, STEP);
   for (guint i = 0; i < graph_result_count (m->graph); i++)
     g_ptr_array_add (results, tensor_convert (result_tensor (m, plan, weights, i), DTYPE_F32, NULL));

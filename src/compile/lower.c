@@ -139,7 +139,12 @@ lower_once (struct graph *graph, bool *changed, GError **error)
     x[node->n_inputs].graph = target;
     *changed |= !runs_in_plan (node->op) && !(node->op->flags & OP_STOP) && node->n_inputs > 0;
     *changed |= node->op->vector && skip_broadcasts (node, x);
+    bool leaf = node->n_inputs == 0; /* its name is full already */
+    if (!leaf)
+      graph_push (target, "%s", node->scope);
     map[id] = lower_node (target, node, x);
+    if (!leaf)
+      graph_pop (target);
     if (sym_null (map[id]) && graph_check (target, NULL))
       graph_fail (target, "%s: lowering failed", node->op->name);
   }

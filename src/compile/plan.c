@@ -3,59 +3,19 @@
  * Plans: a lowered and scheduled graph becomes a list of steps, each one prepared kernel, over values in one workspace.
  * Compiling goes lower -> schedule -> steps (with conversions where a kernel wants another layout or type) -> in-place
  * reuse -> packing of lifetimes -> binding of addresses. */
-#include "compile/plan.h"
+#include "compile/plan_internal.h"
 
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/random.h"
 #include "compile/loop.h"
 #include "compile/lower.h"
 #include "compile/memory.h"
-#include "compile/schedule.h"
 #include "device/cpu.h"
 #include "device/vector.h"
 #include "impasto/error.h"
 
 const char *const precision_names[] = {"auto", "f32", "bf16", NULL};
-
-#define NEVER (-1)
-
-/* A value and where it is kept: its own span of the workspace, another slot's bytes, or memory from outside. */
-struct slot {
-  struct value value;
-  struct slot *storage; /* follow to the end */
-  bool external;
-  int first, last;      /* steps; of the storage */
-  size_t offset;
-  struct slot *converted[2][2]; /* by layout and bf16, memoised */
-  const char *name;     /* of an input or output, whose tensor is made when all memory is known to fit */
-  GHashTable *tensors;  /* and where that tensor is kept */
-};
-
-struct step {
-  struct kernel kernel;
-  const struct value **x;
-  struct slot **slots; /* of x, then the bias when there is one, NULL-terminated */
-  struct slot *y;
-  const struct node *node;
-  bool loop, reference;
-  double flops, seconds;
-};
-
-struct plan {
-  struct graph *graph; /* lowered */
-  struct schedule *schedule;
-  struct weights *weights;
-  enum precision precision;
-  int threads;
-  GPtrArray *slots;
-  struct slot **of_node;
-  GPtrArray *steps;
-  GHashTable *inputs, *outputs; /* name -> struct tensor */
-  void *workspace, *scratch;
-  size_t workspace_size, scratch_size, boundary_size;
-};
 
 static struct slot *
 root (struct slot *slot)
@@ -488,6 +448,21 @@ bind_memory (struct plan *plan, const struct plan_options *options, GError **err
   return true;
 }
 
+static bool
+compile_steps (struct plan *plan, struct graph *graph, const struct plan_options *options, GError **error)
+{
+  plan->graph = graph_lower (graph, error);
+  if (!plan->graph)
+    return false;
+  plan->schedule = schedule_new (plan->graph, plan->precision);
+  plan->of_node = g_new0 (struct slot *, plan->schedule->count + 1);
+  if (!add_steps (plan, error))
+    return false;
+  add_results (plan);
+  reuse_in_place (plan);
+  return bind_memory (plan, options, error);
+}
+
 struct plan *
 plan_compile (struct graph *graph, struct weights *weights, const struct plan_options *options, GError **error)
 {
@@ -502,21 +477,11 @@ plan_compile (struct graph *graph, struct weights *weights, const struct plan_op
   plan->precision = options->precision;
   if (plan->precision == PRECISION_AUTO)
     plan->precision = cpu_has_bf16 () ? PRECISION_BF16 : PRECISION_F32;
-  cpu_set_threads (options->threads);
-  cpu_flush_denormals ();
+  struct cpu_scope scope = cpu_enter (options->threads);
   plan->threads = cpu_threads ();
-  plan->graph = graph_lower (graph, error);
-  if (!plan->graph)
-    return NULL;
-  plan->schedule = schedule_new (plan->graph, plan->precision);
-  plan->of_node = g_new0 (struct slot *, plan->schedule->count + 1);
-  if (!add_steps (plan, error))
-    return NULL;
-  add_results (plan);
-  reuse_in_place (plan);
-  if (!bind_memory (plan, options, error))
-    return NULL;
-  return g_steal_pointer (&plan);
+  bool ok = compile_steps (plan, graph, options, error);
+  cpu_leave (scope);
+  return ok ? g_steal_pointer (&plan) : NULL;
 }
 
 void
@@ -553,18 +518,20 @@ void
 plan_run (struct plan *plan, uint64_t seed, uint64_t step)
 {
   struct run_context context = {.seed = seed, .step = step};
-  cpu_set_threads (plan->threads);
+  struct cpu_scope scope = cpu_enter (plan->threads);
   for (guint i = 0; i < plan->steps->len; i++) {
     const struct kernel *kernel = &((struct step *) plan->steps->pdata[i])->kernel;
     kernel->run (kernel, plan->scratch, &context);
   }
+  cpu_leave (scope);
 }
 
-void
-plan_refresh (struct plan *plan)
+bool
+plan_refresh (struct plan *plan, GError **error)
 {
-  cpu_set_threads (plan->threads);
-  for (guint i = 0; i < plan->steps->len; i++) {
+  struct cpu_scope scope = cpu_enter (plan->threads);
+  bool ok = true;
+  for (guint i = 0; ok && i < plan->steps->len; i++) {
     struct step *step = plan->steps->pdata[i];
     bool constant = false;
     for (int k = 0; k < step->kernel.n_inputs; k++)
@@ -572,8 +539,10 @@ plan_refresh (struct plan *plan)
     if (!constant || step->loop || !step->node || !step->node->op->prepare)
       continue;
     kernel_clear (&step->kernel);
-    step->node->op->prepare (&step->kernel, NULL); /* it has succeeded before with the same operands */
+    ok = step->node->op->prepare (&step->kernel, error);
   }
+  cpu_leave (scope);
+  return ok;
 }
 
 void
@@ -601,125 +570,4 @@ enum precision
 plan_precision (const struct plan *plan)
 {
   return plan->precision;
-}
-
-char **
-plan_reference_steps (const struct plan *plan)
-{
-  GPtrArray *names = g_ptr_array_new ();
-  for (guint i = 0; i < plan->steps->len; i++) {
-    const struct step *step = plan->steps->pdata[i];
-    if (step->reference)
-      g_ptr_array_add (names, g_strdup_printf ("%s: %s", step->node->scope, step->node->op->name));
-  }
-  g_ptr_array_add (names, NULL);
-  return (char **) g_ptr_array_free (names, FALSE);
-}
-
-static void
-append_value (GString *text, const struct value *value)
-{
-  g_autofree char *shape = shape_text (&value->shape);
-  g_string_append_printf (text, "%s%s%s", shape, value->layout == LAYOUT_LAST ? " nhwc" : "",
-                          value->dtype == DTYPE_BF16 ? " bf16" : "");
-}
-
-static void
-append_step (GString *text, const struct step *step)
-{
-  g_string_append_printf (text, "%-14s %-28s ", step->node ? step->node->op->name : "copy",
-                          step->kernel.implementation ? step->kernel.implementation : "");
-  for (int i = 0; i < step->kernel.n_inputs; i++) {
-    g_string_append (text, i ? ", " : "");
-    append_value (text, step->x[i]);
-  }
-  g_string_append (text, " -> ");
-  append_value (text, step->kernel.y);
-  if (step->node && *step->node->scope)
-    g_string_append_printf (text, "  # %s", step->node->scope);
-  g_string_append_c (text, '\n');
-}
-
-char *
-plan_text (const struct plan *plan)
-{
-  GString *text = g_string_new (NULL);
-  for (guint i = 0; i < plan->steps->len; i++)
-    append_step (text, plan->steps->pdata[i]);
-  g_string_append_printf (text, "%u steps, workspace %.1f MiB, scratch %.1f MiB, %.2f GFLOP\n", plan->steps->len,
-                          plan->workspace_size / 1048576.0, plan->scratch_size / 1048576.0, plan_flops (plan) * 1e-9);
-  return g_string_free (text, FALSE);
-}
-
-static int
-by_seconds (gconstpointer a, gconstpointer b)
-{
-  const struct step *x = *(struct step *const *) a, *y = *(struct step *const *) b;
-  return x->seconds < y->seconds ? 1 : x->seconds > y->seconds ? -1 : 0;
-}
-
-char *
-plan_profile (struct plan *plan, int runs)
-{
-  struct run_context context = {0};
-  cpu_set_threads (plan->threads);
-  for (guint i = 0; i < plan->steps->len; i++)
-    ((struct step *) plan->steps->pdata[i])->seconds = 0;
-  for (int run = -1; run < runs; run++) /* the first warms up */
-    for (guint i = 0; i < plan->steps->len; i++) {
-      struct step *step = plan->steps->pdata[i];
-      int64_t start = g_get_monotonic_time ();
-      step->kernel.run (&step->kernel, plan->scratch, &context);
-      step->seconds += run < 0 ? 0 : (g_get_monotonic_time () - start) * 1e-6;
-    }
-  g_autoptr (GPtrArray) sorted = g_ptr_array_new ();
-  double total = 0;
-  for (guint i = 0; i < plan->steps->len; i++) {
-    g_ptr_array_add (sorted, plan->steps->pdata[i]);
-    total += ((struct step *) plan->steps->pdata[i])->seconds;
-  }
-  g_ptr_array_sort (sorted, by_seconds);
-  GString *text = g_string_new (NULL);
-  for (guint i = 0; i < sorted->len; i++) {
-    const struct step *step = sorted->pdata[i];
-    g_string_append_printf (text, "%8.3f ms %5.1f%% %6.0f GFLOP/s  ", step->seconds / runs * 1e3, 100 * step->seconds / total,
-                            step->flops * runs / MAX (step->seconds, 1e-9) * 1e-9);
-    append_step (text, step);
-  }
-  g_string_append_printf (text, "%8.3f ms in all\n", total / runs * 1e3);
-  return g_string_free (text, FALSE);
-}
-
-/* A stream for each parameter from its name (FNV-1a), so that adding one does not change the others. */
-static uint32_t
-name_hash (const char *name)
-{
-  uint32_t hash = 2166136261u;
-  for (; *name; name++)
-    hash = (hash ^ (uint8_t) *name) * 16777619u;
-  return hash;
-}
-
-bool
-weights_init (struct weights *weights, const struct graph *graph, uint64_t seed, GError **error)
-{
-  for (int id = 0; id < graph_count (graph); id++) {
-    const struct node *node = graph_node (graph, id);
-    if (node->op != &op_parameter || weights_find (weights, node->name))
-      continue;
-    g_autoptr (tensor) tensor = tensor_new (node->shape, DTYPE_F32, error);
-    if (!tensor)
-      return false;
-    float *w = tensor_floats (tensor);
-    struct random_key key = {.seed = seed, .stream = name_hash (node->name)};
-    for (int64_t i = 0, n = shape_size (&node->shape); i < n; i++)
-      switch (node->init.kind) {
-      case INIT_ZERO: w[i] = 0; break;
-      case INIT_CONSTANT: w[i] = node->init.value; break;
-      case INIT_NORMAL: w[i] = node->init.value * random_normal (key, i); break;
-      case INIT_UNIFORM: w[i] = node->init.value * (2 * random_uniform (key, i) - 1); break;
-      }
-    weights_add (weights, node->name, tensor);
-  }
-  return true;
 }

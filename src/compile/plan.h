@@ -37,7 +37,8 @@ struct tensor *plan_input (struct plan *plan, const char *name);
 struct tensor *plan_output (struct plan *plan, const char *name);
 
 void plan_run (struct plan *plan, uint64_t seed, uint64_t step);
-void plan_refresh (struct plan *plan);
+/* IMPASTO_ERROR_MEMORY; the plan can then only be freed. */
+bool plan_refresh (struct plan *plan, GError **error);
 
 /* Gives the workspace's memory back to the system until the next run; inputs, outputs and kernels stay. */
 void plan_release (struct plan *plan);

@@ -249,7 +249,6 @@ schedule_new (const struct graph *lowered, enum precision precision)
   struct schedule *schedule = g_new0 (struct schedule, 1);
   schedule->count = graph_count (lowered);
   schedule->node = g_new0 (struct schedule_node, schedule->count + 1);
-  schedule->order = g_array_new (FALSE, FALSE, sizeof (int));
   for (guint i = 0; i < graph_result_count (lowered); i++) {
     struct graph_result result = graph_result (lowered, i);
     schedule->node[result.id].result = true;
@@ -266,9 +265,6 @@ schedule_new (const struct graph *lowered, enum precision precision)
   for (int id = 0; id < schedule->count; id++)
     if (schedule->node[id].role == ROLE_KERNEL && (graph_node (lowered, id)->op->flags & OP_EPILOGUE))
       fuse_epilogue (schedule, lowered, id);
-  for (int id = 0; id < schedule->count; id++)
-    if (schedule->node[id].role == ROLE_LOOP || schedule->node[id].role == ROLE_KERNEL)
-      g_array_append_val (schedule->order, id);
   return schedule;
 }
 
@@ -277,7 +273,6 @@ schedule_free (struct schedule *schedule)
 {
   if (!schedule)
     return;
-  g_array_unref (schedule->order);
   g_free (schedule->node);
   g_free (schedule->users);
   g_free (schedule);

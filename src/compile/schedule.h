@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Scheduling: decides for a lowered graph where every value lies (layout and type), which nodes are evaluated inside the
- * loop of another (fusion), and in which order the rest run. */
+ * Scheduling: decides for a lowered graph where every value lies (layout and type) and which nodes are evaluated inside the
+ * loop of another (fusion). What is left runs in the graph's own order. */
 #pragma once
 
 #include "compile/plan.h"
@@ -33,7 +33,6 @@ struct schedule_node {
 struct schedule {
   int count;
   struct schedule_node *node; /* by node id */
-  GArray *order;              /* int: ids of loops, kernels and epilogue ends, in execution order */
   int *users;
 };
 

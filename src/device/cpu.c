@@ -73,20 +73,44 @@ int cpu_threads (void)
 #define FLUSH_TO_ZERO 0x8000u
 #define DENORMALS_ARE_ZERO 0x0040u
 
-static void flush_this_thread (void)
+static unsigned flush_this_thread (void)
 {
-  _mm_setcsr (_mm_getcsr () | FLUSH_TO_ZERO | DENORMALS_ARE_ZERO);
+  unsigned before = _mm_getcsr ();
+
+  _mm_setcsr (before | FLUSH_TO_ZERO | DENORMALS_ARE_ZERO);
+  return before;
+}
+
+static void restore_this_thread (unsigned before)
+{
+  _mm_setcsr (before);
 }
 #else
-static void flush_this_thread (void)
+static unsigned flush_this_thread (void)
+{
+  return 0;
+}
+
+static void restore_this_thread (unsigned before)
 {
 }
 #endif
 
-void cpu_flush_denormals (void)
+struct cpu_scope cpu_enter (int threads)
 {
+  struct cpu_scope scope = {.threads = omp_get_max_threads ()};
+
+  cpu_set_threads (threads);
+  scope.control = flush_this_thread ();
 #pragma omp parallel
   flush_this_thread ();
+  return scope;
+}
+
+void cpu_leave (struct cpu_scope scope)
+{
+  restore_this_thread (scope.control);
+  omp_set_num_threads (scope.threads);
 }
 
 /* Memory */

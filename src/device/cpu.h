@@ -47,8 +47,14 @@ const char *cpu_version (void);
 void cpu_set_threads (int threads);
 int cpu_threads (void);
 
-/* Flush denormals to zero in every worker thread. */
-void cpu_flush_denormals (void);
+/* What a run needs of its thread and puts back: the number of threads (0 = all), and denormals flushed to zero, which it
+ * sets in every worker too. Enter and leave in the same thread. */
+struct cpu_scope {
+  int threads;
+  unsigned control;
+};
+struct cpu_scope cpu_enter (int threads);
+void cpu_leave (struct cpu_scope scope);
 
 /* Measured peak of the machine in GFLOP/s on a convolution that fits the caches. */
 double cpu_peak_gflops (bool bf16);

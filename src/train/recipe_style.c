@@ -473,7 +473,8 @@ sample (struct trainer *trainer, const char *path, GError **error)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: no memory for a sample sheet", path);
     return false;
   }
-  plan_refresh (state->sampler);
+  if (!plan_refresh (state->sampler, error))
+    return false;
   float *style = tensor_floats (plan_input (state->sampler, "style"));
   for (int64_t i = 0; i < pixels; i++)
     cells[i] = 1;
