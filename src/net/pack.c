@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
 
@@ -84,12 +85,24 @@ fail (GError **error, const char *path, const char *format, ...)
   return false;
 }
 
-/* A member that must be a string when it is there. */
-static const char *
-string_member (JsonObject *object, const char *name)
+/* A member that must be a string when it is there, on one line: what a file says is printed to terminals. A new string
+ * in @value, or NULL. */
+static bool
+read_string (JsonObject *object, const char *name, char **value, const char *path, GError **error)
 {
   JsonNode *node = json_object_get_member (object, name);
-  return node && JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING ? json_node_get_string (node) : NULL;
+  *value = NULL;
+  if (!node)
+    return true;
+  if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_STRING)
+    return fail (error, path, "\"%s\" of its manifest is no string", name);
+  GString *line = g_string_new (NULL);
+  for (const char *at = json_node_get_string (node); *at; at = g_utf8_next_char (at)) {
+    gunichar c = g_utf8_get_char (at);
+    g_string_append_unichar (line, g_unichar_iscntrl (c) ? ' ' : c);
+  }
+  *value = g_string_free (line, FALSE);
+  return true;
 }
 
 static JsonObject *
@@ -107,23 +120,34 @@ pack_valid_name (const char *name)
 }
 
 static bool
+read_style (struct pack *pack, guint i, JsonNode *node, const char *path, GError **error)
+{
+  JsonObject *object = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+  g_autofree char *name = NULL, *title = NULL, *artist = NULL, *year = NULL;
+  if (!object)
+    return fail (error, path, "style %u of its manifest is no object", i + 1);
+  if (!read_string (object, "name", &name, path, error) || !read_string (object, "title", &title, path, error) ||
+      !read_string (object, "artist", &artist, path, error) || !read_string (object, "year", &year, path, error))
+    return false;
+  if (!pack_valid_name (name))
+    return fail (error, path, "style %u of its manifest has no valid name (lower case letters, digits and '-')", i + 1);
+  if (pack_find_style (pack, name) >= 0)
+    return fail (error, path, "style %s is listed twice", name);
+  pack_add_style (pack, name, title, artist, year);
+  return true;
+}
+
+static bool
 read_styles (struct pack *pack, JsonObject *manifest, const char *path, GError **error)
 {
   JsonNode *node = json_object_get_member (manifest, "styles");
   JsonArray *styles = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
   guint n = styles ? json_array_get_length (styles) : 0;
   if (n == 0 || n > STYLES_MAX || n != pack->settings.styles)
-    return fail (error, path, "manifest lists %u styles, the network has %d rows", n, (int) pack->settings.styles);
-  for (guint i = 0; i < n; i++) {
-    JsonNode *item = json_array_get_element (styles, i);
-    JsonObject *style = JSON_NODE_HOLDS_OBJECT (item) ? json_node_get_object (item) : NULL;
-    const char *name = style ? string_member (style, "name") : NULL;
-    if (!pack_valid_name (name))
-      return fail (error, path, "style %u of the manifest has no valid name (lower case letters, digits and '-')", i + 1);
-    if (pack_find_style (pack, name) >= 0)
-      return fail (error, path, "style %s is listed twice", name);
-    pack_add_style (pack, name, string_member (style, "title"), string_member (style, "artist"), string_member (style, "year"));
-  }
+    return fail (error, path, "its manifest lists %u styles, the network has %d rows", n, (int) pack->settings.styles);
+  for (guint i = 0; i < n; i++)
+    if (!read_style (pack, i, json_array_get_element (styles, i), path, error))
+      return false;
   return true;
 }
 
@@ -149,20 +173,36 @@ sane_json (const char *text)
 }
 
 static bool
+read_head (JsonObject *manifest, const char *path, GError **error)
+{
+  JsonNode *format = json_object_get_member (manifest, "format");
+  bool number = format && JSON_NODE_HOLDS_VALUE (format) && json_node_get_value_type (format) == G_TYPE_INT64;
+  g_autofree char *network = NULL;
+  if (!number || json_node_get_int (format) != FORMAT)
+    return fail (error, path, "its manifest is not of format %d; a newer impasto may read it", FORMAT);
+  if (!read_string (manifest, "network", &network, path, error))
+    return false;
+  if (g_strcmp0 (network, net_style.name)) {
+    g_autofree char *shown = text_show (network ? network : "");
+    return fail (error, path, "holds a network \"%s\", wanted \"%s\"", shown, net_style.name);
+  }
+  return true;
+}
+
+static bool
 read_manifest (struct pack *pack, const char *text, const char *path, GError **error)
 {
   g_autoptr (JsonParser) parser = json_parser_new_immutable ();
   if (!text)
     return fail (error, path, "is no style pack (its metadata has no \"impasto\" manifest)");
-  JsonNode *node = sane_json (text) && json_parser_load_from_data (parser, text, -1, NULL) ? json_parser_get_root (parser) : NULL;
+  if (!sane_json (text))
+    return fail (error, path, "its manifest is larger than %d KiB or nested deeper than %d", MANIFEST_MAX >> 10, DEPTH_MAX);
+  JsonNode *node = json_parser_load_from_data (parser, text, -1, NULL) ? json_parser_get_root (parser) : NULL;
   JsonObject *manifest = node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
   if (!manifest)
-    return fail (error, path, "its manifest is not JSON");
-  JsonNode *format = json_object_get_member (manifest, "format");
-  if (!format || !JSON_NODE_HOLDS_VALUE (format) || json_node_get_int (format) != FORMAT)
-    return fail (error, path, "its manifest is of another format than %d; a newer impasto may read it", FORMAT);
-  if (g_strcmp0 (string_member (manifest, "network"), net_style.name))
-    return fail (error, path, "holds a network \"%s\", wanted \"%s\"", string_member (manifest, "network"), net_style.name);
+    return fail (error, path, "its manifest is no JSON object");
+  if (!read_head (manifest, path, error))
+    return false;
   option_init (net_style.options, &pack->settings);
   JsonObject *settings = object_member (manifest, "settings");
   if (!settings)
@@ -171,10 +211,13 @@ read_manifest (struct pack *pack, const char *text, const char *path, GError **e
     g_prefix_error (error, "%s: ", path);
     return false;
   }
-  pack->title = g_strdup (string_member (manifest, "title"));
-  pack->license = g_strdup (string_member (manifest, "license"));
-  pack->provenance = g_strdup (string_member (manifest, "provenance"));
+  if (!read_string (manifest, "title", &pack->title, path, error) ||
+      !read_string (manifest, "license", &pack->license, path, error) ||
+      !read_string (manifest, "provenance", &pack->provenance, path, error))
+    return false;
   JsonObject *training = object_member (manifest, "training");
+  if (!training && json_object_has_member (manifest, "training"))
+    return fail (error, path, "\"training\" of its manifest is no object");
   pack->training = training ? json_object_ref (training) : NULL;
   return read_styles (pack, manifest, path, error);
 }
@@ -194,8 +237,9 @@ static struct weights *
 checked_weights (struct weights *loaded, struct graph *graph, const char *path, GError **error)
 {
   g_autoptr (weights) weights = weights_new ();
-  if (!graph_check (graph, error))
-    return NULL;
+  g_autoptr (GError) local = NULL;
+  if (!graph_check (graph, &local))
+    return fail (error, path, "its network cannot be built: %s", local->message), NULL;
   for (int id = 0; id < graph_count (graph); id++) {
     const struct node *node = graph_node (graph, id);
     if (node->op != &op_parameter)
@@ -240,10 +284,11 @@ pack_load_manifest (const char *path, GError **error)
   return pack_from (safetensors_load_metadata (path, error), path, error);
 }
 
-struct pack *
-pack_load (const char *path, GError **error)
+/* @pack with its weights checked and converted; takes it over. */
+static struct pack *
+with_weights (struct pack *loaded, const char *path, GError **error)
 {
-  g_autoptr (pack) pack = pack_from (safetensors_load (path, error), path, error);
+  g_autoptr (pack) pack = loaded;
   if (!pack)
     return NULL;
   g_autoptr (graph) graph = parameters_of (&pack->settings);
@@ -253,6 +298,19 @@ pack_load (const char *path, GError **error)
   weights_unref (pack->weights);
   pack->weights = weights;
   return g_steal_pointer (&pack);
+}
+
+struct pack *
+pack_load (const char *path, GError **error)
+{
+  g_autoptr (pack) manifest = pack_load_manifest (path, error); /* before reading what may be large and no pack */
+  return manifest ? with_weights (pack_from (safetensors_load (path, error), path, error), path, error) : NULL;
+}
+
+struct pack *
+pack_parse (const void *data, size_t size, const char *name, GError **error)
+{
+  return with_weights (pack_from (safetensors_parse (data, size, name, error), name, error), name, error);
 }
 
 static void

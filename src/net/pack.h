@@ -34,6 +34,9 @@ void pack_add_style (struct pack *pack, const char *name, const char *title, con
  * a weight that is missing or of another shape, NaN. Half precision becomes F32. */
 struct pack *pack_load (const char *path, GError **error);
 
+/* The same from memory; @name stands for the file in messages. */
+struct pack *pack_parse (const void *data, size_t size, const char *name, GError **error);
+
 /* The manifest alone, from the head of the file; ->weights are empty. */
 struct pack *pack_load_manifest (const char *path, GError **error);
 
