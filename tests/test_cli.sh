@@ -203,6 +203,17 @@ check "several into a folder"
 mkdir twin; cp tree/a.png twin/; run paint tree/a.png twin/a.png --style beta -o twins/
 [ $status = 4 ] && [ -s twins/a.png ] && grep -q 'written twice' err; check "two results of one name"
 
+mkdir many; for i in $(seq 40); do cp gamma.png "many/$i.png"; done
+"$impasto" paint many --style alpha --size 300 -o stopped --progress json >out 2>err </dev/null &
+pid=$!
+for _ in $(seq 600); do grep -q painted out && break; sleep 0.1; done
+kill -INT $pid; wait $pid; status=$?
+whole=0
+for result in stopped/*.png; do tail -c 12 "$result" | grep -aq IEND && whole=$((whole + 1)); done
+[ $status = 130 ] && grep -q stopped err && [ -z "$(find . -name '.impasto*')" ] && [ $whole -ge 1 ] &&
+  [ $whole = "$(find stopped -type f | wc -l)" ] && [ $whole -lt 40 ]
+check "Ctrl-C: whole files or none"
+
 # --- Networks ---
 
 run bench --net default --size 32x32 --runs 2

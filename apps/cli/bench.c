@@ -75,12 +75,12 @@ bench_run (const struct arguments *arguments)
 }
 
 const struct command command_bench = {
-    .name = "bench",
-    .summary = "Measures how fast painting is here",
-    .usage = "[--size WxH] [--net NAME | --style NAME]",
-    .examples = {"impasto bench", "impasto bench --style starry-night --size 1024x768 --layers"},
-    .notes = "GFLOP/s counts what the network's convolutions mean, whatever the kernels make of them; memory is the\n"
+  .name = "bench",
+  .summary = "Measures how fast painting is here",
+  .usage = "[--size WxH] [--net NAME | --style NAME]",
+  .examples = {"impasto bench", "impasto bench --style starry-night --size 1024x768 --layers"},
+  .notes = "GFLOP/s counts what the network's convolutions mean, whatever the kernels make of them; memory is the\n"
            "peak of the process.",
   .options = bench_options,
-    .run = bench_run,
+  .run = bench_run,
 };

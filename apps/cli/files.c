@@ -112,7 +112,7 @@ made_name (const struct naming *naming, const struct input *input)
   const char *slash = strrchr (input->relative, G_DIR_SEPARATOR), *dot = strrchr (slash ? slash : input->relative, '.');
   bool keeps = dot && impasto_picture_has_extension (input->relative);
   g_autofree char *stem =
-      dot && dot != input->relative ? g_strndup (input->relative, dot - input->relative) : g_strdup (input->relative);
+    dot && dot != input->relative ? g_strndup (input->relative, dot - input->relative) : g_strdup (input->relative);
   g_autofree char *suffix = naming->suffix   ? g_strdup (naming->suffix)
                             : naming->folder ? g_strdup ("")
                                              : g_strconcat ("-", naming->style, NULL);
@@ -131,8 +131,7 @@ same_file (const char *a, const char *b)
   return g_stat (a, &x) == 0 && g_stat (b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
-static bool
-refuse (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
+static bool refuse (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
 static bool
 refuse (GError **error, const char *format, ...)

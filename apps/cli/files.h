@@ -23,8 +23,8 @@ struct naming {
   const char *format; /* of --format, or "" */
   const char *style;
   bool overwrite;
-  bool folder;          /* -o is a folder */
-  GHashTable *taken;    /* results so far -> their inputs */
+  bool folder;       /* -o is a folder */
+  GHashTable *taken; /* results so far -> their inputs */
 };
 
 /* Decides whether -o is a file or a folder. IMPASTO_ERROR_USAGE: several inputs into one file, an unknown format;

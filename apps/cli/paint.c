@@ -13,14 +13,13 @@
 static const ImpastoOption options[] = {
   {"output", IMPASTO_OPTION_STRING, "file, or folder for several; otherwise NAME-STYLE.EXT in the current folder",
    .metavar = "OUT"},
-  {"format", IMPASTO_OPTION_STRING, "png, jpg, webp, tif, avif or heic; otherwise as the photograph",
-   .metavar = "EXT"},
-  {"suffix", IMPASTO_OPTION_STRING,
-   "between name and extension of results; otherwise -STYLE, and nothing in a folder", .metavar = "TEXT"},
+  {"format", IMPASTO_OPTION_STRING, "png, jpg, webp, tif, avif or heic; otherwise as the photograph", .metavar = "EXT"},
+  {"suffix", IMPASTO_OPTION_STRING, "between name and extension of results; otherwise -STYLE, and nothing in a folder",
+   .metavar = "TEXT"},
   {"recursive", IMPASTO_OPTION_BOOLEAN, "folders with all that is below; the tree is kept"},
   {"overwrite", IMPASTO_OPTION_BOOLEAN, "replace results that are there already"},
   {"dry-run", IMPASTO_OPTION_BOOLEAN, "say what would be painted and what it would take"},
-    PROGRESS_OPTIONS,
+  PROGRESS_OPTIONS,
   {NULL},
 };
 
@@ -231,12 +230,12 @@ paint_run (const struct arguments *arguments)
   g_autofree char *suffix = impasto_options_get (arguments->options, "suffix");
   g_autoptr (GError) error = NULL;
   struct job job = {
-      .arguments = arguments,
-      .naming = {.output = output,
-                 .format = format,
-                 .suffix = suffix,
-                 .overwrite = arguments_flag (arguments, "overwrite")},
-      .start = g_get_monotonic_time (),
+    .arguments = arguments,
+    .naming = {.output = output,
+               .format = format,
+               .suffix = suffix,
+               .overwrite = arguments_flag (arguments, "overwrite")},
+    .start = g_get_monotonic_time (),
   };
   interrupt_install ();
   if (start (&job, &error)) {
@@ -259,11 +258,12 @@ const struct command command_paint = {
   .name = "paint",
   .summary = "Paints photographs in a learned style",
   .usage = "IN... --style NAME [-o OUT]",
-  .examples = {
-    "impasto paint photo.jpg --style starry-night -o painting.png",
-    "impasto paint holiday/ --recursive --style great-wave -o painted/",
-    "impasto paint photo.jpg --style mine.safetensors --size 1024",
-  },
+  .examples =
+    {
+      "impasto paint photo.jpg --style starry-night -o painting.png",
+      "impasto paint holiday/ --recursive --style great-wave -o painted/",
+      "impasto paint photo.jpg --style mine.safetensors --size 1024",
+    },
   .notes = "IN is a picture (PNG, JPEG, WebP, TIFF; HEIC and AVIF where libvips has them) or a folder of pictures.\n"
            "A file named with -o is replaced; names that impasto makes up never replace anything without --overwrite.",
   .options = paint_options,

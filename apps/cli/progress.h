@@ -15,11 +15,13 @@ struct progress {
 };
 
 /* --quiet, --verbose and --progress: rows for a command's option table. */
+/* clang-format off */
 #define PROGRESS_OPTIONS \
   {"progress", IMPASTO_OPTION_STRING, "how to tell: auto (a line on a terminal), json (a JSON line an event), none", \
    .text = "auto", .metavar = "HOW"}, \
   {"quiet", IMPASTO_OPTION_BOOLEAN, "say nothing but errors"}, \
   {"verbose", IMPASTO_OPTION_BOOLEAN, "say what it took: memory, times, precision"}
+/* clang-format on */
 
 bool progress_init (struct progress *progress, const struct arguments *arguments, GError **error);
 

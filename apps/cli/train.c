@@ -47,6 +47,8 @@ tell_json (struct progress *progress, const ImpastoTrainProgress *now)
   json_object_set_string_member (object, "folder", now->folder);
   if (now->message)
     json_object_set_string_member (object, "message", now->message);
+  if (now->message)
+    json_object_set_string_member (object, "message", now->message);
   progress_json (progress, object);
 }
 

@@ -81,7 +81,7 @@ impasto_picture_get_rgb (const ImpastoPicture *picture, guint8 *rgb, gsize strid
     for (int x = 0; x < from->width; x++)
       for (int c = 0; c < 3; c++)
         rgb[y * stride + 3 * (gsize) x + c] =
-            CLAMP (from->rgb[c * plane + (int64_t) y * from->width + x], 0.0f, 1.0f) * 255 + 0.5f;
+          CLAMP (from->rgb[c * plane + (int64_t) y * from->width + x], 0.0f, 1.0f) * 255 + 0.5f;
 }
 
 gboolean

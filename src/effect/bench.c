@@ -137,8 +137,8 @@ impasto_bench (const ImpastoOptions *options, ImpastoBench *bench, GError **erro
   sym photo = graph_input (graph, "photo", SHAPE (1, 3, bench->height, bench->width));
   sym row = graph_input (graph, "style", SHAPE (1, net.styles));
   graph_output (graph, "painting", style_net (photo, row, &net));
-  struct plan_options wanted = {.precision = settings->precision, .threads = settings->threads,
-                                .memory_limit = cpu_memory_available ()};
+  struct plan_options wanted = {
+    .precision = settings->precision, .threads = settings->threads, .memory_limit = cpu_memory_available ()};
   g_autoptr (plan) plan = NULL;
   if (!weights_init (weights, graph, 1, error) || !(plan = plan_compile (graph, weights, &wanted, error)))
     return FALSE;

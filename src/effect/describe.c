@@ -226,8 +226,8 @@ manifest_text (const struct pack *pack)
 {
   GString *text = g_string_new (NULL);
   g_autofree char *width =
-      g_strdup_printf ("width %d, inner %d, residuals %d, ends %d", (int) pack->settings.width,
-                       (int) pack->settings.inner, (int) pack->settings.residuals, (int) pack->settings.ends);
+    g_strdup_printf ("width %d, inner %d, residuals %d, ends %d", (int) pack->settings.width,
+                     (int) pack->settings.inner, (int) pack->settings.residuals, (int) pack->settings.ends);
   append_line (text, "pack", pack->path);
   append_line (text, "title", pack->title);
   append_line (text, "license", pack->license);

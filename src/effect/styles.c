@@ -147,8 +147,7 @@ impasto_styles (GPtrArray **broken)
   return styles;
 }
 
-static bool
-fail (GError **error, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+static bool fail (GError **error, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
 static bool
 fail (GError **error, int code, const char *format, ...)

@@ -15,14 +15,14 @@ struct stylize_settings {
   int64_t size;  /* of the longer side of the painting; 0 = as the photograph */
   int precision; /* enum precision */
   int64_t threads, seed;
-  char *memory;  /* "2G": may be used in all; NULL = what is free */
+  char *memory; /* "2G": may be used in all; NULL = what is free */
   int64_t quality;
   bool keep_gps;
 };
 extern const struct option stylize_options[];
 
 struct stylize_forecast {
-  int width, height;   /* of the photograph */
+  int width, height; /* of the photograph */
   int paint_width, paint_height;
   uint64_t bytes;      /* at the peak */
   uint64_t limit;      /* bytes that may be used */
