@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Painting a picture: load -> (scale) -> (mirror up to the least size) -> plan -> (cut) -> check. The photograph's
+ * Painting a picture: load -> (scale) -> (mirrored margin) -> plan -> (cut) -> check. The photograph's
  * planes are given back once they are in the plan's input, and the plan's workspace before the result is copied out, so
  * that the peak is the plan with its own input and output, and nothing beside it. The plan itself stays for the next
  * picture of its size. */
@@ -15,7 +15,7 @@
 #include "image/pixels.h"
 #include "impasto/error.h"
 
-#define LEAST 16               /* pixels of a side: the network pads by reflection at a quarter of the size */
+#define MARGIN 20 /* mirrored pixels around: near its own border the network has seen too little and paints duller */
 #define GUESS_PIXELS (8 << 20) /* from here on a smaller plan tells beforehand what a pixel takes */
 #define GUESS_SIDE 1024
 #define MIB 1048576.0
@@ -122,6 +122,13 @@ painting_size (const struct stylize *stylize, int *width, int *height)
     return;
   *width = MAX (1, (w * size + longer / 2) / longer);
   *height = MAX (1, (h * size + longer / 2) / longer);
+}
+
+/* Extent of the network's picture: a multiple of 4, which it would pad to otherwise. */
+static int
+with_margin (int extent)
+{
+  return (extent + 2 * MARGIN + 3) / 4 * 4;
 }
 
 static struct plan *
@@ -233,7 +240,7 @@ stylize_prepare (struct stylize *stylize, int width, int height, bool alpha, str
   *forecast = (struct stylize_forecast){.width = width, .height = height, .paint_width = width, .paint_height = height};
   painting_size (stylize, &forecast->paint_width, &forecast->paint_height);
   forecast->limit = memory_limit (stylize);
-  int plan_width = MAX (forecast->paint_width, LEAST), plan_height = MAX (forecast->paint_height, LEAST);
+  int plan_width = with_margin (forecast->paint_width), plan_height = with_margin (forecast->paint_height);
   bool ready = stylize->plan && stylize->plan_width == plan_width && stylize->plan_height == plan_height;
   if (!ready && !check_guess (stylize, forecast, alpha, error))
     return false;
@@ -260,25 +267,27 @@ stylize_prepare (struct stylize *stylize, int width, int height, bool alpha, str
   return stylize->plan != NULL;
 }
 
-/* Where index @i of an endlessly mirrored row of @n falls: 0 1 2 2 1 0 0 1 ... */
+/* Where index @i, -n or more, of an endlessly mirrored row of @n falls: ... 1 0 0 1 2 2 1 0 0 1 ... */
 static int
 mirrored (int i, int n)
 {
-  i %= 2 * n;
+  i = (i % (2 * n) + 2 * n) % (2 * n);
   return i < n ? i : 2 * n - 1 - i;
 }
 
-/* (3,h,w) into the top left of (3,h',w'), the rest mirrored. */
+/* (3,h,w) into (3,h',w') at (MARGIN, MARGIN), the rest mirrored. */
 static void
 copy_in (const float *in, int width, int height, float *out, int out_width, int out_height)
 {
   for (int c = 0; c < 3; c++)
     for (int y = 0; y < out_height; y++) {
-      const float *row = in + ((int64_t) c * height + mirrored (y, height)) * width;
+      const float *row = in + ((int64_t) c * height + mirrored (y - MARGIN, height)) * width;
       float *to = out + ((int64_t) c * out_height + y) * out_width;
-      memcpy (to, row, width * sizeof (float));
-      for (int x = width; x < out_width; x++)
-        to[x] = row[mirrored (x, width)];
+      memcpy (to + MARGIN, row, width * sizeof (float));
+      for (int x = 0; x < MARGIN; x++)
+        to[x] = row[mirrored (x - MARGIN, width)];
+      for (int x = MARGIN + width; x < out_width; x++)
+        to[x] = row[mirrored (x - MARGIN, width)];
     }
 }
 
@@ -287,8 +296,8 @@ copy_out (const float *in, int in_width, int in_height, float *out, int width, i
 {
   for (int c = 0; c < 3; c++)
     for (int y = 0; y < height; y++)
-      memcpy (out + ((int64_t) c * height + y) * width, in + ((int64_t) c * in_height + y) * in_width,
-              width * sizeof (float));
+      memcpy (out + ((int64_t) c * height + y) * width,
+              in + ((int64_t) c * in_height + y + MARGIN) * in_width + MARGIN, width * sizeof (float));
 }
 
 /* {"program": "impasto 0.1.0", "command": "paint", "style": ..., "pack": ..., "sha256": ..., "options": {...}} */
