@@ -252,7 +252,8 @@ static void test_conv (gconstpointer data)
   for (enum conv_result result = RESULT_Y; result <= RESULT_W; result++)
     for (int types = 0; types < 4; types++)
       check_conv (c, result, types & 1 ? DTYPE_BF16 : DTYPE_F32,
-                  types & 2 && result != RESULT_W ? DTYPE_BF16 : DTYPE_F32, types & 1 && result != RESULT_W, ACTIVATION_NONE);
+                  types & 2 && result != RESULT_W ? DTYPE_BF16 : DTYPE_F32, types & 1 && result != RESULT_W,
+                  ACTIVATION_NONE);
   check_conv (c, RESULT_Y, DTYPE_F32, DTYPE_F32, true, ACTIVATION_NONE);
   for (enum activation activation = ACTIVATION_RELU; activation <= ACTIVATION_SIGMOID; activation++)
     for (int types = 0; types < 4; types += 3)

@@ -4,7 +4,8 @@
  * is oneDNN's choice. Types: bfloat16 products when both operands of the product are stored so and the CPU has it, else
  * float32; sums are always float32. Where oneDNN has only plain loops for channels-last pictures, it may choose their
  * order as well and they are laid out anew for each run. */
-#include "device/cpu.h"
+#include "device/cpu_conv.h"
+
 #include "device/cpu_primitive.h"
 
 /* One convolution in oneDNN's terms: the same three tensors whichever of them is the result. */
@@ -134,7 +135,7 @@ static enum dtype result_type (enum dtype product, const struct value *value)
   return product == DTYPE_BF16 ? value->dtype : DTYPE_F32;
 }
 
-bool cpu_conv2d (struct kernel *kernel, GError **error)
+bool direct_conv2d (struct kernel *kernel, GError **error)
 {
   const struct value *x = kernel->x[0], *w = kernel->x[1], *y = kernel->y;
   enum dtype type = product_type (x);
@@ -148,7 +149,7 @@ bool cpu_conv2d (struct kernel *kernel, GError **error)
   return problem_prepare (&problem, FORWARD, kernel, error);
 }
 
-bool cpu_conv2d_back_x (struct kernel *kernel, GError **error)
+bool direct_conv2d_back_x (struct kernel *kernel, GError **error)
 {
   const struct value *dy = kernel->x[0], *w = kernel->x[1], *dx = kernel->y;
   enum dtype type = product_type (dy);
@@ -157,7 +158,7 @@ bool cpu_conv2d_back_x (struct kernel *kernel, GError **error)
   return problem_prepare (&problem, BACK_X, kernel, error);
 }
 
-bool cpu_conv2d_back_w (struct kernel *kernel, GError **error)
+bool direct_conv2d_back_w (struct kernel *kernel, GError **error)
 {
   const struct value *x = kernel->x[0], *dy = kernel->x[1], *dw = kernel->y;
   enum dtype type = product_type (dy) == DTYPE_BF16 ? product_type (x) : DTYPE_F32;
