@@ -27,12 +27,28 @@ name_of_letter (char letter)
 }
 
 const char *
-arguments_subject (char **argv)
+arguments_subject (char **argv, const char *const *known)
 {
+  for (char **at = argv; *at; at++)
+    if (g_strv_contains (known, *at))
+      return *at;
   for (; *argv; argv++)
     if (**argv != '-')
       return *argv;
   return NULL;
+}
+
+void
+print_letters (const ImpastoOptions *options)
+{
+  bool any = false;
+  for (size_t i = 0; i < G_N_ELEMENTS (letters); i++)
+    if (impasto_options_has (options, letters[i].name)) {
+      printf ("%s-%c is --%s", any ? ", " : "\n", letters[i].letter, letters[i].name);
+      any = true;
+    }
+  if (any)
+    puts (".");
 }
 
 /* One option; @next is the argument after it. Returns how many arguments it took, 0 with @error. */

@@ -32,8 +32,12 @@ extern const struct command command_paint, command_styles, command_train, comman
 bool arguments_parse (struct arguments *arguments, char **argv, GError **error);
 void arguments_clear (struct arguments *arguments);
 
-/* The first word of @argv that is no option, or NULL. */
-const char *arguments_subject (char **argv);
+/* What the line is about, before its options are known: a word of @known wherever it stands, or the first word that is no
+ * option, or NULL. */
+const char *arguments_subject (char **argv, const char *const *known);
+
+/* Prints which options have a letter. */
+void print_letters (const ImpastoOptions *options);
 
 /* The value of a string option, "" when unset; a new string. */
 char *arguments_text (const struct arguments *arguments, const char *name);

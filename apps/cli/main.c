@@ -66,6 +66,7 @@ print_help (const struct command *command, const char *subject)
   g_autofree char *text = impasto_options_help (options);
   if (*text)
     printf ("\n%s", text);
+  print_letters (options);
   return 0;
 }
 
@@ -95,7 +96,7 @@ wants_help (char **argv)
 static int
 run_command (const struct command *command, char **argv)
 {
-  const char *subject = arguments_subject (argv);
+  const char *subject = arguments_subject (argv, impasto_recipes ());
   if (wants_help (argv))
     return print_help (command, subject);
   g_autoptr (GError) error = NULL;
