@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The prepare functions of device/cpu.h on bare operands, compared with plain loops in double: every geometry in
- * float32 and bfloat16, with constant and changing weights, with bias and activation, the result in either type; and
- * adjoints by <y, conv (x, w)> = <x, conv_back_x (y, w)> = <w, conv_back_w (x, y)>, which follow from the same loop.
- * "-m perf" times the shapes that training and painting spend their time in. */
+ * float32 and bfloat16, with constant and changing weights, with bias and activation, the result in either type. And
+ * what the machine is said to be. Inputs are bfloat16 numbers, so that products are exact in either type. */
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
@@ -285,6 +284,94 @@ static void test_conv_constant (void)
   }
 }
 
+/* Products */
+
+/* Both Gram kernels over pictures of @type, against plain loops over (n, c, pixel). */
+static void check_gram (int64_t n, int64_t c, int64_t d, int64_t h, int64_t w, enum dtype type)
+{
+  g_autoptr (value) a = value_new (SHAPE (n, c, h, w), LAYOUT_LAST, type);
+  g_autoptr (value) b = value_new (SHAPE (n, d, h, w), LAYOUT_LAST, type);
+  g_autoptr (value) gram = value_new (SHAPE (n, c, d), LAYOUT_PLAIN, DTYPE_F32);
+  g_autofree double *ad = value_draw_short (a, 1), *bd = value_draw_short (b, 2), *gd = g_new0 (double, n * c * d);
+  const struct value *pair[2] = {a, b}, *back[2] = {b, gram};
+  struct kernel kernel = {.n_inputs = 2, .x = pair, .y = gram}, back_kernel = {.n_inputs = 2, .x = back, .y = a};
+  g_autofree char *name = g_strdup_printf ("gram %d %d type %d", (int) c, (int) d, type);
+  int64_t pixels = h * w;
+
+  for (int64_t i = 0; i < n * c * d; i++)
+    for (int64_t p = 0; p < pixels; p++)
+      gd[i] += ad[i / d * pixels + p] * bd[(i / (c * d) * d + i % d) * pixels + p];
+  g_assert_true (cpu_gram (&kernel, NULL));
+  g_test_message ("%s: %s", name, kernel.implementation);
+  run_twice (&kernel);
+  assert_near (name, gram, gd, 1e-5);
+  kernel_clear (&kernel);
+
+  g_free (gd);
+  gd = value_draw_short (gram, 3);
+  memset (ad, 0, n * c * pixels * sizeof *ad);
+  for (int64_t i = 0; i < n * c * pixels; i++)
+    for (int64_t k = 0; k < d; k++)
+      ad[i] += gd[i / pixels * d + k] * bd[(i / (c * pixels) * d + k) * pixels + i % pixels];
+  g_assert_true (cpu_gram_back (&back_kernel, NULL));
+  run_twice (&back_kernel);
+  assert_near (name, a, ad, type == DTYPE_BF16 ? 1.0 / 256 : 1e-5);
+  kernel_clear (&back_kernel);
+}
+
+static void test_gram (void)
+{
+  for (enum dtype type = DTYPE_F32; type <= DTYPE_BF16; type += DTYPE_BF16 - DTYPE_F32) {
+    check_gram (1, 64, 64, 24, 40, type);
+    check_gram (3, 19, 5, 7, 9, type);
+    check_gram (2, 1, 16, 5, 5, type);
+    check_gram (2, 8, 3, 1, 1, type);
+  }
+}
+
+static void check_matmul (const struct shape *as, bool ta, const struct shape *bs, bool tb, const struct shape *ys)
+{
+  g_autoptr (value) a = value_new (*as, LAYOUT_PLAIN, DTYPE_F32), b = value_new (*bs, LAYOUT_PLAIN, DTYPE_F32);
+  g_autoptr (value) y = value_new (*ys, LAYOUT_PLAIN, DTYPE_F32);
+  g_autofree double *ad = value_draw (a, 1), *bd = value_draw (b, 2), *yd = g_new0 (double, shape_size (ys));
+  struct matmul_attrs attrs = {.transpose_a = ta, .transpose_b = tb};
+  const struct value *inputs[2] = {a, b};
+  struct kernel kernel = {.attrs = &attrs, .n_inputs = 2, .x = inputs, .y = y};
+  int64_t m = ys->dim[ys->rank - 2], n = ys->dim[ys->rank - 1], batch = shape_size (ys) / (m * n);
+  int64_t k = as->dim[as->rank - (ta ? 2 : 1)], a_batch = shape_size (as) / (m * k);
+  int64_t b_batch = shape_size (bs) / (n * k);
+
+  for (int64_t i = 0; i < batch * m * n; i++) { /* one side's batch is whole, the other's whole or single */
+    const double *left = ad + (a_batch == 1 ? 0 : i / (m * n)) * m * k;
+    const double *right = bd + (b_batch == 1 ? 0 : i / (m * n)) * n * k;
+    int64_t row = i / n % m, column = i % n;
+
+    for (int64_t q = 0; q < k; q++)
+      yd[i] += left[ta ? q * m + row : row * k + q] * right[tb ? column * k + q : q * n + column];
+  }
+  g_assert_true (cpu_matmul (&kernel, NULL));
+  g_test_message ("matmul %d %d: %s", ta, tb, kernel.implementation);
+  run_twice (&kernel);
+  assert_near ("matmul", y, yd, 1e-5);
+  kernel_clear (&kernel);
+}
+
+static void test_matmul (void)
+{
+  for (int t = 0; t < 4; t++) {
+    bool ta = t & 1, tb = t & 2;
+
+    check_matmul (ta ? &SHAPE (70, 33) : &SHAPE (33, 70), ta, tb ? &SHAPE (17, 70) : &SHAPE (70, 17), tb,
+                  &SHAPE (33, 17));
+    check_matmul (ta ? &SHAPE (5, 9, 4) : &SHAPE (5, 4, 9), ta, tb ? &SHAPE (5, 6, 9) : &SHAPE (5, 9, 6), tb,
+                  &SHAPE (5, 4, 6));
+    check_matmul (ta ? &SHAPE (9, 4) : &SHAPE (4, 9), ta, tb ? &SHAPE (2, 3, 6, 9) : &SHAPE (2, 3, 9, 6), tb,
+                  &SHAPE (2, 3, 4, 6));
+    check_matmul (ta ? &SHAPE (3, 1, 4) : &SHAPE (3, 4, 1), ta, tb ? &SHAPE (6, 1) : &SHAPE (1, 6), tb,
+                  &SHAPE (3, 4, 6));
+  }
+}
+
 /* The machine */
 
 static void test_machine (void)
@@ -353,6 +440,8 @@ int main (int argc, char **argv)
     g_test_add_data_func (path, &conv_cases[i], test_conv);
   }
   g_test_add_func ("/cpu/conv-constant", test_conv_constant);
+  g_test_add_func ("/cpu/gram", test_gram);
+  g_test_add_func ("/cpu/matmul", test_matmul);
   g_test_add_func ("/cpu/peak", test_peak);
   g_test_add_func ("/cpu/denormals", test_denormals);
   return g_test_run ();
