@@ -38,7 +38,8 @@ build (struct graph *graph)
   sym loss = mean_squared (features[2], content.relu[2][1]);
   for (int i = 0; i < 4; i++) {
     g_autofree char *name = g_strdup_printf ("target%d", i);
-    loss = sym_add (loss, mean_squared (sym_gram (features[i]), graph_input (graph, name, SHAPE (1, channels[i], channels[i]))));
+    loss = sym_add (
+      loss, mean_squared (sym_gram (features[i]), graph_input (graph, name, SHAPE (1, channels[i], channels[i]))));
   }
   struct adam_options options = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
   adam (loss, "painter.", graph_input (graph, "rate", SHAPE_SCALAR), (sym){graph, -1}, &options);
@@ -62,7 +63,8 @@ main (int argc, char **argv)
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
   build (graph);
-  g_autoptr (plan) plan = weights_init (weights, graph, 1, &error) ? plan_compile (graph, weights, &options, &error) : NULL;
+  g_autoptr (plan) plan =
+    weights_init (weights, graph, 1, &error) ? plan_compile (graph, weights, &options, &error) : NULL;
   if (!plan) {
     fprintf (stderr, "train_step: %s\n", error->message);
     return 1;
@@ -79,8 +81,9 @@ main (int argc, char **argv)
       times[i] = (g_get_monotonic_time () - start) * 1e-6;
   }
   qsort (times, runs, sizeof *times, by_value);
-  printf ("impasto training step %s median %.3f s min %.3f s, %.0f GFLOP, %.0f MiB, loss %g\n", precision_names[plan_precision (plan)],
-          times[runs / 2], times[0], plan_flops (plan) * 1e-9, plan_memory (plan) / 1048576.0, tensor_floats (plan_output (plan, "loss"))[0]);
+  printf ("impasto training step %s median %.3f s min %.3f s, %.0f GFLOP, %.0f MiB, loss %g\n",
+          precision_names[plan_precision (plan)], times[runs / 2], times[0], plan_flops (plan) * 1e-9,
+          plan_memory (plan) / 1048576.0, tensor_floats (plan_output (plan, "loss"))[0]);
   if (argc > 4) {
     g_autofree char *profile = plan_profile (plan, 3);
     fputs (profile, stdout);

@@ -9,7 +9,8 @@
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
-static void check (struct weights *weights, const uint8_t *data, size_t size)
+static void
+check (struct weights *weights, const uint8_t *data, size_t size)
 {
   uint64_t header_size, total = 0;
 
@@ -25,7 +26,8 @@ static void check (struct weights *weights, const uint8_t *data, size_t size)
   g_assert_cmpuint (sizeof header_size + header_size + total, ==, size);
 }
 
-int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (weights) weights = safetensors_parse (data, size, "input", &error);

@@ -10,7 +10,8 @@
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
 
 /* A copy of exactly the file's size, so that a sanitizer sees the end. */
-static bool replay (const char *path, int number)
+static bool
+replay (const char *path, int number)
 {
   g_autofree char *text = NULL;
   g_autofree uint8_t *data = NULL;
@@ -26,7 +27,8 @@ static bool replay (const char *path, int number)
   return true;
 }
 
-static void add_paths (GPtrArray *paths, const char *path)
+static void
+add_paths (GPtrArray *paths, const char *path)
 {
   g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
   const char *name;
@@ -37,7 +39,8 @@ static void add_paths (GPtrArray *paths, const char *path)
     g_ptr_array_add (paths, g_build_filename (path, name, NULL));
 }
 
-int main (int argc, char **argv)
+int
+main (int argc, char **argv)
 {
   g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
   bool good;

@@ -19,7 +19,8 @@
 /* --- Random numbers --- */
 
 /* kat_vectors of Random123: "philox4x32 10". */
-static void test_philox_vectors (void)
+static void
+test_philox_vectors (void)
 {
   static const struct {
     struct random_block counter;
@@ -27,9 +28,13 @@ static void test_philox_vectors (void)
     struct random_block result;
   } vectors[] = {
     {{{0, 0, 0, 0}}, 0, 0, {{0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}}},
-    {{{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}}, 0xffffffff, 0xffffffff,
+    {{{0xffffffff, 0xffffffff, 0xffffffff, 0xffffffff}},
+     0xffffffff,
+     0xffffffff,
      {{0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}}},
-    {{{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}}, 0xa4093822, 0x299f31d0,
+    {{{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}},
+     0xa4093822,
+     0x299f31d0,
      {{0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}}},
   };
 
@@ -41,7 +46,8 @@ static void test_philox_vectors (void)
 }
 
 /* The bits of a key are words of Philox, laid out as the header of random.c says. */
-static void test_random_layout (void)
+static void
+test_random_layout (void)
 {
   struct random_key key = {.seed = 0x1111111122222222, .stream = 0x33333333, .step = 0x4444555566667777};
   uint64_t block = 0x123456789abcdef;
@@ -53,7 +59,8 @@ static void test_random_layout (void)
 }
 
 /* Seed, stream, step (low and high) and index each change the bits: 32 draws collide with probability 1e-7. */
-static void test_random_independence (void)
+static void
+test_random_independence (void)
 {
   g_autoptr (GHashTable) seen = g_hash_table_new (NULL, NULL);
 
@@ -65,7 +72,8 @@ static void test_random_independence (void)
   }
 }
 
-static void test_random_fill (void)
+static void
+test_random_fill (void)
 {
   struct random_key key = {.seed = 7, .stream = 3, .step = 11};
   float out[23];
@@ -83,7 +91,8 @@ static void test_random_fill (void)
 }
 
 /* Moments within five standard errors, ranges always. */
-static void test_random_moments (void)
+static void
+test_random_moments (void)
 {
   enum { N = 100000 };
   struct random_key key = {.seed = 1};
@@ -109,7 +118,8 @@ static void test_random_moments (void)
 }
 
 /* random_below is the upper half of a product of 64 and 64 bits. */
-static void test_random_below (void)
+static void
+test_random_below (void)
 {
   static const uint64_t limits[] = {1, 2, 3, 1000, 1ull << 32, (1ull << 40) + 12345, G_MAXUINT64};
   __extension__ typedef unsigned __int128 wide;
@@ -139,25 +149,52 @@ static const char *const modes[] = {"auto", "f32", "bf16", NULL};
 static const struct option table[] = {
   {.name = "keep", .type = OPTION_BOOL, .offset = FIELD (keep), .help = "keep the colours"},
   {.name = "bright", .type = OPTION_BOOL, .offset = FIELD (bright), .help = "brighten", .fallback = 1},
-  {.name = "steps", .type = OPTION_INT, .offset = FIELD (steps), .help = "steps to train",
-   .min = 1, .max = 1e6, .fallback = 500},
+  {.name = "steps",
+   .type = OPTION_INT,
+   .offset = FIELD (steps),
+   .help = "steps to train",
+   .min = 1,
+   .max = 1e6,
+   .fallback = 500},
   {.name = "wide", .type = OPTION_INT, .offset = FIELD (wide), .help = "any number"},
-  {.name = "stride", .type = OPTION_INTS, .offset = FIELD (stride), .help = "rows, columns", .count = 2,
-   .min = 1, .max = 64, .fallback = 1},
+  {.name = "stride",
+   .type = OPTION_INTS,
+   .offset = FIELD (stride),
+   .help = "rows, columns",
+   .count = 2,
+   .min = 1,
+   .max = 64,
+   .fallback = 1},
   {.name = "pad", .type = OPTION_INTS, .offset = FIELD (pad), .help = "three numbers", .count = 3, .text = "1,2,-3"},
-  {.name = "strength", .type = OPTION_FLOAT, .offset = FIELD (strength), .help = "how far to go from the photograph",
-   .max = 1, .fallback = 0.7},
-  {.name = "learning-rate", .type = OPTION_FLOAT, .offset = FIELD (rate), .help = "of Adam",
-   .max = INFINITY, .fallback = 1e-3},
-  {.name = "photos", .type = OPTION_STRING, .offset = FIELD (photos), .help = "folder of photographs",
+  {.name = "strength",
+   .type = OPTION_FLOAT,
+   .offset = FIELD (strength),
+   .help = "how far to go from the photograph",
+   .max = 1,
+   .fallback = 0.7},
+  {.name = "learning-rate",
+   .type = OPTION_FLOAT,
+   .offset = FIELD (rate),
+   .help = "of Adam",
+   .max = INFINITY,
+   .fallback = 1e-3},
+  {.name = "photos",
+   .type = OPTION_STRING,
+   .offset = FIELD (photos),
+   .help = "folder of photographs",
    .metavar = "DIR"},
   {.name = "name", .type = OPTION_STRING, .offset = FIELD (name), .help = "of the style", .text = "mine"},
-  {.name = "precision", .type = OPTION_CHOICE, .offset = FIELD (mode), .help = "of the arithmetic", .choices = modes,
+  {.name = "precision",
+   .type = OPTION_CHOICE,
+   .offset = FIELD (mode),
+   .help = "of the arithmetic",
+   .choices = modes,
    .fallback = 2},
   {.name = NULL},
 };
 
-static void test_option_defaults (void)
+static void
+test_option_defaults (void)
 {
   struct settings s = {0};
 
@@ -173,16 +210,26 @@ static void test_option_defaults (void)
   g_assert_true (s.name == NULL && s.pad[2] == 0 && s.strength == 0);
 }
 
-static void test_option_set (void)
+static void
+test_option_set (void)
 {
   static const struct {
     const char *name, *text, *back;
   } good[] = {
-    {"keep", NULL, "true"},        {"keep", "no", "false"},          {"keep", "1", "true"},
-    {"steps", "1000000", "1000000"}, {"wide", "-9223372036854775808", "-9223372036854775808"},
-    {"stride", "2", "2,2"},        {"stride", "3,4", "3,4"},         {"pad", "0,-1,9", "0,-1,9"},
-    {"strength", "1", "1"},        {"strength", "0.1", "0.1"},       {"learning-rate", "1e-5", "1e-05"},
-    {"photos", "a, b", "a, b"},    {"photos", "", ""},               {"precision", "f32", "f32"},
+    {"keep", NULL, "true"},
+    {"keep", "no", "false"},
+    {"keep", "1", "true"},
+    {"steps", "1000000", "1000000"},
+    {"wide", "-9223372036854775808", "-9223372036854775808"},
+    {"stride", "2", "2,2"},
+    {"stride", "3,4", "3,4"},
+    {"pad", "0,-1,9", "0,-1,9"},
+    {"strength", "1", "1"},
+    {"strength", "0.1", "0.1"},
+    {"learning-rate", "1e-5", "1e-05"},
+    {"photos", "a, b", "a, b"},
+    {"photos", "", ""},
+    {"precision", "f32", "f32"},
   };
   struct settings s = {0};
 
@@ -199,7 +246,8 @@ static void test_option_set (void)
   option_clear (table, &s);
 }
 
-static void test_option_refusals (void)
+static void
+test_option_refusals (void)
 {
   static const struct {
     const char *name, *text, *message;
@@ -242,7 +290,8 @@ static void test_option_refusals (void)
   option_clear (table, &s);
 }
 
-static void random_settings (struct settings *s, uint64_t round)
+static void
+random_settings (struct settings *s, uint64_t round)
 {
   struct random_key key = {.seed = 42, .step = round};
   char name[8] = {0};
@@ -264,7 +313,8 @@ static void random_settings (struct settings *s, uint64_t round)
   s->mode = (int) random_below (key, 8, 3);
 }
 
-static void assert_same (const struct settings *a, const struct settings *b)
+static void
+assert_same (const struct settings *a, const struct settings *b)
 {
   g_assert_true (a->keep == b->keep && a->bright == b->bright && a->steps == b->steps && a->wide == b->wide);
   g_assert_cmpmem (a->stride, sizeof a->stride, b->stride, sizeof b->stride);
@@ -277,7 +327,8 @@ static void assert_same (const struct settings *a, const struct settings *b)
 }
 
 /* Any settings survive text and JSON (written and read as text too) to the last bit. */
-static void test_option_round_trip (void)
+static void
+test_option_round_trip (void)
 {
   for (uint64_t round = 0; round < 500; round++) {
     struct settings s = {0}, from_text = {0}, from_json = {0};
@@ -308,7 +359,8 @@ static void test_option_round_trip (void)
   }
 }
 
-static void test_option_json (void)
+static void
+test_option_json (void)
 {
   static const struct {
     const char *json, *message; /* NULL: fine */
@@ -343,7 +395,8 @@ static void test_option_json (void)
   }
 }
 
-static void test_option_help (void)
+static void
+test_option_help (void)
 {
   g_autofree char *help = option_help (table);
 
@@ -367,7 +420,8 @@ static void test_option_help (void)
 
 #define FIFTY "01234567890123456789012345678901234567890123456789"
 
-static void test_text_show (void)
+static void
+test_text_show (void)
 {
   static const struct {
     const char *text, *shown;
@@ -387,7 +441,8 @@ static void test_text_show (void)
   }
 }
 
-static void test_text_nearest (void)
+static void
+test_text_nearest (void)
 {
   static const char *const names[] = {"starry-night", "great-wave", "the-scream", "mosaic", "a", NULL};
 
@@ -402,7 +457,8 @@ static void test_text_nearest (void)
 
 /* --- Drafts --- */
 
-static char *new_folder (void)
+static char *
+new_folder (void)
 {
   g_autoptr (GError) error = NULL;
   char *folder = g_dir_make_tmp ("impasto-XXXXXX", &error);
@@ -411,7 +467,8 @@ static char *new_folder (void)
   return folder;
 }
 
-static guint count_files (const char *folder)
+static guint
+count_files (const char *folder)
 {
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   guint count = 0;
@@ -421,7 +478,8 @@ static guint count_files (const char *folder)
   return count;
 }
 
-static void test_draft_commit (void)
+static void
+test_draft_commit (void)
 {
   g_autofree char *folder = new_folder (), *path = g_build_filename (folder, "a.png", NULL), *text = NULL;
   g_autoptr (GError) error = NULL;
@@ -452,7 +510,8 @@ static void test_draft_commit (void)
   g_rmdir (folder);
 }
 
-static void test_draft_refusals (void)
+static void
+test_draft_refusals (void)
 {
   g_autofree char *folder = new_folder (), *missing = g_build_filename (folder, "no", "a.png", NULL);
   g_autofree char *pipe = g_build_filename (folder, "pipe", NULL);
@@ -475,7 +534,8 @@ static void test_draft_refusals (void)
 }
 
 /* A file that may not grow stands for a full disk: write fails half-way in the same manner. */
-static void test_draft_full (void)
+static void
+test_draft_full (void)
 {
   g_autofree char *folder = new_folder (), *path = g_build_filename (folder, "a", NULL), *data = g_malloc0 (1 << 16);
   g_autoptr (GError) error = NULL;
@@ -497,7 +557,8 @@ static void test_draft_full (void)
   g_rmdir (folder);
 }
 
-int main (int argc, char **argv)
+int
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/random/philox-vectors", test_philox_vectors);

@@ -7,7 +7,8 @@
 #include "base/random.h"
 #include "device/kernel.h"
 
-static double element (const void *data, enum dtype dtype, int64_t i)
+static double
+element (const void *data, enum dtype dtype, int64_t i)
 {
   const float *floats = data;
   const uint16_t *halves = data;
@@ -15,13 +16,15 @@ static double element (const void *data, enum dtype dtype, int64_t i)
   return (double) (dtype == DTYPE_F32 ? floats[i] : bfloat_to_float (halves[i]));
 }
 
-static double rounded (double x, enum dtype dtype)
+static double
+rounded (double x, enum dtype dtype)
 {
   return dtype == DTYPE_F32 ? x : (double) bfloat_to_float (bfloat_from_float ((float) x));
 }
 
 /* Element i is some float that depends on i, of 24 bits, never the -1 that targets are filled with. */
-static void *new_array (int64_t n, enum dtype dtype)
+static void *
+new_array (int64_t n, enum dtype dtype)
 {
   struct random_key key = {.seed = 17};
   g_autofree float *floats = g_new (float, n);
@@ -36,7 +39,8 @@ static void *new_array (int64_t n, enum dtype dtype)
   return halves;
 }
 
-static void *new_target (int64_t n, enum dtype dtype)
+static void *
+new_target (int64_t n, enum dtype dtype)
 {
   float *floats = g_new (float, n);
   uint16_t *halves = (uint16_t *) floats;
@@ -49,7 +53,8 @@ static void *new_target (int64_t n, enum dtype dtype)
   return floats;
 }
 
-static int64_t span (const struct shape *shape, const int64_t *strides)
+static int64_t
+span (const struct shape *shape, const int64_t *strides)
 {
   int64_t last = 0;
 
@@ -59,7 +64,8 @@ static int64_t span (const struct shape *shape, const int64_t *strides)
 }
 
 /* Offset of the first element, so that negative strides stay inside. */
-static int64_t origin (const struct shape *shape, const int64_t *strides)
+static int64_t
+origin (const struct shape *shape, const int64_t *strides)
 {
   int64_t first = 0;
 
@@ -69,7 +75,8 @@ static int64_t origin (const struct shape *shape, const int64_t *strides)
 }
 
 /* Copies and looks at every element of the target's memory, those between the strides included. */
-static void check_copy (const struct shape *shape, const int64_t *ts, enum dtype tt, const int64_t *ss, enum dtype st)
+static void
+check_copy (const struct shape *shape, const int64_t *ts, enum dtype tt, const int64_t *ss, enum dtype st)
 {
   int64_t t_size = span (shape, ts), s_size = span (shape, ss), n = shape_size (shape);
   int64_t t0 = origin (shape, ts), s0 = origin (shape, ss);
@@ -99,15 +106,16 @@ static void check_copy (const struct shape *shape, const int64_t *ts, enum dtype
 
 static const enum dtype types[] = {DTYPE_F32, DTYPE_BF16};
 
-static void check_copy_types (const struct shape *shape, const int64_t *ts, const int64_t *ss)
+static void
+check_copy_types (const struct shape *shape, const int64_t *ts, const int64_t *ss)
 {
   for (int i = 0; i < 4; i++)
     check_copy (shape, ts, types[i & 1], ss, types[i >> 1]);
 }
 
 /* Row-major strides of the axes in a random order, some with gaps; a broadcast or backward axis now and then. */
-static void draw_strides (struct random_key key, uint64_t *draw, const struct shape *shape, bool source,
-                          int64_t *strides)
+static void
+draw_strides (struct random_key key, uint64_t *draw, const struct shape *shape, bool source, int64_t *strides)
 {
   int order[SHAPE_RANK_MAX];
   int64_t step = 1;
@@ -128,7 +136,8 @@ static void draw_strides (struct random_key key, uint64_t *draw, const struct sh
   }
 }
 
-static void test_copy_random (void)
+static void
+test_copy_random (void)
 {
   static const int64_t extents[] = {1, 2, 3, 4, 5, 8, 16, 19, 33};
   struct random_key key = {.seed = 23};
@@ -147,11 +156,12 @@ static void test_copy_random (void)
   }
 }
 
-static void test_copy_layouts (void)
+static void
+test_copy_layouts (void)
 {
   static const struct shape shapes[] = {
-    {4, {1, 3, 64, 64}}, {4, {2, 3, 61, 67}}, {4, {1, 4, 100, 101}}, {4, {1, 16, 50, 50}}, {4, {2, 19, 37, 53}},
-    {4, {1, 64, 64, 64}}, {4, {1, 130, 31, 33}}, {4, {3, 1, 9, 9}}, {4, {2, 300, 1, 1}}, {4, {1, 2, 300, 301}},
+    {4, {1, 3, 64, 64}},  {4, {2, 3, 61, 67}},   {4, {1, 4, 100, 101}}, {4, {1, 16, 50, 50}}, {4, {2, 19, 37, 53}},
+    {4, {1, 64, 64, 64}}, {4, {1, 130, 31, 33}}, {4, {3, 1, 9, 9}},     {4, {2, 300, 1, 1}},  {4, {1, 2, 300, 301}},
   };
 
   for (size_t i = 0; i < G_N_ELEMENTS (shapes); i++) {
@@ -173,7 +183,8 @@ static void test_copy_layouts (void)
 }
 
 /* Long runs, which are cut for the threads; a scalar; rows and columns of a large matrix; a fill. */
-static void test_copy_large (void)
+static void
+test_copy_large (void)
 {
   struct shape line = SHAPE (100003), matrix = SHAPE (301, 307), scalar = SHAPE_SCALAR;
 
@@ -187,7 +198,8 @@ static void test_copy_large (void)
   check_copy_types (&scalar, NULL, NULL);
 }
 
-static void test_value_copy (void)
+static void
+test_value_copy (void)
 {
   struct shape shape = SHAPE (2, 5, 6, 7);
   g_autofree float *data = new_array (420, DTYPE_F32), *back = new_target (420, DTYPE_F32);
@@ -205,12 +217,14 @@ static void test_value_copy (void)
   g_assert_cmphex (half[((1 * 6 + 2) * 7 + 3) * 5 + 4], ==, bfloat_from_float (data[((1 * 5 + 4) * 6 + 2) * 7 + 3]));
 }
 
-static void free_count (void *state)
+static void
+free_count (void *state)
 {
   ++*(int *) state;
 }
 
-static void test_kernel_clear (void)
+static void
+test_kernel_clear (void)
 {
   int freed = 0;
   struct kernel kernel = {.state = &freed, .free_state = free_count, .scratch = 64, .implementation = "x"};
@@ -222,7 +236,8 @@ static void test_kernel_clear (void)
   g_assert_cmpuint (kernel.scratch, ==, 0);
 }
 
-int main (int argc, char **argv)
+int
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/copy/random", test_copy_random);

@@ -13,7 +13,8 @@
 
 /* Operands */
 
-static struct value *value_new (struct shape shape, enum layout layout, enum dtype dtype)
+static struct value *
+value_new (struct shape shape, enum layout layout, enum dtype dtype)
 {
   struct value *value = g_new0 (struct value, 1);
   bool picture = shape.rank == 4 && shape.dim[1] > 1 && shape.dim[2] * shape.dim[3] > 1;
@@ -23,7 +24,8 @@ static struct value *value_new (struct shape shape, enum layout layout, enum dty
   return value;
 }
 
-static void value_free (struct value *value)
+static void
+value_free (struct value *value)
 {
   if (value != NULL)
     g_free (value->data);
@@ -33,7 +35,8 @@ typedef struct value value;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (value, value_free)
 
 /* Row-major doubles into the value, rounded to its type; and back. */
-static void value_put (struct value *value, const double *array)
+static void
+value_put (struct value *value, const double *array)
 {
   int64_t n = shape_size (&value->shape);
   g_autofree float *floats = g_new (float, n);
@@ -44,7 +47,8 @@ static void value_put (struct value *value, const double *array)
   value_copy (value, &plain);
 }
 
-static double *value_get (const struct value *value)
+static double *
+value_get (const struct value *value)
 {
   int64_t n = shape_size (&value->shape);
   g_autofree float *floats = g_new (float, n);
@@ -58,7 +62,8 @@ static double *value_get (const struct value *value)
 }
 
 /* Random values in [-1, 1]; what the value then holds, after rounding to its type, is returned. */
-static double *value_draw (struct value *value, unsigned stream)
+static double *
+value_draw (struct value *value, unsigned stream)
 {
   int64_t n = shape_size (&value->shape);
   g_autofree double *array = g_new (double, n);
@@ -71,7 +76,8 @@ static double *value_draw (struct value *value, unsigned stream)
 }
 
 /* The same in the bits of bfloat16, whatever the value's type: then products in either type are exact. */
-static double *value_draw_short (struct value *value, unsigned stream)
+static double *
+value_draw_short (struct value *value, unsigned stream)
 {
   g_autoptr (value) rounded = value_new (value->shape, LAYOUT_PLAIN, DTYPE_BF16);
   double *array = value_draw (rounded, stream);
@@ -81,7 +87,8 @@ static double *value_draw_short (struct value *value, unsigned stream)
 }
 
 /* Runs @kernel after its prepare function, in scratch filled with a pattern, twice; the bits must not change. */
-static void run_twice (struct kernel *kernel)
+static void
+run_twice (struct kernel *kernel)
 {
   g_autofree char *scratch = g_malloc (kernel->scratch + 64), *first = NULL;
   void *aligned = (void *) (((uintptr_t) scratch + 63) / 64 * 64);
@@ -97,7 +104,8 @@ static void run_twice (struct kernel *kernel)
   g_assert_cmpmem (first, size, kernel->y->data, size);
 }
 
-static void assert_near (const char *name, const struct value *value, const double *expected, double tolerance)
+static void
+assert_near (const char *name, const struct value *value, const double *expected, double tolerance)
 {
   g_autofree double *found = value_get (value);
   double largest = 0, worst = 0;
@@ -141,7 +149,8 @@ static const struct conv_case conv_cases[] = {
   {1, 128, 4, 4, 1, 4, 4, {.stride = {1, 1}, DENSE}},
 };
 
-static int64_t conv_extent (int64_t x, int64_t before, int64_t after, int64_t k, int64_t dilation, int64_t stride)
+static int64_t
+conv_extent (int64_t x, int64_t before, int64_t after, int64_t k, int64_t dilation, int64_t stride)
 {
   return (x + before + after - dilation * (k - 1) - 1) / stride + 1;
 }
@@ -150,14 +159,16 @@ struct conv_shapes {
   struct shape x, w, y;
 };
 
-static struct conv_shapes conv_shapes (const struct conv_case *c)
+static struct conv_shapes
+conv_shapes (const struct conv_case *c)
 {
   const struct conv_attrs *a = &c->attrs;
   int64_t oh = conv_extent (c->h, a->pad[0], a->pad[2], c->kh, a->dilation[0], a->stride[0]);
   int64_t ow = conv_extent (c->w, a->pad[1], a->pad[3], c->kw, a->dilation[1], a->stride[1]);
 
   return (struct conv_shapes){
-    .x = SHAPE (c->n, c->c, c->h, c->w), .w = SHAPE (c->o, c->c / a->groups, c->kh, c->kw),
+    .x = SHAPE (c->n, c->c, c->h, c->w),
+    .w = SHAPE (c->o, c->c / a->groups, c->kh, c->kw),
     .y = SHAPE (c->n, c->o, oh, ow),
   };
 }
@@ -165,7 +176,8 @@ static struct conv_shapes conv_shapes (const struct conv_case *c)
 enum conv_result { RESULT_Y, RESULT_X, RESULT_W };
 
 /* Every product x w y of the trilinear form: the result gets the product of the other two. */
-static void conv_plain (const struct conv_case *c, enum conv_result result, double *x, double *w, double *y)
+static void
+conv_plain (const struct conv_case *c, enum conv_result result, double *x, double *w, double *y)
 {
   const struct conv_attrs *a = &c->attrs;
   struct conv_shapes s = conv_shapes (c);
@@ -191,7 +203,8 @@ static void conv_plain (const struct conv_case *c, enum conv_result result, doub
         }
 }
 
-static double activate (enum activation activation, double x, double slope)
+static double
+activate (enum activation activation, double x, double slope)
 {
   switch (activation) {
   case ACTIVATION_NONE: return x;
@@ -204,8 +217,9 @@ static double activate (enum activation activation, double x, double slope)
 }
 
 /* Runs one convolution; @constant: of the weight. @xt, @yt: storage of the picture operands and of the result. */
-static void check_conv (const struct conv_case *c, enum conv_result result, enum dtype xt, enum dtype yt, bool constant,
-                        enum activation activation)
+static void
+check_conv (const struct conv_case *c, enum conv_result result, enum dtype xt, enum dtype yt, bool constant,
+            enum activation activation)
 {
   struct conv_shapes s = conv_shapes (c);
   struct conv_attrs attrs = c->attrs;
@@ -217,8 +231,13 @@ static void check_conv (const struct conv_case *c, enum conv_result result, enum
   const struct value *inputs[2] = {result == RESULT_X ? y : x, result == RESULT_W ? y : w};
   struct value *output = result == RESULT_X ? x : result == RESULT_W ? w : y;
   double *expected;
-  struct kernel kernel = {.attrs = &attrs, .n_inputs = 2, .x = inputs, .y = output, .activation = activation,
-                          .slope = 0.2f, .bias = activation != ACTIVATION_NONE ? bias : NULL};
+  struct kernel kernel = {.attrs = &attrs,
+                          .n_inputs = 2,
+                          .x = inputs,
+                          .y = output,
+                          .activation = activation,
+                          .slope = 0.2f,
+                          .bias = activation != ACTIVATION_NONE ? bias : NULL};
   bool (*prepare[]) (struct kernel *, GError **) = {cpu_conv2d, cpu_conv2d_back_x, cpu_conv2d_back_w};
   g_autofree char *name = g_strdup_printf ("conv %d result %d types %d %d constant %d activation %d",
                                            (int) (c - conv_cases), result, xt, yt, constant, activation);
@@ -235,7 +254,7 @@ static void check_conv (const struct conv_case *c, enum conv_result result, enum
   conv_plain (c, result, xd, wd, yd);
   for (int64_t i = 0, area = s.y.dim[2] * s.y.dim[3]; result == RESULT_Y && i < shape_size (&s.y); i++)
     yd[i] = activate (activation, yd[i] + (kernel.bias != NULL ? bd[i / area % c->o] : 0), 0.2);
-  if (!prepare[result] (&kernel, &error))
+  if (!prepare[result](&kernel, &error))
     g_error ("%s: %s", name, error->message);
   g_test_message ("%s: %s, scratch %zu", name, kernel.implementation, kernel.scratch);
   g_assert_cmpint ((int) strlen (kernel.implementation), >, 0);
@@ -244,7 +263,8 @@ static void check_conv (const struct conv_case *c, enum conv_result result, enum
   kernel_clear (&kernel);
 }
 
-static void test_conv (gconstpointer data)
+static void
+test_conv (gconstpointer data)
 {
   const struct conv_case *c = data;
 
@@ -261,7 +281,8 @@ static void test_conv (gconstpointer data)
 }
 
 /* A constant weight is read at preparation only, a changing one at every run. */
-static void test_conv_constant (void)
+static void
+test_conv_constant (void)
 {
   float weight = 2, input[4] = {1, 2, 3, 4}, output[4];
   struct conv_attrs attrs = {.stride = {1, 1}, .dilation = {1, 1}, .groups = 1};
@@ -287,12 +308,13 @@ static void test_conv_constant (void)
 /* Products */
 
 /* Both Gram kernels over pictures of @type, against plain loops over (n, c, pixel). */
-static void check_gram (int64_t n, int64_t c, int64_t d, int64_t h, int64_t w, enum dtype type)
+static void
+check_gram (int64_t n, int64_t c, int64_t d, int64_t h, int64_t w, enum dtype type)
 {
   g_autoptr (value) a = value_new (SHAPE (n, c, h, w), LAYOUT_LAST, type);
   g_autoptr (value) b = value_new (SHAPE (n, d, h, w), LAYOUT_LAST, type);
   g_autoptr (value) gram = value_new (SHAPE (n, c, d), LAYOUT_PLAIN, DTYPE_F32);
-  g_autofree double *ad = value_draw_short (a, 1), *bd = value_draw_short (b, 2), *gd = g_new0 (double, n * c * d);
+  g_autofree double *ad = value_draw_short (a, 1), *bd = value_draw_short (b, 2), *gd = g_new0 (double, n *c *d);
   const struct value *pair[2] = {a, b}, *back[2] = {b, gram};
   struct kernel kernel = {.n_inputs = 2, .x = pair, .y = gram}, back_kernel = {.n_inputs = 2, .x = back, .y = a};
   g_autofree char *name = g_strdup_printf ("gram %d %d type %d", (int) c, (int) d, type);
@@ -319,7 +341,8 @@ static void check_gram (int64_t n, int64_t c, int64_t d, int64_t h, int64_t w, e
   kernel_clear (&back_kernel);
 }
 
-static void test_gram (void)
+static void
+test_gram (void)
 {
   for (enum dtype type = DTYPE_F32; type <= DTYPE_BF16; type += DTYPE_BF16 - DTYPE_F32) {
     check_gram (1, 64, 64, 24, 40, type);
@@ -329,7 +352,8 @@ static void test_gram (void)
   }
 }
 
-static void check_matmul (const struct shape *as, bool ta, const struct shape *bs, bool tb, const struct shape *ys)
+static void
+check_matmul (const struct shape *as, bool ta, const struct shape *bs, bool tb, const struct shape *ys)
 {
   g_autoptr (value) a = value_new (*as, LAYOUT_PLAIN, DTYPE_F32), b = value_new (*bs, LAYOUT_PLAIN, DTYPE_F32);
   g_autoptr (value) y = value_new (*ys, LAYOUT_PLAIN, DTYPE_F32);
@@ -356,7 +380,8 @@ static void check_matmul (const struct shape *as, bool ta, const struct shape *b
   kernel_clear (&kernel);
 }
 
-static void test_matmul (void)
+static void
+test_matmul (void)
 {
   for (int t = 0; t < 4; t++) {
     bool ta = t & 1, tb = t & 2;
@@ -374,7 +399,8 @@ static void test_matmul (void)
 
 /* The machine */
 
-static void test_machine (void)
+static void
+test_machine (void)
 {
   static const char *const known[] = {"avx512_bf16", "avx512", "avx2", "sse41", NULL};
   int all;
@@ -397,7 +423,8 @@ static void test_machine (void)
                     (uint64_t) sysconf (_SC_PHYS_PAGES) * (uint64_t) sysconf (_SC_PAGESIZE));
 }
 
-static void test_peak (void)
+static void
+test_peak (void)
 {
   double f32 = cpu_peak_gflops (false), bf16 = cpu_peak_gflops (true);
 
@@ -406,7 +433,8 @@ static void test_peak (void)
   g_assert_cmpfloat (bf16, >, 0.5);
 }
 
-static void test_denormals (void)
+static void
+test_denormals (void)
 {
   float tiny[64], sum = 0;
   int threads = cpu_threads ();
@@ -430,7 +458,8 @@ static void test_denormals (void)
   g_assert_cmpint (cpu_threads (), ==, threads);
 }
 
-int main (int argc, char **argv)
+int
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   cpu_set_threads (0);

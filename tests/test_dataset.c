@@ -20,13 +20,15 @@ typedef struct fixture {
   char *dir;
 } fixture;
 
-static void set_up (fixture *f, gconstpointer data)
+static void
+set_up (fixture *f, gconstpointer data)
 {
   f->dir = g_dir_make_tmp ("impasto-dataset-XXXXXX", NULL);
   g_assert_nonnull (f->dir);
 }
 
-static void remove_all (const char *path)
+static void
+remove_all (const char *path)
 {
   g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
   const char *name;
@@ -41,14 +43,16 @@ static void remove_all (const char *path)
   g_rmdir (path);
 }
 
-static void tear_down (fixture *f, gconstpointer data)
+static void
+tear_down (fixture *f, gconstpointer data)
 {
   remove_all (f->dir);
   g_free (f->dir);
 }
 
 /* Red rises from left to right, green from top to bottom, blue is @blue; alpha, when wanted, is 0 everywhere. */
-static void save_ramp (const char *dir, const char *name, int width, int height, double blue, bool alpha)
+static void
+save_ramp (const char *dir, const char *name, int width, int height, double blue, bool alpha)
 {
   g_autoptr (picture) picture = picture_new (width, height, alpha, NULL);
   g_autofree char *path = g_build_filename (dir, name, NULL);
@@ -62,7 +66,8 @@ static void save_ramp (const char *dir, const char *name, int width, int height,
   g_assert_true (picture_save (picture, path, &(struct picture_save_options){.quality = 95}, NULL));
 }
 
-static void save_text (const char *dir, const char *name, const char *text, gssize length)
+static void
+save_text (const char *dir, const char *name, const char *text, gssize length)
 {
   g_autofree char *path = g_build_filename (dir, name, NULL);
 
@@ -70,7 +75,8 @@ static void save_text (const char *dir, const char *name, const char *text, gssi
 }
 
 /* The first half of @from. */
-static void save_half (const char *dir, const char *from, const char *name)
+static void
+save_half (const char *dir, const char *from, const char *name)
 {
   g_autofree char *path = g_build_filename (dir, from, NULL), *bytes = NULL;
   gsize length;
@@ -79,7 +85,8 @@ static void save_half (const char *dir, const char *from, const char *name)
   save_text (dir, name, bytes, (gssize) length / 2);
 }
 
-static struct dataset *open_dir (const char *dir, struct dataset_options options)
+static struct dataset *
+open_dir (const char *dir, struct dataset_options options)
 {
   g_autoptr (GError) error = NULL;
   struct dataset *dataset;
@@ -92,7 +99,8 @@ static struct dataset *open_dir (const char *dir, struct dataset_options options
   return dataset;
 }
 
-static void take (struct dataset *dataset, uint64_t step, float *out)
+static void
+take (struct dataset *dataset, uint64_t step, float *out)
 {
   g_autoptr (GError) error = NULL;
   bool ok = dataset_batch (dataset, step, out, &error);
@@ -102,10 +110,13 @@ static void take (struct dataset *dataset, uint64_t step, float *out)
 }
 
 /* Steps 0..9 with one thread, against other threads, caches, read-ahead, a resume, jumps, and batches out of turn. */
-static void test_same_bytes (fixture *f, gconstpointer data)
+static void
+test_same_bytes (fixture *f, gconstpointer data)
 {
   static const struct dataset_options others[] = {
-    {.threads = 3, .ahead = 4}, {.threads = 2, .cache_bytes = 1}, {.threads = 1, .ahead = 1, .cache_bytes = 60000},
+    {.threads = 3, .ahead = 4},
+    {.threads = 2, .cache_bytes = 1},
+    {.threads = 1, .ahead = 1, .cache_bytes = 60000},
   };
   g_autofree float *expected = g_new (float, 10 * 3 * CROP), *got = g_new (float, 3 * CROP);
   g_autoptr (dataset) first = NULL, resumed = NULL;
@@ -140,7 +151,8 @@ struct plane {
   double at, dx, dy, off;
 };
 
-static struct plane fit (const float *channel)
+static struct plane
+fit (const float *channel)
 {
   struct plane p = {0};
   double spread = 0, middle = (SIZE - 1) / 2.0;
@@ -160,10 +172,11 @@ static struct plane fit (const float *channel)
 }
 
 /* Of crops of one photograph of 360 x 240: where they lie. */
-static void test_geometry (fixture *f, gconstpointer data)
+static void
+test_geometry (fixture *f, gconstpointer data)
 {
   enum { CROPS = 60 };
-  g_autofree float *crops = g_new (float, CROPS * CROP);
+  g_autofree float *crops = g_new (float, CROPS *CROP);
   g_autoptr (dataset) plain = NULL, strict = NULL;
   double least = 10, most = 0, left = 1, right = 0, turned = 0;
   int mirrored = 0;
@@ -198,7 +211,8 @@ static void test_geometry (fixture *f, gconstpointer data)
   g_assert_cmpint (mirrored, >, CROPS / 4);
   g_assert_cmpint (mirrored, <, CROPS * 3 / 4);
 
-  strict = open_dir (f->dir, (struct dataset_options){.batch = CROPS, .rotation = -1, .zoom = 1, .keep_handedness = true});
+  strict =
+    open_dir (f->dir, (struct dataset_options){.batch = CROPS, .rotation = -1, .zoom = 1, .keep_handedness = true});
   take (strict, 0, crops);
   for (int i = 0; i < CROPS; i++) {
     struct plane red = fit (crops + i * CROP), green = fit (crops + i * CROP + SIZE * SIZE);
@@ -210,10 +224,11 @@ static void test_geometry (fixture *f, gconstpointer data)
 }
 
 /* Blue tells the photograph: every one once an epoch, each epoch in another order. */
-static void test_epochs (fixture *f, gconstpointer data)
+static void
+test_epochs (fixture *f, gconstpointer data)
 {
   enum { FILES = 13, EPOCHS = 4 };
-  g_autofree float *crops = g_new (float, FILES * CROP);
+  g_autofree float *crops = g_new (float, FILES *CROP);
   g_autoptr (dataset) dataset = NULL;
   int order[EPOCHS][FILES];
 
@@ -238,7 +253,8 @@ static void test_epochs (fixture *f, gconstpointer data)
 }
 
 /* Broken and tiny files are named once and replaced; the rest comes as RGB in 0..1. */
-static void test_bad_files (fixture *f, gconstpointer data)
+static void
+test_bad_files (fixture *f, gconstpointer data)
 {
   static const char *const bad[] = {"empty.png", "half.jpg", "text.png", "tiny.png"};
   g_autofree float *crops = g_new (float, 3 * CROP), *again = g_new (float, 3 * CROP);
@@ -281,7 +297,8 @@ static void test_bad_files (fixture *f, gconstpointer data)
 }
 
 /* A file of one channel becomes three that are alike. */
-static void test_grey (fixture *f, gconstpointer data)
+static void
+test_grey (fixture *f, gconstpointer data)
 {
   g_autofree float *crops = g_new (float, 3 * CROP);
   g_autofree char *path = g_build_filename (f->dir, "grey.png", NULL);
@@ -305,7 +322,8 @@ static void test_grey (fixture *f, gconstpointer data)
   }
 }
 
-static void expect_error (const char *dir, struct dataset_options options, int code, const char *text)
+static void
+expect_error (const char *dir, struct dataset_options options, int code, const char *text)
 {
   g_autoptr (GError) error = NULL;
   struct dataset *dataset = dataset_open (dir, &options, &error);
@@ -316,10 +334,12 @@ static void expect_error (const char *dir, struct dataset_options options, int c
     g_error ("the message should hold \"%s\" and be one line: %s", text, error->message);
 }
 
-static void test_errors (fixture *f, gconstpointer data)
+static void
+test_errors (fixture *f, gconstpointer data)
 {
   const struct dataset_options usual = {.size = SIZE, .batch = 2};
-  g_autofree char *missing = g_build_filename (f->dir, "missing", NULL), *file = g_build_filename (f->dir, "a.png", NULL);
+  g_autofree char *missing = g_build_filename (f->dir, "missing", NULL),
+                  *file = g_build_filename (f->dir, "a.png", NULL);
 
   expect_error (missing, usual, IMPASTO_ERROR_INPUT, "missing: no photographs can be read from it: it does not exist");
   expect_error (f->dir, usual, IMPASTO_ERROR_INPUT, "holds no pictures");
@@ -330,11 +350,13 @@ static void test_errors (fixture *f, gconstpointer data)
   expect_error (f->dir, usual, IMPASTO_ERROR_INPUT, "none of its 2 pictures can be used");
   expect_error (f->dir, usual, IMPASTO_ERROR_INPUT, "a.png");
   expect_error (f->dir, (struct dataset_options){.size = 0, .batch = 2}, IMPASTO_ERROR_USAGE, "size 0");
-  expect_error (f->dir, (struct dataset_options){.size = SIZE, .batch = 2, .zoom = 0.5}, IMPASTO_ERROR_USAGE, "zoom 0.5");
+  expect_error (f->dir, (struct dataset_options){.size = SIZE, .batch = 2, .zoom = 0.5}, IMPASTO_ERROR_USAGE,
+                "zoom 0.5");
 }
 
 /* All pictures vanish after opening: the batch says so, and the dataset can still be freed. */
-static void test_vanished (fixture *f, gconstpointer data)
+static void
+test_vanished (fixture *f, gconstpointer data)
 {
   g_autofree float *crops = g_new (float, 3 * CROP);
   g_autofree char *path = g_build_filename (f->dir, "a.png", NULL);
@@ -351,9 +373,11 @@ static void test_vanished (fixture *f, gconstpointer data)
   g_assert_nonnull (strstr (error->message, f->dir));
 }
 
-static void test_recursive (fixture *f, gconstpointer data)
+static void
+test_recursive (fixture *f, gconstpointer data)
 {
-  g_autofree char *below = g_build_filename (f->dir, "below", NULL), *loop = g_build_filename (f->dir, "below", "up", NULL);
+  g_autofree char *below = g_build_filename (f->dir, "below", NULL),
+                  *loop = g_build_filename (f->dir, "below", "up", NULL);
   g_autoptr (dataset) flat = NULL, deep = NULL;
 
   g_assert_cmpint (g_mkdir (below, 0755), ==, 0);
@@ -367,15 +391,16 @@ static void test_recursive (fixture *f, gconstpointer data)
   g_assert_cmpuint (dataset_count (deep), ==, 2);
 }
 
-int main (int argc, char **argv)
+int
+main (int argc, char **argv)
 {
   static const struct {
     const char *path;
     void (*run) (fixture *, gconstpointer);
   } tests[] = {
-    {"/dataset/same-bytes", test_same_bytes}, {"/dataset/geometry", test_geometry}, {"/dataset/epochs", test_epochs},
-    {"/dataset/bad-files", test_bad_files}, {"/dataset/grey", test_grey}, {"/dataset/errors", test_errors},
-    {"/dataset/vanished", test_vanished}, {"/dataset/recursive", test_recursive},
+    {"/dataset/same-bytes", test_same_bytes}, {"/dataset/geometry", test_geometry},   {"/dataset/epochs", test_epochs},
+    {"/dataset/bad-files", test_bad_files},   {"/dataset/grey", test_grey},           {"/dataset/errors", test_errors},
+    {"/dataset/vanished", test_vanished},     {"/dataset/recursive", test_recursive},
   };
 
   g_test_init (&argc, &argv, NULL);

@@ -23,7 +23,8 @@ struct fixture {
   double *values;
 };
 
-static void fixture_clear (struct fixture *fixture)
+static void
+fixture_clear (struct fixture *fixture)
 {
   g_clear_pointer (&fixture->graph, graph_free);
   g_clear_pointer (&fixture->values, g_free);
@@ -31,7 +32,8 @@ static void fixture_clear (struct fixture *fixture)
 typedef struct fixture fixture;
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (fixture, fixture_clear)
 
-static struct fixture given (struct shape shape, const double *values)
+static struct fixture
+given (struct shape shape, const double *values)
 {
   struct fixture fixture = {.graph = graph_new ()};
 
@@ -40,7 +42,8 @@ static struct fixture given (struct shape shape, const double *values)
   return fixture;
 }
 
-static struct fixture given_normal (struct shape shape)
+static struct fixture
+given_normal (struct shape shape)
 {
   g_autofree double *values = g_new (double, shape_size (&shape));
 
@@ -49,7 +52,8 @@ static struct fixture given_normal (struct shape shape)
   return given (shape, values);
 }
 
-static double *evaluate_at (const struct fixture *fixture, sym want, uint64_t step)
+static double *
+evaluate_at (const struct fixture *fixture, sym want, uint64_t step)
 {
   g_autofree const double **leaf = g_new0 (const double *, graph_count (fixture->graph));
   g_autoptr (GError) error = NULL;
@@ -63,7 +67,8 @@ static double *evaluate_at (const struct fixture *fixture, sym want, uint64_t st
   return value;
 }
 
-static void check (const struct fixture *fixture, sym got, const double *want)
+static void
+check (const struct fixture *fixture, sym got, const double *want)
 {
   g_autofree double *value = evaluate_at (fixture, got, RUN_STEP);
   struct shape shape = sym_shape (got);
@@ -72,7 +77,8 @@ static void check (const struct fixture *fixture, sym got, const double *want)
     g_assert_cmpfloat_with_epsilon (value[i], want[i], 1e-12);
 }
 
-static void check_equal (const struct fixture *fixture, sym a, sym b)
+static void
+check_equal (const struct fixture *fixture, sym a, sym b)
 {
   g_autofree double *want = evaluate_at (fixture, b, RUN_STEP);
   struct shape as = sym_shape (a), bs = sym_shape (b);
@@ -81,7 +87,8 @@ static void check_equal (const struct fixture *fixture, sym a, sym b)
   check (fixture, a, want);
 }
 
-static void check_fails (struct fixture *fixture, const char *message)
+static void
+check_fails (struct fixture *fixture, const char *message)
 {
   g_autoptr (GError) error = NULL;
 
@@ -91,7 +98,8 @@ static void check_fails (struct fixture *fixture, const char *message)
 }
 
 /* d sum (r y) / dx for weights r = 1, 2, 3 ... that tell the elements apart. */
-static sym weighted_gradient (const struct fixture *fixture, sym y)
+static sym
+weighted_gradient (const struct fixture *fixture, sym y)
 {
   struct shape shape = sym_shape (y);
   g_autoptr (tensor) weights = tensor_new (shape, DTYPE_F32, NULL);
@@ -105,7 +113,8 @@ static sym weighted_gradient (const struct fixture *fixture, sym y)
 
 /* Softmax */
 
-static void test_softmax (void)
+static void
+test_softmax (void)
 {
   static const double logits[] = {0, 1, 2, 1000, 1001, 1000}; /* exp 1000 is beyond a double */
   g_auto (fixture) f = given (SHAPE (2, 3), logits);
@@ -121,7 +130,8 @@ static void test_softmax (void)
 }
 
 /* dx = y (r - sum (r y)) */
-static void test_softmax_gradient (void)
+static void
+test_softmax_gradient (void)
 {
   g_auto (fixture) f = given_normal (SHAPE (2, 4, 3));
   sym y = sym_softmax (f.x, 1), dx = weighted_gradient (&f, y);
@@ -140,7 +150,8 @@ static void test_softmax_gradient (void)
     }
 }
 
-static void test_softmax_axis (void)
+static void
+test_softmax_axis (void)
 {
   g_auto (fixture) f = given_normal (SHAPE (2, 3));
 
@@ -150,7 +161,8 @@ static void test_softmax_axis (void)
 
 /* Reductions */
 
-static void test_mean (void)
+static void
+test_mean (void)
 {
   static const double values[] = {1, 2, 3, 4, 5, 9};
   g_auto (fixture) f = given (SHAPE (2, 3), values);
@@ -164,7 +176,8 @@ static void test_mean (void)
 }
 
 /* Where there is one element to reduce, no node is added. */
-static void test_nothing_to_reduce (void)
+static void
+test_nothing_to_reduce (void)
 {
   static const double value = 3;
   g_auto (fixture) f = given (SHAPE (1, 1), &value);
@@ -178,7 +191,8 @@ static void test_nothing_to_reduce (void)
 }
 
 /* The op, its decomposition, and the gradient of either are the same. */
-static void test_variance (void)
+static void
+test_variance (void)
 {
   static const unsigned sets[] = {AXES_HW, AXES_NHW, AXIS (1), AXES_ALL};
 
@@ -195,7 +209,8 @@ static void test_variance (void)
   }
 }
 
-static void test_sum_to (void)
+static void
+test_sum_to (void)
 {
   static const double values[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
   g_auto (fixture) f = given (SHAPE (2, 2, 3), values);
@@ -212,7 +227,8 @@ static void test_sum_to (void)
 
 /* Gradients where operands are equal, and at the bounds of a clamp */
 
-static void test_ties (void)
+static void
+test_ties (void)
 {
   static const double values[] = {1, 3, 3, 0, 3, -1, -1, -2};
   g_auto (fixture) f = given (SHAPE (2, 4), values);
@@ -226,7 +242,8 @@ static void test_ties (void)
 }
 
 /* ReLU's gradient reads the output: nothing in it depends on the input itself. */
-static void test_relu_keeps_output (void)
+static void
+test_relu_keeps_output (void)
 {
   static const double values[] = {-2, -0.5, 0, 3};
   g_auto (fixture) f = given (SHAPE (4), values);
@@ -240,7 +257,8 @@ static void test_relu_keeps_output (void)
 
 /* Random values */
 
-static void test_dropout (void)
+static void
+test_dropout (void)
 {
   g_autofree double *ones = g_new (double, 10000);
 
@@ -268,7 +286,8 @@ static void test_dropout (void)
 }
 
 /* The kernel of @s in a layout and type, read back row-major. */
-static void check_random_kernel (sym s, enum layout layout, enum dtype dtype)
+static void
+check_random_kernel (sym s, enum layout layout, enum dtype dtype)
 {
   const struct node *node = sym_node (s);
   int64_t n = shape_size (&node->shape);
@@ -292,7 +311,8 @@ static void check_random_kernel (sym s, enum layout layout, enum dtype dtype)
   kernel_clear (&kernel);
 }
 
-static void test_random_kernels (void)
+static void
+test_random_kernels (void)
 {
   g_autoptr (graph) graph = graph_new ();
   sym draws[] = {sym_uniform (graph, SHAPE (2, 19, 17, 13), 1), sym_normal (graph, SHAPE (1, 3, 45, 67), 2)};
@@ -306,7 +326,8 @@ static void test_random_kernels (void)
 }
 
 /* Moments of a hundred thousand draws; another stream gives other numbers. */
-static void test_random_values (void)
+static void
+test_random_values (void)
 {
   g_autoptr (graph) graph = graph_new ();
   sym want[] = {sym_uniform (graph, SHAPE (100000), 1), sym_normal (graph, SHAPE (100000), 2),
@@ -329,7 +350,8 @@ static void test_random_values (void)
     g_free (value[k]);
 }
 
-int main (int argc, char **argv)
+int
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/softmax/values", test_softmax);

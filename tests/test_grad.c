@@ -20,19 +20,22 @@ struct fixture {
   sym x; /* (N), valued at[] */
 };
 
-static void set_up (struct fixture *fixture, gconstpointer data)
+static void
+set_up (struct fixture *fixture, gconstpointer data)
 {
   fixture->graph = graph_new ();
   fixture->x = graph_input (fixture->graph, "x", SHAPE (N));
 }
 
-static void tear_down (struct fixture *fixture, gconstpointer data)
+static void
+tear_down (struct fixture *fixture, gconstpointer data)
 {
   graph_free (fixture->graph);
 }
 
 /* Values of @want, every input being at[]; the graph must have no error. */
-static double *evaluate (struct fixture *fixture, sym want)
+static double *
+evaluate (struct fixture *fixture, sym want)
 {
   g_autofree const double **leaf = g_new0 (const double *, graph_count (fixture->graph));
   g_autoptr (GError) error = NULL;
@@ -46,7 +49,8 @@ static double *evaluate (struct fixture *fixture, sym want)
 }
 
 /* @want has N elements, polynomial(x) = sum of c[k] x^k. */
-static void assert_polynomial (struct fixture *fixture, sym want, double c0, double c1, double c2, double c3)
+static void
+assert_polynomial (struct fixture *fixture, sym want, double c0, double c1, double c2, double c3)
 {
   g_autofree double *value = evaluate (fixture, want);
 
@@ -56,7 +60,8 @@ static void assert_polynomial (struct fixture *fixture, sym want, double c0, dou
     g_assert_cmpfloat_with_epsilon (value[i], c0 + at[i] * (c1 + at[i] * (c2 + at[i] * c3)), 1e-12);
 }
 
-static sym gradient_of_sum (sym y, sym x)
+static sym
+gradient_of_sum (sym y, sym x)
 {
   sym dx;
 
@@ -64,7 +69,8 @@ static sym gradient_of_sum (sym y, sym x)
   return dx;
 }
 
-static void assert_error (struct graph *graph, const char *message)
+static void
+assert_error (struct graph *graph, const char *message)
 {
   g_autoptr (GError) error = NULL;
 
@@ -74,14 +80,16 @@ static void assert_error (struct graph *graph, const char *message)
 }
 
 /* x^2 x + x + x: every use of x counts. */
-static void test_shared (struct fixture *fixture, gconstpointer data)
+static void
+test_shared (struct fixture *fixture, gconstpointer data)
 {
   sym x = fixture->x, y = sym_add (sym_add (sym_mul (sym_square (x), x), x), x);
 
   assert_polynomial (fixture, gradient_of_sum (y, x), 2, 0, 3, 0);
 }
 
-static void test_independent (struct fixture *fixture, gconstpointer data)
+static void
+test_independent (struct fixture *fixture, gconstpointer data)
 {
   sym other = graph_input (fixture->graph, "other", SHAPE (2, 3)), later, dx;
   g_autofree double *value = NULL;
@@ -95,7 +103,8 @@ static void test_independent (struct fixture *fixture, gconstpointer data)
   assert_polynomial (fixture, gradient_of_sum (sym_square (fixture->x), later), 0, 0, 0, 0);
 }
 
-static void test_stop (struct fixture *fixture, gconstpointer data)
+static void
+test_stop (struct fixture *fixture, gconstpointer data)
 {
   sym x = fixture->x, y = sym_mul (sym_stop_gradient (sym_square (x)), x);
 
@@ -104,7 +113,8 @@ static void test_stop (struct fixture *fixture, gconstpointer data)
 }
 
 /* y = u x with u = x^2: with respect to both at once, u's own share flows on to x. */
-static void test_intermediate (struct fixture *fixture, gconstpointer data)
+static void
+test_intermediate (struct fixture *fixture, gconstpointer data)
 {
   sym x = fixture->x, u = sym_square (x), dx[2];
 
@@ -113,7 +123,8 @@ static void test_intermediate (struct fixture *fixture, gconstpointer data)
   assert_polynomial (fixture, dx[1], 0, 0, 3, 0);
 }
 
-static void test_seed (struct fixture *fixture, gconstpointer data)
+static void
+test_seed (struct fixture *fixture, gconstpointer data)
 {
   sym x = fixture->x, y = sym_square (x), dx;
 
@@ -124,7 +135,8 @@ static void test_seed (struct fixture *fixture, gconstpointer data)
 }
 
 /* y = sum x^3, g = 3 x^2, sum g^2 = 9 sum x^4, its gradient 36 x^3; and the fourth derivative of x^4 is 24. */
-static void test_again (struct fixture *fixture, gconstpointer data)
+static void
+test_again (struct fixture *fixture, gconstpointer data)
 {
   sym x = fixture->x, y = sym_mul (sym_square (x), x), g = gradient_of_sum (y, x);
 
@@ -135,7 +147,8 @@ static void test_again (struct fixture *fixture, gconstpointer data)
   assert_polynomial (fixture, y, 24, 0, 0, 0);
 }
 
-static void test_scope (struct fixture *fixture, gconstpointer data)
+static void
+test_scope (struct fixture *fixture, gconstpointer data)
 {
   int before;
   sym y;
@@ -152,7 +165,8 @@ static void test_scope (struct fixture *fixture, gconstpointer data)
 }
 
 /* What x does not influence is not differentiated. */
-static void test_skipped (struct fixture *fixture, gconstpointer data)
+static void
+test_skipped (struct fixture *fixture, gconstpointer data)
 {
   sym weight = graph_input (fixture->graph, "weight", SHAPE (N)), y = fixture->x, dx;
   int before;
@@ -165,24 +179,31 @@ static void test_skipped (struct fixture *fixture, gconstpointer data)
   g_assert_cmpint (graph_count (fixture->graph) - before, <, 8);
 }
 
-static bool first_shape (const void *attrs, const struct shape *const *x, int n, struct shape *y, GError **error)
+static bool
+first_shape (const void *attrs, const struct shape *const *x, int n, struct shape *y, GError **error)
 {
   *y = *x[0];
   return true;
 }
 
 /* a b + a */
-static sym product_plus (const void *attrs, const sym *x, int n_inputs)
+static sym
+product_plus (const void *attrs, const sym *x, int n_inputs)
 {
   return sym_add (sym_mul (x[0], x[1]), x[0]);
 }
 
 static const struct op op_product_plus = {
-  .name = "product_plus", .min_inputs = 2, .max_inputs = 2, .shape = first_shape, .decompose = product_plus,
+  .name = "product_plus",
+  .min_inputs = 2,
+  .max_inputs = 2,
+  .shape = first_shape,
+  .decompose = product_plus,
 };
 
 /* With b = a^2 the op gives a^3 + a. That b depends on a must count once, though both are inputs. */
-static void test_decomposed (struct fixture *fixture, gconstpointer data)
+static void
+test_decomposed (struct fixture *fixture, gconstpointer data)
 {
   sym a = fixture->x, b = sym_square (a), dx[2];
   sym y = graph_add (fixture->graph, &op_product_plus, (const sym[]){a, b}, 2, NULL);
@@ -194,17 +215,23 @@ static void test_decomposed (struct fixture *fixture, gconstpointer data)
   assert_polynomial (fixture, gradient_of_sum (dx[0], a), 0, 6, 0, 0);
 }
 
-static void long_gradient (const void *attrs, const sym *x, int n, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+long_gradient (const void *attrs, const sym *x, int n, sym y, sym dy, const bool *wanted, sym *dx)
 {
   dx[0] = sym_broadcast (dy, SHAPE (2, N));
 }
 
 static const struct op op_rough = {.name = "rough", .min_inputs = 1, .max_inputs = 1, .shape = first_shape};
 static const struct op op_long = {
-  .name = "long", .min_inputs = 1, .max_inputs = 1, .shape = first_shape, .gradient = long_gradient,
+  .name = "long",
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .shape = first_shape,
+  .gradient = long_gradient,
 };
 
-static void test_mistakes (struct fixture *fixture, gconstpointer data)
+static void
+test_mistakes (struct fixture *fixture, gconstpointer data)
 {
   static const char *const messages[] = {
     "gradient: rough: has no gradient",
@@ -234,7 +261,8 @@ static void test_mistakes (struct fixture *fixture, gconstpointer data)
   }
 }
 
-static void test_null (struct fixture *fixture, gconstpointer data)
+static void
+test_null (struct fixture *fixture, gconstpointer data)
 {
   sym none = {NULL, -1}, dx[2] = {fixture->x, fixture->x};
 
@@ -246,7 +274,8 @@ static void test_null (struct fixture *fixture, gconstpointer data)
   assert_error (fixture->graph, "earlier");
 }
 
-static void test_reference_mistakes (struct fixture *fixture, gconstpointer data)
+static void
+test_reference_mistakes (struct fixture *fixture, gconstpointer data)
 {
   sym y = sym_square (fixture->x), none = {NULL, -1};
   sym rough = graph_add (fixture->graph, &op_rough, &fixture->x, 1, NULL);
@@ -274,7 +303,8 @@ static void test_reference_mistakes (struct fixture *fixture, gconstpointer data
 }
 
 /* Several values at once, one of them twice, one of them a leaf, one inside another. */
-static void test_reference_many (struct fixture *fixture, gconstpointer data)
+static void
+test_reference_many (struct fixture *fixture, gconstpointer data)
 {
   sym x = fixture->x, y = sym_square (x), z = sym_neg (y);
   g_autofree const double **leaf = g_new0 (const double *, graph_count (fixture->graph));
@@ -293,12 +323,14 @@ static void test_reference_many (struct fixture *fixture, gconstpointer data)
     g_free (value[i]);
 }
 
-static void add (const char *path, void (*test) (struct fixture *, gconstpointer))
+static void
+add (const char *path, void (*test) (struct fixture *, gconstpointer))
 {
   g_test_add (path, struct fixture, NULL, set_up, test, tear_down);
 }
 
-int main (int argc, char **argv)
+int
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   add ("/grad/shared", test_shared);

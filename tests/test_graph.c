@@ -24,7 +24,8 @@ static const struct option scale_options[] = {
   {.name = NULL},
 };
 
-static bool scale_shape (const void *data, const struct shape *const *x, int n, struct shape *y, GError **error)
+static bool
+scale_shape (const void *data, const struct shape *const *x, int n, struct shape *y, GError **error)
 {
   const struct scale_attrs *attrs = data;
 
@@ -35,11 +36,16 @@ static bool scale_shape (const void *data, const struct shape *const *x, int n, 
 }
 
 static const struct op op_scale = {
-  .name = "scale", .min_inputs = 1, .max_inputs = 1, .attrs_size = sizeof (struct scale_attrs), .attrs = scale_options,
+  .name = "scale",
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct scale_attrs),
+  .attrs = scale_options,
   .shape = scale_shape,
 };
 
-static bool filter_shape (const void *attrs, const struct shape *const *x, int n, struct shape *y, GError **error)
+static bool
+filter_shape (const void *attrs, const struct shape *const *x, int n, struct shape *y, GError **error)
 {
   if (x[0]->dim[1] != x[1]->dim[1]) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MODEL,
@@ -52,7 +58,8 @@ static bool filter_shape (const void *attrs, const struct shape *const *x, int n
 
 static const struct op op_filter = {.name = "filter", .min_inputs = 2, .max_inputs = 2, .shape = filter_shape};
 
-static bool join_shape (const void *attrs, const struct shape *const *x, int n, struct shape *y, GError **error)
+static bool
+join_shape (const void *attrs, const struct shape *const *x, int n, struct shape *y, GError **error)
 {
   *y = *x[0];
   return true;
@@ -60,22 +67,26 @@ static bool join_shape (const void *attrs, const struct shape *const *x, int n, 
 
 static const struct op op_join = {.name = "join", .min_inputs = 1, .max_inputs = 3, .shape = join_shape};
 
-static sym scale (sym x, bool flag, int64_t factor, double shift)
+static sym
+scale (sym x, bool flag, int64_t factor, double shift)
 {
   return graph_add (x.graph, &op_scale, &x, 1, &(struct scale_attrs){.flag = flag, .factor = factor, .shift = shift});
 }
 
-static sym filter (sym x, sym weight)
+static sym
+filter (sym x, sym weight)
 {
   return graph_add (x.graph, &op_filter, (const sym[]){x, weight}, 2, NULL);
 }
 
-static sym weight (struct graph *graph, int64_t outputs, int64_t inputs)
+static sym
+weight (struct graph *graph, int64_t outputs, int64_t inputs)
 {
   return graph_parameter (graph, "weight", SHAPE (outputs, inputs, 3, 3), (struct init){INIT_NORMAL, 0.02});
 }
 
-static void assert_error (struct graph *graph, const char *message)
+static void
+assert_error (struct graph *graph, const char *message)
 {
   g_autoptr (GError) error = NULL;
 
@@ -84,7 +95,8 @@ static void assert_error (struct graph *graph, const char *message)
   g_assert_cmpstr (error->message, ==, message);
 }
 
-static void assert_fine (struct graph *graph)
+static void
+assert_fine (struct graph *graph)
 {
   g_autoptr (GError) error = NULL;
 
@@ -92,7 +104,8 @@ static void assert_fine (struct graph *graph)
   g_assert_no_error (error);
 }
 
-static void test_sticky (void)
+static void
+test_sticky (void)
 {
   g_autoptr (graph) graph = graph_new ();
   sym x = graph_input (graph, "x", SHAPE (1, 64, 8, 8)), y, z;
@@ -120,7 +133,8 @@ static void test_sticky (void)
   assert_error (graph, "generator.res3.conv1: filter: input has 64 channels, weight wants 128");
 }
 
-static void test_fail (void)
+static void
+test_fail (void)
 {
   g_autoptr (graph) graph = graph_new ();
 
@@ -133,83 +147,98 @@ static void test_fail (void)
 /* One mistake a graph: what it says. */
 typedef void (*mistake) (struct graph *graph, sym x);
 
-static void unknown_input (struct graph *graph, sym x)
+static void
+unknown_input (struct graph *graph, sym x)
 {
   graph_add (graph, &op_join, (const sym[]){x, {NULL, 0}}, 2, NULL);
 }
 
-static void foreign_input (struct graph *graph, sym x)
+static void
+foreign_input (struct graph *graph, sym x)
 {
   g_autoptr (graph) other = graph_new ();
 
   graph_add (graph, &op_join, (const sym[]){x, graph_scalar (other, 1)}, 2, NULL);
 }
 
-static void few_inputs (struct graph *graph, sym x)
+static void
+few_inputs (struct graph *graph, sym x)
 {
   graph_add (graph, &op_filter, &x, 1, NULL);
 }
 
-static void many_inputs (struct graph *graph, sym x)
+static void
+many_inputs (struct graph *graph, sym x)
 {
   graph_add (graph, &op_join, (const sym[]){x, x, x, x}, 4, NULL);
 }
 
-static void huge (struct graph *graph, sym x)
+static void
+huge (struct graph *graph, sym x)
 {
   scale (x, false, 1 << 20, 0);
 }
 
-static void empty_input (struct graph *graph, sym x)
+static void
+empty_input (struct graph *graph, sym x)
 {
   graph_input (graph, "y", SHAPE (2, 0));
 }
 
-static void input_twice (struct graph *graph, sym x)
+static void
+input_twice (struct graph *graph, sym x)
 {
   graph_input (graph, "x", SHAPE (1));
 }
 
-static void parameter_named_as_input (struct graph *graph, sym x)
+static void
+parameter_named_as_input (struct graph *graph, sym x)
 {
   graph_parameter (graph, "x", SHAPE (1), (struct init){0});
 }
 
-static void parameter_of_two_shapes (struct graph *graph, sym x)
+static void
+parameter_of_two_shapes (struct graph *graph, sym x)
 {
   weight (graph, 4, 4);
   weight (graph, 4, 5);
 }
 
-static void constant_of_bytes (struct graph *graph, sym x)
+static void
+constant_of_bytes (struct graph *graph, sym x)
 {
   g_autoptr (tensor) bytes = tensor_new (SHAPE (2), DTYPE_U8, NULL);
 
   graph_constant (graph, bytes);
 }
 
-static void output_twice (struct graph *graph, sym x)
+static void
+output_twice (struct graph *graph, sym x)
 {
   graph_output (graph, "y", x);
   graph_output (graph, "y", x);
 }
 
-static void output_of_nothing (struct graph *graph, sym x)
+static void
+output_of_nothing (struct graph *graph, sym x)
 {
   graph_output (graph, "y", (sym){graph, -1});
 }
 
-static void assign_to_input (struct graph *graph, sym x)
+static void
+assign_to_input (struct graph *graph, sym x)
 {
   graph_assign (graph, x, x);
 }
 
-static void assign_wrong_shape (struct graph *graph, sym x)
+static void
+assign_wrong_shape (struct graph *graph, sym x)
 {
   graph_assign (graph, weight (graph, 4, 4), x);
 }
 
-static void assign_twice (struct graph *graph, sym x)
+static void
+assign_twice (struct graph *graph, sym x)
 {
   sym w = weight (graph, 4, 4);
 
@@ -217,7 +246,8 @@ static void assign_twice (struct graph *graph, sym x)
   graph_assign (graph, w, w);
 }
 
-static void test_mistakes (void)
+static void
+test_mistakes (void)
 {
   static const struct {
     mistake make;
@@ -248,7 +278,8 @@ static void test_mistakes (void)
   }
 }
 
-static void test_scopes (void)
+static void
+test_scopes (void)
 {
   g_autoptr (graph) graph = graph_new ();
   sym x = graph_input (graph, "x", SHAPE (1, 4, 8, 8)), w, inner, again, outer;
@@ -274,7 +305,8 @@ static void test_scopes (void)
   g_assert_cmpint (outer.id, !=, w.id);
 }
 
-static void test_equal_nodes (void)
+static void
+test_equal_nodes (void)
 {
   g_autoptr (graph) graph = graph_new ();
   sym x = graph_input (graph, "x", SHAPE (2, 3)), y = graph_input (graph, "y", SHAPE (2, 3));
@@ -306,10 +338,15 @@ static void test_equal_nodes (void)
 }
 
 /* Without an option table the bytes of the attributes are compared. */
-static void test_raw_attributes (void)
+static void
+test_raw_attributes (void)
 {
   static const struct op raw = {
-    .name = "raw", .min_inputs = 1, .max_inputs = 1, .attrs_size = sizeof (int64_t), .shape = join_shape,
+    .name = "raw",
+    .min_inputs = 1,
+    .max_inputs = 1,
+    .attrs_size = sizeof (int64_t),
+    .shape = join_shape,
   };
   g_autoptr (graph) graph = graph_new ();
   sym x = graph_input (graph, "x", SHAPE (2, 3));
@@ -320,7 +357,8 @@ static void test_raw_attributes (void)
   assert_fine (graph);
 }
 
-static void test_constants (void)
+static void
+test_constants (void)
 {
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (tensor) table = tensor_new (SHAPE (2, 2), DTYPE_F32, NULL);
@@ -337,7 +375,8 @@ static void test_constants (void)
 }
 
 /* Pointers to nodes and their attributes survive later additions. */
-static void test_stable (void)
+static void
+test_stable (void)
 {
   g_autoptr (graph) graph = graph_new ();
   sym x = graph_input (graph, "x", SHAPE (2, 3)), first = scale (x, true, 1, -1);
@@ -354,7 +393,8 @@ static void test_stable (void)
   g_assert_cmpfloat (((const struct scale_attrs *) sym_node (s)->attrs)->shift, ==, 4999);
 }
 
-static void test_results (void)
+static void
+test_results (void)
 {
   g_autoptr (graph) graph = graph_new ();
   sym x = graph_input (graph, "x", SHAPE (4, 4, 3, 3)), w = weight (graph, 4, 4), next = scale (w, false, 1, 1);
@@ -372,7 +412,8 @@ static void test_results (void)
   g_assert_cmpint (graph_result (graph, 2).id, ==, next.id);
 }
 
-static struct graph *small (void)
+static struct graph *
+small (void)
 {
   struct graph *graph = graph_new ();
   g_autoptr (tensor) table = tensor_new (SHAPE (2, 2), DTYPE_F32, NULL);
@@ -391,7 +432,8 @@ static struct graph *small (void)
   return graph;
 }
 
-static void test_text (void)
+static void
+test_text (void)
 {
   g_autoptr (graph) graph = small ();
   g_autofree char *text = graph_text (graph);
@@ -408,7 +450,8 @@ static void test_text (void)
                    "%1 := %6\n");
 }
 
-static void test_dot (void)
+static void
+test_dot (void)
 {
   g_autoptr (graph) graph = small ();
   g_autofree char *dot = graph_dot (graph);
@@ -423,7 +466,8 @@ static void test_dot (void)
   g_assert_nonnull (strstr (dot, "n6 -> r1 [style=dashed];\n"));
 }
 
-int main (int argc, char **argv)
+int
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/graph/sticky", test_sticky);

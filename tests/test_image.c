@@ -13,13 +13,13 @@
 struct format_case {
   const char *extension;
   bool alpha;
-  int deep;     /* bits that a 16-bit sample keeps */
-  double mean;  /* mean error allowed, 8 bit */
+  int deep;    /* bits that a 16-bit sample keeps */
+  double mean; /* mean error allowed, 8 bit */
 };
 
 static const struct format_case format_cases[] = {
-  {"png", true, 16, 0.5 / 255},  {"jpg", false, 8, 0.02}, {"jpeg", false, 8, 0.02}, {"webp", true, 8, 0.02},
-  {"tif", true, 16, 0.5 / 255},  {"tiff", true, 16, 0.5 / 255}, {"avif", true, 12, 0.02}, {"heic", true, 12, 0.02},
+  {"png", true, 16, 0.5 / 255}, {"jpg", false, 8, 0.02},       {"jpeg", false, 8, 0.02}, {"webp", true, 8, 0.02},
+  {"tif", true, 16, 0.5 / 255}, {"tiff", true, 16, 0.5 / 255}, {"avif", true, 12, 0.02}, {"heic", true, 12, 0.02},
 };
 
 static void
@@ -288,8 +288,8 @@ int
 main (int argc, char **argv)
 {
   static const struct test tests[] = {
-    TEST (round_trip), TEST (one_pixel), TEST (deep_avif), TEST (orientation), TEST (kinds), TEST (palette), TEST
-    (profile),
+    TEST (round_trip), TEST (one_pixel), TEST (deep_avif), TEST (orientation),
+    TEST (kinds),      TEST (palette),   TEST (profile),
   };
   return run_tests (argc, argv, tests, G_N_ELEMENTS (tests));
 }

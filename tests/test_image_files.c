@@ -390,8 +390,8 @@ int
 main (int argc, char **argv)
 {
   static const struct test tests[] = {
-    TEST (bad_files), TEST (bomb), TEST (truncation), TEST (damage), TEST (metadata), TEST (xmp_gps), TEST
-    (bad_saves), TEST (full_disk), TEST (unwritable), TEST (names),
+    TEST (bad_files), TEST (bomb),      TEST (truncation), TEST (damage),     TEST (metadata),
+    TEST (xmp_gps),   TEST (bad_saves), TEST (full_disk),  TEST (unwritable), TEST (names),
   };
   return run_tests (argc, argv, tests, G_N_ELEMENTS (tests));
 }

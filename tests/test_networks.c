@@ -151,7 +151,8 @@ check_network (const struct network *network, enum precision precision, double t
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
   JsonObject *wanted = reference (network->name);
-  sym y = network->build (graph), loss = sym_sum (sym_mul (y, constant (graph, "probe", sym_shape (y), 1, 0)), AXES_ALL);
+  sym y = network->build (graph),
+      loss = sym_sum (sym_mul (y, constant (graph, "probe", sym_shape (y), 1, 0)), AXES_ALL);
   GArray *parameters = g_array_new (FALSE, FALSE, sizeof (sym));
   for (int id = 0, n = graph_count (graph); id < n; id++)
     if (graph_node (graph, id)->op == &op_parameter && !g_str_has_suffix (graph_node (graph, id)->name, ".mean") &&
@@ -228,15 +229,17 @@ test_f32 (gconstpointer network)
 static void
 test_bf16 (gconstpointer network)
 {
-  check_network (network, PRECISION_BF16, 0.15); /* eight bits of mantissa through a dozen layers, small sums that cancel */
+  check_network (network, PRECISION_BF16,
+                 0.15); /* eight bits of mantissa through a dozen layers, small sums that cancel */
 }
 
 int
 main (int argc, char **argv)
 {
   static const struct network networks[] = {
-    {"style_network", build_style},         {"patch", build_patch},       {"dcgan_generator", build_generator},
-    {"dcgan_discriminator", build_discriminator}, {"vgg_gram", build_vgg_gram},
+    {"style_network", build_style},       {"patch", build_patch},
+    {"dcgan_generator", build_generator}, {"dcgan_discriminator", build_discriminator},
+    {"vgg_gram", build_vgg_gram},
   };
   g_test_init (&argc, &argv, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (networks); i++) {

@@ -19,8 +19,8 @@
 #include "op/sym.h"
 
 #define INPUTS_MAX G_N_ELEMENTS (((struct op_case *) 0)->shape)
-#define STEP 1e-6       /* of central differences; inputs are about 1 */
-#define DIRECTIONS 3    /* in which each derivative is taken */
+#define STEP 1e-6    /* of central differences; inputs are about 1 */
+#define DIRECTIONS 3 /* in which each derivative is taken */
 #define SEED 7
 #define RUN_STEP 3
 
@@ -39,13 +39,15 @@ struct trial {
   sym x[INPUTS_MAX], y;
 };
 
-static void trial_init (struct trial *trial, const struct subject *subject, enum precision precision)
+static void
+trial_init (struct trial *trial, const struct subject *subject, enum precision precision)
 {
   *trial = (struct trial){.op = subject->op, .c = subject->c, .precision = precision, .graph = graph_new ()};
   trial->leaf = g_ptr_array_new_with_free_func (g_free);
 }
 
-static void trial_clear (struct trial *trial)
+static void
+trial_clear (struct trial *trial)
 {
   graph_free (trial->graph);
   g_ptr_array_unref (trial->leaf);
@@ -53,10 +55,13 @@ static void trial_clear (struct trial *trial)
 
 /* Uniform in [low, high], a pure function of op, case and @index; numbers that the plan's type holds exactly, for plans
  * to see the same: else a maximum, say, may be another element's after rounding. */
-static double *draw (const struct trial *trial, size_t size, unsigned index, double low, double high)
+static double *
+draw (const struct trial *trial, size_t size, unsigned index, double low, double high)
 {
   struct random_key key = {
-    .seed = g_str_hash (trial->op->name), .stream = g_str_hash (trial->c->name), .step = index,
+    .seed = g_str_hash (trial->op->name),
+    .stream = g_str_hash (trial->c->name),
+    .step = index,
   };
   double *values = g_new (double, size);
 
@@ -68,7 +73,8 @@ static double *draw (const struct trial *trial, size_t size, unsigned index, dou
   return values;
 }
 
-static void bind (struct trial *trial, sym leaf, double low, double high)
+static void
+bind (struct trial *trial, sym leaf, double low, double high)
 {
   struct shape shape = sym_shape (leaf);
 
@@ -80,7 +86,8 @@ static void bind (struct trial *trial, sym leaf, double low, double high)
 }
 
 /* A random input of the shape of @like. */
-static sym random_like (struct trial *trial, const char *name, sym like)
+static sym
+random_like (struct trial *trial, const char *name, sym like)
 {
   sym input = graph_input (trial->graph, name, sym_shape (like));
 
@@ -89,7 +96,8 @@ static sym random_like (struct trial *trial, const char *name, sym like)
 }
 
 /* The op over plain inputs: x0, x1, ... */
-static void build_plain (struct trial *trial)
+static void
+build_plain (struct trial *trial)
 {
   const struct op_case *c = trial->c;
   bool given = c->low != 0 || c->high != 0;
@@ -106,7 +114,8 @@ static void build_plain (struct trial *trial)
 /* The op between others, so that its operands have the plan's own layout and type: twice the op of twice half of x0,
  * which a pooling of single pixels lays out as plans lay out pictures. The other operands are parameters, constant in
  * the plan. Powers of two change no digit. */
-static void build_between (struct trial *trial)
+static void
+build_between (struct trial *trial)
 {
   const struct op_case *c = trial->c;
   bool given = c->low != 0 || c->high != 0;
@@ -130,7 +139,8 @@ static void build_between (struct trial *trial)
 
 /* Reference values */
 
-static double *evaluate (struct trial *trial, sym want)
+static double *
+evaluate (struct trial *trial, sym want)
 {
   g_autoptr (GError) error = NULL;
   double *value = NULL;
@@ -144,7 +154,8 @@ static double *evaluate (struct trial *trial, sym want)
 }
 
 /* <r, f>, and the sum of the magnitudes of its terms. */
-static double evaluate_dot (struct trial *trial, sym f, const double *r, double *magnitude)
+static double
+evaluate_dot (struct trial *trial, sym f, const double *r, double *magnitude)
 {
   struct shape shape = sym_shape (f);
   g_autofree double *value = evaluate (trial, f);
@@ -159,8 +170,8 @@ static double evaluate_dot (struct trial *trial, sym f, const double *r, double 
 }
 
 /* Derivative of <r, f> along @direction of the leaf @x by central differences. */
-static double difference (struct trial *trial, sym f, const double *r, sym x, const double *direction,
-                          double *magnitude)
+static double
+difference (struct trial *trial, sym f, const double *r, sym x, const double *direction, double *magnitude)
 {
   struct shape shape = sym_shape (x);
   size_t size = (size_t) shape_size (&shape);
@@ -177,7 +188,8 @@ static double difference (struct trial *trial, sym f, const double *r, sym x, co
 }
 
 /* Says which element of a wrong gradient is wrong. */
-static void report_element (struct trial *trial, sym f, const double *r, sym x, const double *dx)
+static void
+report_element (struct trial *trial, sym f, const double *r, sym x, const double *dx)
 {
   struct shape shape = sym_shape (x);
   int64_t size = MIN (shape_size (&shape), 400), worst = 0;
@@ -200,7 +212,8 @@ static void report_element (struct trial *trial, sym f, const double *r, sym x, 
 }
 
 /* @gradient = d <r, f> / dx? The tolerance has a part for the rounding of the two sums over the step. */
-static void check_derivative (struct trial *trial, const char *what, sym f, const double *r, sym x, sym gradient)
+static void
+check_derivative (struct trial *trial, const char *what, sym f, const double *r, sym x, sym gradient)
 {
   struct shape shape = sym_shape (x);
   size_t size = (size_t) shape_size (&shape);
@@ -229,7 +242,8 @@ struct derivatives {
   sym dx[INPUTS_MAX], ddx[INPUTS_MAX + 1];
 };
 
-static void differentiate (struct trial *trial, struct derivatives *d)
+static void
+differentiate (struct trial *trial, struct derivatives *d)
 {
   int n = trial->c->n_inputs;
   sym leaves[INPUTS_MAX + 1];
@@ -247,7 +261,8 @@ static void differentiate (struct trial *trial, struct derivatives *d)
   graph_gradient (d->s, leaves, n + 1, d->ddx);
 }
 
-static void check_gradients (struct trial *trial, const struct derivatives *d)
+static void
+check_gradients (struct trial *trial, const struct derivatives *d)
 {
   const double one = 1, *r = trial->leaf->pdata[d->r.id];
 
@@ -266,7 +281,8 @@ static void check_gradients (struct trial *trial, const struct derivatives *d)
 
 /* Plans */
 
-static struct weights *parameters (const struct trial *trial)
+static struct weights *
+parameters (const struct trial *trial)
 {
   struct weights *weights = weights_new ();
 
@@ -284,7 +300,8 @@ static struct weights *parameters (const struct trial *trial)
   return weights;
 }
 
-static void fill_inputs (const struct trial *trial, struct plan *plan)
+static void
+fill_inputs (const struct trial *trial, struct plan *plan)
 {
   for (int id = 0; id < graph_count (trial->graph); id++) {
     const struct node *node = graph_node (trial->graph, id);
@@ -295,7 +312,8 @@ static void fill_inputs (const struct trial *trial, struct plan *plan)
   }
 }
 
-static struct plan *compile (const struct trial *trial)
+static struct plan *
+compile (const struct trial *trial)
 {
   g_autoptr (weights) weights = parameters (trial);
   g_autoptr (GError) error = NULL;
@@ -308,7 +326,8 @@ static struct plan *compile (const struct trial *trial)
 }
 
 /* Distance of @value from @reference: relative to the largest (float32) or of the norms (bfloat16). */
-static double distance (const float *value, const double *reference, int64_t size, enum precision precision)
+static double
+distance (const float *value, const double *reference, int64_t size, enum precision precision)
 {
   double largest = 1e-6, error = 0, square = 1e-12, error_square = 0;
 
@@ -325,7 +344,8 @@ static double distance (const float *value, const double *reference, int64_t siz
   return precision == PRECISION_BF16 ? sqrt (error_square / square) : error / largest;
 }
 
-static void check_result (struct trial *trial, struct plan *plan, const char *what, struct graph_result result)
+static void
+check_result (struct trial *trial, struct plan *plan, const char *what, struct graph_result result)
 {
   enum precision precision = trial->precision;
   struct tensor *tensor = plan_output (plan, result.name);
@@ -354,7 +374,8 @@ static void check_result (struct trial *trial, struct plan *plan, const char *wh
     g_test_fail_printf ("%s, %s: %s has other bits in the second run", what, precision_names[precision], result.name);
 }
 
-static void check_plan (struct trial *trial, const char *what)
+static void
+check_plan (struct trial *trial, const char *what)
 {
   const char *precision = precision_names[trial->precision];
   g_autoptr (plan) plan = compile (trial);
@@ -369,7 +390,8 @@ static void check_plan (struct trial *trial, const char *what)
 }
 
 /* y, dx and ddx as far as they are there. */
-static void add_outputs (struct trial *trial, const struct derivatives *d, bool second)
+static void
+add_outputs (struct trial *trial, const struct derivatives *d, bool second)
 {
   graph_output (trial->graph, "y", trial->y);
   if (d == NULL)
@@ -386,7 +408,8 @@ static void add_outputs (struct trial *trial, const struct derivatives *d, bool 
 
 /* A case */
 
-static void check_error (struct trial *trial)
+static void
+check_error (struct trial *trial)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *start = g_strconcat (trial->op->name, ": ", NULL);
@@ -398,7 +421,8 @@ static void check_error (struct trial *trial)
 }
 
 /* FALSE: the graph has an error, which is reported. */
-static bool check_graph (struct trial *trial)
+static bool
+check_graph (struct trial *trial)
 {
   g_autoptr (GError) error = NULL;
 
@@ -411,8 +435,8 @@ static bool check_graph (struct trial *trial)
 typedef void (*builder) (struct trial *);
 
 /* @plain: with differences and second gradients, which do not depend on what is around the op. */
-static void run_case (const struct subject *subject, enum precision precision, builder build, const char *what,
-                      bool plain)
+static void
+run_case (const struct subject *subject, enum precision precision, builder build, const char *what, bool plain)
 {
   bool smooth = !subject->c->no_gradient && subject->c->n_inputs > 0;
   struct derivatives d = {0};
@@ -435,7 +459,8 @@ static void run_case (const struct subject *subject, enum precision precision, b
 }
 
 /* Seconds of one run, the least of several. */
-static void time_case (const struct subject *subject)
+static void
+time_case (const struct subject *subject)
 {
   g_autoptr (plan) plan = NULL;
   struct trial trial;
@@ -456,7 +481,8 @@ static void time_case (const struct subject *subject)
   trial_clear (&trial);
 }
 
-static void test_case (gconstpointer data)
+static void
+test_case (gconstpointer data)
 {
   const struct subject *subject = data;
 
@@ -474,18 +500,20 @@ static void test_case (gconstpointer data)
 
 /* The table */
 
-static size_t field_end (const struct option *field)
+static size_t
+field_end (const struct option *field)
 {
   static const size_t sizes[] = {
-    [OPTION_BOOL] = sizeof (bool), [OPTION_INT] = sizeof (int64_t), [OPTION_FLOAT] = sizeof (double),
-    [OPTION_STRING] = sizeof (char *), [OPTION_CHOICE] = sizeof (int), [OPTION_INTS] = sizeof (int64_t),
+    [OPTION_BOOL] = sizeof (bool),     [OPTION_INT] = sizeof (int64_t), [OPTION_FLOAT] = sizeof (double),
+    [OPTION_STRING] = sizeof (char *), [OPTION_CHOICE] = sizeof (int),  [OPTION_INTS] = sizeof (int64_t),
   };
 
   return field->offset + sizes[field->type] * (field->type == OPTION_INTS ? (size_t) field->count : 1);
 }
 
 /* Every byte of the attributes belongs to an option, but for padding: else unequal nodes would be taken for equal. */
-static void check_options (const struct op *op)
+static void
+check_options (const struct op *op)
 {
   g_autofree bool *covered = g_new0 (bool, op->attrs_size + 1);
   size_t gap = 0;
@@ -504,14 +532,15 @@ static void check_options (const struct op *op)
   }
 }
 
-static void test_table (void)
+static void
+test_table (void)
 {
   g_autoptr (GHashTable) names = g_hash_table_new (g_str_hash, g_str_equal);
 
   for (const struct op *const *at = op_table; *at != NULL; at++) {
     const struct op *op = *at;
-    bool runs = op->vector != 0 || op->reduce != REDUCE_NONE || op->prepare != NULL || op->decompose != NULL
-                || (op->flags & OP_VIEW) != 0;
+    bool runs = op->vector != 0 || op->reduce != REDUCE_NONE || op->prepare != NULL || op->decompose != NULL ||
+                (op->flags & OP_VIEW) != 0;
 
     g_test_message ("%s", op->name);
     g_assert_true (g_hash_table_add (names, (char *) op->name));
@@ -527,7 +556,8 @@ static void test_table (void)
   g_assert_null (op_find ("no such op"));
 }
 
-static void test_message (void)
+static void
+test_message (void)
 {
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (GError) error = NULL;
@@ -542,7 +572,8 @@ static void test_message (void)
   g_assert_cmpstr (error->message, ==, "generator.res3.conv1: conv2d: input has 64 channels, weight wants 128");
 }
 
-static void add_cases (const struct op *op, GPtrArray *subjects)
+static void
+add_cases (const struct op *op, GPtrArray *subjects)
 {
   int number = 0;
 
@@ -556,7 +587,8 @@ static void add_cases (const struct op *op, GPtrArray *subjects)
   }
 }
 
-int main (int argc, char **argv)
+int
+main (int argc, char **argv)
 {
   g_autoptr (GPtrArray) subjects = g_ptr_array_new_with_free_func (g_free);
 

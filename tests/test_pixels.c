@@ -76,10 +76,10 @@ test_crop_and_sheet (void)
   g_autoptr (picture) sheet = picture_sheet (pointers, 5, 3, 2, 2, 1, NULL); /* cells of 3x2, two a row */
   g_assert_cmpint (sheet->width, ==, 7);
   g_assert_cmpint (sheet->height, ==, 8);
-  g_assert_cmpfloat (sheet->rgb[3], ==, 1);                    /* the line between */
+  g_assert_cmpfloat (sheet->rgb[3], ==, 1); /* the line between */
   g_assert_cmpfloat (sheet->rgb[4], ==, cells[1][0]);
   g_assert_cmpfloat (sheet->rgb[56 + 4 * 7 + 6], ==, cells[3][6 + 3 + 2]); /* green, second row of cell 3 */
-  g_assert_cmpfloat (sheet->rgb[6 * 7 + 6], ==, 1);            /* the missing sixth */
+  g_assert_cmpfloat (sheet->rgb[6 * 7 + 6], ==, 1);                        /* the missing sixth */
 }
 
 static void

@@ -19,7 +19,8 @@
 #define FILE_NAME "some.safetensors"
 
 /* Header length, header, @data_size bytes 0, 1, 2... */
-static GByteArray *new_file (const char *header, size_t data_size)
+static GByteArray *
+new_file (const char *header, size_t data_size)
 {
   GByteArray *file = g_byte_array_new ();
   uint64_t size = strlen (header);
@@ -31,19 +32,22 @@ static GByteArray *new_file (const char *header, size_t data_size)
   return file;
 }
 
-static struct weights *parse (const GByteArray *file, GError **error)
+static struct weights *
+parse (const GByteArray *file, GError **error)
 {
   g_autofree void *exact = g_memdup2 (file->data, file->len); /* so that a sanitizer sees the end */
 
   return safetensors_parse (exact, file->len, FILE_NAME, error);
 }
 
-static void test_parse (void)
+static void
+test_parse (void)
 {
   g_autoptr (GByteArray) file = new_file (
     " {\"b\" : {\"data_offsets\":[8,10], \"dtype\":\"BF16\",\"shape\":[ ]}\n,\"a.\\u00e9\\ud83d\\ude00\\n\\\"\":"
     "{\"dtype\":\"U8\",\"shape\":[2,1,4],\"data_offsets\":[0,8]},"
-    "\"__metadata__\":{\"format\":\"pt\",\"x\\\\\":\"\"}}   ", 10);
+    "\"__metadata__\":{\"format\":\"pt\",\"x\\\\\":\"\"}}   ",
+    10);
   const guint8 bytes[] = {0, 1, 2, 3, 4, 5, 6, 7};
   g_autoptr (GError) error = NULL;
   g_autoptr (weights) weights = parse (file, &error);
@@ -65,7 +69,8 @@ static void test_parse (void)
 
 #define ENTRY(type, shape, offsets) "{\"dtype\":\"" type "\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 
-static void test_refusals (void)
+static void
+test_refusals (void)
 {
   static const struct {
     const char *header;
@@ -138,7 +143,8 @@ static void test_refusals (void)
 }
 
 /* The first eight bytes lie. */
-static void test_header_length (void)
+static void
+test_header_length (void)
 {
   static const uint64_t lengths[] = {0, 1, 3, 1000, (100 << 20) + 1, G_MAXUINT64, G_MAXUINT64 - 7, G_MAXINT64};
 
@@ -161,7 +167,8 @@ static void test_header_length (void)
 }
 
 /* Nesting, and more names than any network has. */
-static void test_bombs (void)
+static void
+test_bombs (void)
 {
   static const char *const bombs[] = {"[", "{\"a\":", "{\"a\":{\"shape\":[", "{\"__metadata__\":"};
   g_autoptr (GString) names = g_string_new ("{\"__metadata__\":{");
@@ -195,7 +202,8 @@ struct place {
   char *folder, *path;
 };
 
-static void place_open (struct place *place, const void *unused)
+static void
+place_open (struct place *place, const void *unused)
 {
   g_autoptr (GError) error = NULL;
 
@@ -204,7 +212,8 @@ static void place_open (struct place *place, const void *unused)
   place->path = g_build_filename (place->folder, "a.safetensors", NULL);
 }
 
-static guint count_files (const char *folder)
+static guint
+count_files (const char *folder)
 {
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   guint count = 0;
@@ -214,7 +223,8 @@ static guint count_files (const char *folder)
   return count;
 }
 
-static void place_close (struct place *place, const void *unused)
+static void
+place_close (struct place *place, const void *unused)
 {
   g_unlink (place->path);
   g_assert_cmpint (g_rmdir (place->folder), ==, 0); /* nothing was left behind */
@@ -222,7 +232,8 @@ static void place_close (struct place *place, const void *unused)
   g_free (place->folder);
 }
 
-static struct tensor *new_filled (struct shape shape, enum dtype dtype, uint64_t seed)
+static struct tensor *
+new_filled (struct shape shape, enum dtype dtype, uint64_t seed)
 {
   struct tensor *tensor = tensor_new (shape, dtype, NULL);
 
@@ -231,7 +242,8 @@ static struct tensor *new_filled (struct shape shape, enum dtype dtype, uint64_t
   return tensor;
 }
 
-static struct weights *new_weights (void)
+static struct weights *
+new_weights (void)
 {
   static const enum dtype dtypes[] = {DTYPE_U8, DTYPE_F32, DTYPE_BF16, DTYPE_I64, DTYPE_F16, DTYPE_F64};
   struct weights *weights = weights_new ();
@@ -247,7 +259,8 @@ static struct weights *new_weights (void)
   return weights;
 }
 
-static void assert_same (struct weights *a, struct weights *b)
+static void
+assert_same (struct weights *a, struct weights *b)
 {
   g_auto (GStrv) a_keys = weights_metadata_keys (a), b_keys = weights_metadata_keys (b);
 
@@ -265,7 +278,8 @@ static void assert_same (struct weights *a, struct weights *b)
 
 /* All types, any bits (NaN among them), names and metadata that need escapes; equal weights in another order give equal
  * bytes; the data of every tensor is aligned to its elements. */
-static void test_round_trip (struct place *place, const void *unused)
+static void
+test_round_trip (struct place *place, const void *unused)
 {
   g_autoptr (weights) weights = new_weights (), reversed = weights_new (), loaded = NULL;
   g_autofree char *first = NULL, *second = NULL;
@@ -292,7 +306,8 @@ static void test_round_trip (struct place *place, const void *unused)
 }
 
 /* The file of the format's own description, byte by byte. */
-static void test_exact_bytes (struct place *place, const void *unused)
+static void
+test_exact_bytes (struct place *place, const void *unused)
 {
   static const char header[] =
     "{\"__metadata__\":{\"k\":\"v\\u000a\"},\"w\":{\"dtype\":\"F32\",\"shape\":[1,2],\"data_offsets\":[0,8]},"
@@ -324,7 +339,8 @@ static void test_exact_bytes (struct place *place, const void *unused)
   g_assert_cmpmem (bytes, size, expected->str, expected->len);
 }
 
-static void test_empty (struct place *place, const void *unused)
+static void
+test_empty (struct place *place, const void *unused)
 {
   g_autoptr (weights) weights = weights_new (), loaded = NULL;
   g_autoptr (GError) error = NULL;
@@ -337,7 +353,8 @@ static void test_empty (struct place *place, const void *unused)
 
 /* No prefix of a file is a file, from disk or memory; and no flipped byte does more than change a value or be refused:
  * what comes out accounts for every byte of data. */
-static void test_damaged (struct place *place, const void *unused)
+static void
+test_damaged (struct place *place, const void *unused)
 {
   g_autoptr (weights) weights = new_weights ();
   g_autoptr (GByteArray) file = g_byte_array_new ();
@@ -381,7 +398,8 @@ static void test_damaged (struct place *place, const void *unused)
   }
 }
 
-static void test_not_files (struct place *place, const void *unused)
+static void
+test_not_files (struct place *place, const void *unused)
 {
   g_autofree char *missing = g_build_filename (place->folder, "missing", NULL);
   const char *paths[] = {missing, place->folder, "/dev/zero", place->path};
@@ -397,7 +415,8 @@ static void test_not_files (struct place *place, const void *unused)
 }
 
 /* A sparse file of 4 TiB that is in order, but for the machine. */
-static void test_huge (struct place *place, const void *unused)
+static void
+test_huge (struct place *place, const void *unused)
 {
   g_autoptr (GByteArray) file = new_file ("{\"a\":" ENTRY ("F32", "[1099511627776]", "[0,4398046511104]") "}", 0);
   g_autoptr (GError) error = NULL;
@@ -415,7 +434,8 @@ static void test_huge (struct place *place, const void *unused)
   g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);
 }
 
-static void test_bad_names (struct place *place, const void *unused)
+static void
+test_bad_names (struct place *place, const void *unused)
 {
   static const char *const names[] = {"__metadata__", "bad\xff"};
   g_autoptr (tensor) tensor = tensor_new_scalar (1);
@@ -435,7 +455,8 @@ static void test_bad_names (struct place *place, const void *unused)
 }
 
 /* A limit on the size of files stands for a full disk; the old file stays as it was. */
-static void test_full_disk (struct place *place, const void *unused)
+static void
+test_full_disk (struct place *place, const void *unused)
 {
   g_autoptr (weights) weights = weights_new (), old = NULL, before_weights = new_weights ();
   g_autoptr (tensor) tensor = tensor_new (SHAPE (1 << 16), DTYPE_F32, NULL);
@@ -462,7 +483,8 @@ static void test_full_disk (struct place *place, const void *unused)
 /* --- A file written by others --- */
 
 /* Sum and Euclidean norm of each tensor, computed with NumPy in float64 from the bytes of the file. */
-static void test_vgg (void)
+static void
+test_vgg (void)
 {
   static const struct {
     const char *name;
@@ -506,7 +528,8 @@ static void test_vgg (void)
   }
 }
 
-int main (int argc, char **argv)
+int
+main (int argc, char **argv)
 {
   static const struct {
     const char *path;

@@ -10,7 +10,8 @@
 
 #define TOLERANCE 1e-12 /* both sides compute in double */
 
-static struct shape read_shape (JsonObject *object, const char *member)
+static struct shape
+read_shape (JsonObject *object, const char *member)
 {
   JsonArray *array = json_object_get_array_member (object, member);
   struct shape shape = {.rank = (int) json_array_get_length (array)};
@@ -20,7 +21,8 @@ static struct shape read_shape (JsonObject *object, const char *member)
   return shape;
 }
 
-static void read_attrs (JsonObject *object, const struct op *op, void *attrs)
+static void
+read_attrs (JsonObject *object, const struct op *op, void *attrs)
 {
   JsonObject *members = json_object_get_object_member (object, "attrs");
   g_autoptr (GList) names = json_object_get_members (members);
@@ -33,7 +35,8 @@ static void read_attrs (JsonObject *object, const struct op *op, void *attrs)
   }
 }
 
-static void test_case (gconstpointer data)
+static void
+test_case (gconstpointer data)
 {
   JsonObject *object = (JsonObject *) data;
   const struct op *op = op_find (json_object_get_string_member (object, "op"));
@@ -58,14 +61,15 @@ static void test_case (gconstpointer data)
   for (int64_t i = 0; i < shape_size (&x_shape); i++)
     x[i] = (double) (37 * i % 101) / 101;
   inputs[0] = x;
-  op->reference (&(struct op_call){.attrs = attrs, .n_inputs = 1, .x_shape = &shapes, .x = inputs, .y_shape = &y_shape,
-                                   .y = y});
+  op->reference (
+    &(struct op_call){.attrs = attrs, .n_inputs = 1, .x_shape = &shapes, .x = inputs, .y_shape = &y_shape, .y = y});
   g_assert_cmpint (shape_size (&y_shape), ==, json_array_get_length (values));
   for (int64_t i = 0; i < shape_size (&y_shape); i++)
     g_assert_cmpfloat_with_epsilon (y[i], json_array_get_double_element (values, (guint) i), TOLERANCE);
 }
 
-int main (int argc, char **argv)
+int
+main (int argc, char **argv)
 {
   g_autoptr (JsonParser) parser = json_parser_new ();
   g_autoptr (GError) error = NULL;

@@ -12,7 +12,8 @@
 
 /* --- Shapes --- */
 
-static void test_shape (void)
+static void
+test_shape (void)
 {
   struct shape a = SHAPE (2, 3, 64, 64), scalar = SHAPE_SCALAR;
   g_autofree char *text = shape_text (&a), *scalar_text = shape_text (&scalar);
@@ -27,14 +28,23 @@ static void test_shape (void)
   g_assert_false (shape_equal (&a, &SHAPE (2, 3, 64, 65)));
 }
 
-static void test_shape_valid (void)
+static void
+test_shape_valid (void)
 {
   const struct shape good[] = {
     SHAPE_SCALAR, SHAPE (1), SHAPE (SHAPE_SIZE_MAX), SHAPE (1 << 20, 1 << 20), SHAPE (1, 1, 1, 1, 1, 1),
   };
   const struct shape bad[] = {
-    SHAPE (0), SHAPE (-1), SHAPE (-1, -1), SHAPE (2, 0), SHAPE (SHAPE_SIZE_MAX + 1), SHAPE (1 << 20, (1 << 20) + 1),
-    SHAPE (INT64_MAX, INT64_MAX), SHAPE ((int64_t) 1 << 32, (int64_t) 1 << 32, 1), {.rank = 7}, {.rank = -1},
+    SHAPE (0),
+    SHAPE (-1),
+    SHAPE (-1, -1),
+    SHAPE (2, 0),
+    SHAPE (SHAPE_SIZE_MAX + 1),
+    SHAPE (1 << 20, (1 << 20) + 1),
+    SHAPE (INT64_MAX, INT64_MAX),
+    SHAPE ((int64_t) 1 << 32, (int64_t) 1 << 32, 1),
+    {.rank = 7},
+    {.rank = -1},
   };
 
   for (size_t i = 0; i < G_N_ELEMENTS (good); i++)
@@ -43,20 +53,17 @@ static void test_shape_valid (void)
     g_assert_false (shape_valid (&bad[i]));
 }
 
-static void test_shape_broadcast (void)
+static void
+test_shape_broadcast (void)
 {
   const struct {
     struct shape a, b, out;
     bool fits;
   } cases[] = {
-    {SHAPE (2, 3), SHAPE (2, 3), SHAPE (2, 3), true},
-    {SHAPE (2, 3), SHAPE (3), SHAPE (2, 3), true},
-    {SHAPE (2, 1), SHAPE (4), SHAPE (2, 4), true},
-    {SHAPE (8, 1, 6, 1), SHAPE (7, 1, 5), SHAPE (8, 7, 6, 5), true},
-    {SHAPE_SCALAR, SHAPE (5, 4), SHAPE (5, 4), true},
-    {SHAPE_SCALAR, SHAPE_SCALAR, SHAPE_SCALAR, true},
-    {SHAPE (2, 3), SHAPE (2), SHAPE_SCALAR, false},
-    {SHAPE (2, 1), SHAPE (8, 4, 3), SHAPE_SCALAR, false},
+    {SHAPE (2, 3), SHAPE (2, 3), SHAPE (2, 3), true}, {SHAPE (2, 3), SHAPE (3), SHAPE (2, 3), true},
+    {SHAPE (2, 1), SHAPE (4), SHAPE (2, 4), true},    {SHAPE (8, 1, 6, 1), SHAPE (7, 1, 5), SHAPE (8, 7, 6, 5), true},
+    {SHAPE_SCALAR, SHAPE (5, 4), SHAPE (5, 4), true}, {SHAPE_SCALAR, SHAPE_SCALAR, SHAPE_SCALAR, true},
+    {SHAPE (2, 3), SHAPE (2), SHAPE_SCALAR, false},   {SHAPE (2, 1), SHAPE (8, 4, 3), SHAPE_SCALAR, false},
   };
 
   for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
@@ -72,7 +79,8 @@ static void test_shape_broadcast (void)
 
 /* --- Tensors --- */
 
-static void test_tensor_new (void)
+static void
+test_tensor_new (void)
 {
   static const enum dtype dtypes[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_F64, DTYPE_I64, DTYPE_U8};
 
@@ -90,12 +98,14 @@ static void test_tensor_new (void)
 
 /* Under AddressSanitizer an allocation that is too large shall fail as it does without. */
 const char *__asan_default_options (void);
-__attribute__ ((visibility ("default"))) const char *__asan_default_options (void)
+__attribute__ ((visibility ("default"))) const char *
+__asan_default_options (void)
 {
   return "allocator_may_return_null=1";
 }
 
-static void test_tensor_refusals (void)
+static void
+test_tensor_refusals (void)
 {
   const struct shape bad[] = {SHAPE (3, 0), SHAPE (-2), SHAPE (INT64_MAX, 2), SHAPE (SHAPE_SIZE_MAX), {.rank = 9}};
 
@@ -107,7 +117,8 @@ static void test_tensor_refusals (void)
   }
 }
 
-static void test_tensor_ref (void)
+static void
+test_tensor_ref (void)
 {
   struct tensor *tensor = tensor_new_scalar (2.5f);
 
@@ -133,7 +144,8 @@ static const struct format formats[] = {
 
 /* IEEE 754: what the bits of a positive finite number stand for; one step beyond the last counts on as if there were
  * no infinity. */
-static double value_of (const struct format *format, uint32_t bits)
+static double
+value_of (const struct format *format, uint32_t bits)
 {
   int bias = (1 << (format->exponent_bits - 1)) - 1;
   int exponent = (int) (bits >> format->mantissa_bits);
@@ -144,7 +156,8 @@ static double value_of (const struct format *format, uint32_t bits)
   return ldexp (mantissa + (1 << format->mantissa_bits), exponent - bias - format->mantissa_bits);
 }
 
-static void test_half_every_value (void)
+static void
+test_half_every_value (void)
 {
   for (size_t f = 0; f < G_N_ELEMENTS (formats); f++) {
     const struct format *format = &formats[f];
@@ -164,7 +177,8 @@ static void test_half_every_value (void)
   }
 }
 
-static void test_half_rounding (void)
+static void
+test_half_rounding (void)
 {
   for (size_t f = 0; f < G_N_ELEMENTS (formats); f++) {
     const struct format *format = &formats[f];
@@ -184,7 +198,8 @@ static void test_half_rounding (void)
 }
 
 /* NaN whose payload lies only in bits that are dropped must not become infinity. */
-static void test_half_nan (void)
+static void
+test_half_nan (void)
 {
   uint32_t bits = 0x7f800001;
   float x;
@@ -198,7 +213,8 @@ static void test_half_nan (void)
 
 /* --- Conversion --- */
 
-static struct tensor *new_doubles (const double *values, int64_t n)
+static struct tensor *
+new_doubles (const double *values, int64_t n)
 {
   struct tensor *tensor = tensor_new (SHAPE (n), DTYPE_F64, NULL);
 
@@ -206,7 +222,8 @@ static struct tensor *new_doubles (const double *values, int64_t n)
   return tensor;
 }
 
-static struct tensor *convert (const struct tensor *tensor, enum dtype dtype)
+static struct tensor *
+convert (const struct tensor *tensor, enum dtype dtype)
 {
   g_autoptr (GError) error = NULL;
   struct tensor *result = tensor_convert (tensor, dtype, &error);
@@ -217,7 +234,8 @@ static struct tensor *convert (const struct tensor *tensor, enum dtype dtype)
 }
 
 /* Rounding a double to float and then to half would lose the last bit that breaks the tie. */
-static void test_convert_rounds_once (void)
+static void
+test_convert_rounds_once (void)
 {
   const double values[] = {1 + 0x1p-11 + 0x1p-40, 1 + 0x1p-11, -(1 + 0x1p-11 + 0x1p-40), 1 + 3 * 0x1p-11 - 0x1p-40};
   const float halves[] = {1 + 0x1p-10f, 1, -(1 + 0x1p-10f), 1 + 0x1p-10f};
@@ -231,7 +249,8 @@ static void test_convert_rounds_once (void)
   g_assert_cmpmem (bfloat_float->data, bfloat_float->size, bfloats, sizeof bfloats);
 }
 
-static void test_convert_integers (void)
+static void
+test_convert_integers (void)
 {
   const int64_t integers[] = {0, -1, 255, 256, ((int64_t) 1 << 53) + ((int64_t) 1 << 29) + 1, INT64_MAX, INT64_MIN};
   const float floats[] = {0, -1, 255, 256, 0x1p53f + 0x1p30f, 0x1p63f, -0x1p63f};
@@ -256,7 +275,8 @@ static void test_convert_integers (void)
 }
 
 /* Narrow to wide and back is the identity, for every pair where the wide type holds the narrow. */
-static void test_convert_round_trip (void)
+static void
+test_convert_round_trip (void)
 {
   static const enum dtype pairs[][2] = {
     {DTYPE_F16, DTYPE_F32}, {DTYPE_F16, DTYPE_F64}, {DTYPE_BF16, DTYPE_F32}, {DTYPE_BF16, DTYPE_F64},
@@ -275,7 +295,8 @@ static void test_convert_round_trip (void)
   }
 }
 
-static void test_find_nonfinite (void)
+static void
+test_find_nonfinite (void)
 {
   static const enum dtype dtypes[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_F64};
   const double values[] = {1, 2, 65504, -3, NAN, INFINITY};
@@ -293,7 +314,8 @@ static void test_find_nonfinite (void)
 
 /* --- Weights --- */
 
-static void test_weights (void)
+static void
+test_weights (void)
 {
   g_autoptr (weights) weights = weights_new ();
   g_autoptr (tensor) a = tensor_new_scalar (1), b = tensor_new_scalar (2), c = tensor_new_scalar (3);
@@ -315,7 +337,8 @@ static void test_weights (void)
   g_assert_true (g_atomic_ref_count_compare (&a->ref_count, 1) && g_atomic_ref_count_compare (&c->ref_count, 3));
 }
 
-static void test_weights_metadata (void)
+static void
+test_weights_metadata (void)
 {
   g_autoptr (weights) weights = weights_new ();
   g_auto (GStrv) keys = NULL;
@@ -330,7 +353,8 @@ static void test_weights_metadata (void)
   g_assert_null (weights_metadata (weights, "c"));
 }
 
-int main (int argc, char **argv)
+int
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/shape/basics", test_shape);

@@ -14,7 +14,8 @@
 #define CHUNK 1024
 #define GRID_STEP 39989 /* a prime: 107 400 of the 2^32 floats, every exponent and both signs */
 
-static float float_of_bits (uint32_t bits)
+static float
+float_of_bits (uint32_t bits)
 {
   float x;
 
@@ -22,24 +23,28 @@ static float float_of_bits (uint32_t bits)
   return x;
 }
 
-static bool same_bits (const float *a, const float *b, size_t n)
+static bool
+same_bits (const float *a, const float *b, size_t n)
 {
   return memcmp (a, b, n * sizeof (float)) == 0;
 }
 
 /* Mathematical functions */
 
-static double sigmoid (double x)
+static double
+sigmoid (double x)
 {
   return x < 0 ? exp (x) / (1 + exp (x)) : 1 / (1 + exp (-x));
 }
 
-static double softplus (double x)
+static double
+softplus (double x)
 {
   return (x > 0 ? x : x < 0 ? 0 : x) + log1p (exp (-fabs (x)));
 }
 
-static double rsqrt (double x)
+static double
+rsqrt (double x)
 {
   return 1 / sqrt (x);
 }
@@ -63,7 +68,8 @@ static const struct function {
 
 /* The distance of @y to @exact in units in the last place of a float there, denormals included. Where the exact value
  * is NaN, or infinite as a float, only that or (for overflow) the largest float will do. */
-static double ulps (float y, double exact)
+static double
+ulps (float y, double exact)
 {
   int exponent;
 
@@ -75,12 +81,13 @@ static double ulps (float y, double exact)
   return fabs (y - exact) / ldexp (1, MAX (exponent, -125) - 24);
 }
 
-static void check_function (const struct function *function, const float *x, size_t n)
+static void
+check_function (const struct function *function, const float *x, size_t n)
 {
   const float *operands[] = {x};
   float y[CHUNK];
 
-  vector_kernels ()->fn[function->op] (y, operands, n, NULL);
+  vector_kernels ()->fn[function->op](y, operands, n, NULL);
   for (size_t i = 0; i < n; i++) {
     double exact = function->exact (x[i]);
     bool zero_kept = exact != 0 || y[i] != 0 || function->op == VECTOR_COS || !signbit (y[i]) == !signbit (exact);
@@ -91,7 +98,8 @@ static void check_function (const struct function *function, const float *x, siz
   }
 }
 
-static void test_grid (gconstpointer data)
+static void
+test_grid (gconstpointer data)
 {
   const struct function *function = data;
   float x[CHUNK];
@@ -108,13 +116,51 @@ static void test_grid (gconstpointer data)
 }
 
 /* Every float from 0.9 to 1.1 in steps of 16 ulp, and where results end: near over- and underflow. */
-static void test_edges (gconstpointer data)
+static void
+test_edges (gconstpointer data)
 {
   static const float edges[] = {
-    0.0f, -0.0f, INFINITY, -INFINITY, NAN, 0x1p-149f, -0x1p-149f, 0x1.fffffcp-127f, 0x1p-126f, 0x1.fffffep127f,
-    -0x1.fffffep127f, 1, -1, 88.7228317f, 88.7228394f, 89, 128, -87.3365479f, -87.3365402f, -103.972076f, -103.972084f,
-    -104, -150, 9.0f, 9.01091385f, 10, 10.5f, 20, 0x1p20f, 0x1.000002p20f, -0x1p20f, 1e10f, -1e30f, 1.57079637f,
-    3.14159274f, 0.346573591f, 0.3465736f, 0.707106769f, 0.70710683f, 1.41421354f, 1.41421366f,
+    0.0f,
+    -0.0f,
+    INFINITY,
+    -INFINITY,
+    NAN,
+    0x1p-149f,
+    -0x1p-149f,
+    0x1.fffffcp-127f,
+    0x1p-126f,
+    0x1.fffffep127f,
+    -0x1.fffffep127f,
+    1,
+    -1,
+    88.7228317f,
+    88.7228394f,
+    89,
+    128,
+    -87.3365479f,
+    -87.3365402f,
+    -103.972076f,
+    -103.972084f,
+    -104,
+    -150,
+    9.0f,
+    9.01091385f,
+    10,
+    10.5f,
+    20,
+    0x1p20f,
+    0x1.000002p20f,
+    -0x1p20f,
+    1e10f,
+    -1e30f,
+    1.57079637f,
+    3.14159274f,
+    0.346573591f,
+    0.3465736f,
+    0.707106769f,
+    0.70710683f,
+    1.41421354f,
+    1.41421366f,
   };
   const struct function *function = data;
   float x[CHUNK];
@@ -131,23 +177,26 @@ static void test_edges (gconstpointer data)
   check_function (function, x, n);
 }
 
-static bool same_number (float a, float b)
+static bool
+same_number (float a, float b)
 {
   return (isnan (a) && isnan (b)) || a == b;
 }
 
-static void check_pow (float a, float b)
+static void
+check_pow (float a, float b)
 {
   const float *operands[] = {&a, &b};
   double exact = pow (a, b);
   float y;
 
-  vector_kernels ()->fn[VECTOR_POW] (&y, operands, 1, NULL);
+  vector_kernels ()->fn[VECTOR_POW](&y, operands, 1, NULL);
   if (!(ulps (y, exact) <= 0.6))
     g_error ("pow (%.9g, %.9g) = %.9g, wants %.17g", (double) a, (double) b, (double) y, exact);
 }
 
-static void test_pow (void)
+static void
+test_pow (void)
 {
   static const float special[] = {0, 1, 2, 3, 0.5f, INFINITY, 0x1p-140f, 1e30f, 7.5f, 16777215, 16777216, 1.0001f};
   struct random_key key = {.seed = 5};
@@ -173,12 +222,14 @@ static void test_pow (void)
 
 /* Plain loops */
 
-static float larger (float a, float b)
+static float
+larger (float a, float b)
 {
   return isnan (a) || isnan (b) ? NAN : a > b ? a : b;
 }
 
-static float smaller (float a, float b)
+static float
+smaller (float a, float b)
 {
   return isnan (a) || isnan (b) ? NAN : a < b ? a : b;
 }
@@ -187,7 +238,8 @@ static float smaller (float a, float b)
 #define UPPER 1.5f  /* p[1] */
 
 /* The meaning of op, for those that are exact. */
-static float plain (int op, float a, float b, float c)
+static float
+plain (int op, float a, float b, float c)
 {
   switch (op) {
   case VECTOR_ADD: return a + b;
@@ -215,7 +267,8 @@ static float plain (int op, float a, float b, float c)
   g_assert_not_reached ();
 }
 
-static bool is_function (int op)
+static bool
+is_function (int op)
 {
   for (size_t i = 0; i < G_N_ELEMENTS (functions); i++)
     if (functions[i].op == op && op != VECTOR_SQRT)
@@ -224,7 +277,8 @@ static bool is_function (int op)
 }
 
 /* Operands of all kinds: one in four special, equal pairs among them. */
-static void draw_operands (float x[3][CHUNK])
+static void
+draw_operands (float x[3][CHUNK])
 {
   static const float special[] = {0, -0.0f, 1, -1, INFINITY, -INFINITY, NAN, 0.25f, 1.5f};
   struct random_key key = {.seed = 11};
@@ -240,7 +294,8 @@ static void draw_operands (float x[3][CHUNK])
 
 static const float parameters[] = {SLOPE, UPPER};
 
-static void test_plain (void)
+static void
+test_plain (void)
 {
   float x[3][CHUNK], y[CHUNK];
   const float *operands[] = {x[0], x[1], x[2]};
@@ -250,7 +305,7 @@ static void test_plain (void)
     g_assert_nonnull (vector_kernels ()->fn[op]);
     if (is_function (op))
       continue;
-    vector_kernels ()->fn[op] (y, operands, CHUNK, parameters);
+    vector_kernels ()->fn[op](y, operands, CHUNK, parameters);
     for (size_t i = 0; i < CHUNK; i++)
       if (!same_number (y[i], plain (op, x[0][i], x[1][i], x[2][i])))
         g_error ("op %d of %g, %g, %g = %.9g, wants %.9g", op, (double) x[0][i], (double) x[1][i], (double) x[2][i],
@@ -259,7 +314,8 @@ static void test_plain (void)
 }
 
 /* A run cut in two anywhere, at any alignment, is the whole run bit by bit. */
-static void test_cuts (void)
+static void
+test_cuts (void)
 {
   static const size_t cuts[] = {1, 2, 7, 15, 16, 17, 31, 33, 100, 511, 1023};
   float x[3][CHUNK], whole[CHUNK], y[CHUNK];
@@ -282,7 +338,8 @@ static void test_cuts (void)
   }
 }
 
-static void test_in_place (void)
+static void
+test_in_place (void)
 {
   float x[3][CHUNK], whole[CHUNK], y[CHUNK];
   const size_t n = CHUNK - 5;
@@ -294,10 +351,10 @@ static void test_in_place (void)
 
       if (op == VECTOR_COPY && k > 0)
         continue;
-      vector_kernels ()->fn[op] (whole, apart, n, parameters);
+      vector_kernels ()->fn[op](whole, apart, n, parameters);
       memcpy (y, x[k], sizeof y);
       over[k] = y;
-      vector_kernels ()->fn[op] (y, over, n, parameters);
+      vector_kernels ()->fn[op](y, over, n, parameters);
       if (!same_bits (y, whole, n))
         g_error ("op %d over its operand %d is another result", op, k);
     }
@@ -305,7 +362,8 @@ static void test_in_place (void)
 
 /* Sums, maxima, types */
 
-static void test_reductions (void)
+static void
+test_reductions (void)
 {
   const struct vector_kernels *vk = vector_kernels ();
   struct random_key key = {.seed = 3};
@@ -351,7 +409,8 @@ static void test_reductions (void)
   }
 }
 
-static void test_bfloat (void)
+static void
+test_bfloat (void)
 {
   static const uint32_t lower[] = {0, 1, 0x7fff, 0x8000, 0x8001, 0xffff}; /* around half, under every upper half */
   const struct vector_kernels *vk = vector_kernels ();
@@ -375,7 +434,8 @@ static void test_bfloat (void)
   }
 }
 
-int main (int argc, char **argv)
+int
+main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_message ("instruction set: %s", vector_kernels ()->isa);

@@ -15,14 +15,16 @@
 #define SUFFIX_MAX 16
 #define WRITE_MAX ((size_t) 1 << 30) /* bytes a call */
 
-static bool fail (const struct draft *draft, int number, GError **error)
+static bool
+fail (const struct draft *draft, int number, GError **error)
 {
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "cannot write %s: %s", draft->target, g_strerror (number));
   return false;
 }
 
 /* A device or pipe must not be replaced by a file. */
-static bool check_target (const char *target, GError **error)
+static bool
+check_target (const char *target, GError **error)
 {
   struct stat info;
 
@@ -34,7 +36,8 @@ static bool check_target (const char *target, GError **error)
 }
 
 /* Beside the target, hidden, with the same suffix: ".impasto-XXXXXX.png". */
-static char *temporary_path (const char *target)
+static char *
+temporary_path (const char *target)
 {
   g_autofree char *folder = g_path_get_dirname (target), *base = g_path_get_basename (target), *name = NULL;
   const char *suffix = strrchr (base, '.');
@@ -45,7 +48,8 @@ static char *temporary_path (const char *target)
   return g_build_filename (folder, name, NULL);
 }
 
-struct draft *draft_new (const char *target, GError **error)
+struct draft *
+draft_new (const char *target, GError **error)
 {
   struct draft *draft;
 
@@ -63,7 +67,8 @@ struct draft *draft_new (const char *target, GError **error)
   return draft;
 }
 
-bool draft_write (struct draft *draft, const void *data, size_t size, GError **error)
+bool
+draft_write (struct draft *draft, const void *data, size_t size, GError **error)
 {
   const char *at = data;
 
@@ -81,7 +86,8 @@ bool draft_write (struct draft *draft, const void *data, size_t size, GError **e
 }
 
 /* After the rename, so that the new name survives a crash too; not every file system can do it. */
-static void sync_folder (const char *target)
+static void
+sync_folder (const char *target)
 {
   g_autofree char *folder = g_path_get_dirname (target);
   int fd = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -92,7 +98,8 @@ static void sync_folder (const char *target)
   close (fd);
 }
 
-bool draft_commit (struct draft *draft, GError **error)
+bool
+draft_commit (struct draft *draft, GError **error)
 {
   int fd = draft->fd;
 
@@ -108,7 +115,8 @@ bool draft_commit (struct draft *draft, GError **error)
   return true;
 }
 
-void draft_free (struct draft *draft)
+void
+draft_free (struct draft *draft)
 {
   if (draft == NULL)
     return;

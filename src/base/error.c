@@ -3,4 +3,4 @@
  * The one error domain of impasto. */
 #include "impasto/error.h"
 
-G_DEFINE_QUARK (impasto-error-quark, impasto_error)
+G_DEFINE_QUARK (impasto - error - quark, impasto_error)

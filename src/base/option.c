@@ -12,15 +12,15 @@
 #include "base/text.h"
 #include "impasto/error.h"
 
-#define UNBOUNDED 1e15  /* a range that reaches this far is not worth telling */
+#define UNBOUNDED 1e15 /* a range that reaches this far is not worth telling */
 #define INTS_MAX 16
 #define HELP_COLUMN 28
 #define HELP_WIDTH 80
 
 /* What each type of option can do. A parser writes the field only when it returns true. */
 struct kind {
-  size_t size;         /* bytes of the field, or of one of its elements */
-  const char *metavar; /* what --help shows for the value */
+  size_t size;                                   /* bytes of the field, or of one of its elements */
+  const char *metavar;                           /* what --help shows for the value */
   char *(*wanted) (const struct option *option); /* "a number from 0 to 1" */
   void (*init) (const struct option *option, void *at);
   bool (*parse) (const struct option *option, const char *text, void *at);
@@ -29,18 +29,21 @@ struct kind {
   char *(*node_text) (JsonNode *node); /* what parse would take; NULL for a JSON type that does not fit */
 };
 
-static bool is_unbounded (const struct option *option)
+static bool
+is_unbounded (const struct option *option)
 {
   return option->min == 0 && option->max == 0;
 }
 
-static bool in_range (const struct option *option, double x)
+static bool
+in_range (const struct option *option, double x)
 {
   return is_unbounded (option) || (x >= option->min && x <= option->max);
 }
 
 /* " from 0 to 1", " of 1 or more", " of 8 or less" or nothing. */
-static char *range_text (const struct option *option)
+static char *
+range_text (const struct option *option)
 {
   g_autofree char *min = text_number (option->min), *max = text_number (option->max);
   bool low = option->min > -UNBOUNDED, high = option->max < UNBOUNDED;
@@ -52,24 +55,28 @@ static char *range_text (const struct option *option)
   return low ? g_strdup_printf (" of %s or more", min) : g_strdup_printf (" of %s or less", max);
 }
 
-static GType node_type (JsonNode *node)
+static GType
+node_type (JsonNode *node)
 {
   return JSON_NODE_HOLDS_VALUE (node) ? json_node_get_value_type (node) : G_TYPE_INVALID;
 }
 
 /* --- Bool --- */
 
-static char *bool_wanted (const struct option *option)
+static char *
+bool_wanted (const struct option *option)
 {
   return g_strdup ("yes or no");
 }
 
-static void bool_init (const struct option *option, void *at)
+static void
+bool_init (const struct option *option, void *at)
 {
   *(bool *) at = option->fallback != 0;
 }
 
-static bool bool_parse (const struct option *option, const char *text, void *at)
+static bool
+bool_parse (const struct option *option, const char *text, void *at)
 {
   static const char *const yes[] = {"true", "yes", "1", NULL}, *const no[] = {"false", "no", "0", NULL};
   bool value = text == NULL || g_strv_contains (yes, text);
@@ -80,17 +87,20 @@ static bool bool_parse (const struct option *option, const char *text, void *at)
   return true;
 }
 
-static char *bool_text (const struct option *option, const void *at)
+static char *
+bool_text (const struct option *option, const void *at)
 {
   return g_strdup (*(const bool *) at ? "true" : "false");
 }
 
-static JsonNode *bool_to_node (const struct option *option, const void *at)
+static JsonNode *
+bool_to_node (const struct option *option, const void *at)
 {
   return json_node_init_boolean (json_node_alloc (), *(const bool *) at);
 }
 
-static char *bool_node_text (JsonNode *node)
+static char *
+bool_node_text (JsonNode *node)
 {
   if (node_type (node) != G_TYPE_BOOLEAN)
     return NULL;
@@ -99,19 +109,22 @@ static char *bool_node_text (JsonNode *node)
 
 /* --- Int, and several of them --- */
 
-static char *int_wanted (const struct option *option)
+static char *
+int_wanted (const struct option *option)
 {
   g_autofree char *range = range_text (option);
 
   return g_strdup_printf ("a whole number%s", range);
 }
 
-static void int_init (const struct option *option, void *at)
+static void
+int_init (const struct option *option, void *at)
 {
   *(int64_t *) at = (int64_t) option->fallback;
 }
 
-static bool int_parse (const struct option *option, const char *text, void *at)
+static bool
+int_parse (const struct option *option, const char *text, void *at)
 {
   int64_t value;
   char *end;
@@ -126,22 +139,26 @@ static bool int_parse (const struct option *option, const char *text, void *at)
   return true;
 }
 
-static char *int_text (const struct option *option, const void *at)
+static char *
+int_text (const struct option *option, const void *at)
 {
   return g_strdup_printf ("%" G_GINT64_FORMAT, *(const int64_t *) at);
 }
 
-static JsonNode *int_to_node (const struct option *option, const void *at)
+static JsonNode *
+int_to_node (const struct option *option, const void *at)
 {
   return json_node_init_int (json_node_alloc (), *(const int64_t *) at);
 }
 
-static char *int_node_text (JsonNode *node)
+static char *
+int_node_text (JsonNode *node)
 {
   return node_type (node) == G_TYPE_INT64 ? g_strdup_printf ("%" G_GINT64_FORMAT, json_node_get_int (node)) : NULL;
 }
 
-static char *ints_wanted (const struct option *option)
+static char *
+ints_wanted (const struct option *option)
 {
   g_autofree char *range = range_text (option);
 
@@ -149,7 +166,8 @@ static char *ints_wanted (const struct option *option)
 }
 
 /* One number stands for all of them. */
-static bool ints_parse (const struct option *option, const char *text, void *at)
+static bool
+ints_parse (const struct option *option, const char *text, void *at)
 {
   g_auto (GStrv) parts = g_strsplit (text != NULL ? text : "", ",", INTS_MAX + 1);
   int count = (int) g_strv_length (parts);
@@ -165,7 +183,8 @@ static bool ints_parse (const struct option *option, const char *text, void *at)
   return true;
 }
 
-static void ints_init (const struct option *option, void *at)
+static void
+ints_init (const struct option *option, void *at)
 {
   for (int i = 0; i < option->count; i++)
     ((int64_t *) at)[i] = (int64_t) option->fallback;
@@ -173,7 +192,8 @@ static void ints_init (const struct option *option, void *at)
     g_error ("option table: the default of %s is not what it wants", option->name);
 }
 
-static char *ints_text (const struct option *option, const void *at)
+static char *
+ints_text (const struct option *option, const void *at)
 {
   GString *text = g_string_new (NULL);
 
@@ -182,7 +202,8 @@ static char *ints_text (const struct option *option, const void *at)
   return g_string_free (text, FALSE);
 }
 
-static JsonNode *ints_to_node (const struct option *option, const void *at)
+static JsonNode *
+ints_to_node (const struct option *option, const void *at)
 {
   JsonNode *node = json_node_new (JSON_NODE_ARRAY);
   JsonArray *array = json_array_sized_new ((guint) option->count);
@@ -193,7 +214,8 @@ static JsonNode *ints_to_node (const struct option *option, const void *at)
   return node;
 }
 
-static char *ints_node_text (JsonNode *node)
+static char *
+ints_node_text (JsonNode *node)
 {
   g_autoptr (GString) text = g_string_new (NULL);
   JsonArray *array = JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
@@ -212,19 +234,22 @@ static char *ints_node_text (JsonNode *node)
 
 /* --- Float --- */
 
-static char *float_wanted (const struct option *option)
+static char *
+float_wanted (const struct option *option)
 {
   g_autofree char *range = range_text (option);
 
   return g_strdup_printf ("a number%s", range);
 }
 
-static void float_init (const struct option *option, void *at)
+static void
+float_init (const struct option *option, void *at)
 {
   *(double *) at = option->fallback;
 }
 
-static bool float_parse (const struct option *option, const char *text, void *at)
+static bool
+float_parse (const struct option *option, const char *text, void *at)
 {
   double value;
   char *end;
@@ -238,17 +263,20 @@ static bool float_parse (const struct option *option, const char *text, void *at
   return true;
 }
 
-static char *float_text (const struct option *option, const void *at)
+static char *
+float_text (const struct option *option, const void *at)
 {
   return text_number (*(const double *) at);
 }
 
-static JsonNode *float_to_node (const struct option *option, const void *at)
+static JsonNode *
+float_to_node (const struct option *option, const void *at)
 {
   return json_node_init_double (json_node_alloc (), *(const double *) at);
 }
 
-static char *float_node_text (JsonNode *node)
+static char *
+float_node_text (JsonNode *node)
 {
   GType type = node_type (node);
 
@@ -257,17 +285,20 @@ static char *float_node_text (JsonNode *node)
 
 /* --- String --- */
 
-static char *string_wanted (const struct option *option)
+static char *
+string_wanted (const struct option *option)
 {
   return g_strdup ("a text");
 }
 
-static void string_init (const struct option *option, void *at)
+static void
+string_init (const struct option *option, void *at)
 {
   *(char **) at = g_strdup (option->text);
 }
 
-static bool string_parse (const struct option *option, const char *text, void *at)
+static bool
+string_parse (const struct option *option, const char *text, void *at)
 {
   if (text == NULL)
     return false;
@@ -276,38 +307,44 @@ static bool string_parse (const struct option *option, const char *text, void *a
   return true;
 }
 
-static char *string_text (const struct option *option, const void *at)
+static char *
+string_text (const struct option *option, const void *at)
 {
   return g_strdup (*(char *const *) at);
 }
 
-static JsonNode *string_to_node (const struct option *option, const void *at)
+static JsonNode *
+string_to_node (const struct option *option, const void *at)
 {
   const char *text = *(char *const *) at;
 
   return text != NULL ? json_node_init_string (json_node_alloc (), text) : json_node_init_null (json_node_alloc ());
 }
 
-static char *string_node_text (JsonNode *node)
+static char *
+string_node_text (JsonNode *node)
 {
   return node_type (node) == G_TYPE_STRING ? g_strdup (json_node_get_string (node)) : NULL;
 }
 
 /* --- Choice --- */
 
-static char *choice_wanted (const struct option *option)
+static char *
+choice_wanted (const struct option *option)
 {
   g_autofree char *names = g_strjoinv (", ", (char **) option->choices);
 
   return g_strdup_printf ("one of %s", names);
 }
 
-static void choice_init (const struct option *option, void *at)
+static void
+choice_init (const struct option *option, void *at)
 {
   *(int *) at = (int) option->fallback;
 }
 
-static bool choice_parse (const struct option *option, const char *text, void *at)
+static bool
+choice_parse (const struct option *option, const char *text, void *at)
 {
   for (int i = 0; text != NULL && option->choices[i] != NULL; i++) {
     if (g_str_equal (option->choices[i], text)) {
@@ -318,12 +355,14 @@ static bool choice_parse (const struct option *option, const char *text, void *a
   return false;
 }
 
-static char *choice_text (const struct option *option, const void *at)
+static char *
+choice_text (const struct option *option, const void *at)
 {
   return g_strdup (option->choices[*(const int *) at]);
 }
 
-static JsonNode *choice_to_node (const struct option *option, const void *at)
+static JsonNode *
+choice_to_node (const struct option *option, const void *at)
 {
   return json_node_init_string (json_node_alloc (), option->choices[*(const int *) at]);
 }
@@ -343,23 +382,27 @@ static const struct kind kinds[] = {
                    ints_node_text},
 };
 
-static const struct kind *kind_of (const struct option *option)
+static const struct kind *
+kind_of (const struct option *option)
 {
   return &kinds[option->type];
 }
 
-static void *field (const struct option *option, void *object)
+static void *
+field (const struct option *option, void *object)
 {
   return (char *) object + option->offset;
 }
 
-static const void *const_field (const struct option *option, const void *object)
+static const void *
+const_field (const struct option *option, const void *object)
 {
   return (const char *) object + option->offset;
 }
 
 /* @dashes is "--" for a command line and "" for JSON. */
-static void set_wanted (const struct option *option, const char *dashes, const char *text, int code, GError **error)
+static void
+set_wanted (const struct option *option, const char *dashes, const char *text, int code, GError **error)
 {
   g_autofree char *wanted = kind_of (option)->wanted (option);
   g_autofree char *shown = text != NULL ? text_show (text) : NULL;
@@ -370,7 +413,8 @@ static void set_wanted (const struct option *option, const char *dashes, const c
     g_set_error (error, IMPASTO_ERROR, code, "%s%s wants %s", dashes, option->name, wanted);
 }
 
-static void set_unknown (const struct option *table, const char *dashes, const char *name, int code, GError **error)
+static void
+set_unknown (const struct option *table, const char *dashes, const char *name, int code, GError **error)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new ();
   g_autofree char *shown = text_show (name);
@@ -386,13 +430,15 @@ static void set_unknown (const struct option *table, const char *dashes, const c
     g_set_error (error, IMPASTO_ERROR, code, "unknown option %s%s", dashes, shown);
 }
 
-void option_init (const struct option *table, void *object)
+void
+option_init (const struct option *table, void *object)
 {
   for (const struct option *option = table; option->name != NULL; option++)
     kind_of (option)->init (option, field (option, object));
 }
 
-void option_clear (const struct option *table, void *object)
+void
+option_clear (const struct option *table, void *object)
 {
   for (const struct option *option = table; option->name != NULL; option++) {
     size_t count = option->type == OPTION_INTS ? (size_t) option->count : 1;
@@ -403,7 +449,8 @@ void option_clear (const struct option *table, void *object)
   }
 }
 
-const struct option *option_find (const struct option *table, const char *name)
+const struct option *
+option_find (const struct option *table, const char *name)
 {
   for (const struct option *option = table; option->name != NULL; option++)
     if (g_str_equal (option->name, name))
@@ -411,7 +458,8 @@ const struct option *option_find (const struct option *table, const char *name)
   return NULL;
 }
 
-bool option_set (const struct option *table, void *object, const char *name, const char *text, GError **error)
+bool
+option_set (const struct option *table, void *object, const char *name, const char *text, GError **error)
 {
   const struct option *option = option_find (table, name);
 
@@ -425,7 +473,8 @@ bool option_set (const struct option *table, void *object, const char *name, con
   return false;
 }
 
-char *option_get (const struct option *table, const void *object, const char *name)
+char *
+option_get (const struct option *table, const void *object, const char *name)
 {
   const struct option *option = option_find (table, name);
 
@@ -433,7 +482,8 @@ char *option_get (const struct option *table, const void *object, const char *na
   return kind_of (option)->text (option, const_field (option, object));
 }
 
-JsonObject *option_to_json (const struct option *table, const void *object)
+JsonObject *
+option_to_json (const struct option *table, const void *object)
 {
   JsonObject *json = json_object_new ();
 
@@ -442,7 +492,8 @@ JsonObject *option_to_json (const struct option *table, const void *object)
   return json;
 }
 
-static bool set_node (const struct option *option, void *object, JsonNode *node, GError **error)
+static bool
+set_node (const struct option *option, void *object, JsonNode *node, GError **error)
 {
   g_autofree char *text = NULL, *written = NULL;
 
@@ -458,7 +509,8 @@ static bool set_node (const struct option *option, void *object, JsonNode *node,
   return false;
 }
 
-bool option_from_json (const struct option *table, void *object, JsonObject *json, GError **error)
+bool
+option_from_json (const struct option *table, void *object, JsonObject *json, GError **error)
 {
   JsonObjectIter iter;
   const char *name;
@@ -479,7 +531,8 @@ bool option_from_json (const struct option *table, void *object, JsonObject *jso
 }
 
 /* "  --strength NUMBER"; a flag that is on by default shows how to turn it off. */
-static char *help_flag (const struct option *option)
+static char *
+help_flag (const struct option *option)
 {
   const char *metavar = option->metavar != NULL ? option->metavar : kind_of (option)->metavar;
 
@@ -489,11 +542,17 @@ static char *help_flag (const struct option *option)
 }
 
 /* " (from 0 to 1; default 0.5)" or nothing. */
-static char *help_facts (const struct option *option)
+static char *
+help_facts (const struct option *option)
 {
-  const struct option alone[2] = {{.name = option->name, .type = option->type, .text = option->text,
-                                   .fallback = option->fallback, .min = option->min, .max = option->max,
-                                   .choices = option->choices, .count = option->count}};
+  const struct option alone[2] = {{.name = option->name,
+                                   .type = option->type,
+                                   .text = option->text,
+                                   .fallback = option->fallback,
+                                   .min = option->min,
+                                   .max = option->max,
+                                   .choices = option->choices,
+                                   .count = option->count}};
   int64_t storage[INTS_MAX] = {0}; /* room and alignment for any field */
   g_autofree char *range = range_text (option), *wanted = kind_of (option)->wanted (option), *value = NULL;
   g_autoptr (GString) facts = g_string_new (NULL);
@@ -513,7 +572,8 @@ static char *help_facts (const struct option *option)
 }
 
 /* Appends the words of @text from column HELP_COLUMN on, the first line starting at @column. */
-static void append_wrapped (GString *help, const char *text, size_t column)
+static void
+append_wrapped (GString *help, const char *text, size_t column)
 {
   g_auto (GStrv) words = g_strsplit (text, " ", -1);
 
@@ -537,7 +597,8 @@ static void append_wrapped (GString *help, const char *text, size_t column)
   g_string_append_c (help, '\n');
 }
 
-char *option_help (const struct option *table)
+char *
+option_help (const struct option *table)
 {
   GString *help = g_string_new (NULL);
 

@@ -21,7 +21,7 @@ enum option_type {
 };
 
 struct option {
-  const char *name;           /* long name, words joined by '-': "style-weight" */
+  const char *name; /* long name, words joined by '-': "style-weight" */
   enum option_type type;
   size_t offset;              /* offsetof in the struct */
   const char *help;           /* one phrase, units and meaning */

@@ -11,7 +11,8 @@
 
 #define ROUNDS 10
 
-struct random_block random_philox (struct random_block counter, uint32_t key0, uint32_t key1)
+struct random_block
+random_philox (struct random_block counter, uint32_t key0, uint32_t key1)
 {
   struct random_block c = counter;
 
@@ -27,7 +28,8 @@ struct random_block random_philox (struct random_block counter, uint32_t key0, u
   return c;
 }
 
-static struct random_block block_at (struct random_key key, uint64_t block)
+static struct random_block
+block_at (struct random_key key, uint64_t block)
 {
   uint32_t block_high = (uint32_t) (block >> 32) & 0xFFFF, block_top = (uint32_t) (block >> 48);
   uint32_t step_high = (uint32_t) (key.step >> 32) & 0xFFFF, step_top = (uint32_t) (key.step >> 48);
@@ -37,31 +39,36 @@ static struct random_block block_at (struct random_key key, uint64_t block)
 }
 
 /* Bits to [0, 1) in steps of 2^-24, so that a float holds the number exactly. */
-static double uniform_from (uint32_t bits)
+static double
+uniform_from (uint32_t bits)
 {
   return (bits >> 8) * 0x1p-24;
 }
 
 /* Box-Muller; the radius takes (0, 1] so that its logarithm is finite. Reaches 6.66 standard deviations. */
-static double normal_from (uint32_t radius_bits, uint32_t angle_bits)
+static double
+normal_from (uint32_t radius_bits, uint32_t angle_bits)
 {
   double radius = sqrt (-2 * log ((radius_bits + 1.0) * 0x1p-32));
 
   return radius * cos (2 * G_PI * (angle_bits * 0x1p-32));
 }
 
-uint32_t random_bits (struct random_key key, uint64_t index)
+uint32_t
+random_bits (struct random_key key, uint64_t index)
 {
   return block_at (key, index / 4).word[index % 4];
 }
 
-double random_uniform (struct random_key key, uint64_t index)
+double
+random_uniform (struct random_key key, uint64_t index)
 {
   return uniform_from (random_bits (key, index));
 }
 
 /* Draws 2*index and 2*index+1 are neighbours in block index/2. */
-double random_normal (struct random_key key, uint64_t index)
+double
+random_normal (struct random_key key, uint64_t index)
 {
   struct random_block b = block_at (key, index / 2);
   int first = 2 * (int) (index % 2);
@@ -70,7 +77,8 @@ double random_normal (struct random_key key, uint64_t index)
 }
 
 /* The high half of 64 bits times n: a bias of at most n / 2^64. */
-uint64_t random_below (struct random_key key, uint64_t index, uint64_t n)
+uint64_t
+random_below (struct random_key key, uint64_t index, uint64_t n)
 {
   struct random_block b = block_at (key, index / 2);
   int first = 2 * (int) (index % 2);
@@ -82,7 +90,8 @@ uint64_t random_below (struct random_key key, uint64_t index, uint64_t n)
   return high * n_high + (middle >> 32) + (cross >> 32);
 }
 
-void random_uniform_fill (struct random_key key, uint64_t index, float *out, size_t n)
+void
+random_uniform_fill (struct random_key key, uint64_t index, float *out, size_t n)
 {
   struct random_block b = block_at (key, index / 4);
 
@@ -95,7 +104,8 @@ void random_uniform_fill (struct random_key key, uint64_t index, float *out, siz
   }
 }
 
-void random_normal_fill (struct random_key key, uint64_t index, float *out, size_t n)
+void
+random_normal_fill (struct random_key key, uint64_t index, float *out, size_t n)
 {
   struct random_block b = block_at (key, index / 2);
 

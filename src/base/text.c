@@ -8,7 +8,8 @@
 #define SHOW_MAX 60
 #define NAME_MAX_LENGTH 63
 
-char *text_show (const char *text)
+char *
+text_show (const char *text)
 {
   g_autofree char *head = g_strndup (text, 4 * (SHOW_MAX + 1));
   g_autofree char *valid = g_utf8_make_valid (head, -1);
@@ -27,7 +28,8 @@ char *text_show (const char *text)
   return g_string_free (shown, FALSE);
 }
 
-char *text_number (double x)
+char *
+text_number (double x)
 {
   char text[G_ASCII_DTOSTR_BUF_SIZE];
 
@@ -42,7 +44,8 @@ char *text_number (double x)
 }
 
 /* Levenshtein's distance: the fewest insertions, deletions and replacements that turn @a into @b. */
-static guint edit_distance (const char *a, const char *b)
+static guint
+edit_distance (const char *a, const char *b)
 {
   guint row[NAME_MAX_LENGTH + 1];
   guint b_length = (guint) strlen (b);
@@ -63,7 +66,8 @@ static guint edit_distance (const char *a, const char *b)
   return row[b_length];
 }
 
-const char *text_nearest (const char *text, const char *const *names)
+const char *
+text_nearest (const char *text, const char *const *names)
 {
   const char *nearest = NULL;
   size_t length = strlen (text);

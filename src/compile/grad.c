@@ -8,14 +8,16 @@
 #include "graph/op.h"
 #include "op/sym.h"
 
-static bool stops (const struct op *op)
+static bool
+stops (const struct op *op)
 {
   return (op->flags & OP_STOP) != 0;
 }
 
 /* active[id]: node id is in x or depends on it; nodes up to @last. With @leaves the nodes of x count as independent
  * of each other. */
-static bool *find_active (const struct graph *graph, int last, const sym *x, int n)
+static bool *
+find_active (const struct graph *graph, int last, const sym *x, int n)
 {
   bool *active = g_new0 (bool, last + 1);
 
@@ -31,7 +33,8 @@ static bool *find_active (const struct graph *graph, int last, const sym *x, int
   return active;
 }
 
-static void accumulate (struct graph *graph, sym *gradient, sym more, const struct node *target, const struct op *op)
+static void
+accumulate (struct graph *graph, sym *gradient, sym more, const struct node *target, const struct op *op)
 {
   struct shape shape = sym_shape (more);
 
@@ -48,7 +51,8 @@ static void accumulate (struct graph *graph, sym *gradient, sym more, const stru
 static void differentiate (sym y, sym dy, const sym *x, int n, bool independent, sym *dx);
 
 /* dx[i] := gradient with respect to input i of the node @y. */
-static void node_gradient (sym y, sym dy, const sym *x, const bool *wanted, sym *dx)
+static void
+node_gradient (sym y, sym dy, const sym *x, const bool *wanted, sym *dx)
 {
   const struct node *node = sym_node (y);
   const struct op *op = node->op;
@@ -62,7 +66,8 @@ static void node_gradient (sym y, sym dy, const sym *x, const bool *wanted, sym 
 }
 
 /* Hands the gradient @dy of node @y on to its active inputs. */
-static void propagate (sym y, sym dy, const bool *active, sym *gradient)
+static void
+propagate (sym y, sym dy, const bool *active, sym *gradient)
 {
   const struct node *node = sym_node (y);
   struct graph *graph = y.graph;
@@ -82,7 +87,8 @@ static void propagate (sym y, sym dy, const bool *active, sym *gradient)
 }
 
 /* With @independent the nodes of x are taken as leaves: what flows into one does not flow on to another. */
-static void differentiate (sym y, sym dy, const sym *x, int n, bool independent, sym *dx)
+static void
+differentiate (sym y, sym dy, const sym *x, int n, bool independent, sym *dx)
 {
   struct graph *graph = y.graph;
   g_autofree bool *active = NULL, *leaf = NULL;
@@ -110,13 +116,15 @@ static void differentiate (sym y, sym dy, const sym *x, int n, bool independent,
       dx[i] = gradient[x[i].id];
 }
 
-static sym filled (sym like, double value)
+static sym
+filled (sym like, double value)
 {
   return sym_broadcast (sym_scalar_like (like, value), sym_shape (like));
 }
 
 /* Every symbol is there and of @y's graph; else dx is all null and the graph has an error. */
-static bool valid (sym y, sym dy, const sym *x, int n, sym *dx)
+static bool
+valid (sym y, sym dy, const sym *x, int n, sym *dx)
 {
   bool whole = !sym_null (y) && !sym_null (dy) && dy.graph == y.graph;
 
@@ -129,7 +137,8 @@ static bool valid (sym y, sym dy, const sym *x, int n, sym *dx)
   return whole;
 }
 
-void graph_gradient_from (sym y, sym dy, const sym *x, int n, sym *dx)
+void
+graph_gradient_from (sym y, sym dy, const sym *x, int n, sym *dx)
 {
   struct shape shape = sym_shape (y), seed = sym_shape (dy);
   struct graph *graph = y.graph;
@@ -153,7 +162,8 @@ void graph_gradient_from (sym y, sym dy, const sym *x, int n, sym *dx)
   graph_pop (graph);
 }
 
-void graph_gradient (sym y, const sym *x, int n, sym *dx)
+void
+graph_gradient (sym y, const sym *x, int n, sym *dx)
 {
   struct shape shape = sym_shape (y);
   struct graph *graph = y.graph;

@@ -12,8 +12,8 @@
 #include "device/cpu.h"
 #include "device/vector.h"
 
-#define CHUNK 2048      /* floats: eight registers of it fit a 64 KiB cache */
-#define SPLIT 32        /* fixed number of partial sums along the reduced rows */
+#define CHUNK 2048 /* floats: eight registers of it fit a 64 KiB cache */
+#define SPLIT 32   /* fixed number of partial sums along the reduced rows */
 #define PARALLEL_MIN 16384
 
 struct operand {
@@ -21,8 +21,8 @@ struct operand {
   int64_t stride[SHAPE_RANK_MAX]; /* along the merged axes, in elements */
   bool full;                      /* contiguous over the domain */
   bool scalar;
-  bool repeats;                   /* depends on the outermost and innermost axis only: the same for every aligned chunk */
-  int reg;                        /* buffer, or -1 when read in place */
+  bool repeats; /* depends on the outermost and innermost axis only: the same for every aligned chunk */
+  int reg;      /* buffer, or -1 when read in place */
 };
 
 struct instruction {
@@ -146,8 +146,8 @@ assign_registers (struct loop *loop, const struct loop_spec *spec)
       reg++;
     busy[reg] = true;
     n_regs = MAX (n_regs, reg + 1);
-    loop->code[i] = (struct instruction){.fn = loop->vk->fn[code->op], .n_args = code->n_args, .reg = reg,
-                                         .p = {code->p[0], code->p[1]}};
+    loop->code[i] = (struct instruction){
+      .fn = loop->vk->fn[code->op], .n_args = code->n_args, .reg = reg, .p = {code->p[0], code->p[1]}};
     for (int j = 0; j < code->n_args; j++) {
       loop->code[i].arg[j] = code->arg[j];
       int from = -1 - code->arg[j];
@@ -161,7 +161,8 @@ assign_registers (struct loop *loop, const struct loop_spec *spec)
 static float
 value_at (const struct value *value, int64_t i)
 {
-  return value->dtype == DTYPE_BF16 ? bfloat_to_float (((const uint16_t *) value->data)[i]) : ((const float *) value->data)[i];
+  return value->dtype == DTYPE_BF16 ? bfloat_to_float (((const uint16_t *) value->data)[i])
+                                    : ((const float *) value->data)[i];
 }
 
 /* buffer := operand over [start, start + n) of the domain, row by row. */
@@ -281,7 +282,7 @@ run_map (const struct kernel *kernel, void *scratch, const struct run_context *c
   const struct loop *loop = kernel->state;
   int64_t inner = loop->size / loop->outer, per = chunks_per_outer (loop), total = per * loop->outer;
   bool half = kernel->y->dtype == DTYPE_BF16;
-#pragma omp parallel num_threads(loop_threads (loop)) if (loop->size >= PARALLEL_MIN)
+#pragma omp parallel num_threads(loop_threads(loop)) if (loop->size >= PARALLEL_MIN)
   {
     struct worker worker;
     worker_begin (loop, &worker, (float *) scratch + (int64_t) omp_get_thread_num () * loop->n_regs * CHUNK);
@@ -350,7 +351,7 @@ run_reduce_rows (const struct kernel *kernel, void *scratch, const struct run_co
   int64_t rows = loop->y_size, length = loop->size / rows;
   int64_t split = row_split (length), part = (length + split - 1) / split;
   double *partial = partials (loop, scratch);
-#pragma omp parallel num_threads(loop_threads (loop)) if (loop->size >= PARALLEL_MIN)
+#pragma omp parallel num_threads(loop_threads(loop)) if (loop->size >= PARALLEL_MIN)
   {
     struct worker worker;
     worker_begin (loop, &worker, (float *) scratch + (int64_t) omp_get_thread_num () * loop->n_regs * CHUNK);
@@ -385,7 +386,7 @@ run_reduce_columns (const struct kernel *kernel, void *scratch, const struct run
   int64_t row = loop->row, outer = loop->y_size / row, rows = loop->size / loop->y_size;
   int64_t split = MIN (SPLIT, rows), part = (rows + split - 1) / split, step = MAX (1, CHUNK / row);
   double *partial = partials (loop, scratch);
-#pragma omp parallel num_threads(loop_threads (loop)) if (loop->size >= PARALLEL_MIN)
+#pragma omp parallel num_threads(loop_threads(loop)) if (loop->size >= PARALLEL_MIN)
   {
     struct worker worker;
     worker_begin (loop, &worker, (float *) scratch + (int64_t) omp_get_thread_num () * loop->n_regs * CHUNK);

@@ -22,11 +22,11 @@ struct loop_code {
 
 struct loop_spec {
   struct shape domain;
-  enum layout layout;     /* order in which the domain is walked: that of the result, or of what is reduced */
+  enum layout layout; /* order in which the domain is walked: that of the result, or of what is reduced */
   int n_operands;
-  int n_code;             /* may be 0: the result is operand 0 */
+  int n_code; /* may be 0: the result is operand 0 */
   struct loop_code code[LOOP_CODE_MAX];
-  enum op_reduce reduce;  /* then kernel->y is the reduced value, extents of 1 along the reduced axes */
+  enum op_reduce reduce; /* then kernel->y is the reduced value, extents of 1 along the reduced axes */
 };
 
 /* Prepares kernel->x (the operands) and kernel->y; copies @spec. */

@@ -75,7 +75,10 @@ step_add (struct plan *plan, const struct node *node, struct slot **x, int n, st
     slot_touch (bias, at);
   }
   slot_touch (y, at);
-  step->kernel = (struct kernel){.attrs = node ? node->attrs : NULL, .n_inputs = n, .x = step->x, .y = &y->value,
+  step->kernel = (struct kernel){.attrs = node ? node->attrs : NULL,
+                                 .n_inputs = n,
+                                 .x = step->x,
+                                 .y = &y->value,
                                  .bias = bias ? &bias->value : NULL};
   g_ptr_array_add (plan->steps, step);
   return step;
@@ -131,8 +134,14 @@ run_reference (const struct kernel *kernel, void *scratch, const struct run_cont
   }
   int64_t n = shape_size (&kernel->y->shape);
   memset (at, 0, n * sizeof (double));
-  struct op_call call = {.attrs = kernel->attrs, .n_inputs = kernel->n_inputs, .x_shape = shapes, .x = x,
-                         .y_shape = &kernel->y->shape, .y = at, .seed = context->seed, .step = context->step};
+  struct op_call call = {.attrs = kernel->attrs,
+                         .n_inputs = kernel->n_inputs,
+                         .x_shape = shapes,
+                         .x = x,
+                         .y_shape = &kernel->y->shape,
+                         .y = at,
+                         .seed = context->seed,
+                         .step = context->step};
   node->op->reference (&call);
   for (int64_t k = 0; k < n; k++)
     ((float *) kernel->y->data)[k] = at[k];
@@ -171,9 +180,10 @@ add_kernel (struct plan *plan, int id, GError **error)
   struct step *step = step_add (plan, node, x, node->n_inputs, bias, y);
   step->flops = node->op->flops ? node->op->flops (shapes, &node->shape) : 0;
   if (end != node && end->op->vector != VECTOR_ADD) {
-    static const enum activation by_vector[VECTOR_OPS] = {
-      [VECTOR_RELU] = ACTIVATION_RELU, [VECTOR_LEAKY_RELU] = ACTIVATION_LEAKY_RELU,
-      [VECTOR_TANH] = ACTIVATION_TANH, [VECTOR_SIGMOID] = ACTIVATION_SIGMOID};
+    static const enum activation by_vector[VECTOR_OPS] = {[VECTOR_RELU] = ACTIVATION_RELU,
+                                                          [VECTOR_LEAKY_RELU] = ACTIVATION_LEAKY_RELU,
+                                                          [VECTOR_TANH] = ACTIVATION_TANH,
+                                                          [VECTOR_SIGMOID] = ACTIVATION_SIGMOID};
     step->kernel.activation = by_vector[end->op->vector];
     step->kernel.slope = end->op->params ? *(const double *) end->attrs : 0;
   }
@@ -328,7 +338,8 @@ add_output (struct plan *plan, const char *name, struct slot *value)
   target->external = true;
   target->name = name;
   target->tensors = plan->outputs;
-  if (root (value) == value && !value->external && value->value.layout == LAYOUT_PLAIN && value->value.dtype == DTYPE_F32)
+  if (root (value) == value && !value->external && value->value.layout == LAYOUT_PLAIN &&
+      value->value.dtype == DTYPE_F32)
     value->storage = target;
   else
     add_copy (plan, value, target);
@@ -434,7 +445,8 @@ bind_memory (struct plan *plan, const struct plan_options *options, GError **err
   plan->workspace = mmap (NULL, total, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (plan->workspace == MAP_FAILED) {
     plan->workspace = NULL;
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "needs %.0f MiB of memory, which cannot be had", total / 1048576.0);
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "needs %.0f MiB of memory, which cannot be had",
+                 total / 1048576.0);
     return false;
   }
   madvise (plan->workspace, total, MADV_HUGEPAGE);

@@ -28,7 +28,8 @@ bool weights_init (struct weights *weights, const struct graph *graph, uint64_t 
 
 /* IMPASTO_ERROR_MODEL: the graph's own mistake, a parameter that is missing or of another shape.
  * IMPASTO_ERROR_MEMORY: the workspace does not fit; said before any of it is touched. */
-struct plan *plan_compile (struct graph *graph, struct weights *weights, const struct plan_options *options, GError **error);
+struct plan *plan_compile (struct graph *graph, struct weights *weights, const struct plan_options *options,
+                           GError **error);
 void plan_free (struct plan *plan);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (plan, plan_free)
 
@@ -43,10 +44,10 @@ bool plan_refresh (struct plan *plan, GError **error);
 /* Gives the workspace's memory back to the system until the next run; inputs, outputs and kernels stay. */
 void plan_release (struct plan *plan);
 
-uint64_t plan_memory (const struct plan *plan);      /* workspace, scratch, inputs and outputs, bytes */
-double plan_flops (const struct plan *plan);         /* multiply-adds count two; convolutions and matmuls */
+uint64_t plan_memory (const struct plan *plan);          /* workspace, scratch, inputs and outputs, bytes */
+double plan_flops (const struct plan *plan);             /* multiply-adds count two; convolutions and matmuls */
 enum precision plan_precision (const struct plan *plan); /* what auto became */
-char *plan_text (const struct plan *plan);           /* a line a step: kernel, shapes, offsets; new string */
+char *plan_text (const struct plan *plan);               /* a line a step: kernel, shapes, offsets; new string */
 
 /* Runs @runs times and adds each step's seconds to a table; a new string sorted by time. */
 char *plan_profile (struct plan *plan, int runs);

@@ -14,11 +14,11 @@ struct slot {
   struct value value;
   struct slot *storage; /* follow to the end */
   bool external;
-  int first, last;      /* steps; of the storage */
+  int first, last; /* steps; of the storage */
   size_t offset;
   struct slot *converted[2][2]; /* by layout and bf16, memoised */
-  const char *name;     /* of an input or output, whose tensor is made when all memory is known to fit */
-  GHashTable *tensors;  /* and where that tensor is kept */
+  const char *name;             /* of an input or output, whose tensor is made when all memory is known to fit */
+  GHashTable *tensors;          /* and where that tensor is kept */
 };
 
 struct step {

@@ -84,8 +84,8 @@ plan_profile (struct plan *plan, int runs)
   GString *text = g_string_new (NULL);
   for (guint i = 0; i < sorted->len; i++) {
     const struct step *step = sorted->pdata[i];
-    g_string_append_printf (text, "%8.3f ms %5.1f%% %6.0f GFLOP/s  ", step->seconds / runs * 1e3, 100 * step->seconds / total,
-                            step->flops * runs / MAX (step->seconds, 1e-9) * 1e-9);
+    g_string_append_printf (text, "%8.3f ms %5.1f%% %6.0f GFLOP/s  ", step->seconds / runs * 1e3,
+                            100 * step->seconds / total, step->flops * runs / MAX (step->seconds, 1e-9) * 1e-9);
     append_step (text, step);
   }
   g_string_append_printf (text, "%8.3f ms in all\n", total / runs * 1e3);

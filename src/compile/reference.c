@@ -16,7 +16,8 @@ struct evaluation {
   int *uses;      /* by node id: readers that are still to come */
 };
 
-static double *new_array (const struct shape *shape, GError **error)
+static double *
+new_array (const struct shape *shape, GError **error)
 {
   size_t size = (size_t) shape_size (shape);
   double *array = g_try_new0 (double, size);
@@ -30,7 +31,8 @@ static double *new_array (const struct shape *shape, GError **error)
 }
 
 /* A copy of the value bound to the leaf @id. */
-static double *leaf_value (const struct node *node, const double *bound, GError **error)
+static double *
+leaf_value (const struct node *node, const double *bound, GError **error)
 {
   size_t size = (size_t) shape_size (&node->shape);
   double *array;
@@ -51,7 +53,8 @@ static double *leaf_value (const struct node *node, const double *bound, GError 
 }
 
 /* @call's op in smaller ops. */
-static double *decomposed_value (const struct node *node, const struct op_call *call, GError **error)
+static double *
+decomposed_value (const struct node *node, const struct op_call *call, GError **error)
 {
   g_autoptr (graph) graph = graph_new ();
   g_autofree sym *x = g_new (sym, node->n_inputs);
@@ -73,13 +76,19 @@ static double *decomposed_value (const struct node *node, const struct op_call *
   return value;
 }
 
-static double *node_value (const struct evaluation *run, const struct node *node, GError **error)
+static double *
+node_value (const struct evaluation *run, const struct node *node, GError **error)
 {
   g_autofree const struct shape **shapes = g_new (const struct shape *, node->n_inputs);
   g_autofree const double **inputs = g_new (const double *, node->n_inputs);
   struct op_call call = {
-    .attrs = node->attrs, .n_inputs = node->n_inputs, .x_shape = shapes, .x = inputs, .y_shape = &node->shape,
-    .seed = run->seed, .step = run->step,
+    .attrs = node->attrs,
+    .n_inputs = node->n_inputs,
+    .x_shape = shapes,
+    .x = inputs,
+    .y_shape = &node->shape,
+    .seed = run->seed,
+    .step = run->step,
   };
 
   for (int i = 0; i < node->n_inputs; i++) {
@@ -99,7 +108,8 @@ static double *node_value (const struct evaluation *run, const struct node *node
 }
 
 /* Counts the readers of each node that @want needs, @want itself as one more. */
-static void count_uses (struct evaluation *run, const sym *want, int n)
+static void
+count_uses (struct evaluation *run, const sym *want, int n)
 {
   for (int i = 0; i < n; i++)
     run->uses[want[i].id]++;
@@ -111,7 +121,8 @@ static void count_uses (struct evaluation *run, const sym *want, int n)
   }
 }
 
-static bool evaluate (struct evaluation *run, const double *const *leaf, GError **error)
+static bool
+evaluate (struct evaluation *run, const double *const *leaf, GError **error)
 {
   for (int id = 0; id < graph_count (run->graph); id++) {
     const struct node *node = graph_node (run->graph, id);
@@ -130,8 +141,9 @@ static bool evaluate (struct evaluation *run, const double *const *leaf, GError 
   return true;
 }
 
-bool reference_evaluate (struct graph *graph, const double *const *leaf, uint64_t seed, uint64_t step,
-                         const sym *want, int n, double **out, GError **error)
+bool
+reference_evaluate (struct graph *graph, const double *const *leaf, uint64_t seed, uint64_t step, const sym *want,
+                    int n, double **out, GError **error)
 {
   struct evaluation run = {.graph = graph, .seed = seed, .step = step};
   int count = graph_count (graph);

@@ -8,5 +8,5 @@
 
 /* Values of the leaves by node id (inputs and parameters), row-major doubles; constants come from the graph.
  * Fills out[i] with a new array (g_free) of the value of want[i]. */
-bool reference_evaluate (struct graph *graph, const double *const *leaf, uint64_t seed, uint64_t step,
-                         const sym *want, int n, double **out, GError **error);
+bool reference_evaluate (struct graph *graph, const double *const *leaf, uint64_t seed, uint64_t step, const sym *want,
+                         int n, double **out, GError **error);

@@ -10,12 +10,14 @@
 
 /* Instruction sets. oneDNN's values are bit sets: one holds another when it has all of its bits. */
 
-static bool isa_has (dnnl_cpu_isa_t wanted)
+static bool
+isa_has (dnnl_cpu_isa_t wanted)
 {
   return ((unsigned) dnnl_get_effective_cpu_isa () & (unsigned) wanted) == (unsigned) wanted;
 }
 
-const char *cpu_isa (void)
+const char *
+cpu_isa (void)
 {
   if (isa_has (dnnl_cpu_isa_avx512_core_bf16))
     return "avx512_bf16";
@@ -24,12 +26,14 @@ const char *cpu_isa (void)
   return isa_has (dnnl_cpu_isa_avx2) ? "avx2" : "sse41";
 }
 
-bool cpu_has_bf16 (void)
+bool
+cpu_has_bf16 (void)
 {
   return isa_has (dnnl_cpu_isa_avx512_core_bf16);
 }
 
-const char *cpu_version (void)
+const char *
+cpu_version (void)
 {
   static char text[32];
   static gsize once;
@@ -46,7 +50,8 @@ const char *cpu_version (void)
 /* Threads */
 
 /* As many as OpenMP would start by itself: the processors of our affinity mask, or OMP_NUM_THREADS. */
-static int all_threads (void)
+static int
+all_threads (void)
 {
   static gsize all;
 
@@ -55,14 +60,16 @@ static int all_threads (void)
   return (int) all;
 }
 
-void cpu_set_threads (int threads)
+void
+cpu_set_threads (int threads)
 {
   int all = all_threads ();
 
   omp_set_num_threads (threads > 0 ? threads : all);
 }
 
-int cpu_threads (void)
+int
+cpu_threads (void)
 {
   return omp_get_max_threads ();
 }
@@ -73,7 +80,8 @@ int cpu_threads (void)
 #define FLUSH_TO_ZERO 0x8000u
 #define DENORMALS_ARE_ZERO 0x0040u
 
-static unsigned flush_this_thread (void)
+static unsigned
+flush_this_thread (void)
 {
   unsigned before = _mm_getcsr ();
 
@@ -81,22 +89,26 @@ static unsigned flush_this_thread (void)
   return before;
 }
 
-static void restore_this_thread (unsigned before)
+static void
+restore_this_thread (unsigned before)
 {
   _mm_setcsr (before);
 }
 #else
-static unsigned flush_this_thread (void)
+static unsigned
+flush_this_thread (void)
 {
   return 0;
 }
 
-static void restore_this_thread (unsigned before)
+static void
+restore_this_thread (unsigned before)
 {
 }
 #endif
 
-struct cpu_scope cpu_enter (int threads)
+struct cpu_scope
+cpu_enter (int threads)
 {
   struct cpu_scope scope = {.threads = omp_get_max_threads ()};
 
@@ -107,7 +119,8 @@ struct cpu_scope cpu_enter (int threads)
   return scope;
 }
 
-void cpu_leave (struct cpu_scope scope)
+void
+cpu_leave (struct cpu_scope scope)
 {
   restore_this_thread (scope.control);
   omp_set_num_threads (scope.threads);
@@ -115,7 +128,8 @@ void cpu_leave (struct cpu_scope scope)
 
 /* Memory */
 
-static uint64_t number_after (const char *text, const char *key, uint64_t fallback)
+static uint64_t
+number_after (const char *text, const char *key, uint64_t fallback)
 {
   const char *at = text;
   size_t length = strlen (key);
@@ -127,7 +141,8 @@ static uint64_t number_after (const char *text, const char *key, uint64_t fallba
   return at == NULL ? fallback : g_ascii_strtoull (at + length, NULL, 10);
 }
 
-static uint64_t read_number (const char *folder, const char *name, uint64_t fallback)
+static uint64_t
+read_number (const char *folder, const char *name, uint64_t fallback)
 {
   g_autofree char *path = g_build_filename (folder, name, NULL), *text = NULL;
 
@@ -137,8 +152,8 @@ static uint64_t read_number (const char *folder, const char *name, uint64_t fall
 }
 
 /* What one control group still grants. Cached files count as used there, but the kernel gives them up first. */
-static uint64_t group_available (const char *folder, const char *limit_name, const char *usage_name,
-                                 const char *cache_key)
+static uint64_t
+group_available (const char *folder, const char *limit_name, const char *usage_name, const char *cache_key)
 {
   g_autofree char *stat_path = g_build_filename (folder, "memory.stat", NULL), *stat = NULL;
   uint64_t limit = read_number (folder, limit_name, UINT64_MAX), used = read_number (folder, usage_name, 0);
@@ -154,15 +169,16 @@ static uint64_t group_available (const char *folder, const char *limit_name, con
 
 /* The least that the group @path below @mount and those above it grant. A path that is not visible from inside a
  * container leads up to the mount itself, which is then the container's own group. */
-static uint64_t groups_available (const char *mount, const char *path, bool unified)
+static uint64_t
+groups_available (const char *mount, const char *path, bool unified)
 {
   g_autofree char *folder = g_build_filename (mount, path, NULL);
   uint64_t least = UINT64_MAX;
 
   while (g_str_has_prefix (folder, mount)) {
-    uint64_t here = unified ? group_available (folder, "memory.max", "memory.current", "inactive_file ")
-                            : group_available (folder, "memory.limit_in_bytes", "memory.usage_in_bytes",
-                                               "total_inactive_file ");
+    uint64_t here =
+      unified ? group_available (folder, "memory.max", "memory.current", "inactive_file ")
+              : group_available (folder, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file ");
     char *parent = g_path_get_dirname (folder);
 
     least = MIN (least, here);
@@ -173,7 +189,8 @@ static uint64_t groups_available (const char *mount, const char *path, bool unif
 }
 
 /* Lines of /proc/self/cgroup: "4:memory:/path" of version 1, "0::/path" of version 2. */
-static uint64_t cgroup_available (void)
+static uint64_t
+cgroup_available (void)
 {
   g_autofree char *text = NULL;
   g_auto (GStrv) lines = NULL;
@@ -197,7 +214,8 @@ static uint64_t cgroup_available (void)
   return least;
 }
 
-uint64_t cpu_memory_available (void)
+uint64_t
+cpu_memory_available (void)
 {
   g_autofree char *text = NULL;
   uint64_t pages = (uint64_t) sysconf (_SC_PHYS_PAGES) * (uint64_t) sysconf (_SC_PAGESIZE), available = pages;
@@ -214,7 +232,8 @@ uint64_t cpu_memory_available (void)
 #define PEAK_RUNS 12
 
 /* Seconds of the fastest of some runs: other programs only ever make it slower. */
-static double fastest_run (const struct kernel *kernel, void *scratch)
+static double
+fastest_run (const struct kernel *kernel, void *scratch)
 {
   struct run_context context = {0};
   gint64 best = G_MAXINT64;
@@ -227,10 +246,12 @@ static double fastest_run (const struct kernel *kernel, void *scratch)
   return (double) MAX (best, 1) * 1e-6;
 }
 
-double cpu_peak_gflops (bool bf16)
+double
+cpu_peak_gflops (bool bf16)
 {
   struct conv_attrs attrs = {.stride = {1, 1}, .pad = {1, 1, 1, 1}, .dilation = {1, 1}, .groups = 1};
-  struct value x = {.shape = SHAPE (1, PEAK_CHANNELS, PEAK_SIDE, PEAK_SIDE), .layout = LAYOUT_LAST,
+  struct value x = {.shape = SHAPE (1, PEAK_CHANNELS, PEAK_SIDE, PEAK_SIDE),
+                    .layout = LAYOUT_LAST,
                     .dtype = bf16 ? DTYPE_BF16 : DTYPE_F32};
   struct value y = x, w = {.shape = SHAPE (PEAK_CHANNELS, PEAK_CHANNELS, 3, 3), .constant = true};
   g_autofree void *x_data = g_malloc0 (value_bytes (&x)), *y_data = g_malloc (value_bytes (&y));

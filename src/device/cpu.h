@@ -15,7 +15,7 @@ struct conv_attrs {
   int64_t pad[4];      /* top, left, bottom, right */
   int64_t dilation[2]; /* 1 = dense */
   int64_t groups;
-  int64_t extent[2];   /* conv2d_back_x: h, w of the result; conv2d_back_w: kh, kw of the result; else unused */
+  int64_t extent[2]; /* conv2d_back_x: h, w of the result; conv2d_back_w: kh, kw of the result; else unused */
 };
 
 /* y = x * w                      x (n,c,h,w) w (o,c/g,kh,kw) */

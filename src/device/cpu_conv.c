@@ -17,7 +17,8 @@ struct problem {
 };
 
 /* w is row-major (o, i/g, kh, kw). */
-static dnnl_memory_desc_t weight_desc (const struct value *w, int64_t groups, enum dtype dtype)
+static dnnl_memory_desc_t
+weight_desc (const struct value *w, int64_t groups, enum dtype dtype)
 {
   const int64_t *d = w->shape.dim;
   int64_t dims[5] = {groups, d[0] / groups, d[1], d[2], d[3]};
@@ -28,14 +29,21 @@ static dnnl_memory_desc_t weight_desc (const struct value *w, int64_t groups, en
 }
 
 /* @xt, @wt, @yt: the types oneDNN computes with. */
-static struct problem problem_new (const struct conv_attrs *attrs, const struct value *x, const struct value *w,
-                                   const struct value *y, enum dtype xt, enum dtype wt, enum dtype yt)
+static struct problem
+problem_new (const struct conv_attrs *attrs, const struct value *x, const struct value *w, const struct value *y,
+             enum dtype xt, enum dtype wt, enum dtype yt)
 {
   struct problem problem = {
-    .x = x, .w = w, .y = y,
-    .stride = {attrs->stride[0], attrs->stride[1]}, .dilate = {attrs->dilation[0] - 1, attrs->dilation[1] - 1},
-    .before = {attrs->pad[0], attrs->pad[1]}, .after = {attrs->pad[2], attrs->pad[3]},
-    .x_desc = cpu_desc_last (x, xt), .w_desc = weight_desc (w, attrs->groups, wt), .y_desc = cpu_desc_last (y, yt),
+    .x = x,
+    .w = w,
+    .y = y,
+    .stride = {attrs->stride[0], attrs->stride[1]},
+    .dilate = {attrs->dilation[0] - 1, attrs->dilation[1] - 1},
+    .before = {attrs->pad[0], attrs->pad[1]},
+    .after = {attrs->pad[2], attrs->pad[3]},
+    .x_desc = cpu_desc_last (x, xt),
+    .w_desc = weight_desc (w, attrs->groups, wt),
+    .y_desc = cpu_desc_last (y, yt),
   };
 
   problem.x_wish = problem.x_desc;
@@ -46,14 +54,16 @@ static struct problem problem_new (const struct conv_attrs *attrs, const struct 
 
 enum direction { FORWARD, BACK_X, BACK_W };
 
-static bool forward_op (const struct problem *p, dnnl_prop_kind_t kind, dnnl_convolution_desc_t *op)
+static bool
+forward_op (const struct problem *p, dnnl_prop_kind_t kind, dnnl_convolution_desc_t *op)
 {
   return dnnl_dilated_convolution_forward_desc_init (op, kind, dnnl_convolution_direct, &p->x_wish, &p->w_wish,
                                                      p->bias != NULL ? &p->bias_desc : NULL, &p->y_wish, p->stride,
                                                      p->dilate, p->before, p->after) == dnnl_success;
 }
 
-static bool backward_op (const struct problem *p, enum direction direction, dnnl_convolution_desc_t *op)
+static bool
+backward_op (const struct problem *p, enum direction direction, dnnl_convolution_desc_t *op)
 {
   dnnl_status_t status =
     direction == BACK_X
@@ -65,7 +75,8 @@ static bool backward_op (const struct problem *p, enum direction direction, dnnl
 }
 
 /* The forward descriptor that oneDNN wants to see for a backward one, all in the type of the products. */
-static dnnl_primitive_desc_t make_hint (const struct problem *p, enum direction direction)
+static dnnl_primitive_desc_t
+make_hint (const struct problem *p, enum direction direction)
 {
   struct problem forward = *p;
   dnnl_primitive_desc_t hint = NULL;
@@ -78,8 +89,8 @@ static dnnl_primitive_desc_t make_hint (const struct problem *p, enum direction 
   return hint;
 }
 
-static dnnl_primitive_t try_create (const struct problem *p, enum direction direction, dnnl_primitive_attr_t attr,
-                                    bool reference)
+static dnnl_primitive_t
+try_create (const struct problem *p, enum direction direction, dnnl_primitive_attr_t attr, bool reference)
 {
   dnnl_primitive_desc_t hint = direction == FORWARD ? NULL : make_hint (p, direction);
   dnnl_primitive_t primitive = NULL;
@@ -93,7 +104,8 @@ static dnnl_primitive_t try_create (const struct problem *p, enum direction dire
 }
 
 /* Channels-last pictures; else any order; else plain loops. */
-static dnnl_primitive_t create (const struct problem *p, enum direction direction, dnnl_primitive_attr_t attr)
+static dnnl_primitive_t
+create (const struct problem *p, enum direction direction, dnnl_primitive_attr_t attr)
 {
   struct problem any_order = *p;
   dnnl_primitive_t primitive = try_create (p, direction, attr, false);
@@ -106,7 +118,8 @@ static dnnl_primitive_t create (const struct problem *p, enum direction directio
   return primitive != NULL ? primitive : try_create (p, direction, attr, true);
 }
 
-static bool problem_prepare (struct problem *p, enum direction direction, struct kernel *kernel, GError **error)
+static bool
+problem_prepare (struct problem *p, enum direction direction, struct kernel *kernel, GError **error)
 {
   bool forward = direction == FORWARD;
   dnnl_primitive_attr_t attr = cpu_attr (forward ? kernel->activation : ACTIVATION_NONE, kernel->slope);
@@ -125,17 +138,20 @@ static bool problem_prepare (struct problem *p, enum direction direction, struct
 }
 
 /* The type of products when @value is one of their operands, and of a result that is stored like @value. */
-static enum dtype product_type (const struct value *value)
+static enum dtype
+product_type (const struct value *value)
 {
   return value->dtype == DTYPE_BF16 && cpu_has_bf16 () ? DTYPE_BF16 : DTYPE_F32;
 }
 
-static enum dtype result_type (enum dtype product, const struct value *value)
+static enum dtype
+result_type (enum dtype product, const struct value *value)
 {
   return product == DTYPE_BF16 ? value->dtype : DTYPE_F32;
 }
 
-bool direct_conv2d (struct kernel *kernel, GError **error)
+bool
+direct_conv2d (struct kernel *kernel, GError **error)
 {
   const struct value *x = kernel->x[0], *w = kernel->x[1], *y = kernel->y;
   enum dtype type = product_type (x);
@@ -149,7 +165,8 @@ bool direct_conv2d (struct kernel *kernel, GError **error)
   return problem_prepare (&problem, FORWARD, kernel, error);
 }
 
-bool direct_conv2d_back_x (struct kernel *kernel, GError **error)
+bool
+direct_conv2d_back_x (struct kernel *kernel, GError **error)
 {
   const struct value *dy = kernel->x[0], *w = kernel->x[1], *dx = kernel->y;
   enum dtype type = product_type (dy);
@@ -158,7 +175,8 @@ bool direct_conv2d_back_x (struct kernel *kernel, GError **error)
   return problem_prepare (&problem, BACK_X, kernel, error);
 }
 
-bool direct_conv2d_back_w (struct kernel *kernel, GError **error)
+bool
+direct_conv2d_back_w (struct kernel *kernel, GError **error)
 {
   const struct value *x = kernel->x[0], *dy = kernel->x[1], *dw = kernel->y;
   enum dtype type = product_type (dy) == DTYPE_BF16 ? product_type (x) : DTYPE_F32;

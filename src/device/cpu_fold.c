@@ -27,8 +27,8 @@ struct folded {
   struct value picture;    /* y as the inner one sees it */
   struct value w, bias;    /* as the inner one wants them, in scratch; a constant w only while it is prepared */
   const struct value *inputs[2];
-  int64_t pixels, shift;   /* P; of the weight from pixel to pixel */
-  bool turned;             /* derivative for x: the weight is transposed and turned around */
+  int64_t pixels, shift; /* P; of the weight from pixel to pixel */
+  bool turned;           /* derivative for x: the weight is transposed and turned around */
   char *name;
 };
 
@@ -36,7 +36,8 @@ struct folded {
 
 /* Output channels up to which a convolution takes the same time. AVX2 kernels of oneDNN 2.6 refuse wide padding: then a
  * matrix is made of the picture, and making it is what takes the time. With SSE4.1 folding does not pay. */
-static int64_t lanes (int64_t kw)
+static int64_t
+lanes (int64_t kw)
 {
   const char *isa = cpu_isa ();
 
@@ -47,8 +48,8 @@ static int64_t lanes (int64_t kw)
 
 /* Time of a convolution with P at once, in multiply-adds of full lanes. @outputs: pixels of y; @weights: of one of its
  * @o channels; @copied: the weight is laid out in every run. */
-static double fold_cost (int64_t pixels, int64_t outputs, int64_t o, int64_t weights, int64_t kw, int64_t stride,
-                         bool copied)
+static double
+fold_cost (int64_t pixels, int64_t outputs, int64_t o, int64_t weights, int64_t kw, int64_t stride, bool copied)
 {
   int64_t channels = pixels * o, full = (channels + lanes (kw) - 1) / lanes (kw) * lanes (kw);
   double wider = (double) (kw + (pixels - 1) * stride) / (double) kw;
@@ -59,8 +60,8 @@ static double fold_cost (int64_t pixels, int64_t outputs, int64_t o, int64_t wei
 }
 
 /* @y: the narrow picture; @weights: the extents of one output channel's weight (c, kh, kw). */
-static int64_t choose_pixels (const struct conv_attrs *attrs, const struct shape *y, const int64_t *weights,
-                              bool copied)
+static int64_t
+choose_pixels (const struct conv_attrs *attrs, const struct shape *y, const int64_t *weights, bool copied)
 {
   int64_t outputs = y->dim[0] * y->dim[2] * y->dim[3], size = weights[0] * weights[1] * weights[2], best = 1;
   double least = fold_cost (1, outputs, y->dim[1], size, weights[2], attrs->stride[1], copied) / WORTHWHILE;
@@ -82,7 +83,8 @@ static int64_t choose_pixels (const struct conv_attrs *attrs, const struct shape
 
 /* Where the weight (o, c, a, b) of the convolution that is folded lies in @w: (o, c, kh, kw), or turned around
  * (c, o, kh, kw) from the end. */
-static int64_t weight_at (const struct folded *f, const struct shape *w, int64_t o, int64_t c, int64_t a, int64_t b)
+static int64_t
+weight_at (const struct folded *f, const struct shape *w, int64_t o, int64_t c, int64_t a, int64_t b)
 {
   const int64_t *d = w->dim;
 
@@ -91,7 +93,8 @@ static int64_t weight_at (const struct folded *f, const struct shape *w, int64_t
 }
 
 /* The rows of the wide weight, one for each (p, o, c, a): where it begins, and where what it holds comes from. */
-static void widen_weight (const struct folded *f, const struct value *w)
+static void
+widen_weight (const struct folded *f, const struct value *w)
 {
   const int64_t *wide = f->w.shape.dim;
   int64_t o_count = wide[0] / f->pixels, kw = w->shape.dim[3], size = shape_size (&f->w.shape);
@@ -109,7 +112,8 @@ static void widen_weight (const struct folded *f, const struct value *w)
 }
 
 /* dw := the sum of what the wide derivative has for each of the P pixels. */
-static void sum_weight (const struct folded *f, const struct value *dw)
+static void
+sum_weight (const struct folded *f, const struct value *dw)
 {
   const int64_t *wide = f->w.shape.dim;
   int64_t o_count = wide[0] / f->pixels, kw = dw->shape.dim[3], size = shape_size (&f->w.shape);
@@ -128,12 +132,14 @@ static void sum_weight (const struct folded *f, const struct value *dw)
 
 /* Running. Scratch: the inner kernel's, the wide weight, the wide bias. */
 
-static size_t rounded (size_t size)
+static size_t
+rounded (size_t size)
 {
   return (size + 63) / 64 * 64;
 }
 
-static void run_forward (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+run_forward (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   struct folded *f = kernel->state;
   int64_t o = kernel->y->shape.dim[1];
@@ -149,7 +155,8 @@ static void run_forward (const struct kernel *kernel, void *scratch, const struc
   f->inner.run (&f->inner, scratch, context);
 }
 
-static void run_back_w (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+run_back_w (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   struct folded *f = kernel->state;
 
@@ -161,7 +168,8 @@ static void run_back_w (const struct kernel *kernel, void *scratch, const struct
 
 /* Preparing */
 
-static void folded_free (void *state)
+static void
+folded_free (void *state)
 {
   struct folded *f = state;
 
@@ -171,8 +179,8 @@ static void folded_free (void *state)
 }
 
 /* @y: the narrow picture; @w: the shape of the narrow weight (o, c, kh, kw). */
-static struct folded *folded_new (const struct conv_attrs *attrs, const struct value *y, const int64_t *w,
-                                  int64_t pixels)
+static struct folded *
+folded_new (const struct conv_attrs *attrs, const struct value *y, const int64_t *w, int64_t pixels)
 {
   struct folded *f = g_new0 (struct folded, 1);
   const int64_t *d = y->shape.dim;
@@ -181,15 +189,16 @@ static struct folded *folded_new (const struct conv_attrs *attrs, const struct v
   f->shift = attrs->stride[1];
   f->attrs = *attrs;
   f->attrs.stride[1] *= pixels;
-  f->picture = (struct value){.shape = SHAPE (d[0], d[1] * pixels, d[2], d[3] / pixels), .layout = LAYOUT_LAST,
-                              .dtype = y->dtype};
+  f->picture =
+    (struct value){.shape = SHAPE (d[0], d[1] * pixels, d[2], d[3] / pixels), .layout = LAYOUT_LAST, .dtype = y->dtype};
   f->w.shape = SHAPE (w[0] * pixels, w[1], w[2], w[3] + (pixels - 1) * f->shift);
   f->bias.shape = SHAPE (w[0] * pixels);
   return f;
 }
 
 /* Hands @f over to @kernel once its inner kernel is prepared. */
-static bool finish (struct kernel *kernel, struct folded *f, bool ok)
+static bool
+finish (struct kernel *kernel, struct folded *f, bool ok)
 {
   if (!ok) {
     folded_free (f);
@@ -204,8 +213,9 @@ static bool finish (struct kernel *kernel, struct folded *f, bool ok)
 }
 
 /* A convolution of @kernel's first input with its second, perhaps turned around, with geometry @attrs. */
-static bool fold_forward (struct kernel *kernel, const struct conv_attrs *attrs, const int64_t *w, int64_t pixels,
-                          bool turned, GError **error)
+static bool
+fold_forward (struct kernel *kernel, const struct conv_attrs *attrs, const int64_t *w, int64_t pixels, bool turned,
+              GError **error)
 {
   struct folded *f = folded_new (attrs, kernel->y, w, pixels);
   g_autofree void *wide = NULL;
@@ -214,8 +224,12 @@ static bool fold_forward (struct kernel *kernel, const struct conv_attrs *attrs,
   f->turned = turned;
   f->inputs[0] = kernel->x[0];
   f->inputs[1] = &f->w;
-  f->inner = (struct kernel){.attrs = &f->attrs, .n_inputs = 2, .x = f->inputs, .y = &f->picture,
-                             .bias = kernel->bias != NULL ? &f->bias : NULL, .activation = kernel->activation,
+  f->inner = (struct kernel){.attrs = &f->attrs,
+                             .n_inputs = 2,
+                             .x = f->inputs,
+                             .y = &f->picture,
+                             .bias = kernel->bias != NULL ? &f->bias : NULL,
+                             .activation = kernel->activation,
                              .slope = kernel->slope};
   f->w.constant = kernel->x[1]->constant;
   if (f->w.constant) {
@@ -233,7 +247,8 @@ static bool fold_forward (struct kernel *kernel, const struct conv_attrs *attrs,
   return ok;
 }
 
-bool cpu_conv2d (struct kernel *kernel, GError **error)
+bool
+cpu_conv2d (struct kernel *kernel, GError **error)
 {
   const int64_t *w = kernel->x[1]->shape.dim;
   int64_t pixels = choose_pixels (kernel->attrs, &kernel->y->shape, w + 1, !kernel->x[1]->constant);
@@ -242,7 +257,8 @@ bool cpu_conv2d (struct kernel *kernel, GError **error)
 }
 
 /* The convolution that conv2d_back_x is at stride 1: padding so that the first result meets the last tap first. */
-static bool turn_around (const struct conv_attrs *a, const int64_t *w, struct conv_attrs *turned)
+static bool
+turn_around (const struct conv_attrs *a, const int64_t *w, struct conv_attrs *turned)
 {
   int64_t reach[2] = {a->dilation[0] * (w[2] - 1), a->dilation[1] * (w[3] - 1)};
 
@@ -255,7 +271,8 @@ static bool turn_around (const struct conv_attrs *a, const int64_t *w, struct co
   return a->stride[0] == 1 && a->stride[1] == 1 && a->groups == 1;
 }
 
-bool cpu_conv2d_back_x (struct kernel *kernel, GError **error)
+bool
+cpu_conv2d_back_x (struct kernel *kernel, GError **error)
 {
   const int64_t *w = kernel->x[1]->shape.dim, back[4] = {w[1], w[0], w[2], w[3]};
   struct conv_attrs turned;
@@ -266,7 +283,8 @@ bool cpu_conv2d_back_x (struct kernel *kernel, GError **error)
   return pixels == 1 ? direct_conv2d_back_x (kernel, error) : fold_forward (kernel, &turned, back, pixels, true, error);
 }
 
-bool cpu_conv2d_back_w (struct kernel *kernel, GError **error)
+bool
+cpu_conv2d_back_w (struct kernel *kernel, GError **error)
 {
   const int64_t *w = kernel->y->shape.dim;
   const struct value *dy = kernel->x[1];

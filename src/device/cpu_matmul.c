@@ -12,7 +12,8 @@ struct matrices {
 };
 
 /* Row-major @value as matrices of @rank axes, the last two swapped with @transpose. */
-static struct matrices matrices_of (const struct value *value, int rank, bool transpose)
+static struct matrices
+matrices_of (const struct value *value, int rank, bool transpose)
 {
   struct matrices m = {.value = value};
   int64_t stride = 1;
@@ -34,7 +35,8 @@ static struct matrices matrices_of (const struct value *value, int rank, bool tr
 }
 
 /* A channels-last picture as n matrices (hw, c), or transposed (c, hw). */
-static struct matrices pixels_of (const struct value *value, bool transpose)
+static struct matrices
+pixels_of (const struct value *value, bool transpose)
 {
   const int64_t *d = value->shape.dim;
   int64_t pixels = d[2] * d[3], c = d[1];
@@ -49,7 +51,8 @@ struct product {
   struct matrices a, b, y;
 };
 
-static bool prepare (struct kernel *kernel, const struct product *p, enum dtype type, GError **error)
+static bool
+prepare (struct kernel *kernel, const struct product *p, enum dtype type, GError **error)
 {
   enum dtype result = type == DTYPE_BF16 ? p->y.value->dtype : DTYPE_F32;
   dnnl_memory_desc_t a = cpu_desc (p->rank, p->a.dim, type, p->a.stride);
@@ -72,25 +75,30 @@ static bool prepare (struct kernel *kernel, const struct product *p, enum dtype 
   return cpu_primitive_finish (primitive, kernel, made, "matmul", error);
 }
 
-bool cpu_matmul (struct kernel *kernel, GError **error)
+bool
+cpu_matmul (struct kernel *kernel, GError **error)
 {
   const struct matmul_attrs *attrs = kernel->attrs;
   const struct value *a = kernel->x[0], *b = kernel->x[1], *y = kernel->y;
   int rank = MAX (a->shape.rank, b->shape.rank);
   struct product p = {
-    .rank = rank, .a = matrices_of (a, rank, attrs->transpose_a), .b = matrices_of (b, rank, attrs->transpose_b),
+    .rank = rank,
+    .a = matrices_of (a, rank, attrs->transpose_a),
+    .b = matrices_of (b, rank, attrs->transpose_b),
     .y = matrices_of (y, rank, false),
   };
 
   return prepare (kernel, &p, DTYPE_F32, error);
 }
 
-static bool is_short (const struct value *value)
+static bool
+is_short (const struct value *value)
 {
   return value->dtype == DTYPE_BF16 && cpu_has_bf16 ();
 }
 
-bool cpu_gram (struct kernel *kernel, GError **error)
+bool
+cpu_gram (struct kernel *kernel, GError **error)
 {
   const struct value *a = kernel->x[0], *b = kernel->x[1];
   struct product p = {
@@ -100,7 +108,8 @@ bool cpu_gram (struct kernel *kernel, GError **error)
 }
 
 /* y (hw, c) = f (hw, c) s^T */
-bool cpu_gram_back (struct kernel *kernel, GError **error)
+bool
+cpu_gram_back (struct kernel *kernel, GError **error)
 {
   const struct value *f = kernel->x[0], *s = kernel->x[1];
   struct product p = {

@@ -22,17 +22,17 @@ struct argument {
   bool output;
   const struct value *value;
   dnnl_memory_desc_t home_desc;
-  dnnl_memory_t home, inner;   /* the same object when no reorder is needed */
-  dnnl_primitive_t reorder;    /* or NULL */
-  dnnl_memory_t reorder_pad;   /* the reorder's scratchpad, or NULL */
-  bool convert;                /* value and home differ in type */
-  void *own;                   /* constant: the inner buffer */
+  dnnl_memory_t home, inner;                /* the same object when no reorder is needed */
+  dnnl_primitive_t reorder;                 /* or NULL */
+  dnnl_memory_t reorder_pad;                /* the reorder's scratchpad, or NULL */
+  bool convert;                             /* value and home differ in type */
+  void *own;                                /* constant: the inner buffer */
   size_t home_at, inner_at, reorder_pad_at; /* in scratch, bytes */
 };
 
 struct cpu_primitive {
   dnnl_primitive_t primitive;
-  dnnl_memory_t pad;           /* scratchpad, or NULL */
+  dnnl_memory_t pad; /* scratchpad, or NULL */
   size_t pad_at;
   int n_arguments;
   struct argument argument[MAX_ARGUMENTS];
@@ -41,7 +41,8 @@ struct cpu_primitive {
 
 /* Engine and stream */
 
-dnnl_engine_t cpu_engine (void)
+dnnl_engine_t
+cpu_engine (void)
 {
   static gsize engine;
 
@@ -54,7 +55,8 @@ dnnl_engine_t cpu_engine (void)
   return (dnnl_engine_t) engine;
 }
 
-dnnl_stream_t cpu_stream (void)
+dnnl_stream_t
+cpu_stream (void)
 {
   static gsize stream;
 
@@ -67,9 +69,10 @@ dnnl_stream_t cpu_stream (void)
   return (dnnl_stream_t) stream;
 }
 
-bool cpu_check (dnnl_status_t status, const char *what, GError **error)
+bool
+cpu_check (dnnl_status_t status, const char *what, GError **error)
 {
-  static const char *const names[] = {"success", "out of memory", "invalid arguments", "unimplemented",
+  static const char *const names[] = {"success",       "out of memory", "invalid arguments", "unimplemented",
                                       "iterator ends", "runtime error", "not required"};
 
   if (status == dnnl_success)
@@ -81,13 +84,15 @@ bool cpu_check (dnnl_status_t status, const char *what, GError **error)
 
 /* Descriptors */
 
-dnnl_data_type_t cpu_type (enum dtype dtype)
+dnnl_data_type_t
+cpu_type (enum dtype dtype)
 {
   g_assert (dtype == DTYPE_F32 || dtype == DTYPE_BF16);
   return dtype == DTYPE_BF16 ? dnnl_bf16 : dnnl_f32;
 }
 
-dnnl_memory_desc_t cpu_desc (int rank, const int64_t *dims, enum dtype dtype, const int64_t *strides)
+dnnl_memory_desc_t
+cpu_desc (int rank, const int64_t *dims, enum dtype dtype, const int64_t *strides)
 {
   dnnl_memory_desc_t desc;
   dnnl_status_t status = dnnl_memory_desc_init_by_strides (&desc, rank, dims, cpu_type (dtype), strides);
@@ -96,7 +101,8 @@ dnnl_memory_desc_t cpu_desc (int rank, const int64_t *dims, enum dtype dtype, co
   return desc;
 }
 
-dnnl_memory_desc_t cpu_desc_last (const struct value *value, enum dtype dtype)
+dnnl_memory_desc_t
+cpu_desc_last (const struct value *value, enum dtype dtype)
 {
   const int64_t *d = value->shape.dim, strides[4] = {d[1] * d[2] * d[3], 1, d[3] * d[1], d[1]};
 
@@ -104,33 +110,31 @@ dnnl_memory_desc_t cpu_desc_last (const struct value *value, enum dtype dtype)
   return cpu_desc (4, d, dtype, strides);
 }
 
-dnnl_memory_desc_t cpu_desc_any (const dnnl_memory_desc_t *desc)
+dnnl_memory_desc_t
+cpu_desc_any (const dnnl_memory_desc_t *desc)
 {
   dnnl_memory_desc_t any;
-  dnnl_status_t status = dnnl_memory_desc_init_by_tag (&any, desc->ndims, desc->dims, desc->data_type,
-                                                       dnnl_format_tag_any);
+  dnnl_status_t status =
+    dnnl_memory_desc_init_by_tag (&any, desc->ndims, desc->dims, desc->data_type, dnnl_format_tag_any);
   g_assert (status == dnnl_success);
   return any;
 }
 
-static bool append_activation (dnnl_post_ops_t ops, enum activation activation, float slope)
+static bool
+append_activation (dnnl_post_ops_t ops, enum activation activation, float slope)
 {
   switch (activation) {
-  case ACTIVATION_NONE:
-    return true;
-  case ACTIVATION_RELU:
-    return dnnl_post_ops_append_eltwise (ops, 1, dnnl_eltwise_relu, 0, 0) == dnnl_success;
-  case ACTIVATION_LEAKY_RELU:
-    return dnnl_post_ops_append_eltwise (ops, 1, dnnl_eltwise_relu, slope, 0) == dnnl_success;
-  case ACTIVATION_TANH:
-    return dnnl_post_ops_append_eltwise (ops, 1, dnnl_eltwise_tanh, 0, 0) == dnnl_success;
-  case ACTIVATION_SIGMOID:
-    return dnnl_post_ops_append_eltwise (ops, 1, dnnl_eltwise_logistic, 0, 0) == dnnl_success;
+  case ACTIVATION_NONE: return true;
+  case ACTIVATION_RELU: return dnnl_post_ops_append_eltwise (ops, 1, dnnl_eltwise_relu, 0, 0) == dnnl_success;
+  case ACTIVATION_LEAKY_RELU: return dnnl_post_ops_append_eltwise (ops, 1, dnnl_eltwise_relu, slope, 0) == dnnl_success;
+  case ACTIVATION_TANH: return dnnl_post_ops_append_eltwise (ops, 1, dnnl_eltwise_tanh, 0, 0) == dnnl_success;
+  case ACTIVATION_SIGMOID: return dnnl_post_ops_append_eltwise (ops, 1, dnnl_eltwise_logistic, 0, 0) == dnnl_success;
   }
   g_return_val_if_reached (false);
 }
 
-dnnl_primitive_attr_t cpu_attr (enum activation activation, float slope)
+dnnl_primitive_attr_t
+cpu_attr (enum activation activation, float slope)
 {
   dnnl_primitive_attr_t attr = NULL;
   dnnl_post_ops_t ops = NULL;
@@ -145,7 +149,8 @@ dnnl_primitive_attr_t cpu_attr (enum activation activation, float slope)
 }
 
 /* "brgconv:avx512_core_bf16"; valid as long as @desc. */
-static const char *desc_name (const_dnnl_primitive_desc_t desc)
+static const char *
+desc_name (const_dnnl_primitive_desc_t desc)
 {
   const char *name = NULL;
 
@@ -155,8 +160,8 @@ static const char *desc_name (const_dnnl_primitive_desc_t desc)
 
 /* Some implementations of 2.6 promise what their code generator then cannot do (bf16 groups of few channels with a
  * sigmoid): only creating one tells. */
-dnnl_primitive_t cpu_create (const_dnnl_op_desc_t op, dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint,
-                             bool reference)
+dnnl_primitive_t
+cpu_create (const_dnnl_op_desc_t op, dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint, bool reference)
 {
   dnnl_primitive_desc_iterator_t all = NULL;
   dnnl_primitive_t primitive = NULL;
@@ -177,12 +182,14 @@ dnnl_primitive_t cpu_create (const_dnnl_op_desc_t op, dnnl_primitive_attr_t attr
 
 /* Building */
 
-struct cpu_primitive *cpu_primitive_new (void)
+struct cpu_primitive *
+cpu_primitive_new (void)
 {
   return g_new0 (struct cpu_primitive, 1);
 }
 
-void cpu_primitive_free (struct cpu_primitive *primitive)
+void
+cpu_primitive_free (struct cpu_primitive *primitive)
 {
   if (primitive == NULL)
     return;
@@ -205,30 +212,37 @@ void cpu_primitive_free (struct cpu_primitive *primitive)
   g_free (primitive);
 }
 
-void cpu_primitive_argument (struct cpu_primitive *primitive, int arg, const struct value *value,
-                             const dnnl_memory_desc_t *home, bool output)
+void
+cpu_primitive_argument (struct cpu_primitive *primitive, int arg, const struct value *value,
+                        const dnnl_memory_desc_t *home, bool output)
 {
   g_assert (primitive->n_arguments < MAX_ARGUMENTS);
   primitive->argument[primitive->n_arguments++] = (struct argument){
-    .arg = arg, .output = output, .value = value, .home_desc = *home,
+    .arg = arg,
+    .output = output,
+    .value = value,
+    .home_desc = *home,
     .convert = home->data_type != cpu_type (value->dtype),
   };
 }
 
 /* Room for @size bytes in @scratch, whose end is returned; where they begin is put into @at. */
-static size_t reserve (size_t scratch, size_t size, size_t *at)
+static size_t
+reserve (size_t scratch, size_t size, size_t *at)
 {
   *at = scratch;
   return scratch + (size + 63) / 64 * 64;
 }
 
 /* A memory object for @desc without memory; NULL stays NULL when there is nothing to hold. */
-static bool make_memory (dnnl_memory_t *memory, const dnnl_memory_desc_t *desc, GError **error)
+static bool
+make_memory (dnnl_memory_t *memory, const dnnl_memory_desc_t *desc, GError **error)
 {
   return cpu_check (dnnl_memory_create (memory, desc, cpu_engine (), DNNL_MEMORY_NONE), "memory", error);
 }
 
-static bool make_pad (dnnl_memory_t *pad, const_dnnl_primitive_desc_t desc, size_t *at, size_t *scratch, GError **error)
+static bool
+make_pad (dnnl_memory_t *pad, const_dnnl_primitive_desc_t desc, size_t *at, size_t *scratch, GError **error)
 {
   const dnnl_memory_desc_t *pad_desc = dnnl_primitive_desc_query_md (desc, dnnl_query_scratchpad_md, 0);
   size_t size = pad_desc != NULL ? dnnl_memory_desc_get_size (pad_desc) : 0;
@@ -239,7 +253,8 @@ static bool make_pad (dnnl_memory_t *pad, const_dnnl_primitive_desc_t desc, size
   return make_memory (pad, pad_desc, error);
 }
 
-static bool make_reorder (struct argument *a, const dnnl_memory_desc_t *inner, size_t *scratch, GError **error)
+static bool
+make_reorder (struct argument *a, const dnnl_memory_desc_t *inner, size_t *scratch, GError **error)
 {
   const dnnl_memory_desc_t *from = a->output ? inner : &a->home_desc, *to = a->output ? &a->home_desc : inner;
   dnnl_primitive_attr_t attr = cpu_attr (ACTIVATION_NONE, 0);
@@ -256,7 +271,8 @@ static bool make_reorder (struct argument *a, const dnnl_memory_desc_t *inner, s
   return ok;
 }
 
-static bool make_argument (struct argument *a, const_dnnl_primitive_desc_t desc, size_t *scratch, GError **error)
+static bool
+make_argument (struct argument *a, const_dnnl_primitive_desc_t desc, size_t *scratch, GError **error)
 {
   const dnnl_memory_desc_t *inner = dnnl_primitive_desc_query_md (desc, dnnl_query_exec_arg_md, a->arg);
 
@@ -274,7 +290,8 @@ static bool make_argument (struct argument *a, const_dnnl_primitive_desc_t desc,
 
 /* Running */
 
-static void convert (void *to, enum dtype type, const void *from, int64_t n)
+static void
+convert (void *to, enum dtype type, const void *from, int64_t n)
 {
   const struct vector_kernels *vector = vector_kernels ();
 
@@ -288,20 +305,23 @@ static void convert (void *to, enum dtype type, const void *from, int64_t n)
   }
 }
 
-static void set_handle (dnnl_memory_t memory, void *data)
+static void
+set_handle (dnnl_memory_t memory, void *data)
 {
   if (memory != NULL)
     dnnl_memory_set_data_handle (memory, data);
 }
 
-static void execute (dnnl_primitive_t primitive, int n, const dnnl_exec_arg_t *arguments)
+static void
+execute (dnnl_primitive_t primitive, int n, const dnnl_exec_arg_t *arguments)
 {
   dnnl_status_t status = dnnl_primitive_execute (primitive, cpu_stream (), n, arguments);
 
   g_assert (status == dnnl_success);
 }
 
-static void reorder (const struct argument *a, char *scratch)
+static void
+reorder (const struct argument *a, char *scratch)
 {
   dnnl_exec_arg_t arguments[3] = {{DNNL_ARG_FROM, a->output ? a->inner : a->home},
                                   {DNNL_ARG_TO, a->output ? a->home : a->inner},
@@ -312,14 +332,16 @@ static void reorder (const struct argument *a, char *scratch)
 }
 
 /* Points the memory objects to value, scratch or own buffer. */
-static void bind (const struct argument *a, char *scratch)
+static void
+bind (const struct argument *a, char *scratch)
 {
   set_handle (a->home, a->convert ? scratch + a->home_at : a->value->data);
   if (a->reorder != NULL)
     set_handle (a->inner, a->own != NULL ? a->own : scratch + a->inner_at);
 }
 
-static void bring (const struct argument *a, char *scratch)
+static void
+bring (const struct argument *a, char *scratch)
 {
   bind (a, scratch);
   if (a->convert)
@@ -329,7 +351,8 @@ static void bring (const struct argument *a, char *scratch)
     reorder (a, scratch);
 }
 
-static void take_back (const struct argument *a, char *scratch)
+static void
+take_back (const struct argument *a, char *scratch)
 {
   if (a->reorder != NULL)
     reorder (a, scratch);
@@ -337,7 +360,8 @@ static void take_back (const struct argument *a, char *scratch)
     convert (a->value->data, a->value->dtype, scratch + a->home_at, shape_size (&a->value->shape));
 }
 
-static void run (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+run (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   const struct cpu_primitive *primitive = kernel->state;
 
@@ -355,12 +379,14 @@ static void run (const struct kernel *kernel, void *scratch, const struct run_co
       take_back (&primitive->argument[i], scratch);
 }
 
-static void free_state (void *state)
+static void
+free_state (void *state)
 {
   cpu_primitive_free (state);
 }
 
-static void *allocate (size_t size, GError **error)
+static void *
+allocate (size_t size, GError **error)
 {
   void *buffer = aligned_alloc (64, (size + 63) / 64 * 64);
 
@@ -371,7 +397,8 @@ static void *allocate (size_t size, GError **error)
 }
 
 /* Lays out a constant operand, with @scratch_size bytes to help. */
-static bool keep_constant (struct argument *a, size_t scratch_size, GError **error)
+static bool
+keep_constant (struct argument *a, size_t scratch_size, GError **error)
 {
   const dnnl_memory_desc_t *inner;
   void *scratch;
@@ -394,8 +421,9 @@ static bool keep_constant (struct argument *a, size_t scratch_size, GError **err
   return a->own != NULL;
 }
 
-bool cpu_primitive_finish (struct cpu_primitive *taken, struct kernel *kernel, dnnl_primitive_t made, const char *what,
-                           GError **error)
+bool
+cpu_primitive_finish (struct cpu_primitive *taken, struct kernel *kernel, dnnl_primitive_t made, const char *what,
+                      GError **error)
 {
   g_autoptr (cpu_primitive) primitive = taken;
   const_dnnl_primitive_desc_t desc = NULL;
@@ -411,8 +439,7 @@ bool cpu_primitive_finish (struct cpu_primitive *taken, struct kernel *kernel, d
     bool constant = a->value->constant && !a->output;
     size_t once = 0; /* scratch for this preparation only */
 
-    if (!make_argument (a, desc, constant ? &once : &scratch, error) ||
-        (constant && !keep_constant (a, once, error)))
+    if (!make_argument (a, desc, constant ? &once : &scratch, error) || (constant && !keep_constant (a, once, error)))
       return false;
     primitive->exec[i] = (dnnl_exec_arg_t){a->arg, a->inner};
   }

@@ -34,7 +34,8 @@ struct copy {
   enum dtype tt, st;
 };
 
-void value_strides (const struct value *value, int64_t *strides)
+void
+value_strides (const struct value *value, int64_t *strides)
 {
   const struct shape *shape = &value->shape;
   int64_t step = 1;
@@ -54,12 +55,14 @@ void value_strides (const struct value *value, int64_t *strides)
   }
 }
 
-size_t value_bytes (const struct value *value)
+size_t
+value_bytes (const struct value *value)
 {
   return (size_t) shape_size (&value->shape) * dtype_size (value->dtype);
 }
 
-void kernel_clear (struct kernel *kernel)
+void
+kernel_clear (struct kernel *kernel)
 {
   if (kernel->free_state != NULL && kernel->state != NULL)
     kernel->free_state (kernel->state);
@@ -71,7 +74,8 @@ void kernel_clear (struct kernel *kernel)
 }
 
 /* Inserts @axis so that target strides descend. */
-static void insert_axis (struct axis *axes, int *n, struct axis axis)
+static void
+insert_axis (struct axis *axes, int *n, struct axis axis)
 {
   int at = *n;
 
@@ -84,7 +88,8 @@ static void insert_axis (struct axis *axes, int *n, struct axis axis)
 }
 
 /* Two neighbours are one axis when stepping over the inner one's end is a step of the outer one, on both sides. */
-static int merge_axes (struct axis *axes, int n)
+static int
+merge_axes (struct axis *axes, int n)
 {
   int kept = 0;
 
@@ -99,19 +104,22 @@ static int merge_axes (struct axis *axes, int n)
   return kept;
 }
 
-static bool by_rows (const struct copy *copy)
+static bool
+by_rows (const struct copy *copy)
 {
   return copy->v.ts == 1 && copy->v.ss == 1 && copy->v.n >= ROW_MIN;
 }
 
-static bool transposes (const struct copy *copy)
+static bool
+transposes (const struct copy *copy)
 {
   return copy->v.ts == 1 && copy->u.ss == 1 && copy->v.n >= 4 && copy->u.n >= 4;
 }
 
 /* The inner axis of the panel is the target's innermost; the outer one is the axis along which the source is
  * contiguous, or the next. */
-static void choose_panel (struct copy *copy, struct axis *axes, int n)
+static void
+choose_panel (struct copy *copy, struct axis *axes, int n)
 {
   int u = n - 2;
 
@@ -126,12 +134,14 @@ static void choose_panel (struct copy *copy, struct axis *axes, int n)
       copy->outer[copy->rank++] = axes[i];
 }
 
-static int64_t at_most (int64_t n, int64_t limit)
+static int64_t
+at_most (int64_t n, int64_t limit)
 {
   return n < limit ? n : limit;
 }
 
-static void choose_pieces (struct copy *copy)
+static void
+choose_pieces (struct copy *copy)
 {
   int64_t size = transposes (copy) ? PIECE_TRANSPOSED : PIECE;
   int64_t side = by_rows (copy) ? 1 : at_most (copy->u.n, PIECE_SIDE);
@@ -162,7 +172,8 @@ SCATTER (scatter_f32_from_bf16, float, uint16_t, math_from_bfloat)
 SCATTER (scatter_bf16_from_f32, uint16_t, float, math_to_bfloat)
 SCATTER (scatter_bf16, uint16_t, uint16_t, SAME)
 
-static void scatter (enum dtype tt, enum dtype st, char *t, const char *s, struct axis u, struct axis v)
+static void
+scatter (enum dtype tt, enum dtype st, char *t, const char *s, struct axis u, struct axis v)
 {
   if (tt == DTYPE_F32 && st == DTYPE_F32)
     scatter_f32 (t, s, u, v);
@@ -178,7 +189,8 @@ static void scatter (enum dtype tt, enum dtype st, char *t, const char *s, struc
 typedef uint32_t bits4 __attribute__ ((vector_size (16)));
 typedef uint16_t half4 __attribute__ ((vector_size (8)));
 
-static inline bits4 load4 (const char *from, enum dtype dtype)
+static inline bits4
+load4 (const char *from, enum dtype dtype)
 {
   bits4 bits;
   half4 half;
@@ -192,7 +204,8 @@ static inline bits4 load4 (const char *from, enum dtype dtype)
 }
 
 /* Rounds as math_to_bfloat does. */
-static inline void store4 (char *to, enum dtype dtype, bits4 bits)
+static inline void
+store4 (char *to, enum dtype dtype, bits4 bits)
 {
   bits4 rounded = bits + 0x7fff + (bits >> 16 & 1), quiet = bits | (((bits & 0x7f0000) == 0) & 0x400000);
   bits4 nan = (bits4) ((bits & 0x7fffffff) > 0x7f800000);
@@ -205,7 +218,8 @@ static inline void store4 (char *to, enum dtype dtype, bits4 bits)
 }
 
 /* Four rows of four become columns; @ts and @ss are the bytes between rows. */
-static inline void transpose_4x4 (enum dtype tt, enum dtype st, char *t, int64_t ts, const char *s, int64_t ss)
+static inline void
+transpose_4x4 (enum dtype tt, enum dtype st, char *t, int64_t ts, const char *s, int64_t ss)
 {
   bits4 a = load4 (s, st), b = load4 (s + ss, st), c = load4 (s + 2 * ss, st), d = load4 (s + 3 * ss, st);
   bits4 ab_low = __builtin_shufflevector (a, b, 0, 4, 1, 5), ab_high = __builtin_shufflevector (a, b, 2, 6, 3, 7);
@@ -219,7 +233,8 @@ static inline void transpose_4x4 (enum dtype tt, enum dtype st, char *t, int64_t
 
 /* A panel that is contiguous along u in the source and along v in the target, u.n and v.n multiples of four. Walks
  * along strips of STRIP neighbours on the side with the large stride: few streams, each used up line by line. */
-static inline void transpose (enum dtype tt, enum dtype st, char *t, const char *s, struct axis u, struct axis v)
+static inline void
+transpose (enum dtype tt, enum dtype st, char *t, const char *s, struct axis u, struct axis v)
 {
   int64_t t_size = tt == DTYPE_F32 ? 4 : 2, s_size = st == DTYPE_F32 ? 4 : 2;
   bool across_v = v.ss > u.ts;
@@ -235,7 +250,8 @@ static inline void transpose (enum dtype tt, enum dtype st, char *t, const char 
 }
 
 /* The same for any extents, with the types known to the compiler. */
-static void transpose_panel (enum dtype tt, enum dtype st, char *t, const char *s, struct axis u, struct axis v)
+static void
+transpose_panel (enum dtype tt, enum dtype st, char *t, const char *s, struct axis u, struct axis v)
 {
   int64_t t_size = (int64_t) dtype_size (tt), s_size = (int64_t) dtype_size (st);
   struct axis u4 = {u.n / 4 * 4, u.ts, u.ss}, v4 = {v.n / 4 * 4, v.ts, v.ss};
@@ -253,7 +269,8 @@ static void transpose_panel (enum dtype tt, enum dtype st, char *t, const char *
   scatter (tt, st, t + u4.n * u.ts * t_size, s + u4.n * u.ss * s_size, u_rest, v);
 }
 
-static void copy_row (const struct vector_kernels *vk, void *target, enum dtype tt, const void *source, enum dtype st,
+static void
+copy_row (const struct vector_kernels *vk, void *target, enum dtype tt, const void *source, enum dtype st,
                       int64_t n)
 {
   if (tt == st)
@@ -264,7 +281,8 @@ static void copy_row (const struct vector_kernels *vk, void *target, enum dtype 
     vk->to_bf16 (target, source, (size_t) n);
 }
 
-static void copy_panel (const struct copy *copy, char *target, const char *source, struct axis u, struct axis v)
+static void
+copy_panel (const struct copy *copy, char *target, const char *source, struct axis u, struct axis v)
 {
   int64_t t_size = (int64_t) dtype_size (copy->tt), s_size = (int64_t) dtype_size (copy->st);
 
@@ -280,7 +298,8 @@ static void copy_panel (const struct copy *copy, char *target, const char *sourc
 }
 
 /* Piece number @index, counted along v, then u, then the outer axes from the last. */
-static void copy_piece (const struct copy *copy, int64_t index)
+static void
+copy_piece (const struct copy *copy, int64_t index)
 {
   int64_t v_pieces = (copy->v.n + copy->v_piece - 1) / copy->v_piece;
   int64_t u_pieces = (copy->u.n + copy->u_piece - 1) / copy->u_piece;
@@ -300,7 +319,8 @@ static void copy_piece (const struct copy *copy, int64_t index)
               copy->source + from * (int64_t) dtype_size (copy->st), u, v);
 }
 
-void strided_copy (const struct shape *shape, void *target, enum dtype tt, const int64_t *ts, const void *source,
+void
+strided_copy (const struct shape *shape, void *target, enum dtype tt, const int64_t *ts, const void *source,
                    enum dtype st, const int64_t *ss)
 {
   struct copy copy = {.target = target, .source = source, .tt = tt, .st = st};
@@ -322,7 +342,8 @@ void strided_copy (const struct shape *shape, void *target, enum dtype tt, const
     copy_piece (&copy, i);
 }
 
-void value_copy (const struct value *target, const struct value *source)
+void
+value_copy (const struct value *target, const struct value *source)
 {
   int64_t ts[SHAPE_RANK_MAX], ss[SHAPE_RANK_MAX];
 

@@ -18,8 +18,8 @@ enum layout { LAYOUT_PLAIN, LAYOUT_LAST };
 struct value {
   struct shape shape; /* logical: (n, c, h, w) in either layout */
   enum layout layout;
-  enum dtype dtype;   /* DTYPE_F32 or DTYPE_BF16 */
-  bool constant;      /* the same bytes in every run: lay out or convert once, in prepare */
+  enum dtype dtype; /* DTYPE_F32 or DTYPE_BF16 */
+  bool constant;    /* the same bytes in every run: lay out or convert once, in prepare */
   void *data;
 };
 
@@ -59,5 +59,5 @@ void value_copy (const struct value *target, const struct value *source);
 
 /* The general form behind permute, slice, concat, broadcast: for every index of @shape,
  * target[sum i*ts] = source[sum i*ss], strides in elements. */
-void strided_copy (const struct shape *shape, void *target, enum dtype tt, const int64_t *ts,
-                   const void *source, enum dtype st, const int64_t *ss);
+void strided_copy (const struct shape *shape, void *target, enum dtype tt, const int64_t *ts, const void *source,
+                   enum dtype st, const int64_t *ss);

@@ -21,7 +21,8 @@ static const struct vector_kernels *const sets[] = {
   &vector_kernels_base,
 };
 
-const struct vector_kernels *vector_kernels (void)
+const struct vector_kernels *
+vector_kernels (void)
 {
   static gsize chosen = 0;
 

@@ -15,16 +15,35 @@ typedef void (*vector_fn) (float *y, const float *const *x, size_t n, const floa
 
 enum vector_op {
   VECTOR_NONE,
-  VECTOR_ADD, VECTOR_SUB, VECTOR_MUL, VECTOR_DIV, VECTOR_MAXIMUM, VECTOR_MINIMUM, VECTOR_POW,
-  VECTOR_GREATER,      /* x0 > x1 ? 1 : 0 */
-  VECTOR_EQUAL,        /* x0 == x1 ? 1 : 0 */
-  VECTOR_WHERE,        /* x0 != 0 ? x1 : x2 */
-  VECTOR_NEG, VECTOR_ABS, VECTOR_SIGN, VECTOR_SQUARE, VECTOR_SQRT, VECTOR_RSQRT, VECTOR_RECIPROCAL, VECTOR_EXP, VECTOR_LOG,
-  VECTOR_SIN, VECTOR_COS, VECTOR_TANH, VECTOR_SIGMOID, VECTOR_SOFTPLUS, VECTOR_RELU,
-  VECTOR_LEAKY_RELU,   /* p[0] = slope */
-  VECTOR_RELU_BACK,    /* x0 = y or x of the relu, x1 = dy; p[0] = slope (0 for relu): x0 > 0 ? x1 : p[0] * x1 */
-  VECTOR_CLAMP,        /* p[0] = low, p[1] = high */
-  VECTOR_AFFINE,       /* p[0] * x0 + p[1] */
+  VECTOR_ADD,
+  VECTOR_SUB,
+  VECTOR_MUL,
+  VECTOR_DIV,
+  VECTOR_MAXIMUM,
+  VECTOR_MINIMUM,
+  VECTOR_POW,
+  VECTOR_GREATER, /* x0 > x1 ? 1 : 0 */
+  VECTOR_EQUAL,   /* x0 == x1 ? 1 : 0 */
+  VECTOR_WHERE,   /* x0 != 0 ? x1 : x2 */
+  VECTOR_NEG,
+  VECTOR_ABS,
+  VECTOR_SIGN,
+  VECTOR_SQUARE,
+  VECTOR_SQRT,
+  VECTOR_RSQRT,
+  VECTOR_RECIPROCAL,
+  VECTOR_EXP,
+  VECTOR_LOG,
+  VECTOR_SIN,
+  VECTOR_COS,
+  VECTOR_TANH,
+  VECTOR_SIGMOID,
+  VECTOR_SOFTPLUS,
+  VECTOR_RELU,
+  VECTOR_LEAKY_RELU, /* p[0] = slope */
+  VECTOR_RELU_BACK,  /* x0 = y or x of the relu, x1 = dy; p[0] = slope (0 for relu): x0 > 0 ? x1 : p[0] * x1 */
+  VECTOR_CLAMP,      /* p[0] = low, p[1] = high */
+  VECTOR_AFFINE,     /* p[0] * x0 + p[1] */
   VECTOR_COPY,
   VECTOR_OPS
 };
@@ -39,7 +58,7 @@ struct vector_kernels {
   void (*accumulate_max) (float *acc, const float *x, size_t n);
   /* y[i] = wa a[i] + wb b[i]; y may be a. */
   void (*mix) (float *y, const float *a, float wa, const float *b, float wb, size_t n);
-  double (*sum) (const float *x, size_t n);      /* 16 lanes, folded in a fixed order */
+  double (*sum) (const float *x, size_t n); /* 16 lanes, folded in a fixed order */
   float (*max) (const float *x, size_t n);
 };
 

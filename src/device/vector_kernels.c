@@ -37,7 +37,8 @@
 
 typedef void (*blocks_fn) (float *y, const float *x0, const float *x1, const float *x2, size_t n, const float *p);
 
-static inline void run_blocks (blocks_fn fn, int operands, float *y, const float *const *x, size_t n, const float *p)
+static inline void
+run_blocks (blocks_fn fn, int operands, float *y, const float *const *x, size_t n, const float *p)
 {
   static const float none[2];
   size_t whole = n / BLOCK * BLOCK, rest = n - whole;
@@ -87,7 +88,8 @@ LOOP (vector_clamp, 1, a < p0 ? p0 : a > p1 ? p1 : a)
 LOOP (vector_affine, 1, p0 * a + p1)
 
 /* Sine and cosine of a block; the huge arguments among them, which hardly ever occur, by the C library. */
-static inline void trig_block (float *y, const float *x, uint32_t turn)
+static inline void
+trig_block (float *y, const float *x, uint32_t turn)
 {
   float result[BLOCK];
   uint32_t large = 0;
@@ -115,60 +117,70 @@ static NOINLINE void cos_blocks (float *y, const float *x0, const float *x1, con
     trig_block (y + i, x0 + i, 1);
 }
 
-static void vector_sin (float *y, const float *const *x, size_t n, const float *p)
+static void
+vector_sin (float *y, const float *const *x, size_t n, const float *p)
 {
   run_blocks (sin_blocks, 1, y, x, n, p);
 }
 
-static void vector_cos (float *y, const float *const *x, size_t n, const float *p)
+static void
+vector_cos (float *y, const float *const *x, size_t n, const float *p)
 {
   run_blocks (cos_blocks, 1, y, x, n, p);
 }
 
-static void vector_copy (float *y, const float *const *x, size_t n, const float *p)
+static void
+vector_copy (float *y, const float *const *x, size_t n, const float *p)
 {
   if (y != x[0])
     memcpy (y, x[0], n * sizeof (float));
 }
 
-static void from_bf16 (float *y, const uint16_t *x, size_t n)
+static void
+from_bf16 (float *y, const uint16_t *x, size_t n)
 {
   for (size_t i = 0; i < n; i++)
     y[i] = math_from_bfloat (x[i]);
 }
 
-static void to_bf16 (uint16_t *y, const float *x, size_t n)
+static void
+to_bf16 (uint16_t *y, const float *x, size_t n)
 {
   for (size_t i = 0; i < n; i++)
     y[i] = math_to_bfloat (x[i]);
 }
 
-static void accumulate (float *acc, const float *x, size_t n)
+static void
+accumulate (float *acc, const float *x, size_t n)
 {
   for (size_t i = 0; i < n; i++)
     acc[i] += x[i];
 }
 
 /* The larger; NaN once seen stays. */
-static inline float max_2 (float a, float b)
+static inline float
+max_2 (float a, float b)
 {
   return ((b > a) | (b != b)) ? b : a;
 }
 
-static void accumulate_max (float *acc, const float *x, size_t n)
+static void
+accumulate_max (float *acc, const float *x, size_t n)
 {
   for (size_t i = 0; i < n; i++)
     acc[i] = max_2 (acc[i], x[i]);
 }
 
-static void mix (float *y, const float *a, float wa, const float *b, float wb, size_t n)
+static void
+mix (float *y, const float *a, float wa, const float *b, float wb, size_t n)
 {
 #pragma omp simd
   for (size_t i = 0; i < n; i++)
     y[i] = wa * a[i] + wb * b[i];
 }
 
-static double sum (const float *x, size_t n)
+static double
+sum (const float *x, size_t n)
 {
   double lane[BLOCK] = {0};
   size_t whole = n / BLOCK * BLOCK;
@@ -184,7 +196,8 @@ static double sum (const float *x, size_t n)
   return lane[0];
 }
 
-static float max (const float *x, size_t n)
+static float
+max (const float *x, size_t n)
 {
   float lane[BLOCK], largest = -__builtin_inff ();
   size_t whole = n / BLOCK * BLOCK;

@@ -15,11 +15,12 @@
 #define MATH_ROUND 0x1.8p23f
 #define MATH_ROUND_BITS 0x4b400000u
 #define MATH_ROUND_DOUBLE 0x1.8p52
-#define MATH_LN2_HIGH 0x1.63p-1f         /* ten bits: its products with an exponent are exact */
+#define MATH_LN2_HIGH 0x1.63p-1f /* ten bits: its products with an exponent are exact */
 #define MATH_LN2_LOW -2.12194440054690583e-4f
-#define MATH_TRIG_LIMIT 0x1p20f          /* beyond it the reduction by pi/2 loses digits */
+#define MATH_TRIG_LIMIT 0x1p20f /* beyond it the reduction by pi/2 loses digits */
 
-static inline uint32_t math_bits (float x)
+static inline uint32_t
+math_bits (float x)
 {
   uint32_t bits;
 
@@ -27,7 +28,8 @@ static inline uint32_t math_bits (float x)
   return bits;
 }
 
-static inline float math_float (uint32_t bits)
+static inline float
+math_float (uint32_t bits)
 {
   float x;
 
@@ -37,7 +39,8 @@ static inline float math_float (uint32_t bits)
 
 /* bfloat16: the upper half of a float, rounded to nearest even. A NaN whose payload lies in the lower half would become
  * infinity: it gets a quiet bit. */
-static inline uint16_t math_to_bfloat (float x)
+static inline uint16_t
+math_to_bfloat (float x)
 {
   uint32_t bits = math_bits (x);
   uint32_t rounded = bits + 0x7fff + (bits >> 16 & 1);
@@ -46,12 +49,14 @@ static inline uint16_t math_to_bfloat (float x)
   return (uint16_t) (((bits & 0x7fffffff) > 0x7f800000 ? quiet : rounded) >> 16);
 }
 
-static inline float math_from_bfloat (uint16_t b)
+static inline float
+math_from_bfloat (uint16_t b)
 {
   return math_float ((uint32_t) b << 16);
 }
 
-static inline uint64_t math_double_bits (double x)
+static inline uint64_t
+math_double_bits (double x)
 {
   uint64_t bits;
 
@@ -59,7 +64,8 @@ static inline uint64_t math_double_bits (double x)
   return bits;
 }
 
-static inline double math_double (uint64_t bits)
+static inline double
+math_double (uint64_t bits)
 {
   double x;
 
@@ -67,19 +73,22 @@ static inline double math_double (uint64_t bits)
   return x;
 }
 
-static inline float math_abs (float x)
+static inline float
+math_abs (float x)
 {
   return math_float (math_bits (x) & 0x7fffffff);
 }
 
 /* 2^n for n in -126..127 given as a two's complement. */
-static inline float math_exponent (uint32_t n)
+static inline float
+math_exponent (uint32_t n)
 {
   return math_float ((n + 127) << 23);
 }
 
 /* exp (r) - 1 for |r| <= ln 2 / 2. */
-static inline float math_expm1_reduced (float r)
+static inline float
+math_expm1_reduced (float r)
 {
   float p = 1.38823956e-3f;
 
@@ -91,7 +100,8 @@ static inline float math_expm1_reduced (float r)
 }
 
 /* exp (x) = 2^n exp (x - n ln 2); 2^n in two factors, since n reaches from -150 (denormals) to 128 (infinity). */
-static inline float math_exp (float x)
+static inline float
+math_exp (float x)
 {
   float t, n, r;
   uint32_t k, half;
@@ -108,7 +118,8 @@ static inline float math_exp (float x)
 
 /* log (2^e m) = e ln 2 + log (1 + f), f = m - 1 in [sqrt 1/2 - 1, sqrt 2 - 1]; x is normal and positive, and
  * @shift is added to its exponent. */
-static inline float math_log_normal (float x, float shift)
+static inline float
+math_log_normal (float x, float shift)
 {
   uint32_t bits = math_bits (x);
   int32_t k = (int32_t) (bits - 0x3f3504f3u) >> 23; /* so that m >= sqrt 1/2 */
@@ -125,7 +136,8 @@ static inline float math_log_normal (float x, float shift)
   return (p * f * z + e * MATH_LN2_LOW - 0.5f * z + f) + e * MATH_LN2_HIGH;
 }
 
-static inline float math_log (float x)
+static inline float
+math_log (float x)
 {
   float scaled = x < 0x1p-126f ? x * 0x1p23f : x, shift = x < 0x1p-126f ? -23.0f : 0.0f;
   float y = math_log_normal (scaled, shift);
@@ -136,7 +148,8 @@ static inline float math_log (float x)
 }
 
 /* log (1 + e) for e in [0, 1]: the logarithm of the rounded sum and the derivative times what rounding lost. */
-static inline float math_log1p_unit (float e)
+static inline float
+math_log1p_unit (float e)
 {
   float u = 1 + e;
 
@@ -144,7 +157,8 @@ static inline float math_log1p_unit (float e)
 }
 
 /* tanh a = E / (E + 2), E = exp (2a) - 1 = 2^n (exp r - 1) + (2^n - 1), a = |x|; beyond 10 it is 1. */
-static inline float math_tanh (float x)
+static inline float
+math_tanh (float x)
 {
   float a = math_abs (x), t, n, r, scale, e;
 
@@ -158,7 +172,8 @@ static inline float math_tanh (float x)
 }
 
 /* 1 / (1 + exp -x), with the exponential of a negative number on either side. */
-static inline float math_sigmoid (float x)
+static inline float
+math_sigmoid (float x)
 {
   float e = math_exp (-math_abs (x));
 
@@ -166,14 +181,16 @@ static inline float math_sigmoid (float x)
 }
 
 /* log (1 + exp x) = max (x, 0) + log (1 + exp -|x|) */
-static inline float math_softplus (float x)
+static inline float
+math_softplus (float x)
 {
   return (x < 0 ? 0.0f : x) + math_log1p_unit (math_exp (-math_abs (x)));
 }
 
 /* sin (x + turn pi/2) for |x| <= MATH_TRIG_LIMIT: the remainder by pi/2 in double, then sine or cosine by the
  * quarter. The first of the two parts of pi/2 has 33 bits. */
-static inline float math_trig (float x, uint32_t turn)
+static inline float
+math_trig (float x, uint32_t turn)
 {
   double t = (double) x * 6.36619772367581382e-1 + MATH_ROUND_DOUBLE, n = t - MATH_ROUND_DOUBLE;
   double rest = ((double) x - n * 1.57079632673412561417e+00) - n * 6.07710050650619224932e-11;
@@ -189,7 +206,8 @@ static inline float math_trig (float x, uint32_t turn)
 
 /* a^b = exp (b log |a|) in double, then as C's pow: the sign of a for odd b; NaN for a negative a and b no integer.
  * log (2^e m) by the series of the inverse hyperbolic tangent in s = (m - 1) / (m + 1). */
-static inline float math_pow (float a, float b)
+static inline float
+math_pow (float a, float b)
 {
   float positive = math_abs (a);
   float scaled = positive < 0x1p-126f ? positive * 0x1p23f : positive, shift = positive < 0x1p-126f ? -23.0f : 0.0f;

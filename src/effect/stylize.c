@@ -296,8 +296,8 @@ copy_out (const float *in, int in_width, int in_height, float *out, int width, i
 {
   for (int c = 0; c < 3; c++)
     for (int y = 0; y < height; y++)
-      memcpy (out + ((int64_t) c * height + y) * width,
-              in + ((int64_t) c * in_height + y + MARGIN) * in_width + MARGIN, width * sizeof (float));
+      memcpy (out + ((int64_t) c * height + y) * width, in + ((int64_t) c * in_height + y + MARGIN) * in_width + MARGIN,
+              width * sizeof (float));
 }
 
 /* {"program": "impasto 0.1.0", "command": "paint", "style": ..., "pack": ..., "sha256": ..., "options": {...}} */

@@ -30,14 +30,16 @@ struct source {
   bool header_only;
 };
 
-static bool fail_input (const struct source *source, const char *what, GError **error)
+static bool
+fail_input (const struct source *source, const char *what, GError **error)
 {
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s is not a good safetensors file: %s", source->name, what);
   return false;
 }
 
 /* @offset + @size lies within the source. */
-static bool source_read (const struct source *source, uint64_t offset, void *into, size_t size, GError **error)
+static bool
+source_read (const struct source *source, uint64_t offset, void *into, size_t size, GError **error)
 {
   char *at = into;
 
@@ -59,8 +61,9 @@ static bool source_read (const struct source *source, uint64_t offset, void *int
   return true;
 }
 
-static bool read_tensors (const struct source *source, uint64_t data_start, const GPtrArray *items,
-                          struct weights *weights, GError **error)
+static bool
+read_tensors (const struct source *source, uint64_t data_start, const GPtrArray *items, struct weights *weights,
+              GError **error)
 {
   for (guint i = 0; i < items->len; i++) {
     const struct safetensors_item *item = g_ptr_array_index (items, i);
@@ -78,7 +81,8 @@ static bool read_tensors (const struct source *source, uint64_t data_start, cons
 }
 
 /* A sparse file can promise more than any machine has. */
-static bool check_memory (const struct source *source, GError **error)
+static bool
+check_memory (const struct source *source, GError **error)
 {
   long pages = sysconf (_SC_PHYS_PAGES), page_size = sysconf (_SC_PAGESIZE);
 
@@ -91,7 +95,8 @@ static bool check_memory (const struct source *source, GError **error)
 }
 
 /* Bytes of the JSON header; 0 with @error. */
-static size_t header_size (const struct source *source, GError **error)
+static size_t
+header_size (const struct source *source, GError **error)
 {
   g_autofree char *what = NULL;
   uint64_t size;
@@ -105,12 +110,14 @@ static size_t header_size (const struct source *source, GError **error)
   if (size >= 2 && size <= SAFETENSORS_HEADER_MAX && size <= source->size - sizeof size)
     return (size_t) size;
   what = g_strdup_printf ("its first eight bytes give a header of %" G_GUINT64_FORMAT " bytes, 2 to %" G_GUINT64_FORMAT
-                          " expected", size, MIN (source->size - sizeof size, SAFETENSORS_HEADER_MAX));
+                          " expected",
+                          size, MIN (source->size - sizeof size, SAFETENSORS_HEADER_MAX));
   fail_input (source, what, error);
   return 0;
 }
 
-static struct weights *source_load (const struct source *source, GError **error)
+static struct weights *
+source_load (const struct source *source, GError **error)
 {
   size_t size = header_size (source, error);
   g_autofree char *json = size > 0 ? g_try_malloc (size) : NULL;
@@ -139,17 +146,19 @@ static struct weights *source_load (const struct source *source, GError **error)
   return g_steal_pointer (&weights);
 }
 
-struct weights *safetensors_parse (const void *data, size_t size, const char *name, GError **error)
+struct weights *
+safetensors_parse (const void *data, size_t size, const char *name, GError **error)
 {
   struct source source = {.name = name, .bytes = size > 0 ? data : "", .fd = -1, .size = size};
 
   return source_load (&source, error);
 }
 
-static struct weights *file_load (const char *path, bool header_only, GError **error)
+static struct weights *
+file_load (const char *path, bool header_only, GError **error)
 {
-  struct source source = {.name = path, .fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
-                          .header_only = header_only};
+  struct source source = {
+    .name = path, .fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), .header_only = header_only};
   struct weights *weights = NULL;
   struct stat info;
 
@@ -166,19 +175,22 @@ static struct weights *file_load (const char *path, bool header_only, GError **e
   return weights;
 }
 
-struct weights *safetensors_load (const char *path, GError **error)
+struct weights *
+safetensors_load (const char *path, GError **error)
 {
   return file_load (path, false, error);
 }
 
-struct weights *safetensors_load_metadata (const char *path, GError **error)
+struct weights *
+safetensors_load_metadata (const char *path, GError **error)
 {
   return file_load (path, true, error);
 }
 
 /* --- Writing --- */
 
-static void append_string (GString *json, const char *text)
+static void
+append_string (GString *json, const char *text)
 {
   g_string_append_c (json, '"');
   for (; *text != '\0'; text++) {
@@ -192,7 +204,8 @@ static void append_string (GString *json, const char *text)
   g_string_append_c (json, '"');
 }
 
-static void append_metadata (GString *json, struct weights *weights)
+static void
+append_metadata (GString *json, struct weights *weights)
 {
   g_auto (GStrv) keys = weights_metadata_keys (weights);
 
@@ -209,7 +222,8 @@ static void append_metadata (GString *json, struct weights *weights)
   g_string_append_c (json, '}');
 }
 
-static void append_tensor (GString *json, const char *name, const struct tensor *tensor, uint64_t begin)
+static void
+append_tensor (GString *json, const char *name, const struct tensor *tensor, uint64_t begin)
 {
   if (json->len > 1)
     g_string_append_c (json, ',');
@@ -222,7 +236,8 @@ static void append_tensor (GString *json, const char *name, const struct tensor 
 }
 
 /* Larger elements first, so that all of them are aligned; then by name. */
-static int compare_tensors (const void *a, const void *b, void *data)
+static int
+compare_tensors (const void *a, const void *b, void *data)
 {
   guint x = *(const guint *) a, y = *(const guint *) b;
   size_t x_size = dtype_size (weights_at (data, x)->dtype), y_size = dtype_size (weights_at (data, y)->dtype);
@@ -232,7 +247,8 @@ static int compare_tensors (const void *a, const void *b, void *data)
   return strcmp (weights_name (data, x), weights_name (data, y));
 }
 
-static bool fail_output (const char *path, const char *what, const char *text, GError **error)
+static bool
+fail_output (const char *path, const char *what, const char *text, GError **error)
 {
   g_autofree char *shown = text_show (text);
 
@@ -241,7 +257,8 @@ static bool fail_output (const char *path, const char *what, const char *text, G
 }
 
 /* What a reader would refuse is not written. */
-static bool check_strings (struct weights *weights, const char *path, GError **error)
+static bool
+check_strings (struct weights *weights, const char *path, GError **error)
 {
   g_auto (GStrv) keys = weights_metadata_keys (weights);
 
@@ -257,8 +274,8 @@ static bool check_strings (struct weights *weights, const char *path, GError **e
   return true;
 }
 
-static bool write_all (struct weights *weights, const GArray *order, const GString *json, const char *path,
-                       GError **error)
+static bool
+write_all (struct weights *weights, const GArray *order, const GString *json, const char *path, GError **error)
 {
   g_autoptr (draft) draft = draft_new (path, error);
   uint64_t size = json->len;
@@ -275,7 +292,8 @@ static bool write_all (struct weights *weights, const GArray *order, const GStri
   return draft_commit (draft, error);
 }
 
-bool safetensors_save (struct weights *weights, const char *path, GError **error)
+bool
+safetensors_save (struct weights *weights, const char *path, GError **error)
 {
   g_autoptr (GArray) order = g_array_new (FALSE, FALSE, sizeof (guint));
   g_autoptr (GString) json = g_string_new ("{");

@@ -12,7 +12,8 @@
 
 static const enum dtype known_dtypes[] = {DTYPE_F32, DTYPE_F16, DTYPE_BF16, DTYPE_F64, DTYPE_I64, DTYPE_U8};
 
-static void item_free (void *data)
+static void
+item_free (void *data)
 {
   struct safetensors_item *item = data;
 
@@ -39,20 +40,23 @@ G_GNUC_PRINTF (2, 3) static bool problem (struct scanner *scanner, const char *f
   return false;
 }
 
-static bool expected (struct scanner *scanner, const char *what)
+static bool
+expected (struct scanner *scanner, const char *what)
 {
   return problem (scanner, "byte %td of the header: %s expected", scanner->at - scanner->start, what);
 }
 
 /* The next character after white space, without taking it; '\0' at the end. */
-static char peek (struct scanner *scanner)
+static char
+peek (struct scanner *scanner)
 {
   while (scanner->at < scanner->end && memchr (" \t\r\n", *scanner->at, 4) != NULL)
     scanner->at++;
   return scanner->at < scanner->end ? *scanner->at : '\0';
 }
 
-static bool take (struct scanner *scanner, char c)
+static bool
+take (struct scanner *scanner, char c)
 {
   const char what[] = {'\'', c, '\'', '\0'};
 
@@ -63,7 +67,8 @@ static bool take (struct scanner *scanner, char c)
 }
 
 /* Four hexadecimal digits. */
-static bool take_hex (struct scanner *scanner, gunichar *code)
+static bool
+take_hex (struct scanner *scanner, gunichar *code)
 {
   *code = 0;
   for (int i = 0; i < 4; i++, scanner->at++) {
@@ -77,7 +82,8 @@ static bool take_hex (struct scanner *scanner, gunichar *code)
 }
 
 /* After "\u": a code point, or the two halves of a surrogate pair. */
-static bool take_unicode (struct scanner *scanner, GString *text)
+static bool
+take_unicode (struct scanner *scanner, GString *text)
 {
   gunichar code, low;
 
@@ -99,7 +105,8 @@ static bool take_unicode (struct scanner *scanner, GString *text)
   return true;
 }
 
-static bool take_escape (struct scanner *scanner, GString *text)
+static bool
+take_escape (struct scanner *scanner, GString *text)
 {
   static const char letters[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
   char c = scanner->at < scanner->end ? *scanner->at++ : '\0';
@@ -114,7 +121,8 @@ static bool take_escape (struct scanner *scanner, GString *text)
 }
 
 /* A string in quotes; NULL when there is none. */
-static char *take_string (struct scanner *scanner)
+static char *
+take_string (struct scanner *scanner)
 {
   g_autoptr (GString) text = g_string_new (NULL);
 
@@ -141,7 +149,8 @@ static char *take_string (struct scanner *scanner)
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 
-static bool take_number (struct scanner *scanner, uint64_t *number)
+static bool
+take_number (struct scanner *scanner, uint64_t *number)
 {
   const char *first;
 
@@ -160,7 +169,8 @@ static bool take_number (struct scanner *scanner, uint64_t *number)
 }
 
 /* [1, 2, 3]; at most @max numbers. */
-static bool take_numbers (struct scanner *scanner, uint64_t *numbers, int max, int *count)
+static bool
+take_numbers (struct scanner *scanner, uint64_t *numbers, int max, int *count)
 {
   *count = 0;
   if (!take (scanner, '['))
@@ -180,7 +190,8 @@ static bool take_numbers (struct scanner *scanner, uint64_t *numbers, int max, i
 typedef bool (*value_func) (struct scanner *scanner, const char *name, void *data);
 
 /* {"name": value, ...}; @take_value takes the value of each name. */
-static bool take_object (struct scanner *scanner, value_func take_value, void *data)
+static bool
+take_object (struct scanner *scanner, value_func take_value, void *data)
 {
   if (!take (scanner, '{'))
     return false;
@@ -205,7 +216,8 @@ struct header {
   int metadata_count;
 };
 
-static bool take_metadata_value (struct scanner *scanner, const char *name, void *data)
+static bool
+take_metadata_value (struct scanner *scanner, const char *name, void *data)
 {
   struct header *header = data;
   g_autofree char *value = take_string (scanner), *shown = text_show (name);
@@ -225,7 +237,8 @@ struct item_state {
   bool has_dtype, has_shape, has_offsets;
 };
 
-static bool take_dtype (struct scanner *scanner, struct safetensors_item *item)
+static bool
+take_dtype (struct scanner *scanner, struct safetensors_item *item)
 {
   g_autofree char *text = take_string (scanner), *shown = NULL, *shown_name = NULL;
 
@@ -243,7 +256,8 @@ static bool take_dtype (struct scanner *scanner, struct safetensors_item *item)
                   shown);
 }
 
-static bool take_shape (struct scanner *scanner, struct safetensors_item *item)
+static bool
+take_shape (struct scanner *scanner, struct safetensors_item *item)
 {
   uint64_t extents[SHAPE_RANK_MAX];
 
@@ -254,7 +268,8 @@ static bool take_shape (struct scanner *scanner, struct safetensors_item *item)
   return true;
 }
 
-static bool take_offsets (struct scanner *scanner, struct safetensors_item *item)
+static bool
+take_offsets (struct scanner *scanner, struct safetensors_item *item)
 {
   uint64_t offsets[2];
   int count;
@@ -268,7 +283,8 @@ static bool take_offsets (struct scanner *scanner, struct safetensors_item *item
   return true;
 }
 
-static bool take_item_value (struct scanner *scanner, const char *name, void *data)
+static bool
+take_item_value (struct scanner *scanner, const char *name, void *data)
 {
   struct item_state *state = data;
   const struct {
@@ -293,23 +309,27 @@ static bool take_item_value (struct scanner *scanner, const char *name, void *da
 }
 
 /* The bytes that type and shape ask for must be the bytes that the offsets give. */
-static bool check_item (struct scanner *scanner, const struct safetensors_item *item)
+static bool
+check_item (struct scanner *scanner, const struct safetensors_item *item)
 {
   g_autofree char *shown = text_show (item->name), *shape = shape_text (&item->shape);
   uint64_t wanted;
 
   if (!shape_valid (&item->shape))
-    return problem (scanner, "tensor '%s' has the shape %s; extents of 1 or more and at most %" G_GINT64_FORMAT
-                    " elements expected", shown, shape, SHAPE_SIZE_MAX);
+    return problem (
+      scanner, "tensor '%s' has the shape %s; extents of 1 or more and at most %" G_GINT64_FORMAT " elements expected",
+      shown, shape, SHAPE_SIZE_MAX);
   wanted = (uint64_t) shape_size (&item->shape) * dtype_size (item->dtype);
   if (item->end < item->begin || item->end - item->begin != wanted)
-    return problem (scanner, "tensor '%s' %s of %s takes %" G_GUINT64_FORMAT " bytes, its offsets are %"
-                    G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT, shown, shape, dtype_name (item->dtype), wanted,
-                    item->begin, item->end);
+    return problem (scanner,
+                    "tensor '%s' %s of %s takes %" G_GUINT64_FORMAT " bytes, its offsets are %" G_GUINT64_FORMAT
+                    " to %" G_GUINT64_FORMAT,
+                    shown, shape, dtype_name (item->dtype), wanted, item->begin, item->end);
   return true;
 }
 
-static bool take_header_value (struct scanner *scanner, const char *name, void *data)
+static bool
+take_header_value (struct scanner *scanner, const char *name, void *data)
 {
   struct header *header = data;
   struct item_state state = {0};
@@ -337,7 +357,8 @@ static bool take_header_value (struct scanner *scanner, const char *name, void *
   return check_item (scanner, state.item);
 }
 
-static int compare_offsets (const void *a, const void *b)
+static int
+compare_offsets (const void *a, const void *b)
 {
   const struct safetensors_item *x = *(struct safetensors_item *const *) a, *y = *(struct safetensors_item *const *) b;
 
@@ -345,7 +366,8 @@ static int compare_offsets (const void *a, const void *b)
 }
 
 /* The tensors must tile the data: no gap, no overlap, nothing left over. */
-static bool check_layout (struct scanner *scanner, GPtrArray *items, uint64_t data_size)
+static bool
+check_layout (struct scanner *scanner, GPtrArray *items, uint64_t data_size)
 {
   g_autoptr (GPtrArray) sorted = g_ptr_array_new ();
   uint64_t at = 0;
@@ -358,17 +380,21 @@ static bool check_layout (struct scanner *scanner, GPtrArray *items, uint64_t da
     g_autofree char *shown = text_show (item->name);
 
     if (item->begin != at)
-      return problem (scanner, "tensor '%s' begins at byte %" G_GUINT64_FORMAT " of the data, %" G_GUINT64_FORMAT
-                      " expected: tensors must follow each other without gap or overlap", shown, item->begin, at);
+      return problem (scanner,
+                      "tensor '%s' begins at byte %" G_GUINT64_FORMAT " of the data, %" G_GUINT64_FORMAT
+                      " expected: tensors must follow each other without gap or overlap",
+                      shown, item->begin, at);
     at = item->end;
   }
   if (at != data_size)
-    return problem (scanner, "the header describes %" G_GUINT64_FORMAT " bytes of data, the file has %"
-                    G_GUINT64_FORMAT, at, data_size);
+    return problem (scanner,
+                    "the header describes %" G_GUINT64_FORMAT " bytes of data, the file has %" G_GUINT64_FORMAT, at,
+                    data_size);
   return true;
 }
 
-static bool take_header (struct scanner *scanner, struct header *header, uint64_t data_size)
+static bool
+take_header (struct scanner *scanner, struct header *header, uint64_t data_size)
 {
   if (!take_object (scanner, take_header_value, header))
     return false;
@@ -378,8 +404,8 @@ static bool take_header (struct scanner *scanner, struct header *header, uint64_
   return check_layout (scanner, header->items, data_size);
 }
 
-GPtrArray *safetensors_header_parse (const char *json, size_t size, uint64_t data_size, struct weights *weights,
-                                     char **problem)
+GPtrArray *
+safetensors_header_parse (const char *json, size_t size, uint64_t data_size, struct weights *weights, char **problem)
 {
   g_autoptr (GPtrArray) items = g_ptr_array_new_with_free_func (item_free);
   g_autoptr (GHashTable) names = g_hash_table_new (g_str_hash, g_str_equal);

@@ -7,7 +7,8 @@
 #include "graph/op.h"
 
 /* " stride=2,2 pad=1,1,1,1" */
-static void append_attrs (GString *text, const struct node *node)
+static void
+append_attrs (GString *text, const struct node *node)
 {
   const struct op *op = node->op;
   g_autofree void *fallback = NULL;
@@ -26,7 +27,8 @@ static void append_attrs (GString *text, const struct node *node)
 }
 
 /* "conv2d(%3, %5) stride=2,2", "parameter \"weight\"", "constant 0.5" */
-static void append_value (GString *text, const struct node *node)
+static void
+append_value (GString *text, const struct node *node)
 {
   g_string_append (text, node->op->name);
   if (node->name != NULL)
@@ -42,7 +44,8 @@ static void append_value (GString *text, const struct node *node)
   append_attrs (text, node);
 }
 
-char *graph_text (const struct graph *graph)
+char *
+graph_text (const struct graph *graph)
 {
   GString *text = g_string_new (NULL);
 
@@ -69,7 +72,8 @@ char *graph_text (const struct graph *graph)
 }
 
 /* Graphviz's double-quoted strings want '"' and '\' escaped; names may hold either. */
-static void append_quoted (GString *dot, const char *text)
+static void
+append_quoted (GString *dot, const char *text)
 {
   g_string_append_c (dot, '"');
   for (; *text != '\0'; text++) {
@@ -80,7 +84,8 @@ static void append_quoted (GString *dot, const char *text)
   g_string_append_c (dot, '"');
 }
 
-static void append_dot_node (GString *dot, int id, const struct node *node)
+static void
+append_dot_node (GString *dot, int id, const struct node *node)
 {
   g_autoptr (GString) label = g_string_new (node->name != NULL ? node->name : node->op->name);
   g_autofree char *shape = shape_text (&node->shape);
@@ -102,7 +107,8 @@ static void append_dot_node (GString *dot, int id, const struct node *node)
     g_string_append_printf (dot, "  n%d -> n%d;\n", node->input[i], id);
 }
 
-char *graph_dot (const struct graph *graph)
+char *
+graph_dot (const struct graph *graph)
 {
   GString *dot = g_string_new ("digraph {\n  node [shape=box, fontname=\"sans-serif\"];\n");
 

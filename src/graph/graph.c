@@ -12,12 +12,12 @@
 #include "impasto/error.h"
 
 struct graph {
-  GPtrArray *nodes;     /* struct node *, owned */
-  GHashTable *known;    /* set of the nodes that have an op of their own, by op, inputs and attributes */
-  GHashTable *names;    /* full name of an input or parameter -> id + 1 */
-  GHashTable *scalars;  /* bits of the float -> id + 1 */
-  GHashTable *tensors;  /* struct tensor * of a constant -> id + 1 */
-  GArray *results;      /* struct graph_result */
+  GPtrArray *nodes;    /* struct node *, owned */
+  GHashTable *known;   /* set of the nodes that have an op of their own, by op, inputs and attributes */
+  GHashTable *names;   /* full name of an input or parameter -> id + 1 */
+  GHashTable *scalars; /* bits of the float -> id + 1 */
+  GHashTable *tensors; /* struct tensor * of a constant -> id + 1 */
+  GArray *results;     /* struct graph_result */
   GStringChunk *strings;
   GString *scope;       /* "generator.res3" */
   GArray *scope_length; /* gsize: length of scope before each push */
@@ -30,27 +30,23 @@ const struct op op_constant = {.name = "constant", .formula = "y, fixed"};
 
 /* Attributes */
 
-static size_t field_size (const struct option *field)
+static size_t
+field_size (const struct option *field)
 {
   switch (field->type) {
-  case OPTION_BOOL:
-    return sizeof (bool);
-  case OPTION_INT:
-    return sizeof (int64_t);
-  case OPTION_FLOAT:
-    return sizeof (double);
-  case OPTION_STRING:
-    return sizeof (char *);
-  case OPTION_CHOICE:
-    return sizeof (int);
-  case OPTION_INTS:
-    return (size_t) field->count * sizeof (int64_t);
+  case OPTION_BOOL: return sizeof (bool);
+  case OPTION_INT: return sizeof (int64_t);
+  case OPTION_FLOAT: return sizeof (double);
+  case OPTION_STRING: return sizeof (char *);
+  case OPTION_CHOICE: return sizeof (int);
+  case OPTION_INTS: return (size_t) field->count * sizeof (int64_t);
   }
   g_return_val_if_reached (0);
 }
 
 /* FNV-1a. */
-static guint hash_bytes (guint hash, const void *data, size_t size)
+static guint
+hash_bytes (guint hash, const void *data, size_t size)
 {
   const uint8_t *bytes = data;
 
@@ -59,7 +55,8 @@ static guint hash_bytes (guint hash, const void *data, size_t size)
   return hash;
 }
 
-static guint attrs_hash (guint hash, const struct op *op, const void *attrs)
+static guint
+attrs_hash (guint hash, const struct op *op, const void *attrs)
 {
   if (op->attrs == NULL)
     return hash_bytes (hash, attrs, op->attrs_size);
@@ -68,7 +65,8 @@ static guint attrs_hash (guint hash, const struct op *op, const void *attrs)
   return hash;
 }
 
-static bool attrs_equal (const struct op *op, const char *a, const char *b)
+static bool
+attrs_equal (const struct op *op, const char *a, const char *b)
 {
   if (op->attrs_size == 0)
     return true;
@@ -80,7 +78,8 @@ static bool attrs_equal (const struct op *op, const char *a, const char *b)
   return true;
 }
 
-static guint node_hash (gconstpointer data)
+static guint
+node_hash (gconstpointer data)
 {
   const struct node *node = data;
   guint hash = hash_bytes (2166136261u, &node->op, sizeof node->op);
@@ -89,18 +88,20 @@ static guint node_hash (gconstpointer data)
   return node->op->attrs_size > 0 ? attrs_hash (hash, node->op, node->attrs) : hash;
 }
 
-static gboolean node_equal (gconstpointer data_a, gconstpointer data_b)
+static gboolean
+node_equal (gconstpointer data_a, gconstpointer data_b)
 {
   const struct node *a = data_a, *b = data_b;
 
-  return a->op == b->op && a->n_inputs == b->n_inputs
-         && (a->n_inputs == 0 || memcmp (a->input, b->input, (size_t) a->n_inputs * sizeof *a->input) == 0)
-         && attrs_equal (a->op, a->attrs, b->attrs);
+  return a->op == b->op && a->n_inputs == b->n_inputs &&
+         (a->n_inputs == 0 || memcmp (a->input, b->input, (size_t) a->n_inputs * sizeof *a->input) == 0) &&
+         attrs_equal (a->op, a->attrs, b->attrs);
 }
 
 /* The graph */
 
-static void node_free (gpointer data)
+static void
+node_free (gpointer data)
 {
   struct node *node = data;
 
@@ -108,7 +109,8 @@ static void node_free (gpointer data)
   g_free (node);
 }
 
-struct graph *graph_new (void)
+struct graph *
+graph_new (void)
 {
   struct graph *graph = g_new0 (struct graph, 1);
 
@@ -124,7 +126,8 @@ struct graph *graph_new (void)
   return graph;
 }
 
-void graph_free (struct graph *graph)
+void
+graph_free (struct graph *graph)
 {
   if (graph == NULL)
     return;
@@ -141,7 +144,8 @@ void graph_free (struct graph *graph)
   g_free (graph);
 }
 
-bool graph_check (struct graph *graph, GError **error)
+bool
+graph_check (struct graph *graph, GError **error)
 {
   if (graph->error == NULL)
     return true;
@@ -149,7 +153,8 @@ bool graph_check (struct graph *graph, GError **error)
   return false;
 }
 
-sym graph_fail (struct graph *graph, const char *format, ...)
+sym
+graph_fail (struct graph *graph, const char *format, ...)
 {
   g_autofree char *message = NULL;
   va_list list;
@@ -164,7 +169,8 @@ sym graph_fail (struct graph *graph, const char *format, ...)
   return (sym){graph, -1};
 }
 
-void graph_push (struct graph *graph, const char *format, ...)
+void
+graph_push (struct graph *graph, const char *format, ...)
 {
   gsize length = graph->scope->len;
   va_list list;
@@ -177,7 +183,8 @@ void graph_push (struct graph *graph, const char *format, ...)
   va_end (list);
 }
 
-void graph_pop (struct graph *graph)
+void
+graph_pop (struct graph *graph)
 {
   guint depth = graph->scope_length->len;
 
@@ -186,34 +193,40 @@ void graph_pop (struct graph *graph)
   g_array_set_size (graph->scope_length, depth - 1);
 }
 
-int graph_count (const struct graph *graph)
+int
+graph_count (const struct graph *graph)
 {
   return (int) graph->nodes->len;
 }
 
-const struct node *graph_node (const struct graph *graph, int id)
+const struct node *
+graph_node (const struct graph *graph, int id)
 {
   g_return_val_if_fail (id >= 0 && (guint) id < graph->nodes->len, NULL);
   return graph->nodes->pdata[id];
 }
 
-bool sym_null (sym s)
+bool
+sym_null (sym s)
 {
   return s.graph == NULL || s.id < 0;
 }
 
-const struct node *sym_node (sym s)
+const struct node *
+sym_node (sym s)
 {
   return sym_null (s) ? NULL : graph_node (s.graph, s.id);
 }
 
-struct shape sym_shape (sym s)
+struct shape
+sym_shape (sym s)
 {
   return sym_null (s) ? SHAPE_SCALAR : graph_node (s.graph, s.id)->shape;
 }
 
 /* Appends a copy of @node with its input ids and attributes behind it in the same block. */
-static sym append (struct graph *graph, const struct node *node)
+static sym
+append (struct graph *graph, const struct node *node)
 {
   const size_t align = 16;
   size_t head = (sizeof *node + align - 1) / align * align;
@@ -233,14 +246,16 @@ static sym append (struct graph *graph, const struct node *node)
   return (sym){graph, (int) graph->nodes->len - 1};
 }
 
-static sym find (struct graph *graph, GHashTable *table, gconstpointer key)
+static sym
+find (struct graph *graph, GHashTable *table, gconstpointer key)
 {
   return (sym){graph, GPOINTER_TO_INT (g_hash_table_lookup (table, key)) - 1};
 }
 
 /* Leaves */
 
-static sym named_leaf (struct graph *graph, const struct op *op, const char *name, struct shape shape, struct init init)
+static sym
+named_leaf (struct graph *graph, const struct op *op, const char *name, struct shape shape, struct init init)
 {
   struct node node = {.op = op, .shape = shape, .init = init};
   sym leaf;
@@ -255,7 +270,8 @@ static sym named_leaf (struct graph *graph, const struct op *op, const char *nam
   return leaf;
 }
 
-sym graph_input (struct graph *graph, const char *name, struct shape shape)
+sym
+graph_input (struct graph *graph, const char *name, struct shape shape)
 {
   if (graph->error != NULL)
     return (sym){graph, -1};
@@ -264,7 +280,8 @@ sym graph_input (struct graph *graph, const char *name, struct shape shape)
   return named_leaf (graph, &op_input, name, shape, (struct init){INIT_ZERO, 0});
 }
 
-sym graph_parameter (struct graph *graph, const char *name, struct shape shape, struct init init)
+sym
+graph_parameter (struct graph *graph, const char *name, struct shape shape, struct init init)
 {
   const char *scope = graph->scope->str;
   g_autofree char *full = scope[0] != '\0' ? g_strconcat (scope, ".", name, NULL) : g_strdup (name);
@@ -286,7 +303,8 @@ sym graph_parameter (struct graph *graph, const char *name, struct shape shape, 
   return leaf;
 }
 
-sym graph_constant (struct graph *graph, struct tensor *value)
+sym
+graph_constant (struct graph *graph, struct tensor *value)
 {
   struct node node = {.op = &op_constant, .shape = value->shape};
   sym leaf;
@@ -304,7 +322,8 @@ sym graph_constant (struct graph *graph, struct tensor *value)
   return leaf;
 }
 
-sym graph_scalar (struct graph *graph, double value)
+sym
+graph_scalar (struct graph *graph, double value)
 {
   float number = (float) value;
   uint32_t bits;
@@ -324,7 +343,8 @@ sym graph_scalar (struct graph *graph, double value)
 
 /* Ops */
 
-static bool inputs_fit (struct graph *graph, const struct op *op, const sym *inputs, int n_inputs)
+static bool
+inputs_fit (struct graph *graph, const struct op *op, const sym *inputs, int n_inputs)
 {
   if (n_inputs < op->min_inputs || n_inputs > op->max_inputs) {
     if (op->min_inputs == op->max_inputs)
@@ -345,7 +365,8 @@ static bool inputs_fit (struct graph *graph, const struct op *op, const sym *inp
   return true;
 }
 
-sym graph_add (struct graph *graph, const struct op *op, const sym *inputs, int n_inputs, const void *attrs)
+sym
+graph_add (struct graph *graph, const struct op *op, const sym *inputs, int n_inputs, const void *attrs)
 {
   g_autofree int *ids = g_new (int, n_inputs + 1);
   g_autofree const struct shape **shapes = g_new (const struct shape *, n_inputs + 1);
@@ -375,7 +396,8 @@ sym graph_add (struct graph *graph, const struct op *op, const sym *inputs, int 
 
 /* Results */
 
-static bool result_taken (const struct graph *graph, const char *name, int target)
+static bool
+result_taken (const struct graph *graph, const char *name, int target)
 {
   for (guint i = 0; i < graph->results->len; i++) {
     const struct graph_result *result = &g_array_index (graph->results, struct graph_result, i);
@@ -386,7 +408,8 @@ static bool result_taken (const struct graph *graph, const char *name, int targe
   return false;
 }
 
-void graph_output (struct graph *graph, const char *name, sym value)
+void
+graph_output (struct graph *graph, const char *name, sym value)
 {
   struct graph_result result = {.target = -1, .id = value.id};
 
@@ -404,7 +427,8 @@ void graph_output (struct graph *graph, const char *name, sym value)
   g_array_append_val (graph->results, result);
 }
 
-void graph_assign (struct graph *graph, sym parameter, sym value)
+void
+graph_assign (struct graph *graph, sym parameter, sym value)
 {
   struct graph_result result = {.target = parameter.id, .id = value.id};
   struct shape want = sym_shape (parameter), have = sym_shape (value);
@@ -418,19 +442,20 @@ void graph_assign (struct graph *graph, sym parameter, sym value)
   else if (!shape_equal (&want, &have)) {
     g_autofree char *want_text = shape_text (&want), *have_text = shape_text (&have);
     graph_fail (graph, "assign: the value is %s, \"%s\" wants %s", have_text, sym_node (parameter)->name, want_text);
-  }
-  else if (result_taken (graph, NULL, parameter.id))
+  } else if (result_taken (graph, NULL, parameter.id))
     graph_fail (graph, "assign: \"%s\" is assigned twice", sym_node (parameter)->name);
   else
     g_array_append_val (graph->results, result);
 }
 
-guint graph_result_count (const struct graph *graph)
+guint
+graph_result_count (const struct graph *graph)
 {
   return graph->results->len;
 }
 
-struct graph_result graph_result (const struct graph *graph, guint i)
+struct graph_result
+graph_result (const struct graph *graph, guint i)
 {
   return g_array_index (graph->results, struct graph_result, i);
 }

@@ -35,21 +35,21 @@ struct op_case {
   int n_inputs;
   const void *attrs;
   double low, high;
-  double tolerance;      /* of float kernels, relative to the largest reference value; 0 = 1e-5 */
-  bool no_gradient;      /* not differentiable at what is drawn (sign, random): skip the difference test */
-  const char *error;     /* when set: building must fail with a message that contains this */
+  double tolerance;  /* of float kernels, relative to the largest reference value; 0 = 1e-5 */
+  bool no_gradient;  /* not differentiable at what is drawn (sign, random): skip the difference test */
+  const char *error; /* when set: building must fail with a message that contains this */
 };
 
 enum op_flags {
-  OP_VIEW = 1 << 0,     /* output is the first input's bytes under another shape (reshape) when both are row-major */
-  OP_SPATIAL = 1 << 1,  /* its 4-D operands lie channels-last in a plan, except those named by OP_PLAIN_1 */
-  OP_PLAIN_1 = 1 << 2,  /* input 1 (a weight) is read row-major float32 as the graph means it */
-  OP_PLAIN_OUT = 1 << 3,/* output (a weight's gradient) is written row-major float32 */
-  OP_EPILOGUE = 1 << 4, /* its kernel can add a bias per channel and apply an activation */
-  OP_RANDOM = 1 << 5,   /* depends on the run's seed and step */
-  OP_STRIDED = 1 << 6,  /* its kernel takes every operand in either layout and dtype (copies, reductions) */
-  OP_FLOAT = 1 << 7,    /* operands and output are float32 in any precision (matmul of Gram matrices) */
-  OP_STOP = 1 << 8,     /* no gradient flows through */
+  OP_VIEW = 1 << 0,      /* output is the first input's bytes under another shape (reshape) when both are row-major */
+  OP_SPATIAL = 1 << 1,   /* its 4-D operands lie channels-last in a plan, except those named by OP_PLAIN_1 */
+  OP_PLAIN_1 = 1 << 2,   /* input 1 (a weight) is read row-major float32 as the graph means it */
+  OP_PLAIN_OUT = 1 << 3, /* output (a weight's gradient) is written row-major float32 */
+  OP_EPILOGUE = 1 << 4,  /* its kernel can add a bias per channel and apply an activation */
+  OP_RANDOM = 1 << 5,    /* depends on the run's seed and step */
+  OP_STRIDED = 1 << 6,   /* its kernel takes every operand in either layout and dtype (copies, reductions) */
+  OP_FLOAT = 1 << 7,     /* operands and output are float32 in any precision (matmul of Gram matrices) */
+  OP_STOP = 1 << 8,      /* no gradient flows through */
 };
 
 enum op_reduce { REDUCE_NONE, REDUCE_SUM, REDUCE_MAX };
@@ -60,8 +60,8 @@ struct reduce_attrs {
 };
 
 struct op {
-  const char *name;          /* "conv2d" */
-  const char *formula;       /* one line for docs and dumps */
+  const char *name;    /* "conv2d" */
+  const char *formula; /* one line for docs and dumps */
   int min_inputs, max_inputs;
   size_t attrs_size;
   const struct option *attrs;
@@ -78,11 +78,12 @@ struct op {
 
   sym (*decompose) (const void *attrs, const sym *x, int n_inputs);
 
-  int vector;    /* elementwise: enum vector_op of device/vector.h; 0 otherwise */
-  int params;    /* elementwise: how many leading doubles of attrs are the loop's parameters p */
+  int vector;            /* elementwise: enum vector_op of device/vector.h; 0 otherwise */
+  int params;            /* elementwise: how many leading doubles of attrs are the loop's parameters p */
   enum op_reduce reduce; /* a reduction over struct reduce_attrs; plans fuse its elementwise producers into it */
   bool (*prepare) (struct kernel *kernel, GError **error);
-  double (*flops) (const struct shape *const *x, const struct shape *y); /* a multiply-add counts two; NULL: not counted */
+  double (*flops) (const struct shape *const *x,
+                   const struct shape *y); /* a multiply-add counts two; NULL: not counted */
 
   const struct op_case *cases;
 };

@@ -57,8 +57,8 @@ prepare (VipsImage *srgb, int short_side)
 {
   g_autoptr (vips_image) opaque = NULL, eight = NULL, scaled = NULL;
   VipsArrayDouble *white = vips_array_double_newv (1, image_is_deep (srgb) ? 65535.0 : 255.0);
-  const int failed = srgb->Bands == 4 ? vips_flatten (srgb, &opaque, "background", white, NULL)
-                                      : vips_copy (srgb, &opaque, NULL);
+  const int failed =
+    srgb->Bands == 4 ? vips_flatten (srgb, &opaque, "background", white, NULL) : vips_copy (srgb, &opaque, NULL);
   vips_area_unref (VIPS_AREA (white));
   if (failed)
     return NULL;

@@ -134,8 +134,7 @@ picture_load (const char *path, int64_t max_pixels, GError **error)
     .deep = image_is_deep (srgb),
   };
   g_autoptr (picture) picture = picture_new (target.turn.width, target.turn.height, srgb->Bands == 4, error);
-  g_autofree float *samples =
-    g_try_malloc_n ((size_t) srgb->Xsize * srgb->Bands, IMAGE_STRIP_ROWS * sizeof (float));
+  g_autofree float *samples = g_try_malloc_n ((size_t) srgb->Xsize * srgb->Bands, IMAGE_STRIP_ROWS * sizeof (float));
   if (picture && !samples)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: no memory for its rows", path);
   if (!picture || !samples)

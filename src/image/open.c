@@ -13,8 +13,6 @@
 
 #include "image/vips.h"
 
-
-
 static void
 ignore_log (const char *domain, GLogLevelFlags level, const char *message, void *data)
 {
@@ -151,11 +149,10 @@ image_open (const char *path, int64_t max_pixels, int shrink, const struct forma
 
   g_autoptr (vips_image) image = NULL;
   vips_error_clear ();
-  const int failed = format->shrinks
-                       ? format->load (path, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
-                                       VIPS_FAIL_ON_TRUNCATED, "shrink", shrink, NULL)
-                       : format->load (path, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
-                                       VIPS_FAIL_ON_TRUNCATED, NULL);
+  const int failed = format->shrinks ? format->load (path, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                                                     VIPS_FAIL_ON_TRUNCATED, "shrink", shrink, NULL)
+                                     : format->load (path, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
+                                                     VIPS_FAIL_ON_TRUNCATED, NULL);
   if (failed) {
     image_damaged (error, path, format);
     return NULL;

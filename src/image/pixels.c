@@ -180,8 +180,7 @@ picture_sheet (const float *const *cells, int n, int width, int height, int colu
   g_return_val_if_fail (n > 0 && columns > 0 && gap >= 0, NULL);
   columns = MIN (columns, n);
   const int rows = (n + columns - 1) / columns;
-  struct picture *sheet =
-    picture_new (columns * (width + gap) - gap, rows * (height + gap) - gap, false, error);
+  struct picture *sheet = picture_new (columns * (width + gap) - gap, rows * (height + gap) - gap, false, error);
   if (!sheet)
     return NULL;
   const int64_t size = (int64_t) sheet->width * sheet->height;

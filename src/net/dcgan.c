@@ -28,8 +28,10 @@ sym
 dcgan_discriminator (sym picture, const struct dcgan_net *settings, bool training)
 {
   int width = settings->width / 4;
-  sym x = sym_leaky_relu (layer_conv (picture, "conv1", (struct layer_conv){.channels = width, .kernel = 5, .stride = 2}), 0.2);
-  x = sym_leaky_relu (layer_conv (x, "conv2", (struct layer_conv){.channels = 2 * width, .kernel = 5, .stride = 2}), 0.2);
+  sym x = sym_leaky_relu (
+    layer_conv (picture, "conv1", (struct layer_conv){.channels = width, .kernel = 5, .stride = 2}), 0.2);
+  x =
+    sym_leaky_relu (layer_conv (x, "conv2", (struct layer_conv){.channels = 2 * width, .kernel = 5, .stride = 2}), 0.2);
   x = sym_reshape (x, SHAPE (-1, 2 * width * 49));
   return layer_dense (x, "dense", 1, false);
 }

@@ -24,7 +24,8 @@ layer_conv (sym x, const char *name, struct layer_conv options)
     conv.pad = pad;
   else if (!options.valid && pad > 0)
     x = sym_pad (x, options.pad, pad, pad, pad, pad);
-  sym weight = graph_parameter (graph, "weight", SHAPE (options.channels, in, k, k), scaled_normal (options.gain, in * k * k));
+  sym weight =
+    graph_parameter (graph, "weight", SHAPE (options.channels, in, k, k), scaled_normal (options.gain, in * k * k));
   sym y = sym_conv2d (x, weight, conv);
   if (!options.bare)
     y = sym_add (y, graph_parameter (graph, "bias", SHAPE (1, options.channels, 1, 1), (struct init){INIT_ZERO, 0}));
@@ -105,7 +106,8 @@ layer_batch_norm (sym x, const char *name, bool training, double momentum)
   struct shape row = SHAPE (1, channels, 1, 1);
   graph_push (graph, "%s", name);
   sym null = {graph, -1};
-  sym scale = channel_values (graph, "scale", null, channels, 1), shift = channel_values (graph, "shift", null, channels, 0);
+  sym scale = channel_values (graph, "scale", null, channels, 1),
+      shift = channel_values (graph, "shift", null, channels, 0);
   sym running_mean = graph_parameter (graph, "mean", row, (struct init){INIT_ZERO, 0});
   sym running_variance = graph_parameter (graph, "variance", row, (struct init){INIT_CONSTANT, 1});
   sym mean = running_mean, variance = running_variance;
@@ -113,7 +115,8 @@ layer_batch_norm (sym x, const char *name, bool training, double momentum)
     mean = sym_mean (x, AXES_NHW);
     variance = sym_variance (x, AXES_NHW);
     graph_assign (graph, running_mean, sym_add (sym_scale (running_mean, 1 - momentum), sym_scale (mean, momentum)));
-    graph_assign (graph, running_variance, sym_add (sym_scale (running_variance, 1 - momentum), sym_scale (variance, momentum)));
+    graph_assign (graph, running_variance,
+                  sym_add (sym_scale (running_variance, 1 - momentum), sym_scale (variance, momentum)));
   }
   sym y = normalize (x, mean, variance, scale, shift, 1e-5);
   graph_pop (graph);
@@ -127,7 +130,8 @@ layer_layer_norm (sym x, const char *name)
   int64_t channels = sym_shape (x).rank == 4 ? sym_shape (x).dim[1] : 1;
   graph_push (graph, "%s", name);
   sym null = {graph, -1};
-  sym scale = channel_values (graph, "scale", null, channels, 1), shift = channel_values (graph, "shift", null, channels, 0);
+  sym scale = channel_values (graph, "scale", null, channels, 1),
+      shift = channel_values (graph, "shift", null, channels, 0);
   sym mean = sym_mean (x, AXES_CHW), variance = sym_variance (x, AXES_CHW);
   sym y = sym_mul (sym_sub (x, mean), sym_rsqrt (sym_shift (variance, 1e-5)));
   y = sym_add (sym_mul (y, scale), shift);

@@ -8,11 +8,11 @@
 
 struct layer_conv {
   int channels, kernel;
-  int stride;         /* 0 = 1 */
-  enum pad_mode pad;  /* "same" padding of kernel / 2 on every side */
-  bool valid;         /* no padding instead */
-  bool bare;          /* no bias: a normalisation follows */
-  double gain;        /* initial weights: normal with gain / sqrt(fan in); 0 = sqrt(2) */
+  int stride;        /* 0 = 1 */
+  enum pad_mode pad; /* "same" padding of kernel / 2 on every side */
+  bool valid;        /* no padding instead */
+  bool bare;         /* no bias: a normalisation follows */
+  double gain;       /* initial weights: normal with gain / sqrt(fan in); 0 = sqrt(2) */
 };
 
 /* Parameters "NAME.weight" (o, i, k, k) and "NAME.bias" (1, o, 1, 1). */

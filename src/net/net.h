@@ -59,5 +59,6 @@ struct dcgan_net {
   int64_t channels; /* of the picture */
 };
 extern const struct net net_dcgan;
-sym dcgan_generator (sym z, const struct dcgan_net *settings, bool training);     /* (n, latent) -> (n, channels, 28, 28) in -1..1 */
+sym dcgan_generator (sym z, const struct dcgan_net *settings,
+                     bool training); /* (n, latent) -> (n, channels, 28, 28) in -1..1 */
 sym dcgan_discriminator (sym picture, const struct dcgan_net *settings, bool training); /* -> (n, 1) logits */

@@ -71,8 +71,7 @@ pack_find_style (const struct pack *pack, const char *name)
   return -1;
 }
 
-static bool
-fail (GError **error, const char *path, const char *format, ...) G_GNUC_PRINTF (3, 4);
+static bool fail (GError **error, const char *path, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
 static bool
 fail (GError **error, const char *path, const char *format, ...)
@@ -196,7 +195,8 @@ read_manifest (struct pack *pack, const char *text, const char *path, GError **e
   if (!text)
     return fail (error, path, "is no style pack (its metadata has no \"impasto\" manifest)");
   if (!sane_json (text))
-    return fail (error, path, "its manifest is larger than %d KiB or nested deeper than %d", MANIFEST_MAX >> 10, DEPTH_MAX);
+    return fail (error, path, "its manifest is larger than %d KiB or nested deeper than %d", MANIFEST_MAX >> 10,
+                 DEPTH_MAX);
   JsonNode *node = json_parser_load_from_data (parser, text, -1, NULL) ? json_parser_get_root (parser) : NULL;
   JsonObject *manifest = node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
   if (!manifest)
@@ -227,7 +227,8 @@ static struct graph *
 parameters_of (const struct style_net *settings)
 {
   struct graph *graph = graph_new ();
-  sym photo = graph_input (graph, "photo", SHAPE (1, 3, 16, 16)), style = graph_input (graph, "style", SHAPE (1, settings->styles));
+  sym photo = graph_input (graph, "photo", SHAPE (1, 3, 16, 16)),
+      style = graph_input (graph, "style", SHAPE (1, settings->styles));
   graph_output (graph, "painting", style_net (photo, style, settings));
   return graph;
 }
@@ -376,7 +377,7 @@ static const struct {
   const char *name;
   int torchvision, out, in;
 } vgg_layers[] = {
-  {"conv1_1", 0, 64, 3}, {"conv1_2", 2, 64, 64}, {"conv2_1", 5, 128, 64}, {"conv2_2", 7, 128, 128},
+  {"conv1_1", 0, 64, 3},     {"conv1_2", 2, 64, 64},    {"conv2_1", 5, 128, 64},   {"conv2_2", 7, 128, 128},
   {"conv3_1", 10, 256, 128}, {"conv3_2", 12, 256, 256}, {"conv3_3", 14, 256, 256}, {"conv3_4", 16, 256, 256},
 };
 
@@ -395,7 +396,8 @@ add_vgg_tensor (struct weights *target, struct weights *source, guint layer, con
     g_autofree char *found = shape_text (&tensor->shape), *wanted = shape_text (&file_shape);
     return fail (error, path, "%s is %s, VGG-19 has %s", name, found, wanted);
   }
-  if ((tensor->dtype != DTYPE_F32 && tensor->dtype != DTYPE_F16 && tensor->dtype != DTYPE_BF16) || tensor_find_nonfinite (tensor) >= 0)
+  if ((tensor->dtype != DTYPE_F32 && tensor->dtype != DTYPE_F16 && tensor->dtype != DTYPE_BF16) ||
+      tensor_find_nonfinite (tensor) >= 0)
     return fail (error, path, "%s holds something else than finite floats", name);
   g_autoptr (tensor) converted = tensor_convert (tensor, DTYPE_F32, error);
   if (!converted)

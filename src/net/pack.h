@@ -18,12 +18,12 @@ struct pack_style {
 };
 
 struct pack {
-  char *path;              /* where it was loaded from, or NULL */
+  char *path; /* where it was loaded from, or NULL */
   struct style_net settings;
   struct weights *weights; /* F32, names as the network's parameters: "res1.conv1.weight" */
   GPtrArray *styles;       /* struct pack_style, one a row */
   char *title, *license, *provenance;
-  JsonObject *training;    /* recipe and figures, or NULL */
+  JsonObject *training; /* recipe and figures, or NULL */
 };
 typedef struct pack pack;
 

@@ -14,13 +14,15 @@ patch_net (sym picture, const struct patch_net *settings)
     bool norm = settings->norm && i > 0;
     graph_push (x.graph, "layer%d", i + 1);
     sym padded = sym_pad (x, PAD_REFLECT, 1, 1, 1, 1);
-    x = layer_conv (padded, "conv", (struct layer_conv){.channels = channels, .kernel = 4, .stride = 2, .valid = true, .bare = norm});
+    x = layer_conv (padded, "conv",
+                    (struct layer_conv){.channels = channels, .kernel = 4, .stride = 2, .valid = true, .bare = norm});
     if (norm)
       x = layer_instance_norm (x, "norm", (struct layer_norm){.epsilon = 1e-5});
     x = sym_leaky_relu (x, 0.2);
     graph_pop (x.graph);
   }
-  return layer_conv (x, "heads", (struct layer_conv){.channels = settings->heads, .kernel = 3, .pad = PAD_REFLECT, .gain = 1});
+  return layer_conv (x, "heads",
+                     (struct layer_conv){.channels = settings->heads, .kernel = 3, .pad = PAD_REFLECT, .gain = 1});
 }
 
 static const struct option options[] = {

@@ -19,7 +19,8 @@ static const struct option slope_options[] = {
 };
 
 /* A negative slope would turn the sign that the gradient is read from. */
-static bool slope_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+slope_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const struct slope_attrs *slope = attrs;
 
@@ -35,7 +36,8 @@ REFERENCE (tanh, tanh (a))
 REFERENCE (sigmoid, a < 0 ? exp (a) / (1 + exp (a)) : 1 / (1 + exp (-a)))
 REFERENCE (softplus, (a > 0 ? a : a < 0 ? 0 : a) + log1p (exp (-fabs (a))))
 
-static sym relu_back (sym y, sym dy, double slope)
+static sym
+relu_back (sym y, sym dy, double slope)
 {
   return graph_add (y.graph, &op_relu_back, (const sym[]){y, dy}, 2, &(struct slope_attrs){slope});
 }
@@ -78,33 +80,39 @@ GRADIENT (softplus)
 
 /* Builders */
 
-sym sym_relu (sym x)
+sym
+sym_relu (sym x)
 {
   return elementwise_1 (&op_relu, x, NULL);
 }
 
-sym sym_leaky_relu (sym x, double slope)
+sym
+sym_leaky_relu (sym x, double slope)
 {
   return elementwise_1 (&op_leaky_relu, x, &(struct slope_attrs){slope});
 }
 
-sym sym_tanh (sym x)
+sym
+sym_tanh (sym x)
 {
   return elementwise_1 (&op_tanh, x, NULL);
 }
 
-sym sym_sigmoid (sym x)
+sym
+sym_sigmoid (sym x)
 {
   return elementwise_1 (&op_sigmoid, x, NULL);
 }
 
-sym sym_softplus (sym x)
+sym
+sym_softplus (sym x)
 {
   return elementwise_1 (&op_softplus, x, NULL);
 }
 
 /* x - max x along @axis. Taking a constant away does not change a softmax, so the maximum needs no gradient. */
-static sym shifted (sym x, int axis, const char *caller)
+static sym
+shifted (sym x, int axis, const char *caller)
 {
   int rank = sym_shape (x).rank;
 
@@ -113,14 +121,16 @@ static sym shifted (sym x, int axis, const char *caller)
   return sym_sub (x, sym_stop_gradient (sym_max (x, AXIS (axis))));
 }
 
-sym sym_softmax (sym x, int axis)
+sym
+sym_softmax (sym x, int axis)
 {
   sym e = sym_exp (shifted (x, axis, "softmax"));
 
   return sym_null (e) ? e : sym_div (e, sym_sum (e, AXIS (axis)));
 }
 
-sym sym_log_softmax (sym x, int axis)
+sym
+sym_log_softmax (sym x, int axis)
 {
   sym z = shifted (x, axis, "log_softmax");
 

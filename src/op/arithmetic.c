@@ -114,7 +114,8 @@ GRADIENT (div)
 }
 
 /* The larger operand's share is 1, half where both are equal. */
-static void give_larger (sym a, sym b, const sym *x, sym dy, const bool *wanted, sym *dx)
+static void
+give_larger (sym a, sym b, const sym *x, sym dy, const bool *wanted, sym *dx)
 {
   sym share = sym_add (sym_greater (a, b), sym_scale (sym_equal (a, b), 0.5));
 
@@ -243,7 +244,8 @@ static const struct option clamp_options[] = {
   {NULL},
 };
 
-static bool clamp_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+clamp_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const struct clamp_attrs *clamp = attrs;
 
@@ -261,127 +263,152 @@ GRADIENT (clamp)
 
 /* Builders */
 
-sym sym_add (sym a, sym b)
+sym
+sym_add (sym a, sym b)
 {
   return elementwise_2 (&op_add, a, b);
 }
 
-sym sym_sub (sym a, sym b)
+sym
+sym_sub (sym a, sym b)
 {
   return elementwise_2 (&op_sub, a, b);
 }
 
-sym sym_mul (sym a, sym b)
+sym
+sym_mul (sym a, sym b)
 {
   return elementwise_2 (&op_mul, a, b);
 }
 
-sym sym_div (sym a, sym b)
+sym
+sym_div (sym a, sym b)
 {
   return elementwise_2 (&op_div, a, b);
 }
 
-sym sym_maximum (sym a, sym b)
+sym
+sym_maximum (sym a, sym b)
 {
   return elementwise_2 (&op_maximum, a, b);
 }
 
-sym sym_minimum (sym a, sym b)
+sym
+sym_minimum (sym a, sym b)
 {
   return elementwise_2 (&op_minimum, a, b);
 }
 
-sym sym_pow (sym a, sym b)
+sym
+sym_pow (sym a, sym b)
 {
   return elementwise_2 (&op_pow, a, b);
 }
 
-sym sym_greater (sym a, sym b)
+sym
+sym_greater (sym a, sym b)
 {
   return elementwise_2 (&op_greater, a, b);
 }
 
-sym sym_equal (sym a, sym b)
+sym
+sym_equal (sym a, sym b)
 {
   return elementwise_2 (&op_equal, a, b);
 }
 
-sym sym_where (sym condition, sym a, sym b)
+sym
+sym_where (sym condition, sym a, sym b)
 {
   return elementwise_3 (&op_where, condition, a, b);
 }
 
-sym sym_affine (sym x, double scale, double shift)
+sym
+sym_affine (sym x, double scale, double shift)
 {
   return elementwise_1 (&op_affine, x, &(struct affine_attrs){scale, shift});
 }
 
-sym sym_scale (sym x, double scale)
+sym
+sym_scale (sym x, double scale)
 {
   return sym_affine (x, scale, 0);
 }
 
-sym sym_shift (sym x, double shift)
+sym
+sym_shift (sym x, double shift)
 {
   return sym_affine (x, 1, shift);
 }
 
-sym sym_neg (sym x)
+sym
+sym_neg (sym x)
 {
   return elementwise_1 (&op_neg, x, NULL);
 }
 
-sym sym_abs (sym x)
+sym
+sym_abs (sym x)
 {
   return elementwise_1 (&op_abs, x, NULL);
 }
 
-sym sym_sign (sym x)
+sym
+sym_sign (sym x)
 {
   return elementwise_1 (&op_sign, x, NULL);
 }
 
-sym sym_square (sym x)
+sym
+sym_square (sym x)
 {
   return elementwise_1 (&op_square, x, NULL);
 }
 
-sym sym_sqrt (sym x)
+sym
+sym_sqrt (sym x)
 {
   return elementwise_1 (&op_sqrt, x, NULL);
 }
 
-sym sym_rsqrt (sym x)
+sym
+sym_rsqrt (sym x)
 {
   return elementwise_1 (&op_rsqrt, x, NULL);
 }
 
-sym sym_reciprocal (sym x)
+sym
+sym_reciprocal (sym x)
 {
   return elementwise_1 (&op_reciprocal, x, NULL);
 }
 
-sym sym_exp (sym x)
+sym
+sym_exp (sym x)
 {
   return elementwise_1 (&op_exp, x, NULL);
 }
 
-sym sym_log (sym x)
+sym
+sym_log (sym x)
 {
   return elementwise_1 (&op_log, x, NULL);
 }
 
-sym sym_sin (sym x)
+sym
+sym_sin (sym x)
 {
   return elementwise_1 (&op_sin, x, NULL);
 }
 
-sym sym_cos (sym x)
+sym
+sym_cos (sym x)
 {
   return elementwise_1 (&op_cos, x, NULL);
 }
 
-sym sym_clamp (sym x, double low, double high)
+sym
+sym_clamp (sym x, double low, double high)
 {
   return elementwise_1 (&op_clamp, x, &(struct clamp_attrs){low, high});
 }

@@ -32,7 +32,8 @@ static const struct option conv_options_table[] = {
 
 /* Shapes */
 
-static bool check_attrs (const struct conv_attrs *a, GError **error)
+static bool
+check_attrs (const struct conv_attrs *a, GError **error)
 {
   static const int64_t most = 1000000;
 
@@ -46,7 +47,8 @@ static bool check_attrs (const struct conv_attrs *a, GError **error)
 }
 
 /* One extent of y from those of x and w; 0 when the kernel does not fit. */
-static int64_t result_extent (const struct conv_attrs *a, int axis, int64_t x, int64_t k)
+static int64_t
+result_extent (const struct conv_attrs *a, int axis, int64_t x, int64_t k)
 {
   int64_t room = x + a->pad[axis] + a->pad[axis + 2] - a->dilation[axis] * (k - 1) - 1;
 
@@ -54,7 +56,8 @@ static int64_t result_extent (const struct conv_attrs *a, int axis, int64_t x, i
 }
 
 /* Whether the three shapes belong together; all but y's extents are there. */
-static bool check_shapes (const struct conv_attrs *a, const struct shape *x, const struct shape *w, GError **error)
+static bool
+check_shapes (const struct conv_attrs *a, const struct shape *x, const struct shape *w, GError **error)
 {
   int64_t oh = result_extent (a, 0, x->dim[2], w->dim[2]), ow = result_extent (a, 1, x->dim[3], w->dim[3]);
 
@@ -63,13 +66,15 @@ static bool check_shapes (const struct conv_attrs *a, const struct shape *x, con
   if (w->dim[0] % a->groups != 0)
     return op_fail (error, "weight gives " I64 " channels, not a multiple of " I64 " groups", w->dim[0], a->groups);
   if (oh < 1 || ow < 1)
-    return op_fail (error, "kernel " I64 "x" I64 " with dilation " I64 "x" I64 " does not fit into a picture of " I64
-                    "x" I64 " with its padding", w->dim[2], w->dim[3], a->dilation[0], a->dilation[1], x->dim[2],
-                    x->dim[3]);
+    return op_fail (error,
+                    "kernel " I64 "x" I64 " with dilation " I64 "x" I64 " does not fit into a picture of " I64 "x" I64
+                    " with its padding",
+                    w->dim[2], w->dim[3], a->dilation[0], a->dilation[1], x->dim[2], x->dim[3]);
   return true;
 }
 
-static bool check_ranks (const struct shape *const *x, const char *first, const char *second, GError **error)
+static bool
+check_ranks (const struct shape *const *x, const char *first, const char *second, GError **error)
 {
   const char *names[2] = {first, second};
 
@@ -79,8 +84,8 @@ static bool check_ranks (const struct shape *const *x, const char *first, const 
   return true;
 }
 
-static bool conv2d_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
-                          GError **error)
+static bool
+conv2d_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const struct conv_attrs *a = attrs;
 
@@ -91,21 +96,23 @@ static bool conv2d_shape (const void *attrs, const struct shape *const *x, int n
   return true;
 }
 
-static bool check_result (const struct conv_attrs *a, const struct shape *x, const struct shape *w,
-                          const struct shape *y, GError **error)
+static bool
+check_result (const struct conv_attrs *a, const struct shape *x, const struct shape *w, const struct shape *y,
+              GError **error)
 {
   int64_t oh = result_extent (a, 0, x->dim[2], w->dim[2]), ow = result_extent (a, 1, x->dim[3], w->dim[3]);
 
   if (!check_shapes (a, x, w, error))
     return false;
   if (oh != y->dim[2] || ow != y->dim[3])
-    return op_fail (error, "a picture of " I64 "x" I64 " under a kernel of " I64 "x" I64 " gives " I64 "x" I64
-                    ", not " I64 "x" I64, x->dim[2], x->dim[3], w->dim[2], w->dim[3], oh, ow, y->dim[2], y->dim[3]);
+    return op_fail (
+      error, "a picture of " I64 "x" I64 " under a kernel of " I64 "x" I64 " gives " I64 "x" I64 ", not " I64 "x" I64,
+      x->dim[2], x->dim[3], w->dim[2], w->dim[3], oh, ow, y->dim[2], y->dim[3]);
   return true;
 }
 
-static bool conv2d_back_x_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
-                                 GError **error)
+static bool
+conv2d_back_x_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const struct conv_attrs *a = attrs;
   const struct shape *dy = x[0], *w = x[1];
@@ -118,8 +125,8 @@ static bool conv2d_back_x_shape (const void *attrs, const struct shape *const *x
   return check_result (a, y, w, dy, error);
 }
 
-static bool conv2d_back_w_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
-                                 GError **error)
+static bool
+conv2d_back_w_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const struct conv_attrs *a = attrs;
   const struct shape *picture = x[0], *dy = x[1];
@@ -136,8 +143,9 @@ static bool conv2d_back_w_shape (const void *attrs, const struct shape *const *x
 
 enum place { X, W, Y };
 
-static void derive_form (const struct conv_attrs *a, enum place result, double *const *array, const struct shape *xs,
-                         const struct shape *ws, const struct shape *ys)
+static void
+derive_form (const struct conv_attrs *a, enum place result, double *const *array, const struct shape *xs,
+             const struct shape *ws, const struct shape *ys)
 {
   int64_t oh = ys->dim[2], ow = ys->dim[3], kh = ws->dim[2], kw = ws->dim[3], taps = ws->dim[1] * kh * kw;
   double *one = array[result];
@@ -161,21 +169,24 @@ static void derive_form (const struct conv_attrs *a, enum place result, double *
         }
 }
 
-static void conv2d_reference (const struct op_call *call)
+static void
+conv2d_reference (const struct op_call *call)
 {
   double *array[3] = {[X] = (double *) call->x[0], [W] = (double *) call->x[1], [Y] = call->y};
 
   derive_form (call->attrs, Y, array, call->x_shape[0], call->x_shape[1], call->y_shape);
 }
 
-static void conv2d_back_x_reference (const struct op_call *call)
+static void
+conv2d_back_x_reference (const struct op_call *call)
 {
   double *array[3] = {[X] = call->y, [W] = (double *) call->x[1], [Y] = (double *) call->x[0]};
 
   derive_form (call->attrs, X, array, call->y_shape, call->x_shape[1], call->x_shape[0]);
 }
 
-static void conv2d_back_w_reference (const struct op_call *call)
+static void
+conv2d_back_w_reference (const struct op_call *call)
 {
   double *array[3] = {[X] = (double *) call->x[0], [W] = call->y, [Y] = (double *) call->x[1]};
 
@@ -184,7 +195,8 @@ static void conv2d_back_w_reference (const struct op_call *call)
 
 /* Builders */
 
-static struct conv_attrs with_extent (const struct conv_attrs *attrs, int64_t h, int64_t w)
+static struct conv_attrs
+with_extent (const struct conv_attrs *attrs, int64_t h, int64_t w)
 {
   struct conv_attrs result = *attrs;
 
@@ -193,7 +205,8 @@ static struct conv_attrs with_extent (const struct conv_attrs *attrs, int64_t h,
   return result;
 }
 
-sym sym_conv2d_attrs (sym x, sym weight, const struct conv_attrs *attrs)
+sym
+sym_conv2d_attrs (sym x, sym weight, const struct conv_attrs *attrs)
 {
   struct conv_attrs own = with_extent (attrs, 0, 0);
   sym inputs[2] = {x, weight};
@@ -201,39 +214,46 @@ sym sym_conv2d_attrs (sym x, sym weight, const struct conv_attrs *attrs)
   return graph_add (x.graph, &op_conv2d, inputs, 2, &own);
 }
 
-sym sym_conv2d_back_x (sym dy, sym weight, const struct conv_attrs *attrs)
+sym
+sym_conv2d_back_x (sym dy, sym weight, const struct conv_attrs *attrs)
 {
   sym inputs[2] = {dy, weight};
 
   return graph_add (dy.graph, &op_conv2d_back_x, inputs, 2, attrs);
 }
 
-sym sym_conv2d_back_w (sym x, sym dy, const struct conv_attrs *attrs)
+sym
+sym_conv2d_back_w (sym x, sym dy, const struct conv_attrs *attrs)
 {
   sym inputs[2] = {x, dy};
 
   return graph_add (x.graph, &op_conv2d_back_w, inputs, 2, attrs);
 }
 
-static struct conv_attrs attrs_of_options (struct conv_options options)
+static struct conv_attrs
+attrs_of_options (struct conv_options options)
 {
   int64_t stride = options.stride != 0 ? options.stride : 1, dilation = options.dilation != 0 ? options.dilation : 1;
   int64_t pad = options.pad;
 
   return (struct conv_attrs){
-    .stride = {stride, stride}, .pad = {pad, pad, pad, pad}, .dilation = {dilation, dilation},
+    .stride = {stride, stride},
+    .pad = {pad, pad, pad, pad},
+    .dilation = {dilation, dilation},
     .groups = options.groups != 0 ? options.groups : 1,
   };
 }
 
-sym sym_conv2d (sym x, sym weight, struct conv_options options)
+sym
+sym_conv2d (sym x, sym weight, struct conv_options options)
 {
   struct conv_attrs attrs = attrs_of_options (options);
 
   return sym_conv2d_attrs (x, weight, &attrs);
 }
 
-sym sym_conv_transpose2d (sym x, sym weight, struct conv_options options, int output_pad)
+sym
+sym_conv_transpose2d (sym x, sym weight, struct conv_options options, int output_pad)
 {
   struct conv_attrs attrs = attrs_of_options (options);
   struct shape xs = sym_shape (x), ws = sym_shape (weight);
@@ -246,7 +266,8 @@ sym sym_conv_transpose2d (sym x, sym weight, struct conv_options options, int ou
 
 /* Gradients */
 
-static void conv2d_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+conv2d_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   struct shape xs = sym_shape (x[0]), ws = sym_shape (x[1]);
   struct conv_attrs for_x = with_extent (attrs, xs.dim[2], xs.dim[3]);
@@ -258,8 +279,8 @@ static void conv2d_gradient (const void *attrs, const sym *x, int n_inputs, sym 
     dx[1] = sym_conv2d_back_w (x[0], dy, &for_w);
 }
 
-static void conv2d_back_x_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
-                                    sym *dx)
+static void
+conv2d_back_x_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   struct shape ws = sym_shape (x[1]);
   struct conv_attrs for_w = with_extent (attrs, ws.dim[2], ws.dim[3]);
@@ -270,8 +291,8 @@ static void conv2d_back_x_gradient (const void *attrs, const sym *x, int n_input
     dx[1] = sym_conv2d_back_w (dy, x[0], &for_w);
 }
 
-static void conv2d_back_w_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
-                                    sym *dx)
+static void
+conv2d_back_w_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   struct shape xs = sym_shape (x[0]);
   struct conv_attrs for_x = with_extent (attrs, xs.dim[2], xs.dim[3]);
@@ -282,17 +303,20 @@ static void conv2d_back_w_gradient (const void *attrs, const sym *x, int n_input
     dx[1] = sym_conv2d_attrs (x[0], dy, attrs);
 }
 
-static double conv2d_flops (const struct shape *const *x, const struct shape *y)
+static double
+conv2d_flops (const struct shape *const *x, const struct shape *y)
 {
   return 2.0 * (double) shape_size (y) * (double) (x[1]->dim[1] * x[1]->dim[2] * x[1]->dim[3]);
 }
 
-static double conv2d_back_x_flops (const struct shape *const *x, const struct shape *y)
+static double
+conv2d_back_x_flops (const struct shape *const *x, const struct shape *y)
 {
   return conv2d_flops (x, x[0]);
 }
 
-static double conv2d_back_w_flops (const struct shape *const *x, const struct shape *y)
+static double
+conv2d_back_w_flops (const struct shape *const *x, const struct shape *y)
 {
   return 2.0 * (double) shape_size (x[1]) * (double) (y->dim[1] * y->dim[2] * y->dim[3]);
 }
@@ -303,15 +327,12 @@ static double conv2d_back_w_flops (const struct shape *const *x, const struct sh
 
 static const struct conv_attrs
   valid = {.stride = {1, 1}, DENSE},
-  same_3 = {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE},
-  same_9 = {.stride = {1, 1}, .pad = {4, 4, 4, 4}, DENSE},
-  half = {.stride = {2, 2}, .pad = {1, 1, 1, 1}, DENSE},
-  uneven = {.stride = {2, 1}, .pad = {0, 1, 2, 0}, DENSE},
+  same_3 = {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE}, same_9 = {.stride = {1, 1}, .pad = {4, 4, 4, 4}, DENSE},
+  half = {.stride = {2, 2}, .pad = {1, 1, 1, 1}, DENSE}, uneven = {.stride = {2, 1}, .pad = {0, 1, 2, 0}, DENSE},
   dilated = {.stride = {1, 1}, .pad = {2, 2, 2, 2}, .dilation = {2, 2}, .groups = 1},
   groups_3 = {.stride = {1, 1}, .pad = {1, 1, 1, 1}, .dilation = {1, 1}, .groups = 3},
   depthwise = {.stride = {1, 1}, .pad = {1, 1, 1, 1}, .dilation = {1, 1}, .groups = 16},
-  no_stride = {.stride = {0, 1}, DENSE},
-  to_3 = {.stride = {1, 1}, DENSE, .extent = {3, 3}},
+  no_stride = {.stride = {0, 1}, DENSE}, to_3 = {.stride = {1, 1}, DENSE, .extent = {3, 3}},
   to_9_7 = {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE, .extent = {9, 7}},
   to_8_8 = {.stride = {2, 2}, .pad = {1, 1, 1, 1}, DENSE, .extent = {8, 8}},
   to_10_6 = {.stride = {1, 1}, .pad = {4, 4, 4, 4}, DENSE, .extent = {10, 6}},
@@ -334,9 +355,15 @@ static const struct op_case conv2d_cases[] = {
   {"1x1", {SHAPE (1, 16, 3, 4), SHAPE (19, 16, 1, 1)}, 2, &valid},
   {"of single pixels", {SHAPE (3, 5, 1, 1), SHAPE (7, 5, 1, 1)}, 2, &valid},
   {"to a single pixel", {SHAPE (2, 6, 4, 4), SHAPE (5, 6, 4, 4)}, 2, &valid},
-  {"channels that differ", {SHAPE (1, 64, 8, 8), SHAPE (8, 128, 3, 3)}, 2, &same_3,
+  {"channels that differ",
+   {SHAPE (1, 64, 8, 8), SHAPE (8, 128, 3, 3)},
+   2,
+   &same_3,
    .error = "input has 64 channels, weight wants 128"},
-  {"groups that do not divide", {SHAPE (1, 9, 4, 4), SHAPE (4, 3, 3, 3)}, 2, &groups_3,
+  {"groups that do not divide",
+   {SHAPE (1, 9, 4, 4), SHAPE (4, 3, 3, 3)},
+   2,
+   &groups_3,
    .error = "multiple of 3 groups"},
   {"kernel too large", {SHAPE (1, 2, 2, 8), SHAPE (2, 2, 3, 3)}, 2, &valid, .error = "does not fit"},
   {"not a picture", {SHAPE (2, 8, 8), SHAPE (2, 2, 3, 3)}, 2, &valid, .error = "input has rank 3"},
@@ -352,7 +379,10 @@ static const struct op_case conv2d_back_x_cases[] = {
   {"9x9 to 3 channels", {SHAPE (1, 16, 10, 6), SHAPE (16, 3, 9, 9)}, 2, &to_10_6},
   {"depthwise", {SHAPE (2, 16, 5, 6), SHAPE (16, 1, 3, 3)}, 2, &depthwise_5},
   {"from single pixels", {SHAPE (2, 7, 1, 1), SHAPE (7, 4, 3, 3)}, 2, &to_3},
-  {"channels that differ", {SHAPE (1, 8, 4, 4), SHAPE (16, 8, 4, 4)}, 2, &to_8_8,
+  {"channels that differ",
+   {SHAPE (1, 8, 4, 4), SHAPE (16, 8, 4, 4)},
+   2,
+   &to_8_8,
    .error = "input has 8 channels, weight wants 16"},
   {"a size that cannot be", {SHAPE (1, 16, 5, 4), SHAPE (16, 8, 4, 4)}, 2, &to_8_8, .error = "gives 4x4, not 5x4"},
   {NULL},
@@ -373,8 +403,10 @@ static const struct op_case conv2d_back_w_cases[] = {
 const struct op op_conv2d = {
   .name = "conv2d",
   .formula = "y(o,i,j) = sum of x(c, i s - p + a d, j s - p + b d) w(o,c,a,b)",
-  .min_inputs = 2, .max_inputs = 2,
-  .attrs_size = sizeof (struct conv_attrs), .attrs = conv_options_table,
+  .min_inputs = 2,
+  .max_inputs = 2,
+  .attrs_size = sizeof (struct conv_attrs),
+  .attrs = conv_options_table,
   .flags = OP_SPATIAL | OP_PLAIN_1 | OP_EPILOGUE,
   .shape = conv2d_shape,
   .reference = conv2d_reference,
@@ -387,8 +419,10 @@ const struct op op_conv2d = {
 const struct op op_conv2d_back_x = {
   .name = "conv2d_back_x",
   .formula = "x(c,k,l) = sum of y(o,i,j) w(o,c,a,b) where k = i s - p + a d, l = j s - p + b d",
-  .min_inputs = 2, .max_inputs = 2,
-  .attrs_size = sizeof (struct conv_attrs), .attrs = conv_options_table,
+  .min_inputs = 2,
+  .max_inputs = 2,
+  .attrs_size = sizeof (struct conv_attrs),
+  .attrs = conv_options_table,
   .flags = OP_SPATIAL | OP_PLAIN_1,
   .shape = conv2d_back_x_shape,
   .reference = conv2d_back_x_reference,
@@ -401,8 +435,10 @@ const struct op op_conv2d_back_x = {
 const struct op op_conv2d_back_w = {
   .name = "conv2d_back_w",
   .formula = "w(o,c,a,b) = sum of x(c, i s - p + a d, j s - p + b d) y(o,i,j)",
-  .min_inputs = 2, .max_inputs = 2,
-  .attrs_size = sizeof (struct conv_attrs), .attrs = conv_options_table,
+  .min_inputs = 2,
+  .max_inputs = 2,
+  .attrs_size = sizeof (struct conv_attrs),
+  .attrs = conv_options_table,
   .flags = OP_SPATIAL | OP_PLAIN_OUT,
   .shape = conv2d_back_w_shape,
   .reference = conv2d_back_w_reference,

@@ -24,14 +24,16 @@ static const struct option depth_options[] = {
   {NULL},
 };
 
-static bool check (int64_t block, const struct shape *x, GError **error)
+static bool
+check (int64_t block, const struct shape *x, GError **error)
 {
   if (block < 1 || block > 1024)
     return op_fail (error, "block is " I64 ", wants 1 to 1024", block);
   return x->rank == 4 || op_fail (error, "input has rank %d, wants (n, c, h, w)", x->rank);
 }
 
-static bool to_space_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+to_space_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   int64_t b = ((const struct depth_attrs *) attrs)->block;
   const int64_t *dim = x[0]->dim;
@@ -44,7 +46,8 @@ static bool to_space_shape (const void *attrs, const struct shape *const *x, int
   return true;
 }
 
-static bool to_depth_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+to_depth_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   int64_t b = ((const struct depth_attrs *) attrs)->block;
   const int64_t *dim = x[0]->dim;
@@ -58,7 +61,8 @@ static bool to_depth_shape (const void *attrs, const struct shape *const *x, int
 }
 
 /* Visits every element of the @space picture (rows y, columns x) and its place in the deep one. */
-static void walk (const struct op_call *call, const struct shape *space, bool to_space)
+static void
+walk (const struct op_call *call, const struct shape *space, bool to_space)
 {
   int64_t b = ((const struct depth_attrs *) call->attrs)->block, at = 0;
   int64_t c = space->dim[1], h = space->dim[2], w = space->dim[3];
@@ -75,29 +79,34 @@ static void walk (const struct op_call *call, const struct shape *space, bool to
       }
 }
 
-static void to_space_reference (const struct op_call *call)
+static void
+to_space_reference (const struct op_call *call)
 {
   walk (call, call->y_shape, true);
 }
 
-static void to_depth_reference (const struct op_call *call)
+static void
+to_depth_reference (const struct op_call *call)
 {
   walk (call, call->x_shape[0], false);
 }
 
-static void to_space_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+to_space_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   dx[0] = graph_add (dy.graph, &op_space_to_depth, &dy, 1, attrs);
 }
 
-static void to_depth_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+to_depth_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   dx[0] = graph_add (dy.graph, &op_depth_to_space, &dy, 1, attrs);
 }
 
 /* Both pictures seen as (n, c, h, i, w, j). */
-static void split (const struct value *space, const struct value *deep, int64_t b, struct shape *shape,
-                   int64_t *space_strides, int64_t *deep_strides)
+static void
+split (const struct value *space, const struct value *deep, int64_t b, struct shape *shape, int64_t *space_strides,
+       int64_t *deep_strides)
 {
   const int64_t *dim = space->shape.dim;
   int64_t s[SHAPE_RANK_MAX], d[SHAPE_RANK_MAX];
@@ -109,7 +118,8 @@ static void split (const struct value *space, const struct value *deep, int64_t 
   memcpy (deep_strides, ((int64_t[]){d[0], d[1] * b * b, d[2], d[1] * b, d[3], d[1]}), 6 * sizeof *d);
 }
 
-static void to_space_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+to_space_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   const struct value *x = kernel->x[0], *y = kernel->y;
   int64_t xs[6], ys[6];
@@ -119,7 +129,8 @@ static void to_space_run (const struct kernel *kernel, void *scratch, const stru
   strided_copy (&shape, y->data, y->dtype, ys, x->data, x->dtype, xs);
 }
 
-static void to_depth_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+to_depth_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   const struct value *x = kernel->x[0], *y = kernel->y;
   int64_t xs[6], ys[6];
@@ -129,28 +140,32 @@ static void to_depth_run (const struct kernel *kernel, void *scratch, const stru
   strided_copy (&shape, y->data, y->dtype, ys, x->data, x->dtype, xs);
 }
 
-static bool to_space_prepare (struct kernel *kernel, GError **error)
+static bool
+to_space_prepare (struct kernel *kernel, GError **error)
 {
   kernel->run = to_space_run;
   kernel->implementation = "strided";
   return true;
 }
 
-static bool to_depth_prepare (struct kernel *kernel, GError **error)
+static bool
+to_depth_prepare (struct kernel *kernel, GError **error)
 {
   kernel->run = to_depth_run;
   kernel->implementation = "strided";
   return true;
 }
 
-sym sym_depth_to_space (sym x, int block)
+sym
+sym_depth_to_space (sym x, int block)
 {
   struct depth_attrs attrs = {block};
 
   return block == 1 ? x : graph_add (x.graph, &op_depth_to_space, &x, 1, &attrs);
 }
 
-sym sym_space_to_depth (sym x, int block)
+sym
+sym_space_to_depth (sym x, int block)
 {
   struct depth_attrs attrs = {block};
 
@@ -180,8 +195,10 @@ static const struct op_case to_depth_cases[] = {
 const struct op op_depth_to_space = {
   .name = "depth_to_space",
   .formula = "y(n, c, h b + i, w b + j) = x(n, c b b + i b + j, h, w)",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct depth_attrs), .attrs = depth_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct depth_attrs),
+  .attrs = depth_options,
   .flags = OP_STRIDED,
   .shape = to_space_shape,
   .reference = to_space_reference,
@@ -193,8 +210,10 @@ const struct op op_depth_to_space = {
 const struct op op_space_to_depth = {
   .name = "space_to_depth",
   .formula = "y(n, c b b + i b + j, h, w) = x(n, c, h b + i, w b + j)",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct depth_attrs), .attrs = depth_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct depth_attrs),
+  .attrs = depth_options,
   .flags = OP_STRIDED,
   .shape = to_depth_shape,
   .reference = to_depth_reference,

@@ -5,7 +5,8 @@
 
 #include "op/table.h"
 
-bool elementwise_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+bool
+elementwise_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   *y = *x[0];
   for (int k = 1; k < n_inputs; k++) {
@@ -21,7 +22,8 @@ bool elementwise_shape (const void *attrs, const struct shape *const *x, int n_i
 }
 
 /* Where element @at of the result lies in an input of shape @x: missing axes and extents of 1 repeat. */
-static int64_t broadcast_ravel (const int64_t *at, int rank, const struct shape *x)
+static int64_t
+broadcast_ravel (const int64_t *at, int rank, const struct shape *x)
 {
   int64_t flat = 0;
 
@@ -30,7 +32,8 @@ static int64_t broadcast_ravel (const int64_t *at, int rank, const struct shape 
   return flat;
 }
 
-void elementwise_map (const struct op_call *call, elementwise_fn f)
+void
+elementwise_map (const struct op_call *call, elementwise_fn f)
 {
   int64_t size = shape_size (call->y_shape), at[SHAPE_RANK_MAX];
   double v[3] = {0};
@@ -43,22 +46,26 @@ void elementwise_map (const struct op_call *call, elementwise_fn f)
   }
 }
 
-sym elementwise_1 (const struct op *op, sym a, const void *attrs)
+sym
+elementwise_1 (const struct op *op, sym a, const void *attrs)
 {
   return graph_add (a.graph, op, &a, 1, attrs);
 }
 
-sym elementwise_2 (const struct op *op, sym a, sym b)
+sym
+elementwise_2 (const struct op *op, sym a, sym b)
 {
   return graph_add (a.graph, op, (const sym[]){a, b}, 2, NULL);
 }
 
-sym elementwise_3 (const struct op *op, sym a, sym b, sym c)
+sym
+elementwise_3 (const struct op *op, sym a, sym b, sym c)
 {
   return graph_add (a.graph, op, (const sym[]){a, b, c}, 3, NULL);
 }
 
-void elementwise_give (sym *dx, sym x, sym value)
+void
+elementwise_give (sym *dx, sym x, sym value)
 {
   *dx = sym_sum_to (value, sym_shape (x));
 }

@@ -23,12 +23,14 @@ static const struct option matmul_options[] = {
 };
 
 /* Rows, or with @columns columns, of the matrices of @x, perhaps transposed. */
-static int64_t side (const struct shape *x, bool transpose, bool columns)
+static int64_t
+side (const struct shape *x, bool transpose, bool columns)
 {
   return x->dim[x->rank - (columns != transpose ? 1 : 2)];
 }
 
-static struct shape leading (const struct shape *x)
+static struct shape
+leading (const struct shape *x)
 {
   struct shape result = *x;
 
@@ -36,8 +38,8 @@ static struct shape leading (const struct shape *x)
   return result;
 }
 
-static bool matmul_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
-                          GError **error)
+static bool
+matmul_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const struct matmul_attrs *a = attrs;
   int64_t inner[2];
@@ -62,7 +64,8 @@ static bool matmul_shape (const void *attrs, const struct shape *const *x, int n
 }
 
 /* Offset of the matrix of @x that meets the one at @at (coordinates of y) under broadcasting. */
-static int64_t matrix_at (const struct shape *x, const struct shape *y, const int64_t *at)
+static int64_t
+matrix_at (const struct shape *x, const struct shape *y, const int64_t *at)
 {
   int64_t offset = 0;
 
@@ -71,7 +74,8 @@ static int64_t matrix_at (const struct shape *x, const struct shape *y, const in
   return offset * x->dim[x->rank - 2] * x->dim[x->rank - 1];
 }
 
-static void matmul_reference (const struct op_call *call)
+static void
+matmul_reference (const struct op_call *call)
 {
   const struct matmul_attrs *a = call->attrs;
   const struct shape *as = call->x_shape[0], *bs = call->x_shape[1], *ys = call->y_shape;
@@ -89,7 +93,8 @@ static void matmul_reference (const struct op_call *call)
   }
 }
 
-sym sym_matmul_t (sym a, bool transpose_a, sym b, bool transpose_b)
+sym
+sym_matmul_t (sym a, bool transpose_a, sym b, bool transpose_b)
 {
   struct matmul_attrs attrs = {.transpose_a = transpose_a, .transpose_b = transpose_b};
   sym inputs[2] = {a, b};
@@ -97,29 +102,32 @@ sym sym_matmul_t (sym a, bool transpose_a, sym b, bool transpose_b)
   return graph_add (a.graph, &op_matmul, inputs, 2, &attrs);
 }
 
-sym sym_matmul (sym a, sym b)
+sym
+sym_matmul (sym a, sym b)
 {
   return sym_matmul_t (a, false, b, false);
 }
 
 /* With A = op(a), B = op(b): dA = dy B^T and dB = A^T dy, transposed once more where a or b are; then summed over what
  * was broadcast. */
-static void matmul_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+matmul_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   const struct matmul_attrs *t = attrs;
 
   if (wanted[0])
-    dx[0] = t->transpose_a ? sym_matmul_t (x[1], t->transpose_b, dy, true)
-                           : sym_matmul_t (dy, false, x[1], !t->transpose_b);
+    dx[0] =
+      t->transpose_a ? sym_matmul_t (x[1], t->transpose_b, dy, true) : sym_matmul_t (dy, false, x[1], !t->transpose_b);
   if (wanted[1])
-    dx[1] = t->transpose_b ? sym_matmul_t (dy, true, x[0], t->transpose_a)
-                           : sym_matmul_t (x[0], !t->transpose_a, dy, false);
+    dx[1] =
+      t->transpose_b ? sym_matmul_t (dy, true, x[0], t->transpose_a) : sym_matmul_t (x[0], !t->transpose_a, dy, false);
   for (int i = 0; i < 2; i++)
     if (wanted[i])
       dx[i] = sym_sum_to (dx[i], sym_shape (x[i]));
 }
 
-static double matmul_flops (const struct shape *const *x, const struct shape *y)
+static double
+matmul_flops (const struct shape *const *x, const struct shape *y)
 {
   /* |a| |b| = batch m k k n, whichever of them is transposed */
   double k = (double) x[0]->dim[x[0]->rank - 1] * (double) x[0]->dim[x[0]->rank - 2] / (double) y->dim[y->rank - 2];
@@ -150,7 +158,8 @@ static const struct op_case matmul_cases[] = {
 
 /* gram */
 
-static bool gram_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+gram_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   for (int i = 0; i < 2; i++)
     if (x[i]->rank != 4)
@@ -163,7 +172,8 @@ static bool gram_shape (const void *attrs, const struct shape *const *x, int n_i
   return true;
 }
 
-static void gram_reference (const struct op_call *call)
+static void
+gram_reference (const struct op_call *call)
 {
   const int64_t *a = call->x_shape[0]->dim;
   int64_t c = a[1], d = call->x_shape[1]->dim[1], pixels = a[2] * a[3];
@@ -174,27 +184,31 @@ static void gram_reference (const struct op_call *call)
         call->y[i * d + j] += call->x[0][i * pixels + p] * call->x[1][(i / c * d + j) * pixels + p];
 }
 
-static sym gram (sym a, sym b)
+static sym
+gram (sym a, sym b)
 {
   sym inputs[2] = {a, b};
 
   return graph_add (a.graph, &op_gram, inputs, 2, NULL);
 }
 
-static sym gram_back (sym f, sym s)
+static sym
+gram_back (sym f, sym s)
 {
   sym inputs[2] = {f, s};
 
   return graph_add (f.graph, &op_gram_back, inputs, 2, NULL);
 }
 
-static sym transposed (sym s)
+static sym
+transposed (sym s)
 {
   return sym_permute (s, (const int[]){0, 2, 1});
 }
 
 /* Of gram (f, f) both parts at once: (dy + dy^T) f. */
-static void gram_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+gram_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   if (x[0].id == x[1].id) {
     dx[0] = gram_back (x[0], sym_add (dy, transposed (dy)));
@@ -206,7 +220,8 @@ static void gram_gradient (const void *attrs, const sym *x, int n_inputs, sym y,
     dx[1] = gram_back (x[0], transposed (dy));
 }
 
-sym sym_gram (sym features)
+sym
+sym_gram (sym features)
 {
   struct shape shape = sym_shape (features);
   double size = shape.rank == 4 ? (double) (shape.dim[1] * shape.dim[2] * shape.dim[3]) : 1;
@@ -214,7 +229,8 @@ sym sym_gram (sym features)
   return sym_scale (gram (features, features), 1 / size);
 }
 
-static double gram_flops (const struct shape *const *x, const struct shape *y)
+static double
+gram_flops (const struct shape *const *x, const struct shape *y)
 {
   return 2.0 * (double) shape_size (y) * (double) (x[0]->dim[2] * x[0]->dim[3]);
 }
@@ -231,8 +247,8 @@ static const struct op_case gram_cases[] = {
 
 /* gram_back */
 
-static bool gram_back_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
-                             GError **error)
+static bool
+gram_back_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const struct shape *f = x[0], *s = x[1];
 
@@ -247,7 +263,8 @@ static bool gram_back_shape (const void *attrs, const struct shape *const *x, in
   return true;
 }
 
-static void gram_back_reference (const struct op_call *call)
+static void
+gram_back_reference (const struct op_call *call)
 {
   const int64_t *f = call->x_shape[0]->dim;
   int64_t c = f[1], d = call->x_shape[1]->dim[1], pixels = f[2] * f[3];
@@ -258,8 +275,8 @@ static void gram_back_reference (const struct op_call *call)
         call->y[i * pixels + p] += call->x[1][i * c + k] * call->x[0][(i / d * c + k) * pixels + p];
 }
 
-static void gram_back_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
-                                sym *dx)
+static void
+gram_back_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   if (wanted[0])
     dx[0] = gram_back (dy, transposed (x[1]));
@@ -267,7 +284,8 @@ static void gram_back_gradient (const void *attrs, const sym *x, int n_inputs, s
     dx[1] = gram (dy, x[0]);
 }
 
-static double gram_back_flops (const struct shape *const *x, const struct shape *y)
+static double
+gram_back_flops (const struct shape *const *x, const struct shape *y)
 {
   return 2.0 * (double) shape_size (y) * (double) x[0]->dim[1];
 }
@@ -285,8 +303,10 @@ static const struct op_case gram_back_cases[] = {
 const struct op op_matmul = {
   .name = "matmul",
   .formula = "y(i,j) = sum over k of a(i,k) b(k,j)",
-  .min_inputs = 2, .max_inputs = 2,
-  .attrs_size = sizeof (struct matmul_attrs), .attrs = matmul_options,
+  .min_inputs = 2,
+  .max_inputs = 2,
+  .attrs_size = sizeof (struct matmul_attrs),
+  .attrs = matmul_options,
   .flags = OP_FLOAT,
   .shape = matmul_shape,
   .reference = matmul_reference,
@@ -299,7 +319,8 @@ const struct op op_matmul = {
 const struct op op_gram = {
   .name = "gram",
   .formula = "y(i,j) = sum over pixels p of a(i,p) b(j,p)",
-  .min_inputs = 2, .max_inputs = 2,
+  .min_inputs = 2,
+  .max_inputs = 2,
   .flags = OP_SPATIAL,
   .shape = gram_shape,
   .reference = gram_reference,
@@ -312,7 +333,8 @@ const struct op op_gram = {
 const struct op op_gram_back = {
   .name = "gram_back",
   .formula = "y(i,p) = sum over channels k of s(i,k) f(k,p)",
-  .min_inputs = 2, .max_inputs = 2,
+  .min_inputs = 2,
+  .max_inputs = 2,
   .flags = OP_SPATIAL,
   .shape = gram_back_shape,
   .reference = gram_back_reference,

@@ -31,26 +31,24 @@ static const struct option pad_options[] = {
 };
 
 /* The input position that position @i, counted from the first input, shows; -1 = zero. */
-static int64_t shown (enum pad_mode mode, int64_t i, int64_t extent)
+static int64_t
+shown (enum pad_mode mode, int64_t i, int64_t extent)
 {
   int64_t period = mode == PAD_REFLECT ? MAX (2 * (extent - 1), 1) : extent;
   int64_t phase = (i % period + period) % period;
 
   switch (mode) {
-  case PAD_ZERO:
-    return i >= 0 && i < extent ? i : -1;
-  case PAD_REFLECT:
-    return phase < extent ? phase : period - phase;
-  case PAD_REPLICATE:
-    return CLAMP (i, 0, extent - 1);
-  case PAD_CIRCULAR:
-    return phase;
+  case PAD_ZERO: return i >= 0 && i < extent ? i : -1;
+  case PAD_REFLECT: return phase < extent ? phase : period - phase;
+  case PAD_REPLICATE: return CLAMP (i, 0, extent - 1);
+  case PAD_CIRCULAR: return phase;
   }
   g_return_val_if_reached (-1);
 }
 
 /* y := x with the last two extents changed by @sign times the padding. */
-static bool padded_shape (const struct pad_attrs *attrs, const struct shape *x, int sign, struct shape *y, GError **error)
+static bool
+padded_shape (const struct pad_attrs *attrs, const struct shape *x, int sign, struct shape *y, GError **error)
 {
   const int64_t *amount = attrs->amount;
 
@@ -71,18 +69,21 @@ static bool padded_shape (const struct pad_attrs *attrs, const struct shape *x, 
   return true;
 }
 
-static bool pad_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+pad_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   return padded_shape (attrs, x[0], 1, y, error);
 }
 
-static bool pad_back_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+pad_back_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   return padded_shape (attrs, x[0], -1, y, error);
 }
 
 /* For every pixel of the padded picture that shows one of the small picture: small and padded index. */
-static void pad_walk (const struct op_call *call, const struct shape *small, const struct shape *padded, bool back)
+static void
+pad_walk (const struct op_call *call, const struct shape *small, const struct shape *padded, bool back)
 {
   const struct pad_attrs *attrs = call->attrs;
   int64_t h = small->dim[small->rank - 2], w = small->dim[small->rank - 1];
@@ -104,27 +105,32 @@ static void pad_walk (const struct op_call *call, const struct shape *small, con
       }
 }
 
-static void pad_reference (const struct op_call *call)
+static void
+pad_reference (const struct op_call *call)
 {
   pad_walk (call, call->x_shape[0], call->y_shape, false);
 }
 
-static void pad_back_reference (const struct op_call *call)
+static void
+pad_back_reference (const struct op_call *call)
 {
   pad_walk (call, call->y_shape, call->x_shape[0], true);
 }
 
-static void pad_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+pad_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   dx[0] = graph_add (dy.graph, &op_pad_back, &dy, 1, attrs);
 }
 
-static void pad_back_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+pad_back_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   dx[0] = graph_add (dy.graph, &op_pad, &dy, 1, attrs);
 }
 
-static struct taps *pad_taps (enum pad_mode mode, int64_t extent, int64_t before, int64_t after, GError **error)
+static struct taps *
+pad_taps (enum pad_mode mode, int64_t extent, int64_t before, int64_t after, GError **error)
 {
   struct taps *taps = taps_new (before + extent + after, extent, 1, error);
 
@@ -137,7 +143,8 @@ static struct taps *pad_taps (enum pad_mode mode, int64_t extent, int64_t before
   return taps;
 }
 
-static bool prepare (struct kernel *kernel, const struct shape *small, bool back, GError **error)
+static bool
+prepare (struct kernel *kernel, const struct shape *small, bool back, GError **error)
 {
   const struct pad_attrs *attrs = kernel->attrs;
   const int64_t *amount = attrs->amount;
@@ -148,17 +155,20 @@ static bool prepare (struct kernel *kernel, const struct shape *small, bool back
   return separable_prepare (kernel, rows, columns, back, error);
 }
 
-static bool pad_prepare (struct kernel *kernel, GError **error)
+static bool
+pad_prepare (struct kernel *kernel, GError **error)
 {
   return prepare (kernel, &kernel->x[0]->shape, false, error);
 }
 
-static bool pad_back_prepare (struct kernel *kernel, GError **error)
+static bool
+pad_back_prepare (struct kernel *kernel, GError **error)
 {
   return prepare (kernel, &kernel->y->shape, true, error);
 }
 
-sym sym_pad (sym x, enum pad_mode mode, int64_t top, int64_t left, int64_t bottom, int64_t right)
+sym
+sym_pad (sym x, enum pad_mode mode, int64_t top, int64_t left, int64_t bottom, int64_t right)
 {
   struct pad_attrs attrs = {.amount = {top, left, bottom, right}, .mode = mode};
 
@@ -209,8 +219,10 @@ static const struct op_case pad_back_cases[] = {
 const struct op op_pad = {
   .name = "pad",
   .formula = "y(i,j) = x(s(i - top), s(j - left)), s = the position shown, or zero",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct pad_attrs), .attrs = pad_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct pad_attrs),
+  .attrs = pad_options,
   .flags = OP_SPATIAL,
   .shape = pad_shape,
   .reference = pad_reference,
@@ -222,8 +234,10 @@ const struct op op_pad = {
 const struct op op_pad_back = {
   .name = "pad_back",
   .formula = "y(p,q) = sum of x(i,j) where s(i - top) = p, s(j - left) = q",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct pad_attrs), .attrs = pad_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct pad_attrs),
+  .attrs = pad_options,
   .flags = OP_SPATIAL,
   .shape = pad_back_shape,
   .reference = pad_back_reference,

@@ -39,7 +39,8 @@ static const struct option pool_options[] = {
 /* Shapes */
 
 /* Every window must hold a pixel: hence less padding than kernel, and windows begin inside the padded picture. */
-static bool pooled_shape (const struct pool_attrs *a, const struct shape *x, struct shape *y, GError **error)
+static bool
+pooled_shape (const struct pool_attrs *a, const struct shape *x, struct shape *y, GError **error)
 {
   if (x->rank != 4)
     return op_fail (error, "input has rank %d, wants 4", x->rank);
@@ -62,20 +63,22 @@ static bool pooled_shape (const struct pool_attrs *a, const struct shape *x, str
   return true;
 }
 
-static bool pool_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+pool_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   return pooled_shape (attrs, x[0], y, error);
 }
 
-static bool fail_shapes (const char *message, const struct shape *found, const struct shape *wanted, GError **error)
+static bool
+fail_shapes (const char *message, const struct shape *found, const struct shape *wanted, GError **error)
 {
   g_autofree char *have = shape_text (found), *want = shape_text (wanted);
 
   return op_fail (error, "%s %s, wants %s", message, have, want);
 }
 
-static bool max_pool_back_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
-                                 GError **error)
+static bool
+max_pool_back_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   struct shape pooled;
 
@@ -85,15 +88,15 @@ static bool max_pool_back_shape (const void *attrs, const struct shape *const *x
   return shape_equal (&pooled, x[1]) || fail_shapes ("gradient is", x[1], &pooled, error);
 }
 
-static bool max_pool_take_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
-                                 GError **error)
+static bool
+max_pool_take_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   return pooled_shape (attrs, x[0], y, error) &&
          (shape_equal (x[0], x[1]) || fail_shapes ("values are", x[1], x[0], error));
 }
 
-static bool avg_pool_back_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
-                                 GError **error)
+static bool
+avg_pool_back_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const struct pool_attrs *a = attrs;
   struct shape pooled;
@@ -111,7 +114,8 @@ struct range {
   int64_t begin, end;
 };
 
-static struct range window (const struct pool_attrs *a, int64_t i, int64_t extent)
+static struct range
+window (const struct pool_attrs *a, int64_t i, int64_t extent)
 {
   int64_t begin = i * a->stride - a->pad;
 
@@ -121,7 +125,8 @@ static struct range window (const struct pool_attrs *a, int64_t i, int64_t exten
 /* Reference */
 
 /* Index in plane @x (h, w) of the first maximum of window (i, j). */
-static int64_t first_maximum (const struct pool_attrs *a, const double *x, int64_t h, int64_t w, int64_t i, int64_t j)
+static int64_t
+first_maximum (const struct pool_attrs *a, const double *x, int64_t h, int64_t w, int64_t i, int64_t j)
 {
   struct range rows = window (a, i, h), columns = window (a, j, w);
   int64_t best = rows.begin * w + columns.begin;
@@ -134,8 +139,9 @@ static int64_t first_maximum (const struct pool_attrs *a, const double *x, int64
 }
 
 /* For every window of every plane: where its maximum is in x, and where it itself is in the pooled picture. */
-static void walk_maxima (const struct op_call *call, const struct shape *pooled,
-                         void (*visit) (const struct op_call *call, int64_t maximum, int64_t at))
+static void
+walk_maxima (const struct op_call *call, const struct shape *pooled,
+             void (*visit) (const struct op_call *call, int64_t maximum, int64_t at))
 {
   const int64_t *d = call->x_shape[0]->dim;
   int64_t oh = pooled->dim[2], ow = pooled->dim[3];
@@ -147,38 +153,45 @@ static void walk_maxima (const struct op_call *call, const struct shape *pooled,
   }
 }
 
-static void visit_pool (const struct op_call *call, int64_t maximum, int64_t at)
+static void
+visit_pool (const struct op_call *call, int64_t maximum, int64_t at)
 {
   call->y[at] = call->x[0][maximum];
 }
 
-static void visit_back (const struct op_call *call, int64_t maximum, int64_t at)
+static void
+visit_back (const struct op_call *call, int64_t maximum, int64_t at)
 {
   call->y[maximum] += call->x[1][at];
 }
 
-static void visit_take (const struct op_call *call, int64_t maximum, int64_t at)
+static void
+visit_take (const struct op_call *call, int64_t maximum, int64_t at)
 {
   call->y[at] = call->x[1][maximum];
 }
 
-static void max_pool_reference (const struct op_call *call)
+static void
+max_pool_reference (const struct op_call *call)
 {
   walk_maxima (call, call->y_shape, visit_pool);
 }
 
-static void max_pool_back_reference (const struct op_call *call)
+static void
+max_pool_back_reference (const struct op_call *call)
 {
   walk_maxima (call, call->x_shape[1], visit_back);
 }
 
-static void max_pool_take_reference (const struct op_call *call)
+static void
+max_pool_take_reference (const struct op_call *call)
 {
   walk_maxima (call, call->y_shape, visit_take);
 }
 
 /* y += the mean map, or its adjoint with @back. */
-static void walk_means (const struct op_call *call, const struct shape *full, const struct shape *pooled, bool back)
+static void
+walk_means (const struct op_call *call, const struct shape *full, const struct shape *pooled, bool back)
 {
   int64_t h = full->dim[2], w = full->dim[3], oh = pooled->dim[2], ow = pooled->dim[3];
 
@@ -199,48 +212,51 @@ static void walk_means (const struct op_call *call, const struct shape *full, co
   }
 }
 
-static void avg_pool_reference (const struct op_call *call)
+static void
+avg_pool_reference (const struct op_call *call)
 {
   walk_means (call, call->x_shape[0], call->y_shape, false);
 }
 
-static void avg_pool_back_reference (const struct op_call *call)
+static void
+avg_pool_back_reference (const struct op_call *call)
 {
   walk_means (call, call->y_shape, call->x_shape[0], true);
 }
 
 /* Gradients */
 
-static sym pool2 (const struct op *op, sym x, sym other, const void *attrs)
+static sym
+pool2 (const struct op *op, sym x, sym other, const void *attrs)
 {
   sym inputs[2] = {x, other};
 
   return graph_add (x.graph, op, inputs, 2, attrs);
 }
 
-static void max_pool_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
-                               sym *dx)
+static void
+max_pool_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   dx[0] = pool2 (&op_max_pool_back, x[0], dy, attrs);
 }
 
 /* Which pixel wins does not change with x, almost everywhere. */
-static void max_pool_back_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
-                                    sym *dx)
+static void
+max_pool_back_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   if (wanted[1])
     dx[1] = pool2 (&op_max_pool_take, x[0], dy, attrs);
 }
 
-static void max_pool_take_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
-                                    sym *dx)
+static void
+max_pool_take_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   if (wanted[1])
     dx[1] = pool2 (&op_max_pool_back, x[0], dy, attrs);
 }
 
-static void avg_pool_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
-                               sym *dx)
+static void
+avg_pool_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   struct pool_attrs own = *(const struct pool_attrs *) attrs;
   struct shape shape = sym_shape (x[0]);
@@ -250,22 +266,24 @@ static void avg_pool_gradient (const void *attrs, const sym *x, int n_inputs, sy
   dx[0] = graph_add (dy.graph, &op_avg_pool_back, &dy, 1, &own);
 }
 
-static void avg_pool_back_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
-                                    sym *dx)
+static void
+avg_pool_back_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   const struct pool_attrs *a = attrs;
 
   dx[0] = sym_avg_pool (dy, (int) a->kernel, (int) a->stride, (int) a->pad);
 }
 
-sym sym_max_pool (sym x, int kernel, int stride, int pad)
+sym
+sym_max_pool (sym x, int kernel, int stride, int pad)
 {
   struct pool_attrs attrs = {.kernel = kernel, .stride = stride, .pad = pad};
 
   return graph_add (x.graph, &op_max_pool, &x, 1, &attrs);
 }
 
-sym sym_avg_pool (sym x, int kernel, int stride, int pad)
+sym
+sym_avg_pool (sym x, int kernel, int stride, int pad)
 {
   struct pool_attrs attrs = {.kernel = kernel, .stride = stride, .pad = pad};
 
@@ -286,7 +304,8 @@ struct max_pool {
 };
 
 /* @count rows of @elements from number @first on, as floats; those of bfloat16 in @buffer. */
-static const float *read_rows (const struct value *value, int64_t first, int64_t count, int64_t elements, float *buffer)
+static const float *
+read_rows (const struct value *value, int64_t first, int64_t count, int64_t elements, float *buffer)
 {
   if (value->dtype == DTYPE_F32)
     return (const float *) value->data + first * elements;
@@ -295,19 +314,22 @@ static const float *read_rows (const struct value *value, int64_t first, int64_t
 }
 
 /* Where to compute rows of @value, and what brings them there from @buffer afterwards. */
-static float *rows_to_write (const struct value *value, int64_t first, int64_t elements, float *buffer)
+static float *
+rows_to_write (const struct value *value, int64_t first, int64_t elements, float *buffer)
 {
   return value->dtype == DTYPE_F32 ? (float *) value->data + first * elements : buffer;
 }
 
-static void write_rows (const struct value *value, int64_t first, int64_t count, int64_t elements, const float *buffer)
+static void
+write_rows (const struct value *value, int64_t first, int64_t count, int64_t elements, const float *buffer)
 {
   if (value->dtype == DTYPE_BF16)
     vector_kernels ()->to_bf16 ((uint16_t *) value->data + first * elements, buffer, (size_t) (count * elements));
 }
 
 /* best := maximum of each channel over 2x2 pixels, the windows of most networks; rows are @row floats apart. */
-static void find_maxima_2 (float *restrict best, const float *x, int64_t row, int64_t c)
+static void
+find_maxima_2 (float *restrict best, const float *x, int64_t row, int64_t c)
 {
   const float *restrict x0 = x, *restrict x1 = x + c, *restrict x2 = x + row, *restrict x3 = x + row + c;
 
@@ -319,7 +341,8 @@ static void find_maxima_2 (float *restrict best, const float *x, int64_t row, in
 }
 
 /* The same over @rows x @columns pixels. */
-static void find_maxima (float *restrict best, const float *x, int64_t rows, int64_t row, int64_t columns, int64_t c)
+static void
+find_maxima (float *restrict best, const float *x, int64_t rows, int64_t row, int64_t columns, int64_t c)
 {
   if (rows == 2 && columns == 2) {
     find_maxima_2 (best, x, row, c);
@@ -336,8 +359,9 @@ static void find_maxima (float *restrict best, const float *x, int64_t rows, int
 }
 
 /* Hands @left, the gradient of a window with maxima @best, to the place in dx of x's first pixel that holds them. */
-static void give_to_first (float *dx, const float *x, const float *restrict best, float *restrict left, int64_t rows,
-                           int64_t row, int64_t columns, int64_t c)
+static void
+give_to_first (float *dx, const float *x, const float *restrict best, float *restrict left, int64_t rows, int64_t row,
+               int64_t columns, int64_t c)
 {
   for (int64_t r = 0; r < rows; r++)
     for (int64_t j = 0; j < columns; j++) {
@@ -355,8 +379,9 @@ static void give_to_first (float *dx, const float *x, const float *restrict best
 }
 
 /* y := what @v has at the first pixel of @x that holds the maximum: in reverse order, so that the first one stays. */
-static void take_from_first (float *restrict y, const float *v, const float *x, const float *restrict best,
-                             int64_t rows, int64_t row, int64_t columns, int64_t c)
+static void
+take_from_first (float *restrict y, const float *v, const float *x, const float *restrict best, int64_t rows,
+                 int64_t row, int64_t columns, int64_t c)
 {
   memcpy (y, v, (size_t) c * sizeof *y);
   for (int64_t r = rows - 1; r >= 0; r--)
@@ -372,7 +397,8 @@ static void take_from_first (float *restrict y, const float *v, const float *x, 
 }
 
 /* One row of windows, number @i of picture @picture, of max_pool or, with @v, of max_pool_take. */
-static void pool_row (const struct kernel *kernel, int64_t picture, int64_t i, float *scratch)
+static void
+pool_row (const struct kernel *kernel, int64_t picture, int64_t i, float *scratch)
 {
   const struct max_pool *p = kernel->state;
   const struct value *v = kernel->n_inputs > 1 ? kernel->x[1] : NULL;
@@ -396,7 +422,8 @@ static void pool_row (const struct kernel *kernel, int64_t picture, int64_t i, f
   write_rows (kernel->y, at, 1, p->ow * c, y);
 }
 
-static void run_pool (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+run_pool (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   const struct max_pool *p = kernel->state;
 
@@ -406,14 +433,16 @@ static void run_pool (const struct kernel *kernel, void *scratch, const struct r
 }
 
 /* Rows of pixels that belong to the windows' rows @i .. @i + windows - 1, gaps between windows included. */
-static struct range owned_rows (const struct max_pool *p, int64_t i)
+static struct range
+owned_rows (const struct max_pool *p, int64_t i)
 {
   int64_t begin = i * p->a.stride - p->a.pad, next = i + p->windows;
 
   return (struct range){i == 0 ? 0 : begin, next >= p->oh ? p->h : next * p->a.stride - p->a.pad};
 }
 
-static void back_task (const struct kernel *kernel, int64_t picture, int64_t first, float *scratch)
+static void
+back_task (const struct kernel *kernel, int64_t picture, int64_t first, float *scratch)
 {
   const struct max_pool *p = kernel->state;
   int64_t c = p->c, row = p->w * c;
@@ -441,7 +470,8 @@ static void back_task (const struct kernel *kernel, int64_t picture, int64_t fir
   write_rows (kernel->y, picture * p->h + own.begin, own.end - own.begin, row, dx);
 }
 
-static void run_back (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+run_back (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   const struct max_pool *p = kernel->state;
   int64_t tasks = p->oh / p->windows;
@@ -453,12 +483,14 @@ static void run_back (const struct kernel *kernel, void *scratch, const struct r
 }
 
 /* Floats of a buffer for @elements of @value; none where it can be read or written where it is. */
-static size_t buffer_floats (const struct value *value, int64_t elements)
+static size_t
+buffer_floats (const struct value *value, int64_t elements)
 {
   return value == NULL || value->dtype == DTYPE_F32 ? 0 : (size_t) elements;
 }
 
-static void prepare_maximum (struct kernel *kernel, const struct shape *pooled, bool back)
+static void
+prepare_maximum (struct kernel *kernel, const struct shape *pooled, bool back)
 {
   const struct pool_attrs *a = kernel->attrs;
   const struct value *x = kernel->x[0], *other = kernel->n_inputs > 1 ? kernel->x[1] : NULL;
@@ -466,8 +498,14 @@ static void prepare_maximum (struct kernel *kernel, const struct shape *pooled, 
   struct max_pool *p = g_new0 (struct max_pool, 1);
   int64_t row = d[3] * d[1], window_rows = MIN (a->kernel, d[2]), owned = 0;
 
-  *p = (struct max_pool){.a = *a, .n = d[0], .c = d[1], .h = d[2], .w = d[3], .oh = pooled->dim[2],
-                         .ow = pooled->dim[3], .threads = cpu_threads ()};
+  *p = (struct max_pool){.a = *a,
+                         .n = d[0],
+                         .c = d[1],
+                         .h = d[2],
+                         .w = d[3],
+                         .oh = pooled->dim[2],
+                         .ow = pooled->dim[3],
+                         .threads = cpu_threads ()};
   p->windows = back && a->stride < a->kernel ? p->oh : 1;
   for (int64_t i = 0; i < p->oh; i += p->windows)
     owned = MAX (owned, owned_rows (p, i).end - owned_rows (p, i).begin);
@@ -484,13 +522,15 @@ static void prepare_maximum (struct kernel *kernel, const struct shape *pooled, 
   kernel->implementation = back && p->windows > 1 ? "max:pictures" : "max:rows";
 }
 
-static bool max_pool_prepare (struct kernel *kernel, GError **error)
+static bool
+max_pool_prepare (struct kernel *kernel, GError **error)
 {
   prepare_maximum (kernel, &kernel->y->shape, false);
   return true;
 }
 
-static bool max_pool_back_prepare (struct kernel *kernel, GError **error)
+static bool
+max_pool_back_prepare (struct kernel *kernel, GError **error)
 {
   prepare_maximum (kernel, &kernel->x[1]->shape, true);
   return true;
@@ -498,7 +538,8 @@ static bool max_pool_back_prepare (struct kernel *kernel, GError **error)
 
 /* The kernels of the mean */
 
-static struct taps *mean_taps (const struct pool_attrs *a, int64_t extent, int64_t pooled, GError **error)
+static struct taps *
+mean_taps (const struct pool_attrs *a, int64_t extent, int64_t pooled, GError **error)
 {
   struct taps *taps = taps_new (pooled, extent, MIN (a->kernel, extent), error);
 
@@ -512,8 +553,8 @@ static struct taps *mean_taps (const struct pool_attrs *a, int64_t extent, int64
   return taps;
 }
 
-static bool prepare_mean (struct kernel *kernel, const struct shape *full, const struct shape *pooled, bool back,
-                          GError **error)
+static bool
+prepare_mean (struct kernel *kernel, const struct shape *full, const struct shape *pooled, bool back, GError **error)
 {
   struct taps *rows = mean_taps (kernel->attrs, full->dim[2], pooled->dim[2], error);
   struct taps *columns = rows == NULL ? NULL : mean_taps (kernel->attrs, full->dim[3], pooled->dim[3], error);
@@ -521,23 +562,25 @@ static bool prepare_mean (struct kernel *kernel, const struct shape *full, const
   return separable_prepare (kernel, rows, columns, back, error);
 }
 
-static bool avg_pool_prepare (struct kernel *kernel, GError **error)
+static bool
+avg_pool_prepare (struct kernel *kernel, GError **error)
 {
   return prepare_mean (kernel, &kernel->x[0]->shape, &kernel->y->shape, false, error);
 }
 
-static bool avg_pool_back_prepare (struct kernel *kernel, GError **error)
+static bool
+avg_pool_back_prepare (struct kernel *kernel, GError **error)
 {
   return prepare_mean (kernel, &kernel->y->shape, &kernel->x[0]->shape, true, error);
 }
 
 /* Cases */
 
-static const struct pool_attrs
-  two = {2, 2, 0, {0}}, three = {3, 3, 0, {0}}, dense = {3, 1, 1, {0}}, resnet = {3, 2, 1, {0}},
-  sparse = {2, 3, 0, {0}}, padded = {4, 4, 2, {0}}, one = {1, 1, 0, {0}}, much_padding = {2, 2, 2, {0}},
-  two_8_6 = {2, 2, 0, {8, 6}}, two_9_7 = {2, 2, 0, {9, 7}}, dense_5_6 = {3, 1, 1, {5, 6}},
-  resnet_7_8 = {3, 2, 1, {7, 8}}, none = {0, 1, 0, {0}};
+static const struct pool_attrs two = {2, 2, 0, {0}}, three = {3, 3, 0, {0}}, dense = {3, 1, 1, {0}},
+                               resnet = {3, 2, 1, {0}}, sparse = {2, 3, 0, {0}}, padded = {4, 4, 2, {0}},
+                               one = {1, 1, 0, {0}}, much_padding = {2, 2, 2, {0}}, two_8_6 = {2, 2, 0, {8, 6}},
+                               two_9_7 = {2, 2, 0, {9, 7}}, dense_5_6 = {3, 1, 1, {5, 6}},
+                               resnet_7_8 = {3, 2, 1, {7, 8}}, none = {0, 1, 0, {0}};
 
 static const struct op_case max_pool_cases[] = {
   {"2x2", {SHAPE (2, 3, 8, 6)}, 1, &two},
@@ -564,7 +607,10 @@ static const struct op_case max_pool_back_cases[] = {
   {"3x3 of stride 2, batch 3", {SHAPE (3, 4, 7, 8), SHAPE (3, 4, 4, 4)}, 2, &resnet},
   {"windows apart", {SHAPE (1, 4, 8, 9), SHAPE (1, 4, 3, 3)}, 2, &sparse},
   {"much padding", {SHAPE (1, 3, 5, 4), SHAPE (1, 3, 2, 2)}, 2, &padded},
-  {"another gradient", {SHAPE (2, 3, 8, 6), SHAPE (2, 3, 4, 4)}, 2, &two,
+  {"another gradient",
+   {SHAPE (2, 3, 8, 6), SHAPE (2, 3, 4, 4)},
+   2,
+   &two,
    .error = "gradient is (2, 3, 4, 4), wants (2, 3, 4, 3)"},
   {NULL},
 };
@@ -600,8 +646,10 @@ static const struct op_case avg_pool_back_cases[] = {
 const struct op op_max_pool = {
   .name = "max_pool",
   .formula = "y(i,j) = max of x over window (i,j)",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct pool_attrs), .attrs = pool_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct pool_attrs),
+  .attrs = pool_options,
   .flags = OP_SPATIAL,
   .shape = pool_shape,
   .reference = max_pool_reference,
@@ -613,8 +661,10 @@ const struct op op_max_pool = {
 const struct op op_max_pool_back = {
   .name = "max_pool_back",
   .formula = "y(q) = sum of d(i) over windows i of x whose first maximum is q",
-  .min_inputs = 2, .max_inputs = 2,
-  .attrs_size = sizeof (struct pool_attrs), .attrs = pool_options,
+  .min_inputs = 2,
+  .max_inputs = 2,
+  .attrs_size = sizeof (struct pool_attrs),
+  .attrs = pool_options,
   .flags = OP_SPATIAL,
   .shape = max_pool_back_shape,
   .reference = max_pool_back_reference,
@@ -626,8 +676,10 @@ const struct op op_max_pool_back = {
 const struct op op_max_pool_take = {
   .name = "max_pool_take",
   .formula = "y(i) = v at the first maximum of window i of x",
-  .min_inputs = 2, .max_inputs = 2,
-  .attrs_size = sizeof (struct pool_attrs), .attrs = pool_options,
+  .min_inputs = 2,
+  .max_inputs = 2,
+  .attrs_size = sizeof (struct pool_attrs),
+  .attrs = pool_options,
   .flags = OP_SPATIAL,
   .shape = max_pool_take_shape,
   .reference = max_pool_take_reference,
@@ -639,8 +691,10 @@ const struct op op_max_pool_take = {
 const struct op op_avg_pool = {
   .name = "avg_pool",
   .formula = "y(i,j) = mean of x over window (i,j)",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct pool_attrs), .attrs = pool_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct pool_attrs),
+  .attrs = pool_options,
   .flags = OP_SPATIAL,
   .shape = pool_shape,
   .reference = avg_pool_reference,
@@ -652,8 +706,10 @@ const struct op op_avg_pool = {
 const struct op op_avg_pool_back = {
   .name = "avg_pool_back",
   .formula = "y(q) = sum of x(i) / |window i| over windows i that hold q",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct pool_attrs), .attrs = pool_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct pool_attrs),
+  .attrs = pool_options,
   .flags = OP_SPATIAL,
   .shape = avg_pool_back_shape,
   .reference = avg_pool_back_reference,

@@ -26,8 +26,8 @@ static const struct option random_options[] = {
   {NULL},
 };
 
-static bool random_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
-                          GError **error)
+static bool
+random_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const struct random_attrs *random = attrs;
 
@@ -41,14 +41,16 @@ static bool random_shape (const void *attrs, const struct shape *const *x, int n
   return op_fail (error, "no value has the shape %s", text);
 }
 
-static struct random_key key_of (const void *attrs, uint64_t seed, uint64_t step)
+static struct random_key
+key_of (const void *attrs, uint64_t seed, uint64_t step)
 {
   const struct random_attrs *random = attrs;
 
   return (struct random_key){.seed = seed, .stream = (uint32_t) random->stream, .step = step};
 }
 
-static void uniform_reference (const struct op_call *call)
+static void
+uniform_reference (const struct op_call *call)
 {
   struct random_key key = key_of (call->attrs, call->seed, call->step);
   int64_t n = shape_size (call->y_shape);
@@ -57,7 +59,8 @@ static void uniform_reference (const struct op_call *call)
     call->y[i] = random_uniform (key, (uint64_t) i);
 }
 
-static void normal_reference (const struct op_call *call)
+static void
+normal_reference (const struct op_call *call)
 {
   struct random_key key = key_of (call->attrs, call->seed, call->step);
   int64_t n = shape_size (call->y_shape);
@@ -70,7 +73,8 @@ static void normal_reference (const struct op_call *call)
 
 typedef void (*fill_fn) (struct random_key key, uint64_t index, float *out, size_t n);
 
-static void fill (const struct kernel *kernel, void *scratch, const struct run_context *context, fill_fn fn)
+static void
+fill (const struct kernel *kernel, void *scratch, const struct run_context *context, fill_fn fn)
 {
   const struct value *y = kernel->y;
   struct random_key key = key_of (kernel->attrs, context->seed, context->step);
@@ -79,24 +83,27 @@ static void fill (const struct kernel *kernel, void *scratch, const struct run_c
 
   if (kernel->scratch == 0)
     draws.data = y->data;
-#pragma omp parallel for schedule (static)
+#pragma omp parallel for schedule(static)
   for (int64_t i = 0; i < n; i += CHUNK)
     fn (key, (uint64_t) i, (float *) draws.data + i, (size_t) MIN (CHUNK, n - i));
   if (kernel->scratch != 0)
     value_copy (y, &draws);
 }
 
-static void uniform_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+uniform_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   fill (kernel, scratch, context, random_uniform_fill);
 }
 
-static void normal_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+normal_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   fill (kernel, scratch, context, random_normal_fill);
 }
 
-static void want_scratch (struct kernel *kernel)
+static void
+want_scratch (struct kernel *kernel)
 {
   const struct value *y = kernel->y;
   bool direct = y->dtype == DTYPE_F32 && (y->layout == LAYOUT_PLAIN || y->shape.rank != 4);
@@ -105,14 +112,16 @@ static void want_scratch (struct kernel *kernel)
   kernel->implementation = "philox";
 }
 
-static bool uniform_prepare (struct kernel *kernel, GError **error)
+static bool
+uniform_prepare (struct kernel *kernel, GError **error)
 {
   want_scratch (kernel);
   kernel->run = uniform_run;
   return true;
 }
 
-static bool normal_prepare (struct kernel *kernel, GError **error)
+static bool
+normal_prepare (struct kernel *kernel, GError **error)
 {
   want_scratch (kernel);
   kernel->run = normal_run;
@@ -121,7 +130,8 @@ static bool normal_prepare (struct kernel *kernel, GError **error)
 
 /* Builders */
 
-static sym draw (const struct op *op, struct graph *graph, struct shape shape, unsigned stream)
+static sym
+draw (const struct op *op, struct graph *graph, struct shape shape, unsigned stream)
 {
   struct random_attrs attrs = {.rank = shape.rank, .stream = stream};
 
@@ -130,18 +140,21 @@ static sym draw (const struct op *op, struct graph *graph, struct shape shape, u
   return graph_add (graph, op, NULL, 0, &attrs);
 }
 
-sym sym_uniform (struct graph *graph, struct shape shape, unsigned stream)
+sym
+sym_uniform (struct graph *graph, struct shape shape, unsigned stream)
 {
   return draw (&op_uniform, graph, shape, stream);
 }
 
-sym sym_normal (struct graph *graph, struct shape shape, unsigned stream)
+sym
+sym_normal (struct graph *graph, struct shape shape, unsigned stream)
 {
   return draw (&op_normal, graph, shape, stream);
 }
 
 /* A draw below the rate drops the element. */
-sym sym_dropout (sym x, double rate, unsigned stream)
+sym
+sym_dropout (sym x, double rate, unsigned stream)
 {
   double scale = 1 / (1 - rate);
   sym dropped;
@@ -172,7 +185,8 @@ static const struct op_case random_cases[] = {
 const struct op op_uniform = {
   .name = "uniform",
   .formula = "draws from [0, 1)",
-  .attrs_size = sizeof (struct random_attrs), .attrs = random_options,
+  .attrs_size = sizeof (struct random_attrs),
+  .attrs = random_options,
   .flags = OP_RANDOM | OP_STRIDED,
   .shape = random_shape,
   .reference = uniform_reference,
@@ -183,7 +197,8 @@ const struct op op_uniform = {
 const struct op op_normal = {
   .name = "normal",
   .formula = "draws from the standard normal distribution",
-  .attrs_size = sizeof (struct random_attrs), .attrs = random_options,
+  .attrs_size = sizeof (struct random_attrs),
+  .attrs = random_options,
   .flags = OP_RANDOM | OP_STRIDED,
   .shape = random_shape,
   .reference = normal_reference,

@@ -15,7 +15,8 @@ static const struct option reduce_options[] = {
   {NULL},
 };
 
-static bool reduce_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
+static bool
+reduce_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
                           GError **error)
 {
   const struct reduce_attrs *reduce = attrs;
@@ -30,7 +31,8 @@ static bool reduce_shape (const void *attrs, const struct shape *const *x, int n
 }
 
 /* The element of y that element @i of x goes to. */
-static int64_t reduced_index (const struct op_call *call, int64_t i)
+static int64_t
+reduced_index (const struct op_call *call, int64_t i)
 {
   int64_t at[SHAPE_RANK_MAX];
 
@@ -41,7 +43,8 @@ static int64_t reduced_index (const struct op_call *call, int64_t i)
   return shape_ravel (at, call->y_shape);
 }
 
-static void sum_reference (const struct op_call *call)
+static void
+sum_reference (const struct op_call *call)
 {
   int64_t n = shape_size (call->x_shape[0]);
 
@@ -49,7 +52,8 @@ static void sum_reference (const struct op_call *call)
     call->y[reduced_index (call, i)] += call->x[0][i];
 }
 
-static void max_reference (const struct op_call *call)
+static void
+max_reference (const struct op_call *call)
 {
   int64_t n = shape_size (call->x_shape[0]), m = shape_size (call->y_shape);
 
@@ -62,7 +66,8 @@ static void max_reference (const struct op_call *call)
   }
 }
 
-static void variance_reference (const struct op_call *call)
+static void
+variance_reference (const struct op_call *call)
 {
   int64_t n = shape_size (call->x_shape[0]), m = shape_size (call->y_shape);
   g_autofree double *mean = g_new0 (double, m);
@@ -78,13 +83,15 @@ static void variance_reference (const struct op_call *call)
   }
 }
 
-static void sum_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+sum_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   dx[0] = sym_broadcast (dy, sym_shape (x[0]));
 }
 
 /* To the largest; where several are, in equal shares. */
-static void max_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+max_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   const struct reduce_attrs *reduce = attrs;
   sym largest = sym_equal (x[0], y);
@@ -93,14 +100,16 @@ static void max_gradient (const void *attrs, const sym *x, int n_inputs, sym y, 
 }
 
 /* How many elements of x go into one of y. */
-static double reduced_count (sym x, sym y)
+static double
+reduced_count (sym x, sym y)
 {
   struct shape from = sym_shape (x), to = sym_shape (y);
 
   return (double) shape_size (&from) / (double) shape_size (&to);
 }
 
-static void variance_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
+static void
+variance_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
                                sym *dx)
 {
   const struct reduce_attrs *reduce = attrs;
@@ -109,7 +118,8 @@ static void variance_gradient (const void *attrs, const sym *x, int n_inputs, sy
   dx[0] = sym_mul (centred, sym_scale (dy, 2 / reduced_count (x[0], y)));
 }
 
-static sym variance_decompose (const void *attrs, const sym *x, int n_inputs)
+static sym
+variance_decompose (const void *attrs, const sym *x, int n_inputs)
 {
   const struct reduce_attrs *reduce = attrs;
   unsigned axes = (unsigned) reduce->axes;
@@ -120,7 +130,8 @@ static sym variance_decompose (const void *attrs, const sym *x, int n_inputs)
 /* Builders */
 
 /* AXES_ALL means as many as there are. */
-static sym reduce (const struct op *op, sym x, unsigned axes)
+static sym
+reduce (const struct op *op, sym x, unsigned axes)
 {
   if (axes == AXES_ALL)
     axes = (1u << sym_shape (x).rank) - 1;
@@ -128,7 +139,8 @@ static sym reduce (const struct op *op, sym x, unsigned axes)
 }
 
 /* Nothing to do where every reduced extent is 1. */
-static bool reduces_nothing (sym x, unsigned axes)
+static bool
+reduces_nothing (sym x, unsigned axes)
 {
   struct shape shape = sym_shape (x);
 
@@ -138,29 +150,34 @@ static bool reduces_nothing (sym x, unsigned axes)
   return !sym_null (x) && (axes == AXES_ALL || axes >> shape.rank == 0);
 }
 
-sym sym_sum (sym x, unsigned axes)
+sym
+sym_sum (sym x, unsigned axes)
 {
   return reduces_nothing (x, axes) ? x : reduce (&op_sum, x, axes);
 }
 
-sym sym_mean (sym x, unsigned axes)
+sym
+sym_mean (sym x, unsigned axes)
 {
   sym sum = sym_sum (x, axes);
 
   return sym_null (sum) || sum.id == x.id ? sum : sym_scale (sum, 1 / reduced_count (x, sum));
 }
 
-sym sym_max (sym x, unsigned axes)
+sym
+sym_max (sym x, unsigned axes)
 {
   return reduces_nothing (x, axes) ? x : reduce (&op_max, x, axes);
 }
 
-sym sym_variance (sym x, unsigned axes)
+sym
+sym_variance (sym x, unsigned axes)
 {
   return reduce (&op_variance, x, axes);
 }
 
-sym sym_sum_to (sym x, struct shape shape)
+sym
+sym_sum_to (sym x, struct shape shape)
 {
   struct shape from = sym_shape (x), fits;
   int missing = from.rank - shape.rank;

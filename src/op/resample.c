@@ -25,29 +25,32 @@ struct resize_attrs {
 };
 
 static const struct option upsample_options[] = {
-  {"factor", OPTION_INT, offsetof (struct upsample_attrs, factor), "side of the block that a pixel becomes",
-   .min = 1, .max = 1024, .fallback = 2},
+  {"factor", OPTION_INT, offsetof (struct upsample_attrs, factor), "side of the block that a pixel becomes", .min = 1,
+   .max = 1024, .fallback = 2},
   {NULL},
 };
 
 static const struct option resize_options[] = {
-  {"size", OPTION_INTS, offsetof (struct resize_attrs, size), "rows and columns of the result",
-   .min = 1, .max = 1e9, .count = 2},
+  {"size", OPTION_INTS, offsetof (struct resize_attrs, size), "rows and columns of the result", .min = 1, .max = 1e9,
+   .count = 2},
   {NULL},
 };
 
 /* The extents of rows and columns, which are the last two axes. */
-static int64_t rows_of (const struct shape *shape)
+static int64_t
+rows_of (const struct shape *shape)
 {
   return shape->dim[shape->rank - 2];
 }
 
-static int64_t columns_of (const struct shape *shape)
+static int64_t
+columns_of (const struct shape *shape)
 {
   return shape->dim[shape->rank - 1];
 }
 
-static bool has_picture (const struct shape *x, GError **error)
+static bool
+has_picture (const struct shape *x, GError **error)
 {
   if (x->rank >= 2)
     return true;
@@ -56,14 +59,16 @@ static bool has_picture (const struct shape *x, GError **error)
 
 /* upsample_nearest */
 
-static bool upsample_check (const struct upsample_attrs *attrs, const struct shape *x, GError **error)
+static bool
+upsample_check (const struct upsample_attrs *attrs, const struct shape *x, GError **error)
 {
   if (attrs->factor >= 1 && attrs->factor <= 1024)
     return has_picture (x, error);
   return op_fail (error, "factor is " I64 ", wants 1 to 1024", attrs->factor);
 }
 
-static bool upsample_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+upsample_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const struct upsample_attrs *a = attrs;
 
@@ -75,8 +80,8 @@ static bool upsample_shape (const void *attrs, const struct shape *const *x, int
   return true;
 }
 
-static bool upsample_back_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y,
-                                 GError **error)
+static bool
+upsample_back_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const struct upsample_attrs *a = attrs;
 
@@ -92,7 +97,8 @@ static bool upsample_back_shape (const void *attrs, const struct shape *const *x
   return true;
 }
 
-static void upsample_reference (const struct op_call *call)
+static void
+upsample_reference (const struct op_call *call)
 {
   int64_t f = ((const struct upsample_attrs *) call->attrs)->factor, w = columns_of (call->y_shape);
 
@@ -100,7 +106,8 @@ static void upsample_reference (const struct op_call *call)
     call->y[i] = call->x[0][i / w / f * (w / f) + i % w / f];
 }
 
-static void upsample_back_reference (const struct op_call *call)
+static void
+upsample_back_reference (const struct op_call *call)
 {
   int64_t f = ((const struct upsample_attrs *) call->attrs)->factor, w = columns_of (call->x_shape[0]);
 
@@ -108,18 +115,20 @@ static void upsample_back_reference (const struct op_call *call)
     call->y[i / w / f * (w / f) + i % w / f] += call->x[0][i];
 }
 
-static void upsample_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+upsample_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   dx[0] = graph_add (dy.graph, &op_upsample_nearest_back, &dy, 1, attrs);
 }
 
-static void upsample_back_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
-                                    sym *dx)
+static void
+upsample_back_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   dx[0] = graph_add (dy.graph, &op_upsample_nearest, &dy, 1, attrs);
 }
 
-static struct taps *upsample_taps (int64_t extent, int64_t factor, GError **error)
+static struct taps *
+upsample_taps (int64_t extent, int64_t factor, GError **error)
 {
   struct taps *taps = taps_new (extent * factor, extent, 1, error);
 
@@ -130,7 +139,8 @@ static struct taps *upsample_taps (int64_t extent, int64_t factor, GError **erro
   return taps;
 }
 
-static bool prepare_upsample (struct kernel *kernel, const struct shape *small, bool back, GError **error)
+static bool
+prepare_upsample (struct kernel *kernel, const struct shape *small, bool back, GError **error)
 {
   int64_t factor = ((const struct upsample_attrs *) kernel->attrs)->factor;
   struct taps *rows = upsample_taps (rows_of (small), factor, error);
@@ -139,17 +149,20 @@ static bool prepare_upsample (struct kernel *kernel, const struct shape *small, 
   return separable_prepare (kernel, rows, columns, back, error);
 }
 
-static bool upsample_prepare (struct kernel *kernel, GError **error)
+static bool
+upsample_prepare (struct kernel *kernel, GError **error)
 {
   return prepare_upsample (kernel, &kernel->x[0]->shape, false, error);
 }
 
-static bool upsample_back_prepare (struct kernel *kernel, GError **error)
+static bool
+upsample_back_prepare (struct kernel *kernel, GError **error)
 {
   return prepare_upsample (kernel, &kernel->y->shape, true, error);
 }
 
-sym sym_upsample_nearest (sym x, int factor)
+sym
+sym_upsample_nearest (sym x, int factor)
 {
   struct upsample_attrs attrs = {factor};
 
@@ -181,8 +194,10 @@ static const struct op_case upsample_back_cases[] = {
 const struct op op_upsample_nearest = {
   .name = "upsample_nearest",
   .formula = "y(i,j) = x(i / f, j / f)",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct upsample_attrs), .attrs = upsample_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct upsample_attrs),
+  .attrs = upsample_options,
   .flags = OP_SPATIAL,
   .shape = upsample_shape,
   .reference = upsample_reference,
@@ -194,8 +209,10 @@ const struct op op_upsample_nearest = {
 const struct op op_upsample_nearest_back = {
   .name = "upsample_nearest_back",
   .formula = "y(i,j) = sum of x(p,q) where p / f = i, q / f = j",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct upsample_attrs), .attrs = upsample_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct upsample_attrs),
+  .attrs = upsample_options,
   .flags = OP_SPATIAL,
   .shape = upsample_back_shape,
   .reference = upsample_back_reference,
@@ -206,7 +223,8 @@ const struct op op_upsample_nearest_back = {
 
 /* resize_bilinear */
 
-static bool resize_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+resize_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const int64_t *size = ((const struct resize_attrs *) attrs)->size;
 
@@ -227,7 +245,8 @@ struct mixture {
   double mix;
 };
 
-static struct mixture mixture_at (int64_t i, int64_t n, int64_t extent)
+static struct mixture
+mixture_at (int64_t i, int64_t n, int64_t extent)
 {
   double s = MAX (((double) i + 0.5) * (double) extent / (double) n - 0.5, 0);
   int64_t low = MIN ((int64_t) s, extent - 1);
@@ -236,7 +255,8 @@ static struct mixture mixture_at (int64_t i, int64_t n, int64_t extent)
 }
 
 /* Each pixel of the resized picture with its four of the @whole one; the adjoint goes the other way. */
-static void resize_walk (const struct op_call *call, const struct shape *whole, const struct shape *resized, bool back)
+static void
+resize_walk (const struct op_call *call, const struct shape *whole, const struct shape *resized, bool back)
 {
   int64_t h = rows_of (whole), w = columns_of (whole), pictures = shape_size (whole) / (h * w);
   int64_t resized_h = rows_of (resized), resized_w = columns_of (resized);
@@ -257,18 +277,21 @@ static void resize_walk (const struct op_call *call, const struct shape *whole, 
       }
 }
 
-static void resize_reference (const struct op_call *call)
+static void
+resize_reference (const struct op_call *call)
 {
   resize_walk (call, call->x_shape[0], call->y_shape, false);
 }
 
-static void resize_back_reference (const struct op_call *call)
+static void
+resize_back_reference (const struct op_call *call)
 {
   resize_walk (call, call->y_shape, call->x_shape[0], true);
 }
 
 /* @op applied to dy gives x's size back. */
-static sym resize_like (const struct op *op, sym dy, sym x)
+static sym
+resize_like (const struct op *op, sym dy, sym x)
 {
   struct shape shape = sym_shape (x);
   struct resize_attrs attrs = {{rows_of (&shape), columns_of (&shape)}};
@@ -276,18 +299,20 @@ static sym resize_like (const struct op *op, sym dy, sym x)
   return graph_add (dy.graph, op, &dy, 1, &attrs);
 }
 
-static void resize_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+resize_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   dx[0] = resize_like (&op_resize_bilinear_back, dy, x[0]);
 }
 
-static void resize_back_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted,
-                                  sym *dx)
+static void
+resize_back_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   dx[0] = resize_like (&op_resize_bilinear, dy, x[0]);
 }
 
-static struct taps *resize_taps (int64_t extent, int64_t n, GError **error)
+static struct taps *
+resize_taps (int64_t extent, int64_t n, GError **error)
 {
   struct taps *taps = taps_new (n, extent, 2, error);
 
@@ -305,8 +330,9 @@ static struct taps *resize_taps (int64_t extent, int64_t n, GError **error)
   return taps;
 }
 
-static bool prepare_resize (struct kernel *kernel, const struct shape *whole, const struct shape *resized, bool back,
-                            GError **error)
+static bool
+prepare_resize (struct kernel *kernel, const struct shape *whole, const struct shape *resized, bool back,
+                GError **error)
 {
   struct taps *rows = resize_taps (rows_of (whole), rows_of (resized), error);
   struct taps *columns = rows == NULL ? NULL : resize_taps (columns_of (whole), columns_of (resized), error);
@@ -314,17 +340,20 @@ static bool prepare_resize (struct kernel *kernel, const struct shape *whole, co
   return separable_prepare (kernel, rows, columns, back, error);
 }
 
-static bool resize_prepare (struct kernel *kernel, GError **error)
+static bool
+resize_prepare (struct kernel *kernel, GError **error)
 {
   return prepare_resize (kernel, &kernel->x[0]->shape, &kernel->y->shape, false, error);
 }
 
-static bool resize_back_prepare (struct kernel *kernel, GError **error)
+static bool
+resize_back_prepare (struct kernel *kernel, GError **error)
 {
   return prepare_resize (kernel, &kernel->y->shape, &kernel->x[0]->shape, true, error);
 }
 
-sym sym_resize_bilinear (sym x, int64_t h, int64_t w)
+sym
+sym_resize_bilinear (sym x, int64_t h, int64_t w)
 {
   struct resize_attrs attrs = {{h, w}};
   struct shape shape = sym_shape (x);
@@ -366,8 +395,10 @@ static const struct op_case resize_back_cases[] = {
 const struct op op_resize_bilinear = {
   .name = "resize_bilinear",
   .formula = "y(i,j) = x at ((i + 1/2) H / h - 1/2, (j + 1/2) W / w - 1/2), bilinear",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct resize_attrs), .attrs = resize_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct resize_attrs),
+  .attrs = resize_options,
   .flags = OP_SPATIAL,
   .shape = resize_shape,
   .reference = resize_reference,
@@ -379,8 +410,10 @@ const struct op op_resize_bilinear = {
 const struct op op_resize_bilinear_back = {
   .name = "resize_bilinear_back",
   .formula = "the adjoint of resize_bilinear from the given size to x's",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct resize_attrs), .attrs = resize_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct resize_attrs),
+  .attrs = resize_options,
   .flags = OP_SPATIAL,
   .shape = resize_shape,
   .reference = resize_back_reference,

@@ -25,14 +25,15 @@ struct span {
 
 struct separable {
   struct taps *rows, *columns;
-  int64_t n, c;         /* pictures, elements of a pixel */
-  GArray *spans;        /* struct span, covering the columns */
-  GArray *groups;       /* int64_t: where each run of equal rows starts; then the number of rows */
+  int64_t n, c;   /* pictures, elements of a pixel */
+  GArray *spans;  /* struct span, covering the columns */
+  GArray *groups; /* int64_t: where each run of equal rows starts; then the number of rows */
   int threads;
   size_t thread_floats; /* scratch of one thread: a row of input */
 };
 
-struct taps *taps_new (int64_t n, int64_t source, int64_t per_output, GError **error)
+struct taps *
+taps_new (int64_t n, int64_t source, int64_t per_output, GError **error)
 {
   g_autoptr (taps) taps = g_new0 (struct taps, 1);
 
@@ -40,7 +41,7 @@ struct taps *taps_new (int64_t n, int64_t source, int64_t per_output, GError **e
   taps->source = source;
   taps->start = g_try_new0 (int64_t, n + 1);
   taps->index = g_try_new (int64_t, n * per_output);
-  taps->weight = g_try_new (float, n * per_output);
+  taps->weight = g_try_new (float, n *per_output);
   if (taps->start == NULL || taps->index == NULL || taps->weight == NULL) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY,
                  "out of memory: a table of %" G_GINT64_FORMAT " rows or columns", n);
@@ -49,7 +50,8 @@ struct taps *taps_new (int64_t n, int64_t source, int64_t per_output, GError **e
   return g_steal_pointer (&taps);
 }
 
-void taps_free (struct taps *taps)
+void
+taps_free (struct taps *taps)
 {
   if (taps == NULL)
     return;
@@ -60,7 +62,8 @@ void taps_free (struct taps *taps)
 }
 
 /* While output i is being filled its end is kept in start[i + 1]. */
-void taps_add (struct taps *taps, int64_t index, double weight)
+void
+taps_add (struct taps *taps, int64_t index, double weight)
 {
   int64_t t = taps->start[taps->filled + 1]++;
 
@@ -68,14 +71,16 @@ void taps_add (struct taps *taps, int64_t index, double weight)
   taps->weight[t] = (float) weight;
 }
 
-void taps_next (struct taps *taps)
+void
+taps_next (struct taps *taps)
 {
   taps->filled++;
   if (taps->filled < taps->n)
     taps->start[taps->filled + 1] = taps->start[taps->filled];
 }
 
-struct taps *taps_transpose (const struct taps *taps, GError **error)
+struct taps *
+taps_transpose (const struct taps *taps, GError **error)
 {
   int64_t total = taps->start[taps->n], sum = 0;
   int64_t per_output = total / taps->source + 1; /* room for all of them */
@@ -103,25 +108,30 @@ struct taps *taps_transpose (const struct taps *taps, GError **error)
   return result;
 }
 
-static int64_t tap_count (const struct taps *taps, int64_t i)
+static int64_t
+tap_count (const struct taps *taps, int64_t i)
 {
   return taps->start[i + 1] - taps->start[i];
 }
 
 /* Output @i is one input unchanged. */
-static bool is_copy (const struct taps *taps, int64_t i)
+static bool
+is_copy (const struct taps *taps, int64_t i)
 {
   return tap_count (taps, i) == 1 && taps->weight[taps->start[i]] == 1;
 }
 
-static GArray *spans_of (const struct taps *taps)
+static GArray *
+spans_of (const struct taps *taps)
 {
   GArray *spans = g_array_new (FALSE, FALSE, sizeof (struct span));
 
   for (int64_t i = 0; i < taps->n; i++) {
     bool copy = is_copy (taps, i);
-    struct span span = {copy ? SPAN_COPY : tap_count (taps, i) == 0 ? SPAN_ZERO : SPAN_SUM, i,
-                        copy ? taps->index[taps->start[i]] : 0, 1};
+    struct span span = {copy                       ? SPAN_COPY
+                        : tap_count (taps, i) == 0 ? SPAN_ZERO
+                                                   : SPAN_SUM,
+                        i, copy ? taps->index[taps->start[i]] : 0, 1};
     struct span *last = spans->len > 0 ? &g_array_index (spans, struct span, spans->len - 1) : NULL;
 
     if (last != NULL && last->kind == span.kind && (!copy || span.from == last->from + last->count))
@@ -132,7 +142,8 @@ static GArray *spans_of (const struct taps *taps)
   return spans;
 }
 
-static bool same_taps (const struct taps *taps, int64_t i, int64_t j)
+static bool
+same_taps (const struct taps *taps, int64_t i, int64_t j)
 {
   int64_t n = tap_count (taps, i), a = taps->start[i], b = taps->start[j];
 
@@ -140,7 +151,8 @@ static bool same_taps (const struct taps *taps, int64_t i, int64_t j)
          memcmp (taps->weight + a, taps->weight + b, (size_t) n * sizeof *taps->weight) == 0;
 }
 
-static GArray *groups_of (const struct taps *taps)
+static GArray *
+groups_of (const struct taps *taps)
 {
   GArray *groups = g_array_new (FALSE, FALSE, sizeof (int64_t));
 
@@ -152,7 +164,8 @@ static GArray *groups_of (const struct taps *taps)
 }
 
 /* y := wa a + wb b; y may be a. A few elements are not worth a call. */
-static inline void mix (float *y, const float *a, float wa, const float *b, float wb, int64_t n)
+static inline void
+mix (float *y, const float *a, float wa, const float *b, float wb, int64_t n)
 {
   if (n < 16)
     for (int64_t i = 0; i < n; i++)
@@ -162,7 +175,8 @@ static inline void mix (float *y, const float *a, float wa, const float *b, floa
 }
 
 /* @n elements of @x from @at on as floats: where they lie, or in @room. */
-static const float *floats_at (const void *x, enum dtype dtype, int64_t at, int64_t n, float *room)
+static const float *
+floats_at (const void *x, enum dtype dtype, int64_t at, int64_t n, float *room)
 {
   if (dtype == DTYPE_F32)
     return (const float *) x + at;
@@ -171,8 +185,9 @@ static const float *floats_at (const void *x, enum dtype dtype, int64_t at, int6
 }
 
 /* y := elements at .. at+n-1, at most CHUNK, of the sum that makes output @i; input k of it begins at x + k * stride. */
-static void sum_taps (const struct taps *taps, int64_t i, const char *x, enum dtype xt, int64_t stride, int64_t at,
-                      int64_t n, float *y)
+static void
+sum_taps (const struct taps *taps, int64_t i, const char *x, enum dtype xt, int64_t stride, int64_t at, int64_t n,
+          float *y)
 {
   int64_t t = taps->start[i], end = taps->start[i + 1];
   float room[2][CHUNK];
@@ -186,14 +201,15 @@ static void sum_taps (const struct taps *taps, int64_t i, const char *x, enum dt
     mix (y, a, weight, floats_at (x, xt, taps->index[t] * stride + at, n, room[1]), taps->weight[t], n);
 }
 
-static void sum_rows (const struct taps *rows, int64_t i, const char *x, enum dtype xt, int64_t elements, float *acc)
+static void
+sum_rows (const struct taps *rows, int64_t i, const char *x, enum dtype xt, int64_t elements, float *acc)
 {
   for (int64_t at = 0; at < elements; at += CHUNK)
     sum_taps (rows, i, x, xt, elements, at, MIN (CHUNK, elements - at), acc + at);
 }
 
-static void sum_columns (const struct separable *s, const struct span *span, char *y, enum dtype yt, const char *x,
-                         enum dtype xt)
+static void
+sum_columns (const struct separable *s, const struct span *span, char *y, enum dtype yt, const char *x, enum dtype xt)
 {
   float acc[CHUNK];
 
@@ -211,14 +227,16 @@ static void sum_columns (const struct separable *s, const struct span *span, cha
 }
 
 /* memcpy for the few bytes of a pixel, without a call: blocks of a fixed size, the last one overlapping. */
-static inline void copy_blocks (char *y, const char *x, size_t n, size_t block)
+static inline void
+copy_blocks (char *y, const char *x, size_t n, size_t block)
 {
   for (size_t i = 0; i + block < n; i += block)
     memcpy (y + i, x + i, block);
   memcpy (y + n - block, x + n - block, block);
 }
 
-static inline void copy_bytes (char *y, const char *x, size_t n)
+static inline void
+copy_bytes (char *y, const char *x, size_t n)
 {
   if (n > 1024)
     memcpy (y, x, n);
@@ -232,7 +250,8 @@ static inline void copy_bytes (char *y, const char *x, size_t n)
     copy_blocks (y, x, n, 2); /* one bf16 */
 }
 
-static inline void copy_elements (char *y, enum dtype yt, const char *x, enum dtype xt, int64_t n)
+static inline void
+copy_elements (char *y, enum dtype yt, const char *x, enum dtype xt, int64_t n)
 {
   if (yt == xt)
     copy_bytes (y, x, (size_t) n * dtype_size (yt));
@@ -242,7 +261,8 @@ static inline void copy_elements (char *y, enum dtype yt, const char *x, enum dt
     vector_kernels ()->to_bf16 ((uint16_t *) y, (const float *) x, (size_t) n);
 }
 
-static void apply_columns (const struct separable *s, char *y, enum dtype yt, const char *x, enum dtype xt)
+static void
+apply_columns (const struct separable *s, char *y, enum dtype yt, const char *x, enum dtype xt)
 {
   size_t y_pixel = (size_t) s->c * dtype_size (yt), x_pixel = (size_t) s->c * dtype_size (xt);
 
@@ -260,8 +280,8 @@ static void apply_columns (const struct separable *s, char *y, enum dtype yt, co
 }
 
 /* Makes output row @i of the picture @x at @y; @acc has room for a row of input in float. */
-static void make_row (const struct separable *s, const char *x, enum dtype xt, int64_t i, char *y, enum dtype yt,
-                      float *acc)
+static void
+make_row (const struct separable *s, const char *x, enum dtype xt, int64_t i, char *y, enum dtype yt, float *acc)
 {
   int64_t elements = s->columns->source * s->c;
 
@@ -276,7 +296,8 @@ static void make_row (const struct separable *s, const char *x, enum dtype xt, i
   }
 }
 
-static void run (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+run (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   const struct separable *s = kernel->state;
   const struct value *x = kernel->x[0], *y = kernel->y;
@@ -297,7 +318,8 @@ static void run (const struct kernel *kernel, void *scratch, const struct run_co
   }
 }
 
-static void separable_free (void *state)
+static void
+separable_free (void *state)
 {
   struct separable *s = state;
 
@@ -309,7 +331,8 @@ static void separable_free (void *state)
 }
 
 /* Pictures of pixels of c elements: channels-last, or row-major where each channel is a picture by itself. */
-static void set_geometry (struct separable *s, const struct value *x, const struct value *y)
+static void
+set_geometry (struct separable *s, const struct value *x, const struct value *y)
 {
   bool last = x->layout == LAYOUT_LAST || y->layout == LAYOUT_LAST;
   int rank = x->shape.rank;
@@ -318,7 +341,8 @@ static void set_geometry (struct separable *s, const struct value *x, const stru
   s->n = last ? x->shape.dim[0] : shape_size (&x->shape) / (x->shape.dim[rank - 1] * x->shape.dim[rank - 2]);
 }
 
-bool separable_prepare (struct kernel *kernel, struct taps *rows, struct taps *columns, bool transpose, GError **error)
+bool
+separable_prepare (struct kernel *kernel, struct taps *rows, struct taps *columns, bool transpose, GError **error)
 {
   g_autoptr (taps) own_rows = rows, own_columns = columns;
   struct separable *s;

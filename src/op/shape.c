@@ -18,13 +18,15 @@ struct shape_attrs {
 };
 
 static const struct option shape_options[] = {
-  {"rank", OPTION_INT, offsetof (struct shape_attrs, rank), "axes of the result", .max = SHAPE_RANK_MAX, .fallback = -1},
+  {"rank", OPTION_INT, offsetof (struct shape_attrs, rank), "axes of the result", .max = SHAPE_RANK_MAX,
+   .fallback = -1},
   {"shape", OPTION_INTS, offsetof (struct shape_attrs, dim), "extents of the result, then zeros", .max = 1e15,
    .count = SHAPE_RANK_MAX},
   {NULL},
 };
 
-static struct shape_attrs attrs_of_shape (const struct shape *shape)
+static struct shape_attrs
+attrs_of_shape (const struct shape *shape)
 {
   struct shape_attrs attrs = {.rank = shape->rank};
 
@@ -33,7 +35,8 @@ static struct shape_attrs attrs_of_shape (const struct shape *shape)
   return attrs;
 }
 
-static bool shape_of_attrs (const struct shape_attrs *attrs, struct shape *shape, GError **error)
+static bool
+shape_of_attrs (const struct shape_attrs *attrs, struct shape *shape, GError **error)
 {
   *shape = (struct shape){.rank = (int) CLAMP (attrs->rank, -1, SHAPE_RANK_MAX + 1)};
   if (shape->rank < 0 || shape->rank > SHAPE_RANK_MAX)
@@ -47,7 +50,8 @@ static bool shape_of_attrs (const struct shape_attrs *attrs, struct shape *shape
 
 /* reshape */
 
-static bool reshape_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+reshape_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   if (!shape_of_attrs (attrs, y, error))
     return false;
@@ -57,18 +61,21 @@ static bool reshape_shape (const void *attrs, const struct shape *const *x, int 
   return op_fail (error, "input %s has " I64 " elements, %s wants " I64, from, shape_size (x[0]), to, shape_size (y));
 }
 
-static void reshape_reference (const struct op_call *call)
+static void
+reshape_reference (const struct op_call *call)
 {
   memcpy (call->y, call->x[0], (size_t) shape_size (call->y_shape) * sizeof (double));
 }
 
-static void reshape_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+reshape_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   dx[0] = sym_reshape (dy, sym_shape (x[0]));
 }
 
 /* The extent -1 becomes what is left of x's elements; reshape_shape tells when that does not come out. */
-sym sym_reshape (sym x, struct shape shape)
+sym
+sym_reshape (sym x, struct shape shape)
 {
   struct shape from = sym_shape (x);
   int64_t known = 1;
@@ -103,8 +110,10 @@ static const struct op_case reshape_cases[] = {
 const struct op op_reshape = {
   .name = "reshape",
   .formula = "y = x under another shape of the same size, row-major",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct shape_attrs), .attrs = shape_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct shape_attrs),
+  .attrs = shape_options,
   .flags = OP_VIEW,
   .shape = reshape_shape,
   .reference = reshape_reference,
@@ -114,18 +123,21 @@ const struct op op_reshape = {
 
 /* stop_gradient */
 
-static bool same_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+same_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   *y = *x[0];
   return true;
 }
 
-sym sym_stop_gradient (sym x)
+sym
+sym_stop_gradient (sym x)
 {
   return graph_add (x.graph, &op_stop_gradient, &x, 1, NULL);
 }
 
-sym sym_scalar_like (sym x, double value)
+sym
+sym_scalar_like (sym x, double value)
 {
   return graph_scalar (x.graph, value);
 }
@@ -139,7 +151,8 @@ static const struct op_case stop_gradient_cases[] = {
 const struct op op_stop_gradient = {
   .name = "stop_gradient",
   .formula = "y = x; dx = 0",
-  .min_inputs = 1, .max_inputs = 1,
+  .min_inputs = 1,
+  .max_inputs = 1,
   .flags = OP_VIEW | OP_STOP,
   .shape = same_shape,
   .reference = reshape_reference,
@@ -158,7 +171,8 @@ static const struct option permute_options[] = {
   {NULL},
 };
 
-static bool permute_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+permute_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const int64_t *axes = ((const struct permute_attrs *) attrs)->axes;
   unsigned seen = 0;
@@ -175,7 +189,8 @@ static bool permute_shape (const void *attrs, const struct shape *const *x, int 
   return true;
 }
 
-static void permute_reference (const struct op_call *call)
+static void
+permute_reference (const struct op_call *call)
 {
   const int64_t *axes = ((const struct permute_attrs *) call->attrs)->axes;
   int64_t at[SHAPE_RANK_MAX], from[SHAPE_RANK_MAX];
@@ -188,7 +203,8 @@ static void permute_reference (const struct op_call *call)
   }
 }
 
-static void permute_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+permute_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   const int64_t *axes = ((const struct permute_attrs *) attrs)->axes;
   int inverse[SHAPE_RANK_MAX] = {0};
@@ -198,7 +214,8 @@ static void permute_gradient (const void *attrs, const sym *x, int n_inputs, sym
   dx[0] = sym_permute (dy, inverse);
 }
 
-static void permute_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+permute_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   const int64_t *axes = ((const struct permute_attrs *) kernel->attrs)->axes;
   const struct value *x = kernel->x[0], *y = kernel->y;
@@ -211,14 +228,16 @@ static void permute_run (const struct kernel *kernel, void *scratch, const struc
   strided_copy (&y->shape, y->data, y->dtype, ys, x->data, x->dtype, from);
 }
 
-static bool permute_prepare (struct kernel *kernel, GError **error)
+static bool
+permute_prepare (struct kernel *kernel, GError **error)
 {
   kernel->run = permute_run;
   kernel->implementation = "strided";
   return true;
 }
 
-sym sym_permute (sym x, const int *axes)
+sym
+sym_permute (sym x, const int *axes)
 {
   struct permute_attrs attrs;
   bool identity = true;
@@ -248,8 +267,10 @@ static const struct op_case permute_cases[] = {
 const struct op op_permute = {
   .name = "permute",
   .formula = "y's axis i is x's axis axes[i]",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct permute_attrs), .attrs = permute_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct permute_attrs),
+  .attrs = permute_options,
   .flags = OP_STRIDED,
   .shape = permute_shape,
   .reference = permute_reference,
@@ -260,7 +281,8 @@ const struct op op_permute = {
 
 /* broadcast */
 
-static bool broadcast_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+broadcast_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   struct shape both;
 
@@ -272,7 +294,8 @@ static bool broadcast_shape (const void *attrs, const struct shape *const *x, in
   return op_fail (error, "input %s does not broadcast to %s", from, to);
 }
 
-static void broadcast_reference (const struct op_call *call)
+static void
+broadcast_reference (const struct op_call *call)
 {
   const struct shape *x = call->x_shape[0], *y = call->y_shape;
   int64_t at[SHAPE_RANK_MAX], from[SHAPE_RANK_MAX];
@@ -285,12 +308,14 @@ static void broadcast_reference (const struct op_call *call)
   }
 }
 
-static void broadcast_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+broadcast_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   dx[0] = sym_sum_to (dy, sym_shape (x[0]));
 }
 
-static void broadcast_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+broadcast_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   const struct value *x = kernel->x[0], *y = kernel->y;
   int64_t xs[SHAPE_RANK_MAX], ys[SHAPE_RANK_MAX], from[SHAPE_RANK_MAX] = {0};
@@ -303,14 +328,16 @@ static void broadcast_run (const struct kernel *kernel, void *scratch, const str
   strided_copy (&y->shape, y->data, y->dtype, ys, x->data, x->dtype, from);
 }
 
-static bool broadcast_prepare (struct kernel *kernel, GError **error)
+static bool
+broadcast_prepare (struct kernel *kernel, GError **error)
 {
   kernel->run = broadcast_run;
   kernel->implementation = "strided";
   return true;
 }
 
-sym sym_broadcast (sym x, struct shape shape)
+sym
+sym_broadcast (sym x, struct shape shape)
 {
   struct shape_attrs attrs = attrs_of_shape (&shape);
   struct shape from = sym_shape (x);
@@ -335,8 +362,10 @@ static const struct op_case broadcast_cases[] = {
 const struct op op_broadcast = {
   .name = "broadcast",
   .formula = "y = x repeated along axes of extent 1, NumPy's rule",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct shape_attrs), .attrs = shape_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct shape_attrs),
+  .attrs = shape_options,
   .flags = OP_STRIDED,
   .shape = broadcast_shape,
   .reference = broadcast_reference,

@@ -11,7 +11,8 @@
 #define I64 "%" G_GINT64_FORMAT
 
 /* The element @offset elements into @value. */
-static void *element_at (const struct value *value, int64_t offset)
+static void *
+element_at (const struct value *value, int64_t offset)
 {
   return (char *) value->data + offset * (int64_t) dtype_size (value->dtype);
 }
@@ -27,28 +28,34 @@ static const struct option slice_options[] = {
   {"axis", OPTION_INT, offsetof (struct slice_attrs, axis), "the axis to cut", .max = SHAPE_RANK_MAX - 1},
   {"start", OPTION_INT, offsetof (struct slice_attrs, start), "the first index", .max = 1e15},
   {"stop", OPTION_INT, offsetof (struct slice_attrs, stop), "the index after the last", .max = 1e15},
-  {"step", OPTION_INT, offsetof (struct slice_attrs, step), "takes every step-th", .min = 1, .max = 1e15, .fallback = 1},
-  {"extent", OPTION_INT, offsetof (struct slice_attrs, extent), "unslice: extent of the axis of the result", .max = 1e15},
+  {"step", OPTION_INT, offsetof (struct slice_attrs, step), "takes every step-th", .min = 1, .max = 1e15,
+   .fallback = 1},
+  {"extent", OPTION_INT, offsetof (struct slice_attrs, extent), "unslice: extent of the axis of the result",
+   .max = 1e15},
   {NULL},
 };
 
 /* The cut fits an axis of @extent; *count := how many indices it takes. */
-static bool slice_check (const struct slice_attrs *a, int64_t extent, int64_t *count, GError **error)
+static bool
+slice_check (const struct slice_attrs *a, int64_t extent, int64_t *count, GError **error)
 {
   if (a->step < 1)
     return op_fail (error, "step is " I64 ", wants 1 or more", a->step);
   if (a->start < 0 || a->start >= a->stop || a->stop > extent)
-    return op_fail (error, "indices " I64 " to " I64 " of axis " I64 ", which has " I64, a->start, a->stop, a->axis, extent);
+    return op_fail (error, "indices " I64 " to " I64 " of axis " I64 ", which has " I64, a->start, a->stop, a->axis,
+                    extent);
   *count = (a->stop - a->start - 1) / a->step + 1;
   return true;
 }
 
-static bool axis_check (int64_t axis, const struct shape *x, GError **error)
+static bool
+axis_check (int64_t axis, const struct shape *x, GError **error)
 {
   return (axis >= 0 && axis < x->rank) || op_fail (error, "axis " I64 " of an input of rank %d", axis, x->rank);
 }
 
-static bool slice_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+slice_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const struct slice_attrs *a = attrs;
 
@@ -56,7 +63,8 @@ static bool slice_shape (const void *attrs, const struct shape *const *x, int n_
   return axis_check (a->axis, x[0], error) && slice_check (a, y->dim[a->axis], &y->dim[a->axis], error);
 }
 
-static bool unslice_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+unslice_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   const struct slice_attrs *a = attrs;
   int64_t count = 0;
@@ -70,7 +78,8 @@ static bool unslice_shape (const void *attrs, const struct shape *const *x, int 
   return true;
 }
 
-static void slice_reference (const struct op_call *call)
+static void
+slice_reference (const struct op_call *call)
 {
   const struct slice_attrs *a = call->attrs;
   int64_t at[SHAPE_RANK_MAX];
@@ -82,7 +91,8 @@ static void slice_reference (const struct op_call *call)
   }
 }
 
-static void unslice_reference (const struct op_call *call)
+static void
+unslice_reference (const struct op_call *call)
 {
   const struct slice_attrs *a = call->attrs;
   int64_t at[SHAPE_RANK_MAX];
@@ -94,7 +104,8 @@ static void unslice_reference (const struct op_call *call)
   }
 }
 
-static void slice_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+slice_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   struct slice_attrs back = *(const struct slice_attrs *) attrs;
 
@@ -102,7 +113,8 @@ static void slice_gradient (const void *attrs, const sym *x, int n_inputs, sym y
   dx[0] = graph_add (dy.graph, &op_unslice, &dy, 1, &back);
 }
 
-static void unslice_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+unslice_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   struct slice_attrs cut = *(const struct slice_attrs *) attrs;
 
@@ -110,7 +122,8 @@ static void unslice_gradient (const void *attrs, const sym *x, int n_inputs, sym
   dx[0] = graph_add (dy.graph, &op_slice, &dy, 1, &cut);
 }
 
-static void slice_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+slice_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   const struct slice_attrs *a = kernel->attrs;
   const struct value *x = kernel->x[0], *y = kernel->y;
@@ -123,7 +136,8 @@ static void slice_run (const struct kernel *kernel, void *scratch, const struct 
   strided_copy (&y->shape, y->data, y->dtype, ys, element_at (x, start), x->dtype, xs);
 }
 
-static void unslice_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+unslice_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   const struct slice_attrs *a = kernel->attrs;
   const struct value *x = kernel->x[0], *y = kernel->y;
@@ -137,21 +151,24 @@ static void unslice_run (const struct kernel *kernel, void *scratch, const struc
   strided_copy (&x->shape, element_at (y, start), y->dtype, ys, x->data, x->dtype, xs);
 }
 
-static bool slice_prepare (struct kernel *kernel, GError **error)
+static bool
+slice_prepare (struct kernel *kernel, GError **error)
 {
   kernel->run = slice_run;
   kernel->implementation = "strided";
   return true;
 }
 
-static bool unslice_prepare (struct kernel *kernel, GError **error)
+static bool
+unslice_prepare (struct kernel *kernel, GError **error)
 {
   kernel->run = unslice_run;
   kernel->implementation = "zero, strided";
   return true;
 }
 
-sym sym_slice (sym x, int axis, int64_t start, int64_t stop, int64_t step)
+sym
+sym_slice (sym x, int axis, int64_t start, int64_t stop, int64_t step)
 {
   struct shape shape = sym_shape (x);
   int64_t extent = axis >= 0 && axis < shape.rank ? shape.dim[axis] : 0;
@@ -178,7 +195,8 @@ static const struct op_case slice_cases[] = {
   {NULL},
 };
 
-static const struct slice_attrs into_channels = {1, 2, 9, 1, 19}, into_rows = {2, 1, 6, 2, 7}, into_batch = {0, 0, 5, 3, 5};
+static const struct slice_attrs into_channels = {1, 2, 9, 1, 19}, into_rows = {2, 1, 6, 2, 7},
+                                into_batch = {0, 0, 5, 3, 5};
 
 static const struct op_case unslice_cases[] = {
   {"channels", {SHAPE (2, 7, 3, 4)}, 1, &into_channels},
@@ -191,8 +209,10 @@ static const struct op_case unslice_cases[] = {
 const struct op op_slice = {
   .name = "slice",
   .formula = "y = x[start : stop : step] along one axis",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct slice_attrs), .attrs = slice_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct slice_attrs),
+  .attrs = slice_options,
   .flags = OP_STRIDED,
   .shape = slice_shape,
   .reference = slice_reference,
@@ -204,8 +224,10 @@ const struct op op_slice = {
 const struct op op_unslice = {
   .name = "unslice",
   .formula = "y = 0; y[start : stop : step] = x along one axis",
-  .min_inputs = 1, .max_inputs = 1,
-  .attrs_size = sizeof (struct slice_attrs), .attrs = slice_options,
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct slice_attrs),
+  .attrs = slice_options,
   .flags = OP_STRIDED,
   .shape = unslice_shape,
   .reference = unslice_reference,
@@ -226,7 +248,8 @@ static const struct option concat_options[] = {
   {NULL},
 };
 
-static bool concat_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+static bool
+concat_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
 {
   int64_t axis = ((const struct concat_attrs *) attrs)->axis;
 
@@ -247,7 +270,8 @@ static bool concat_shape (const void *attrs, const struct shape *const *x, int n
   return true;
 }
 
-static void concat_reference (const struct op_call *call)
+static void
+concat_reference (const struct op_call *call)
 {
   int64_t axis = ((const struct concat_attrs *) call->attrs)->axis, offset = 0, at[SHAPE_RANK_MAX];
 
@@ -261,7 +285,8 @@ static void concat_reference (const struct op_call *call)
   }
 }
 
-static void concat_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+static void
+concat_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
 {
   int64_t axis = ((const struct concat_attrs *) attrs)->axis, offset = 0;
 
@@ -274,7 +299,8 @@ static void concat_gradient (const void *attrs, const sym *x, int n_inputs, sym 
   }
 }
 
-static void concat_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
+static void
+concat_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   int64_t axis = ((const struct concat_attrs *) kernel->attrs)->axis, offset = 0;
   const struct value *y = kernel->y;
@@ -290,14 +316,16 @@ static void concat_run (const struct kernel *kernel, void *scratch, const struct
   }
 }
 
-static bool concat_prepare (struct kernel *kernel, GError **error)
+static bool
+concat_prepare (struct kernel *kernel, GError **error)
 {
   kernel->run = concat_run;
   kernel->implementation = "strided";
   return true;
 }
 
-sym sym_concat (const sym *x, int n, int axis)
+sym
+sym_concat (const sym *x, int n, int axis)
 {
   struct concat_attrs attrs = {axis};
 
@@ -321,8 +349,10 @@ static const struct op_case concat_cases[] = {
 const struct op op_concat = {
   .name = "concat",
   .formula = "y = x0, x1, ... one after another along an axis",
-  .min_inputs = 1, .max_inputs = G_MAXINT,
-  .attrs_size = sizeof (struct concat_attrs), .attrs = concat_options,
+  .min_inputs = 1,
+  .max_inputs = G_MAXINT,
+  .attrs_size = sizeof (struct concat_attrs),
+  .attrs = concat_options,
   .flags = OP_STRIDED,
   .shape = concat_shape,
   .reference = concat_reference,

@@ -15,9 +15,9 @@ sym sym_mul (sym a, sym b);
 sym sym_div (sym a, sym b);
 sym sym_maximum (sym a, sym b);
 sym sym_minimum (sym a, sym b);
-sym sym_pow (sym a, sym b);                     /* a > 0 */
-sym sym_greater (sym a, sym b);                 /* 1 or 0; no gradient */
-sym sym_equal (sym a, sym b);                   /* 1 or 0; no gradient */
+sym sym_pow (sym a, sym b);     /* a > 0 */
+sym sym_greater (sym a, sym b); /* 1 or 0; no gradient */
+sym sym_equal (sym a, sym b);   /* 1 or 0; no gradient */
 sym sym_where (sym condition, sym a, sym b);
 sym sym_affine (sym x, double scale, double shift); /* scale x + shift */
 sym sym_scale (sym x, double scale);
@@ -27,7 +27,7 @@ sym sym_abs (sym x);
 sym sym_sign (sym x);
 sym sym_square (sym x);
 sym sym_sqrt (sym x);
-sym sym_rsqrt (sym x);                          /* 1 / sqrt x */
+sym sym_rsqrt (sym x); /* 1 / sqrt x */
 sym sym_reciprocal (sym x);
 sym sym_exp (sym x);
 sym sym_log (sym x);
@@ -40,8 +40,8 @@ sym sym_relu (sym x);
 sym sym_leaky_relu (sym x, double slope);
 sym sym_tanh (sym x);
 sym sym_sigmoid (sym x);
-sym sym_softplus (sym x);                       /* log(1 + exp x), stable */
-sym sym_softmax (sym x, int axis);              /* composed, shifted by the maximum */
+sym sym_softplus (sym x);          /* log(1 + exp x), stable */
+sym sym_softmax (sym x, int axis); /* composed, shifted by the maximum */
 sym sym_log_softmax (sym x, int axis);
 
 /* reduce.c: @axes is a bit mask, bit a = axis a; the axes stay as extents of 1 */
@@ -49,32 +49,33 @@ sym sym_log_softmax (sym x, int axis);
 #define AXES_HW (AXIS (2) | AXIS (3))
 #define AXES_CHW (AXIS (1) | AXES_HW)
 #define AXES_NHW (AXIS (0) | AXES_HW)
-#define AXES_ALL 0x3fu                          /* as many as there are */
+#define AXES_ALL 0x3fu /* as many as there are */
 sym sym_sum (sym x, unsigned axes);
 sym sym_mean (sym x, unsigned axes);
 sym sym_max (sym x, unsigned axes);
-sym sym_variance (sym x, unsigned axes);        /* biased: mean of the squared distance to the mean */
-sym sym_sum_to (sym x, struct shape shape);     /* undoes a broadcast from @shape */
+sym sym_variance (sym x, unsigned axes);    /* biased: mean of the squared distance to the mean */
+sym sym_sum_to (sym x, struct shape shape); /* undoes a broadcast from @shape */
 
 /* shape.c */
-sym sym_reshape (sym x, struct shape shape);    /* one extent may be -1 */
-sym sym_permute (sym x, const int *axes);       /* axes[i]: which axis of x becomes axis i */
-sym sym_slice (sym x, int axis, int64_t start, int64_t stop, int64_t step); /* step >= 1; negative bounds count from the end */
+sym sym_reshape (sym x, struct shape shape); /* one extent may be -1 */
+sym sym_permute (sym x, const int *axes);    /* axes[i]: which axis of x becomes axis i */
+sym sym_slice (sym x, int axis, int64_t start, int64_t stop,
+               int64_t step); /* step >= 1; negative bounds count from the end */
 sym sym_concat (const sym *x, int n, int axis);
 sym sym_broadcast (sym x, struct shape shape);
-sym sym_depth_to_space (sym x, int block);      /* (n, c b b, h, w) -> (n, c, h b, w b), PyTorch's pixel shuffle order */
+sym sym_depth_to_space (sym x, int block); /* (n, c b b, h, w) -> (n, c, h b, w b), PyTorch's pixel shuffle order */
 sym sym_space_to_depth (sym x, int block);
 sym sym_stop_gradient (sym x);
-sym sym_scalar_like (sym x, double value);      /* a scalar constant in x's graph */
+sym sym_scalar_like (sym x, double value); /* a scalar constant in x's graph */
 
 /* matmul.c: the last two axes; leading axes broadcast */
 sym sym_matmul (sym a, sym b);
 sym sym_matmul_t (sym a, bool transpose_a, sym b, bool transpose_b);
-sym sym_gram (sym features);                    /* (n,c,h,w) -> (n,c,c): f f^T / (c h w) */
+sym sym_gram (sym features); /* (n,c,h,w) -> (n,c,c): f f^T / (c h w) */
 
 /* conv.c */
 struct conv_options {
-  int stride, pad, dilation, groups;            /* 0 = default: 1, 0, 1, 1 */
+  int stride, pad, dilation, groups; /* 0 = default: 1, 0, 1, 1 */
 };
 sym sym_conv2d (sym x, sym weight, struct conv_options options);
 /* weight (c_in, c_out/groups, kh, kw) as in PyTorch; out = (h-1) stride - 2 pad + dilation (k-1) + output_pad + 1 */

@@ -10,7 +10,8 @@
 const struct op *const op_table[] = {OP_TABLE (ROW) NULL};
 #undef ROW
 
-const struct op *op_find (const char *name)
+const struct op *
+op_find (const char *name)
 {
   for (const struct op *const *op = op_table; *op != NULL; op++)
     if (g_str_equal ((*op)->name, name))
@@ -18,7 +19,8 @@ const struct op *op_find (const char *name)
   return NULL;
 }
 
-bool op_fail (GError **error, const char *format, ...)
+bool
+op_fail (GError **error, const char *format, ...)
 {
   va_list list;
 
@@ -28,7 +30,8 @@ bool op_fail (GError **error, const char *format, ...)
   return false;
 }
 
-void shape_unravel (int64_t flat, const struct shape *shape, int64_t *at)
+void
+shape_unravel (int64_t flat, const struct shape *shape, int64_t *at)
 {
   for (int i = shape->rank - 1; i >= 0; i--) {
     at[i] = flat % shape->dim[i];
@@ -36,7 +39,8 @@ void shape_unravel (int64_t flat, const struct shape *shape, int64_t *at)
   }
 }
 
-int64_t shape_ravel (const int64_t *at, const struct shape *shape)
+int64_t
+shape_ravel (const int64_t *at, const struct shape *shape)
 {
   int64_t flat = 0;
 

@@ -3,7 +3,8 @@
  * Arithmetic of shapes. */
 #include "tensor/shape.h"
 
-int64_t shape_size (const struct shape *shape)
+int64_t
+shape_size (const struct shape *shape)
 {
   int64_t size = 1;
 
@@ -12,7 +13,8 @@ int64_t shape_size (const struct shape *shape)
   return size;
 }
 
-bool shape_equal (const struct shape *a, const struct shape *b)
+bool
+shape_equal (const struct shape *a, const struct shape *b)
 {
   if (a->rank != b->rank)
     return false;
@@ -22,7 +24,8 @@ bool shape_equal (const struct shape *a, const struct shape *b)
   return true;
 }
 
-bool shape_valid (const struct shape *shape)
+bool
+shape_valid (const struct shape *shape)
 {
   int64_t size = 1;
 
@@ -37,14 +40,16 @@ bool shape_valid (const struct shape *shape)
 }
 
 /* The extent of axis @i counted from a rank of @rank; axes that are missing in front count as 1. */
-static int64_t extent_at (const struct shape *shape, int i, int rank)
+static int64_t
+extent_at (const struct shape *shape, int i, int rank)
 {
   int own = i - (rank - shape->rank);
 
   return own < 0 ? 1 : shape->dim[own];
 }
 
-bool shape_broadcast (const struct shape *a, const struct shape *b, struct shape *out)
+bool
+shape_broadcast (const struct shape *a, const struct shape *b, struct shape *out)
 {
   struct shape result = {.rank = MAX (a->rank, b->rank)};
 
@@ -59,7 +64,8 @@ bool shape_broadcast (const struct shape *a, const struct shape *b, struct shape
   return true;
 }
 
-char *shape_text (const struct shape *shape)
+char *
+shape_text (const struct shape *shape)
 {
   GString *text = g_string_new ("(");
 

@@ -13,7 +13,8 @@
 
 #define ALIGNMENT 64
 
-static uint32_t bits_of_float (float x)
+static uint32_t
+bits_of_float (float x)
 {
   uint32_t bits;
 
@@ -21,7 +22,8 @@ static uint32_t bits_of_float (float x)
   return bits;
 }
 
-static float float_of_bits (uint32_t bits)
+static float
+float_of_bits (uint32_t bits)
 {
   float x;
 
@@ -30,14 +32,16 @@ static float float_of_bits (uint32_t bits)
 }
 
 /* Shifts right by @n in 1..31, rounding to nearest, ties to even. */
-static uint32_t shift_round (uint32_t x, int n)
+static uint32_t
+shift_round (uint32_t x, int n)
 {
   uint32_t half = 1u << (n - 1), odd = x >> n & 1;
 
   return (x + half - 1 + odd) >> n;
 }
 
-uint16_t half_from_float (float x)
+uint16_t
+half_from_float (float x)
 {
   uint32_t bits = bits_of_float (x);
   uint16_t sign = (uint16_t) (bits >> 16 & 0x8000);
@@ -58,7 +62,8 @@ uint16_t half_from_float (float x)
   return sign | (uint16_t) shift_round (magnitude - (112u << 23), 13);
 }
 
-float half_to_float (uint16_t h)
+float
+half_to_float (uint16_t h)
 {
   uint32_t sign = (uint32_t) (h & 0x8000) << 16;
   uint32_t exponent = h >> 10 & 0x1f, mantissa = h & 0x3ff;
@@ -72,7 +77,8 @@ float half_to_float (uint16_t h)
   return float_of_bits (sign | (exponent + 112) << 23 | mantissa << 13);
 }
 
-uint16_t bfloat_from_float (float x)
+uint16_t
+bfloat_from_float (float x)
 {
   uint32_t bits = bits_of_float (x);
 
@@ -83,12 +89,14 @@ uint16_t bfloat_from_float (float x)
   return (uint16_t) ((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
-float bfloat_to_float (uint16_t b)
+float
+bfloat_to_float (uint16_t b)
 {
   return float_of_bits ((uint32_t) b << 16);
 }
 
-static float float_round_to_odd (double x)
+static float
+float_round_to_odd (double x)
 {
   float nearest = (float) x;
   uint32_t bits = bits_of_float (nearest);
@@ -101,7 +109,8 @@ static float float_round_to_odd (double x)
 }
 
 /* More bits than a float or narrower can hold, yet no more than a double can. */
-static double double_round_to_odd (int64_t x)
+static double
+double_round_to_odd (int64_t x)
 {
   const int64_t exact = (int64_t) 1 << 53;
   uint64_t magnitude = x < 0 ? -(uint64_t) x : (uint64_t) x;
@@ -116,63 +125,75 @@ static double double_round_to_odd (int64_t x)
 
 /* --- The table of element types --- */
 
-static double load_f32 (const void *data, int64_t i)
+static double
+load_f32 (const void *data, int64_t i)
 {
   return ((const float *) data)[i];
 }
 
-static double load_f16 (const void *data, int64_t i)
+static double
+load_f16 (const void *data, int64_t i)
 {
   return half_to_float (((const uint16_t *) data)[i]);
 }
 
-static double load_bf16 (const void *data, int64_t i)
+static double
+load_bf16 (const void *data, int64_t i)
 {
   return bfloat_to_float (((const uint16_t *) data)[i]);
 }
 
-static double load_f64 (const void *data, int64_t i)
+static double
+load_f64 (const void *data, int64_t i)
 {
   return ((const double *) data)[i];
 }
 
-static double load_i64 (const void *data, int64_t i)
+static double
+load_i64 (const void *data, int64_t i)
 {
   return double_round_to_odd (((const int64_t *) data)[i]);
 }
 
-static double load_u8 (const void *data, int64_t i)
+static double
+load_u8 (const void *data, int64_t i)
 {
   return ((const uint8_t *) data)[i];
 }
 
-static void store_f32 (void *data, int64_t i, double x)
+static void
+store_f32 (void *data, int64_t i, double x)
 {
   ((float *) data)[i] = (float) x;
 }
 
-static void store_f16 (void *data, int64_t i, double x)
+static void
+store_f16 (void *data, int64_t i, double x)
 {
   ((uint16_t *) data)[i] = half_from_float (float_round_to_odd (x));
 }
 
-static void store_bf16 (void *data, int64_t i, double x)
+static void
+store_bf16 (void *data, int64_t i, double x)
 {
   ((uint16_t *) data)[i] = bfloat_from_float (float_round_to_odd (x));
 }
 
-static void store_f64 (void *data, int64_t i, double x)
+static void
+store_f64 (void *data, int64_t i, double x)
 {
   ((double *) data)[i] = x;
 }
 
 /* Integers saturate; NaN becomes 0. */
-static void store_i64 (void *data, int64_t i, double x)
+static void
+store_i64 (void *data, int64_t i, double x)
 {
   ((int64_t *) data)[i] = isnan (x) ? 0 : x >= 0x1p63 ? INT64_MAX : x < -0x1p63 ? INT64_MIN : (int64_t) rint (x);
 }
 
-static void store_u8 (void *data, int64_t i, double x)
+static void
+store_u8 (void *data, int64_t i, double x)
 {
   ((uint8_t *) data)[i] = x >= 0 ? (uint8_t) rint (fmin (x, 255)) : 0;
 }
@@ -184,27 +205,27 @@ static const struct {
   double (*load) (const void *data, int64_t i);
   void (*store) (void *data, int64_t i, double x);
 } dtypes[] = {
-  [DTYPE_F32] = {"F32", 4, false, load_f32, store_f32},
-  [DTYPE_F16] = {"F16", 2, false, load_f16, store_f16},
-  [DTYPE_BF16] = {"BF16", 2, false, load_bf16, store_bf16},
-  [DTYPE_F64] = {"F64", 8, false, load_f64, store_f64},
-  [DTYPE_I64] = {"I64", 8, true, load_i64, store_i64},
-  [DTYPE_U8] = {"U8", 1, true, load_u8, store_u8},
+  [DTYPE_F32] = {"F32", 4, false, load_f32, store_f32},     [DTYPE_F16] = {"F16", 2, false, load_f16, store_f16},
+  [DTYPE_BF16] = {"BF16", 2, false, load_bf16, store_bf16}, [DTYPE_F64] = {"F64", 8, false, load_f64, store_f64},
+  [DTYPE_I64] = {"I64", 8, true, load_i64, store_i64},      [DTYPE_U8] = {"U8", 1, true, load_u8, store_u8},
 };
 
-size_t dtype_size (enum dtype dtype)
+size_t
+dtype_size (enum dtype dtype)
 {
   return dtypes[dtype].size;
 }
 
-const char *dtype_name (enum dtype dtype)
+const char *
+dtype_name (enum dtype dtype)
 {
   return dtypes[dtype].name;
 }
 
 /* --- Tensors --- */
 
-struct tensor *tensor_new (struct shape shape, enum dtype dtype, GError **error)
+struct tensor *
+tensor_new (struct shape shape, enum dtype dtype, GError **error)
 {
   g_autofree char *text = NULL;
   struct tensor *tensor;
@@ -216,8 +237,8 @@ struct tensor *tensor_new (struct shape shape, enum dtype dtype, GError **error)
 
     text = rank_valid ? shape_text (&shape) : g_strdup_printf ("of rank %d", shape.rank);
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY,
-                 "no tensor has the shape %s: at most %d extents of 1 or more and %" G_GINT64_FORMAT " elements",
-                 text, SHAPE_RANK_MAX, SHAPE_SIZE_MAX);
+                 "no tensor has the shape %s: at most %d extents of 1 or more and %" G_GINT64_FORMAT " elements", text,
+                 SHAPE_RANK_MAX, SHAPE_SIZE_MAX);
     return NULL;
   }
   size = (size_t) shape_size (&shape) * dtype_size (dtype);
@@ -234,7 +255,8 @@ struct tensor *tensor_new (struct shape shape, enum dtype dtype, GError **error)
   return tensor;
 }
 
-struct tensor *tensor_new_scalar (float value)
+struct tensor *
+tensor_new_scalar (float value)
 {
   struct tensor *tensor = tensor_new (SHAPE_SCALAR, DTYPE_F32, NULL);
 
@@ -244,13 +266,15 @@ struct tensor *tensor_new_scalar (float value)
   return tensor;
 }
 
-struct tensor *tensor_ref (struct tensor *tensor)
+struct tensor *
+tensor_ref (struct tensor *tensor)
 {
   g_atomic_ref_count_inc (&tensor->ref_count);
   return tensor;
 }
 
-void tensor_unref (struct tensor *tensor)
+void
+tensor_unref (struct tensor *tensor)
 {
   if (tensor == NULL || !g_atomic_ref_count_dec (&tensor->ref_count))
     return;
@@ -259,7 +283,8 @@ void tensor_unref (struct tensor *tensor)
 }
 
 /* The pairs that matter for time (half precision on disk) or cannot pass through a double (whole numbers). */
-static bool convert_directly (const struct tensor *from, struct tensor *to, int64_t n)
+static bool
+convert_directly (const struct tensor *from, struct tensor *to, int64_t n)
 {
   const float *floats = from->data;
   const uint16_t *halves = from->data;
@@ -287,7 +312,8 @@ static bool convert_directly (const struct tensor *from, struct tensor *to, int6
   return true;
 }
 
-struct tensor *tensor_convert (const struct tensor *tensor, enum dtype dtype, GError **error)
+struct tensor *
+tensor_convert (const struct tensor *tensor, enum dtype dtype, GError **error)
 {
   struct tensor *result = tensor_new (tensor->shape, dtype, error);
   int64_t n = shape_size (&tensor->shape);
@@ -300,14 +326,16 @@ struct tensor *tensor_convert (const struct tensor *tensor, enum dtype dtype, GE
   return result;
 }
 
-float *tensor_floats (struct tensor *tensor)
+float *
+tensor_floats (struct tensor *tensor)
 {
   g_assert (tensor->dtype == DTYPE_F32);
   return tensor->data;
 }
 
 /* The whole of a tensor of floats at the speed of memory: the usual answer is that all is well. */
-static bool all_finite (const float *x, int64_t n)
+static bool
+all_finite (const float *x, int64_t n)
 {
   int bad = 0;
 
@@ -316,7 +344,8 @@ static bool all_finite (const float *x, int64_t n)
   return !bad;
 }
 
-int64_t tensor_find_nonfinite (const struct tensor *tensor)
+int64_t
+tensor_find_nonfinite (const struct tensor *tensor)
 {
   int64_t n = shape_size (&tensor->shape);
 

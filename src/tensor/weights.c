@@ -15,7 +15,8 @@ struct weights {
   GHashTable *metadata; /* string -> string, owned */
 };
 
-static void entry_free (void *data)
+static void
+entry_free (void *data)
 {
   struct entry *entry = data;
 
@@ -24,7 +25,8 @@ static void entry_free (void *data)
   g_free (entry);
 }
 
-struct weights *weights_new (void)
+struct weights *
+weights_new (void)
 {
   struct weights *weights = g_new0 (struct weights, 1);
 
@@ -35,13 +37,15 @@ struct weights *weights_new (void)
   return weights;
 }
 
-struct weights *weights_ref (struct weights *weights)
+struct weights *
+weights_ref (struct weights *weights)
 {
   g_atomic_ref_count_inc (&weights->ref_count);
   return weights;
 }
 
-void weights_unref (struct weights *weights)
+void
+weights_unref (struct weights *weights)
 {
   if (weights == NULL || !g_atomic_ref_count_dec (&weights->ref_count))
     return;
@@ -51,7 +55,8 @@ void weights_unref (struct weights *weights)
   g_free (weights);
 }
 
-void weights_add (struct weights *weights, const char *name, struct tensor *tensor)
+void
+weights_add (struct weights *weights, const char *name, struct tensor *tensor)
 {
   struct entry *entry = g_hash_table_lookup (weights->by_name, name);
 
@@ -67,14 +72,16 @@ void weights_add (struct weights *weights, const char *name, struct tensor *tens
   g_hash_table_insert (weights->by_name, entry->name, entry);
 }
 
-struct tensor *weights_find (struct weights *weights, const char *name)
+struct tensor *
+weights_find (struct weights *weights, const char *name)
 {
   struct entry *entry = g_hash_table_lookup (weights->by_name, name);
 
   return entry != NULL ? entry->tensor : NULL;
 }
 
-bool weights_remove (struct weights *weights, const char *name)
+bool
+weights_remove (struct weights *weights, const char *name)
 {
   struct entry *entry = g_hash_table_lookup (weights->by_name, name);
 
@@ -85,41 +92,48 @@ bool weights_remove (struct weights *weights, const char *name)
   return true;
 }
 
-guint weights_count (struct weights *weights)
+guint
+weights_count (struct weights *weights)
 {
   return weights->entries->len;
 }
 
-const char *weights_name (struct weights *weights, guint i)
+const char *
+weights_name (struct weights *weights, guint i)
 {
   struct entry *entry = g_ptr_array_index (weights->entries, i);
 
   return entry->name;
 }
 
-struct tensor *weights_at (struct weights *weights, guint i)
+struct tensor *
+weights_at (struct weights *weights, guint i)
 {
   struct entry *entry = g_ptr_array_index (weights->entries, i);
 
   return entry->tensor;
 }
 
-void weights_set_metadata (struct weights *weights, const char *key, const char *value)
+void
+weights_set_metadata (struct weights *weights, const char *key, const char *value)
 {
   g_hash_table_insert (weights->metadata, g_strdup (key), g_strdup (value));
 }
 
-const char *weights_metadata (struct weights *weights, const char *key)
+const char *
+weights_metadata (struct weights *weights, const char *key)
 {
   return g_hash_table_lookup (weights->metadata, key);
 }
 
-static int compare_keys (const void *a, const void *b)
+static int
+compare_keys (const void *a, const void *b)
 {
   return strcmp (*(char *const *) a, *(char *const *) b);
 }
 
-char **weights_metadata_keys (struct weights *weights)
+char **
+weights_metadata_keys (struct weights *weights)
 {
   GPtrArray *keys = g_ptr_array_new ();
   GHashTableIter iter;
