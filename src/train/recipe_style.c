@@ -340,6 +340,13 @@ start_from_pack (struct trainer *trainer, struct state *state, GError **error)
 }
 
 static bool
+no_memory_for_batch (GError **error)
+{
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for the photographs of a batch");
+  return false;
+}
+
+static bool
 start (struct trainer *trainer, GError **error)
 {
   struct settings *settings = trainer->settings;
@@ -380,10 +387,8 @@ start (struct trainer *trainer, GError **error)
     return false;
   state->sheet_photos = g_try_new (float, SHEET_PHOTOS * 3 * settings->size * settings->size);
   g_autofree float *batch = g_try_new (float, settings->batch * 3 * settings->size * settings->size);
-  if (!state->sheet_photos || !batch) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for the photographs of a batch");
-    return false;
-  }
+  if (!state->sheet_photos || !batch)
+    return no_memory_for_batch (error);
   for (int i = 0; i < SHEET_PHOTOS; i++) { /* far beyond the run, so that no training batch is the same */
     if (!dataset_make (state->photos, 1000000000 + i, batch, error))
       return false;
@@ -459,6 +464,51 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
   return true;
 }
 
+/* Cells of a sheet, white until they are drawn, one after another in memory. */
+static float *
+sheet_cells (int n, int64_t pixels, const char *path, GError **error)
+{
+  float *cells = g_try_new (float, n * pixels);
+  if (!cells)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: no memory for a sheet", path);
+  for (int64_t i = 0; cells && i < n * pixels; i++)
+    cells[i] = 1;
+  return cells;
+}
+
+static bool
+save_sheet (const float *cells, int n, int64_t size, int columns, const char *path, GError **error)
+{
+  g_autofree const float **cell = g_new (const float *, n);
+  for (int i = 0; i < n; i++)
+    cell[i] = cells + i * 3 * size * size;
+  g_autoptr (picture) sheet = picture_sheet (cell, n, size, size, columns, 4, error);
+  return sheet && picture_save (sheet, path, NULL, error);
+}
+
+/* Crops of the paintings, then two rows of the photographs that training begins with. */
+static bool
+reals (struct trainer *trainer, const char *path, GError **error)
+{
+  const struct settings *settings = trainer->settings;
+  struct state *state = trainer->state;
+  int64_t size = settings->size, pixels = 3 * size * size;
+  int columns = CLAMP (state->n_styles, 3, 8), rows = (state->n_styles + columns - 1) / columns;
+  int n = (rows + 2) * columns;
+  g_autofree float *cells = sheet_cells (n, pixels, path, error), *batch = g_try_new (float, settings->batch * pixels);
+  if (!cells || !batch)
+    return cells ? no_memory_for_batch (error) : false;
+  for (int i = 0; i < state->n_styles; i++)
+    painting_crop (state->paintings[i], (struct random_key){.stream = STREAM_START}, 0, size, cells + i * pixels);
+  for (int i = 0; i < 2 * columns; i++) {
+    int item = i % settings->batch;
+    if (item == 0 && !dataset_make (state->photos, i / settings->batch, batch, error))
+      return false;
+    memcpy (cells + (rows * columns + i) * pixels, batch + item * pixels, pixels * sizeof (float));
+  }
+  return save_sheet (cells, n, size, columns, path, error);
+}
+
 /* Each row a photograph and what the painter makes of it in every style; above them the paintings. */
 static bool
 sample (struct trainer *trainer, const char *path, GError **error)
@@ -467,20 +517,14 @@ sample (struct trainer *trainer, const char *path, GError **error)
   struct state *state = trainer->state;
   int64_t size = settings->size, pixels = 3 * size * size;
   int columns = state->n_styles + 1, n = columns * (SHEET_PHOTOS + 1);
-  g_autofree float *cells = g_try_new (float, n * pixels);
-  g_autofree const float **cell = g_new (const float *, n);
-  if (!cells) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: no memory for a sample sheet", path);
+  g_autofree float *cells = sheet_cells (n, pixels, path, error);
+  if (!cells)
     return false;
-  }
   if (!plan_refresh (state->sampler, error))
     return false;
   float *style = tensor_floats (plan_input (state->sampler, "style"));
-  for (int64_t i = 0; i < pixels; i++)
-    cells[i] = 1;
   for (int i = 0; i < n; i++) {
     int row = i / columns, column = i % columns;
-    cell[i] = cells + i * pixels;
     const float *photo = state->sheet_photos + MAX (row - 1, 0) * pixels;
     if (row == 0 && column > 0)
       painting_crop (state->paintings[column - 1], (struct random_key){.stream = STREAM_START}, 0, size, cells + i * pixels);
@@ -494,8 +538,7 @@ sample (struct trainer *trainer, const char *path, GError **error)
       memcpy (cells + i * pixels, tensor_floats (plan_output (state->sampler, "painting")), pixels * sizeof (float));
     }
   }
-  g_autoptr (picture) sheet = picture_sheet (cell, n, size, size, columns, 4, error);
-  return sheet && picture_save (sheet, path, NULL, error);
+  return save_sheet (cells, n, size, columns, path, error);
 }
 
 static bool
@@ -564,6 +607,7 @@ const struct recipe recipe_style = {
   .settings_size = sizeof (struct settings),
   .start = start,
   .step = step,
+  .reals = reals,
   .sample = sample,
   .finish = finish,
   .stop = stop,

@@ -126,12 +126,13 @@ read_recipe (struct trainer *trainer, struct run_settings *run, char ***inputs, 
 {
   g_autofree char *path = g_build_filename (run->resume, "recipe.json", NULL), *text = NULL;
   g_autoptr (JsonParser) parser = json_parser_new_immutable ();
-  if (!g_file_get_contents (path, &text, NULL, NULL) || !json_parser_load_from_data (parser, text, -1, NULL) ||
-      !JSON_NODE_HOLDS_OBJECT (json_parser_get_root (parser))) {
+  bool parsed = g_file_get_contents (path, &text, NULL, NULL) && json_parser_load_from_data (parser, text, -1, NULL);
+  JsonNode *top = parsed ? json_parser_get_root (parser) : NULL; /* an empty file parses to nothing */
+  if (!top || !JSON_NODE_HOLDS_OBJECT (top)) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: is missing or no recipe of a run", path);
     return false;
   }
-  JsonObject *object = json_node_get_object (json_parser_get_root (parser));
+  JsonObject *object = json_node_get_object (top);
   static const char *const members[] = {"inputs", "settings", "run"};
   static const JsonNodeType types[] = {JSON_NODE_ARRAY, JSON_NODE_OBJECT, JSON_NODE_OBJECT};
   for (int i = 0; i < 3; i++) {
@@ -143,8 +144,14 @@ read_recipe (struct trainer *trainer, struct run_settings *run, char ***inputs, 
   }
   JsonArray *array = json_object_get_array_member (object, "inputs");
   g_autoptr (GPtrArray) list = g_ptr_array_new_with_free_func (g_free);
-  for (guint i = 0; i < json_array_get_length (array); i++)
-    g_ptr_array_add (list, g_strdup (json_node_get_string (json_array_get_element (array, i))));
+  for (guint i = 0; i < json_array_get_length (array); i++) {
+    JsonNode *node = json_array_get_element (array, i);
+    if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_STRING) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: \"inputs\" are not all names of files", path);
+      return false;
+    }
+    g_ptr_array_add (list, g_strdup (json_node_get_string (node)));
+  }
   g_ptr_array_add (list, NULL);
   JsonObject *was = json_object_get_object_member (object, "run");
   for (int i = 0; free_options[i]; i++) /* these may be given anew */
@@ -163,7 +170,8 @@ create_folder (struct trainer *trainer, GError **error)
     return fail_output (error, trainer->run.runs);
   g_autoptr (GDir) dir = g_dir_open (trainer->run.runs, 0, NULL);
   for (const char *name; dir && (name = g_dir_read_name (dir));)
-    last = MAX (last, (int) g_ascii_strtoll (name, NULL, 10));
+    if (strspn (name, "0123456789") == 5 && name[5] == '-')
+      last = MAX (last, atoi (name));
   for (int i = last + 1;; i++) {
     g_autofree char *name = g_strdup_printf ("%05d-%s", i, trainer->recipe->name);
     g_free (trainer->folder);
@@ -255,7 +263,7 @@ first_difference (const char *was, const char *is)
   return g_strdup ("one is longer than the other");
 }
 
-/* stats.jsonl without what was written after the checkpoint. */
+/* stats.jsonl without what was written after the checkpoint, and without a line that was cut off. */
 static void
 trim_stats (const char *path, int64_t step)
 {
@@ -266,7 +274,7 @@ trim_stats (const char *path, int64_t step)
   g_autoptr (GString) kept = g_string_new (NULL);
   for (int i = 0; lines[i]; i++) {
     int64_t at = g_str_has_prefix (lines[i], "{\"step\":") ? g_ascii_strtoll (lines[i] + 8, NULL, 10) : INT64_MAX;
-    if (at <= step)
+    if (at <= step && g_str_has_suffix (lines[i], "}"))
       g_string_append_printf (kept, "%s\n", lines[i]);
   }
   g_file_set_contents (path, kept->str, kept->len, NULL);
@@ -297,8 +305,9 @@ load_checkpoint (struct trainer *trainer, GError **error)
   for (guint i = 0; i < steps->len; i++) {
     g_autofree char *path = checkpoint_path (trainer, g_array_index (steps, int64_t, i));
     struct weights *weights = safetensors_load (path, first ? NULL : &first);
-    const char *step = weights ? weights_metadata (weights, "step") : NULL, *recipe = weights ? weights_metadata (weights, "recipe") : NULL;
-    if (!step || !recipe) {
+    const char *step = weights ? weights_metadata (weights, "step") : NULL;
+    const char *recipe = weights ? weights_metadata (weights, "recipe") : NULL;
+    if (!step || !recipe || g_ascii_strtoll (step, NULL, 10) < 1) {
       g_clear_pointer (&weights, weights_unref);
       continue;
     }
@@ -327,6 +336,20 @@ load_checkpoint (struct trainer *trainer, GError **error)
   return false;
 }
 
+/* Whether the checkpoint held the whole state: what start had to draw anew lies behind the @loaded tensors that came
+ * from it. */
+static bool
+check_complete (struct trainer *trainer, guint loaded, GError **error)
+{
+  for (guint i = loaded; i < weights_count (trainer->weights); i++)
+    if (!g_str_has_prefix (weights_name (trainer->weights, i), "frozen.")) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: its checkpoint of step %" G_GINT64_FORMAT " has no %s",
+                   trainer->folder, trainer->step, weights_name (trainer->weights, i));
+      return false;
+    }
+  return true;
+}
+
 static bool
 open_files (struct trainer *trainer, GError **error)
 {
@@ -336,7 +359,12 @@ open_files (struct trainer *trainer, GError **error)
   if (!trainer->log)
     return fail_output (error, log);
   trainer->stats_file = fopen (stats, "ae");
-  return trainer->stats_file || fail_output (error, stats);
+  if (!trainer->stats_file)
+    return fail_output (error, stats);
+  g_auto (GStrv) said = g_strsplit (trainer->message->str, "\n", -1); /* before there was a log */
+  for (int i = 0; said[i]; i++)
+    trainer_log (trainer, "%s", said[i]);
+  return true;
 }
 
 /* One JSON line a step; a full disk is an error, not a gap. */
@@ -360,8 +388,8 @@ check_stats (struct trainer *trainer, const struct train_stats *stats, GError **
     int i = k % stats->n;
     if (!isfinite (stats->value[i])) {
       g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC,
-                   "step %" G_GINT64_FORMAT ": %s became %s; lower the learning rate and resume from the last checkpoint in %s",
-                   trainer->step, stats->name[i], isnan (stats->value[i]) ? "NaN" : "infinite", trainer->folder);
+                   "step %" G_GINT64_FORMAT ": %s became %s; start again with a lower learning rate (this run is in %s)",
+                   trainer->step + 1, stats->name[i], isnan (stats->value[i]) ? "NaN" : "infinite", trainer->folder);
       return false;
     }
   }
@@ -369,10 +397,11 @@ check_stats (struct trainer *trainer, const struct train_stats *stats, GError **
 }
 
 static bool
-write_sample (struct trainer *trainer, const char *name, GError **error)
+write_sheet (struct trainer *trainer, bool (*sheet) (struct trainer *, const char *, GError **), const char *name,
+             GError **error)
 {
   g_autofree char *path = g_build_filename (trainer->folder, name, NULL);
-  return trainer->recipe->sample (trainer, path, error);
+  return sheet (trainer, path, error);
 }
 
 /* Steps until the end, a stop or an error. */
@@ -407,7 +436,7 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
     }
     if (go_on && (end || trainer->step % trainer->run.sample_every == 0)) {
       g_autofree char *name = g_strdup_printf ("fakes%06" G_GINT64_FORMAT ".png", trainer->step);
-      if (!write_sample (trainer, name, error))
+      if (!write_sheet (trainer, trainer->recipe->sample, name, error))
         return false;
     }
   }
@@ -434,7 +463,10 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
   cpu_set_threads (trainer->run.threads);
   if (trainer->run.resume && !load_checkpoint (trainer, error))
     return false;
+  guint loaded = weights_count (trainer->weights);
   if (!trainer->recipe->start (trainer, error))
+    return false;
+  if (trainer->run.resume && !check_complete (trainer, loaded, error))
     return false;
   if (!trainer->folder && !create_folder (trainer, error))
     return false;
@@ -442,7 +474,9 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
     return false;
   trainer_log (trainer, "%s at step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s, %d threads",
                trainer->run.resume ? "resumed" : "started", trainer->step, trainer->run.steps, cpu_isa (), cpu_threads ());
-  if (trainer->step == 0 && !write_sample (trainer, "fakes_init.png", error))
+  if (trainer->step == 0 &&
+      (!write_sheet (trainer, trainer->recipe->reals, "reals.png", error) ||
+       !write_sheet (trainer, trainer->recipe->sample, "fakes_init.png", error)))
     return false;
   if (!loop (trainer, progress, data, error))
     return false;

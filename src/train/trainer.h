@@ -62,6 +62,8 @@ struct recipe {
   bool (*start) (struct trainer *trainer, GError **error);
   /* One step: number trainer->step, counted from 0. */
   bool (*step) (struct trainer *trainer, struct train_stats *stats, GError **error);
+  /* Writes a sheet of what is learnt from. */
+  bool (*reals) (struct trainer *trainer, const char *path, GError **error);
   /* Writes a sheet of samples. */
   bool (*sample) (struct trainer *trainer, const char *path, GError **error);
   /* Writes the result. */
