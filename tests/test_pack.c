@@ -88,7 +88,7 @@ test_round_trip (void)
   g_autofree char *one = NULL, *two = NULL;
   g_autoptr (pack) made = make_pack ();
   g_autoptr (GError) error = NULL;
-  gsize one_size, two_size;
+  gsize one_size = 0, two_size = 0;
 
   g_assert_true (pack_save (made, path, &error));
   g_autoptr (pack) pack = pack_load (path, &error);

@@ -589,7 +589,7 @@ test_no_allocation (void)
       plan_run (plan, 1, (uint64_t) i);
     counting = false;
     g_assert_cmpint (own_allocations, ==, 0);
-    g_assert_cmpint (resident () - before, <, 1 << 20);
+    g_assert_true (!COUNTS_ALLOCATIONS || resident () - before < 1 << 20); /* sanitizers keep what is freed */
   }
   if (!COUNTS_ALLOCATIONS)
     g_test_message ("allocations are not counted under a sanitizer");
