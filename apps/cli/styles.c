@@ -86,8 +86,8 @@ const struct command command_styles = {
   .summary = "Lists the styles that are there",
   .usage = "[--json]",
   .examples = {"impasto styles", "impasto styles --json"},
-  .notes = "Packs are searched in the folders of IMPASTO_MODELS (joined by ':'), in ~/.local/share/impasto/models,\n"
-           "in models/ beside or above the program, and in share/impasto/models.",
+  .notes = "Packs are searched in ~/.local/share/impasto/models, in models/ beside or above the program, and in\n"
+           "share/impasto/models; or only in the folders of IMPASTO_MODELS (joined by ':') when that is set.",
   .options = styles_options,
   .run = styles_run,
 };

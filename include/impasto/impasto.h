@@ -120,8 +120,8 @@ IMPASTO_API gint64 impasto_options_get_int (const ImpastoOptions *options, const
  */
 IMPASTO_API char *impasto_options_help (const ImpastoOptions *options);
 
-/* Styles. Packs are searched in the folders of $IMPASTO_MODELS (joined by ':'), in impasto/models of the user's and the
- * system's data folders, and in models/ beside or above the program. */
+/* Styles. Packs are searched in the folders of $IMPASTO_MODELS (joined by ':') and nowhere else when it is set; otherwise in
+ * impasto/models of the user's and the system's data folders, and in models/ beside or above the program. */
 
 /**
  * ImpastoStyle:

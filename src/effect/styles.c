@@ -47,10 +47,12 @@ impasto_style_folders (void)
   g_auto (GStrv) named = g_strsplit (variable ? variable : "", ":", -1);
   for (char **name = named; *name; name++)
     add_folder (folders, g_strdup (*name));
-  add_folder (folders, g_build_filename (g_get_user_data_dir (), "impasto", "models", NULL));
-  add_program_folders (folders);
-  for (const char *const *data = g_get_system_data_dirs (); *data; data++)
-    add_folder (folders, g_build_filename (*data, "impasto", "models", NULL));
+  if (!variable) {
+    add_folder (folders, g_build_filename (g_get_user_data_dir (), "impasto", "models", NULL));
+    add_program_folders (folders);
+    for (const char *const *data = g_get_system_data_dirs (); *data; data++)
+      add_folder (folders, g_build_filename (*data, "impasto", "models", NULL));
+  }
   g_ptr_array_add (folders, NULL);
   return (char **) g_ptr_array_free (g_steal_pointer (&folders), FALSE);
 }

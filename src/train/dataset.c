@@ -39,18 +39,19 @@ struct dataset {
   struct slot *slots;
   GPtrArray *threads;
 
-  GMutex mutex;       /* guards all that follows, and entries' bitmap and broken */
-  GCond work, ready;  /* there are crops to make; a crop is made */
-  uint64_t next;      /* the step that the consumer is expected to want */
-  uint64_t cached;    /* bytes */
-  int busy;           /* crops in the making */
+  GMutex mutex;      /* guards all that follows, and entries' bitmap and broken */
+  GCond work, ready; /* there are crops to make; a crop is made */
+  uint64_t next;     /* the step that the consumer is expected to want */
+  uint64_t cached;   /* bytes */
+  int busy;          /* crops in the making */
   bool quit;
   GPtrArray *problems; /* lines not yet reported */
 };
 
 /* Files */
 
-static void entry_free (gpointer data)
+static void
+entry_free (gpointer data)
 {
   struct entry *entry = data;
 
@@ -59,14 +60,16 @@ static void entry_free (gpointer data)
   g_free (entry);
 }
 
-static int compare_entries (gconstpointer a, gconstpointer b)
+static int
+compare_entries (gconstpointer a, gconstpointer b)
 {
   const struct entry *const *x = a, *const *y = b;
 
   return strcmp ((*x)->path, (*y)->path);
 }
 
-static bool list_folder (struct dataset *dataset, const char *path, int depth, GError **error)
+static bool
+list_folder (struct dataset *dataset, const char *path, int depth, GError **error)
 {
   g_autoptr (GError) local = NULL;
   g_autoptr (GDir) dir = g_dir_open (path, 0, &local);
@@ -97,20 +100,23 @@ static bool list_folder (struct dataset *dataset, const char *path, int depth, G
   return true;
 }
 
-static void leave_out (struct dataset *dataset, struct entry *entry, const char *problem)
+static void
+leave_out (struct dataset *dataset, struct entry *entry, const char *problem)
 {
   if (!entry->broken)
     g_ptr_array_add (dataset->problems, g_strdup (problem));
   entry->broken = true;
 }
 
-static bool too_small (const struct dataset *dataset, const struct bitmap *bitmap)
+static bool
+too_small (const struct dataset *dataset, const struct bitmap *bitmap)
 {
   return MIN (bitmap->width, bitmap->height) < SMALLEST * dataset->options.size;
 }
 
 /* After decoding, under the mutex: into the cache while there is room, or into the list of problems. */
-static struct bitmap *take_in (struct dataset *dataset, struct entry *entry, struct bitmap *bitmap, bool *owned)
+static struct bitmap *
+take_in (struct dataset *dataset, struct entry *entry, struct bitmap *bitmap, bool *owned)
 {
   uint64_t bytes = 3 * (uint64_t) bitmap->width * (uint64_t) bitmap->height;
 
@@ -131,7 +137,8 @@ static struct bitmap *take_in (struct dataset *dataset, struct entry *entry, str
 }
 
 /* The decoded photograph; *owned tells whether the caller frees it. NULL without an error: left out. */
-static struct bitmap *fetch (struct dataset *dataset, struct entry *entry, bool *owned, GError **error)
+static struct bitmap *
+fetch (struct dataset *dataset, struct entry *entry, bool *owned, GError **error)
 {
   int side = (int) ceil (dataset->options.zoom * dataset->options.size);
   g_autoptr (GError) local = NULL;
@@ -164,7 +171,8 @@ static struct bitmap *fetch (struct dataset *dataset, struct entry *entry, bool 
 /* Crops */
 
 /* A permutation of 0..n-1: four rounds of a Feistel network over the next power of four, walked until inside. */
-static uint64_t shuffled (struct random_key key, uint64_t i, uint64_t n)
+static uint64_t
+shuffled (struct random_key key, uint64_t i, uint64_t n)
 {
   int half = 1;
   uint64_t mask;
@@ -186,8 +194,8 @@ static uint64_t shuffled (struct random_key key, uint64_t i, uint64_t n)
 }
 
 /* Where crop @item of a step lies in the bitmap. */
-static struct bitmap_view draw_view (const struct dataset_options *o, struct random_key key, int item,
-                                     const struct bitmap *bitmap)
+static struct bitmap_view
+draw_view (const struct dataset_options *o, struct random_key key, int item, const struct bitmap *bitmap)
 {
   uint64_t first = (uint64_t) item * DRAWS;
   double angle = (2 * random_uniform (key, first) - 1) * o->rotation * G_PI / 180;
@@ -206,7 +214,8 @@ static struct bitmap_view draw_view (const struct dataset_options *o, struct ran
 }
 
 /* Crop @item of batch @step into @out, (3,size,size). */
-static bool make_crop (struct dataset *dataset, uint64_t step, int item, float *out, GError **error)
+static bool
+make_crop (struct dataset *dataset, uint64_t step, int item, float *out, GError **error)
 {
   const struct dataset_options *o = &dataset->options;
   uint64_t n = dataset->entries->len, place = step * (uint64_t) o->batch + (uint64_t) item;
@@ -236,7 +245,8 @@ static bool make_crop (struct dataset *dataset, uint64_t step, int item, float *
   return false;
 }
 
-static size_t crop_floats (const struct dataset *dataset)
+static size_t
+crop_floats (const struct dataset *dataset)
 {
   return (size_t) 3 * (size_t) dataset->options.size * (size_t) dataset->options.size;
 }
@@ -244,7 +254,8 @@ static size_t crop_floats (const struct dataset *dataset)
 /* Reading ahead */
 
 /* The earliest step with a crop to hand out, or NULL. */
-static struct slot *slot_with_work (struct dataset *dataset)
+static struct slot *
+slot_with_work (struct dataset *dataset)
 {
   for (int k = 0; k < dataset->options.ahead; k++) {
     struct slot *slot = &dataset->slots[(dataset->next + (uint64_t) k) % (uint64_t) dataset->options.ahead];
@@ -255,7 +266,8 @@ static struct slot *slot_with_work (struct dataset *dataset)
   return NULL;
 }
 
-static gpointer reader (gpointer data)
+static gpointer
+reader (gpointer data)
 {
   struct dataset *dataset = data;
 
@@ -287,7 +299,8 @@ static gpointer reader (gpointer data)
   return NULL;
 }
 
-static void slot_begin (struct slot *slot, uint64_t step)
+static void
+slot_begin (struct slot *slot, uint64_t step)
 {
   slot->step = step;
   slot->given = slot->done = 0;
@@ -295,7 +308,8 @@ static void slot_begin (struct slot *slot, uint64_t step)
 }
 
 /* Starts over from @step, once nobody writes into a slot any more. Under the mutex. */
-static void start_from (struct dataset *dataset, uint64_t step)
+static void
+start_from (struct dataset *dataset, uint64_t step)
 {
   int ahead = dataset->options.ahead;
 
@@ -309,7 +323,8 @@ static void start_from (struct dataset *dataset, uint64_t step)
   g_cond_broadcast (&dataset->work);
 }
 
-bool dataset_batch (struct dataset *dataset, uint64_t step, float *out, GError **error)
+bool
+dataset_batch (struct dataset *dataset, uint64_t step, float *out, GError **error)
 {
   const struct dataset_options *o = &dataset->options;
   struct slot *slot = &dataset->slots[step % (uint64_t) o->ahead];
@@ -332,7 +347,8 @@ bool dataset_batch (struct dataset *dataset, uint64_t step, float *out, GError *
   return ok;
 }
 
-bool dataset_make (struct dataset *dataset, uint64_t step, float *out, GError **error)
+bool
+dataset_make (struct dataset *dataset, uint64_t step, float *out, GError **error)
 {
   for (int item = 0; item < dataset->options.batch; item++)
     if (!make_crop (dataset, step, item, out + (size_t) item * crop_floats (dataset), error))
@@ -342,7 +358,8 @@ bool dataset_make (struct dataset *dataset, uint64_t step, float *out, GError **
 
 /* Opening */
 
-static bool options_check (struct dataset_options *o, GError **error)
+static bool
+options_check (struct dataset_options *o, GError **error)
 {
   o->cache_bytes = o->cache_bytes == 0 ? (uint64_t) 1 << 30 : o->cache_bytes;
   o->threads = o->threads == 0 ? 2 : o->threads;
@@ -354,12 +371,14 @@ static bool options_check (struct dataset_options *o, GError **error)
     return true;
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
                "photographs: size %d wants 1..16384, batch %d 1..65536, threads %d 1..256, ahead %d 1..1024, zoom %g "
-               "1..16, rotation %g at most 30 degrees", o->size, o->batch, o->threads, o->ahead, o->zoom, o->rotation);
+               "1..16, rotation %g at most 30 degrees",
+               o->size, o->batch, o->threads, o->ahead, o->zoom, o->rotation);
   return false;
 }
 
 /* Decodes files in order until one is good. */
-static bool find_readable (struct dataset *dataset, GError **error)
+static bool
+find_readable (struct dataset *dataset, GError **error)
 {
   for (guint i = 0; i < dataset->entries->len; i++) {
     GError *local = NULL;
@@ -374,15 +393,17 @@ static bool find_readable (struct dataset *dataset, GError **error)
       return local == NULL;
   }
   if (dataset->entries->len == 0)
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: holds no pictures (JPEG, PNG, WebP, TIFF, HEIC, AVIF)%s",
-                 dataset->dir, dataset->options.recursive ? "" : "; folders below it are not looked into");
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+                 "%s: holds no pictures (JPEG, PNG, WebP, TIFF, HEIC, AVIF)%s", dataset->dir,
+                 dataset->options.recursive ? "" : "; folders below it are not looked into");
   else
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: none of its %u pictures can be used; the first: %s",
                  dataset->dir, dataset->entries->len, (const char *) dataset->problems->pdata[0]);
   return false;
 }
 
-static bool slots_new (struct dataset *dataset, GError **error)
+static bool
+slots_new (struct dataset *dataset, GError **error)
 {
   size_t floats = (size_t) dataset->options.batch * crop_floats (dataset);
 
@@ -397,7 +418,8 @@ static bool slots_new (struct dataset *dataset, GError **error)
   return true;
 }
 
-struct dataset *dataset_open (const char *dir, const struct dataset_options *options, GError **error)
+struct dataset *
+dataset_open (const char *dir, const struct dataset_options *options, GError **error)
 {
   struct dataset_options o = *options;
   g_autoptr (dataset) dataset = NULL;
@@ -430,7 +452,8 @@ struct dataset *dataset_open (const char *dir, const struct dataset_options *opt
   return g_steal_pointer (&dataset);
 }
 
-void dataset_free (struct dataset *dataset)
+void
+dataset_free (struct dataset *dataset)
 {
   if (dataset == NULL)
     return;
@@ -455,12 +478,14 @@ void dataset_free (struct dataset *dataset)
   g_free (dataset);
 }
 
-guint dataset_count (const struct dataset *dataset)
+guint
+dataset_count (const struct dataset *dataset)
 {
   return dataset->entries->len;
 }
 
-char **dataset_report (struct dataset *dataset)
+char **
+dataset_report (struct dataset *dataset)
 {
   GPtrArray *lines;
 

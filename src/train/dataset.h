@@ -21,8 +21,8 @@ typedef struct dataset dataset;
 
 /* Of numbers but size and batch, 0 means the default. */
 struct dataset_options {
-  int size;             /* side of a crop, pixels */
-  int batch;            /* crops a step */
+  int size;  /* side of a crop, pixels */
+  int batch; /* crops a step */
   uint64_t seed;
   uint32_t stream;      /* tells datasets of one run apart */
   uint64_t first_step;  /* where reading ahead begins */

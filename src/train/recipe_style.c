@@ -41,27 +41,36 @@ static const struct option options[] = {
   {"photos", OPTION_STRING, offsetof (struct settings, photos), "folder of photographs to learn on", .metavar = "DIR"},
   {"features", OPTION_STRING, offsetof (struct settings, features), "VGG-19 weights, safetensors", .metavar = "FILE"},
   {"names", OPTION_STRING, offsetof (struct settings, names),
-   "of the styles, in the paintings' order, joined by ';': NAME or NAME: TITLE, ARTIST, YEAR; default: the files' names"},
+   "of the styles, in the paintings' order, joined by ';': NAME or NAME: TITLE, ARTIST, YEAR; default: the files' "
+   "names"},
   {"title", OPTION_STRING, offsetof (struct settings, title), "title of the pack"},
   {"license", OPTION_STRING, offsetof (struct settings, license), "licence of the pack"},
-  {"start", OPTION_STRING, offsetof (struct settings, start), "pack whose weights training starts from", .metavar = "PACK"},
+  {"start", OPTION_STRING, offsetof (struct settings, start), "pack whose weights training starts from",
+   .metavar = "PACK"},
   {"batch", OPTION_INT, offsetof (struct settings, batch), "photographs a step", 1, 64, 2},
   {"size", OPTION_INT, offsetof (struct settings, size), "pixels of the crops, a multiple of 16", 64, 1024, 256},
-  {"painting-size", OPTION_INT, offsetof (struct settings, painting_size), "longer side of the paintings: larger = larger strokes", 128, 4096, 640},
-  {"content-weight", OPTION_FLOAT, offsetof (struct settings, content_weight), "how much of the scene stays", 0, 1e6, 1},
-  {"style-weight", OPTION_FLOAT, offsetof (struct settings, style_weight), "how much of the painting comes", 0, 1e6, 12},
+  {"painting-size", OPTION_INT, offsetof (struct settings, painting_size),
+   "longer side of the paintings: larger = larger strokes", 128, 4096, 640},
+  {"content-weight", OPTION_FLOAT, offsetof (struct settings, content_weight), "how much of the scene stays", 0, 1e6,
+   1},
+  {"style-weight", OPTION_FLOAT, offsetof (struct settings, style_weight), "how much of the painting comes", 0, 1e6,
+   12},
   {"variation-weight", OPTION_FLOAT, offsetof (struct settings, variation_weight), "smoothness", 0, 1e6, 1},
-  {"adversary-weight", OPTION_FLOAT, offsetof (struct settings, adversary_weight), "the patch judge's say; 0 = none", 0, 1e6, 0.05},
+  {"adversary-weight", OPTION_FLOAT, offsetof (struct settings, adversary_weight), "the patch judge's say; 0 = none", 0,
+   1e6, 0.05},
   {"rate", OPTION_FLOAT, offsetof (struct settings, rate), "learning rate of the painter", 1e-8, 1, 0.002},
   {"judge-rate", OPTION_FLOAT, offsetof (struct settings, judge_rate), "learning rate of the judge", 1e-8, 1, 0.0002},
-  {"average", OPTION_FLOAT, offsetof (struct settings, average), "moving average of the weights that is kept", 0, 0.99999, 0.995},
-  {"width", OPTION_INT, offsetof (struct settings, net.width), "channels of the painter's first convolution", 4, 256, 32},
+  {"average", OPTION_FLOAT, offsetof (struct settings, average), "moving average of the weights that is kept", 0,
+   0.99999, 0.995},
+  {"width", OPTION_INT, offsetof (struct settings, net.width), "channels of the painter's first convolution", 4, 256,
+   32},
   {"inner", OPTION_INT, offsetof (struct settings, net.inner), "channels of its residual blocks", 4, 512, 96},
   {"residuals", OPTION_INT, offsetof (struct settings, net.residuals), "residual blocks", 0, 32, 5},
   {"ends", OPTION_INT, offsetof (struct settings, net.ends), "kernel of its first and last convolution, odd", 1, 15, 5},
   {"upsampling", OPTION_CHOICE, offsetof (struct settings, net.upsampling), "how it enlarges",
    .fallback = UPSAMPLING_BILINEAR, .choices = upsampling_names},
-  {"judge-width", OPTION_INT, offsetof (struct settings, judge_width), "channels of the judge's first convolution", 4, 256, 32},
+  {"judge-width", OPTION_INT, offsetof (struct settings, judge_width), "channels of the judge's first convolution", 4,
+   256, 32},
   {NULL},
 };
 
@@ -155,7 +164,8 @@ load_paintings (struct trainer *trainer, struct state *state, GError **error)
       return false;
     double longer = MAX (picture->width, picture->height), shorter = MIN (picture->width, picture->height);
     double scale = MAX (settings->painting_size / longer, settings->size / shorter); /* a crop must fit */
-    state->paintings[i] = picture_resize (picture, ceil (picture->width * scale - 1e-6), ceil (picture->height * scale - 1e-6), error);
+    state->paintings[i] =
+      picture_resize (picture, ceil (picture->width * scale - 1e-6), ceil (picture->height * scale - 1e-6), error);
     if (!state->paintings[i])
       return false;
   }
@@ -179,15 +189,16 @@ measure_painting (struct trainer *trainer, struct state *state, int i, GError **
     }
     x = sym_avg_pool (x, 2, 2, 0);
   }
-  struct plan_options plan_options = {.precision = PRECISION_F32, .threads = trainer->run.threads,
-                                      .memory_limit = cpu_memory_available ()};
+  struct plan_options plan_options = {
+    .precision = PRECISION_F32, .threads = trainer->run.threads, .memory_limit = cpu_memory_available ()};
   g_autoptr (plan) plan = plan_compile (graph, trainer->weights, &plan_options, error);
   if (!plan)
     return false;
   float *pixels = tensor_floats (plan_input (plan, "painting"));
   for (int c = 0; c < 3; c++)
     for (int64_t y = 0; y < h; y++)
-      memcpy (pixels + (c * h + y) * w, painting->rgb + ((int64_t) c * painting->height + y) * painting->width, w * sizeof (float));
+      memcpy (pixels + (c * h + y) * w, painting->rgb + ((int64_t) c * painting->height + y) * painting->width,
+              w * sizeof (float));
   plan_run (plan, 0, 0);
   for (int s = 0; s < SCALES; s++)
     for (int l = 0; l < LAYERS; l++) {
@@ -261,8 +272,9 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
   graph_pop (graph);
   sym l_content = loss_content (features[0][2], content_target);
   sym l_variation = loss_variation (painted);
-  sym loss = sym_add (sym_add (sym_scale (l_content, settings->content_weight), sym_scale (l_style, settings->style_weight)),
-                      sym_scale (l_variation, settings->variation_weight));
+  sym loss =
+    sym_add (sym_add (sym_scale (l_content, settings->content_weight), sym_scale (l_style, settings->style_weight)),
+             sym_scale (l_variation, settings->variation_weight));
   if (settings->adversary_weight > 0) {
     sym painting = graph_input (graph, "painting", SHAPE (b, 3, size, size));
     sym judge_rate = graph_input (graph, "judge-rate", SHAPE_SCALAR);
@@ -283,8 +295,8 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
   graph_output (graph, "gradient", norm);
   if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
     return false;
-  struct plan_options plan_options = {.precision = trainer->run.precision, .threads = trainer->run.threads,
-                                      .memory_limit = cpu_memory_available ()};
+  struct plan_options plan_options = {
+    .precision = trainer->run.precision, .threads = trainer->run.threads, .memory_limit = cpu_memory_available ()};
   state->plan = plan_compile (graph, trainer->weights, &plan_options, error);
   return state->plan != NULL;
 }
@@ -300,8 +312,8 @@ build_sampler (struct trainer *trainer, struct state *state, GError **error)
   graph_push (graph, "average.painter");
   graph_output (graph, "painting", style_net (photo, style, &settings->net));
   graph_pop (graph);
-  struct plan_options plan_options = {.precision = trainer->run.precision, .threads = trainer->run.threads,
-                                      .memory_limit = cpu_memory_available ()};
+  struct plan_options plan_options = {
+    .precision = trainer->run.precision, .threads = trainer->run.threads, .memory_limit = cpu_memory_available ()};
   state->sampler = plan_compile (graph, trainer->weights, &plan_options, error);
   return state->sampler != NULL;
 }
@@ -317,12 +329,14 @@ start_from_pack (struct trainer *trainer, struct state *state, GError **error)
   for (guint i = 0; i < weights_count (pack->weights); i++) {
     struct tensor *from = weights_at (pack->weights, i);
     for (int average = 0; average < 2; average++) {
-      g_autofree char *name = g_strdup_printf ("%spainter.%s", average ? "average." : "", weights_name (pack->weights, i));
+      g_autofree char *name =
+        g_strdup_printf ("%spainter.%s", average ? "average." : "", weights_name (pack->weights, i));
       struct tensor *to = weights_find (trainer->weights, name);
       bool table = to && g_str_has_prefix (strrchr (name, '.'), ".s") && to->shape.rank == 2 && from->shape.rank == 2 &&
                    to->shape.dim[1] == from->shape.dim[1];
       if (!to || (!table && !shape_equal (&to->shape, &from->shape))) {
-        g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its network is of another size (%s)", settings->start, name);
+        g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its network is of another size (%s)",
+                     settings->start, name);
         return false;
       }
       if (!table) {
@@ -352,8 +366,9 @@ start (struct trainer *trainer, GError **error)
   struct settings *settings = trainer->settings;
   struct state *state = trainer->state = g_new0 (struct state, 1);
   if (!settings->photos || !settings->features) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train style wants --%s", settings->photos
-                 ? "features FILE: VGG-19 weights as safetensors, impasto's or torchvision's layout" : "photos DIR: photographs to learn on");
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train style wants --%s",
+                 settings->photos ? "features FILE: VGG-19 weights as safetensors, impasto's or torchvision's layout"
+                                  : "photos DIR: photographs to learn on");
     return false;
   }
   if (settings->size % 16 || settings->net.ends % 2 == 0) {
@@ -370,8 +385,8 @@ start (struct trainer *trainer, GError **error)
     g_autofree char *name = g_strdup_printf ("frozen.vgg.%s", weights_name (vgg, i));
     weights_add (trainer->weights, name, weights_at (vgg, i));
   }
-  struct dataset_options data = {.size = settings->size, .batch = settings->batch, .seed = trainer->run.seed,
-                                 .first_step = trainer->step};
+  struct dataset_options data = {
+    .size = settings->size, .batch = settings->batch, .seed = trainer->run.seed, .first_step = trainer->step};
   state->photos = dataset_open (settings->photos, &data, error);
   if (!state->photos)
     return false;
@@ -392,7 +407,8 @@ start (struct trainer *trainer, GError **error)
   for (int i = 0; i < SHEET_PHOTOS; i++) { /* far beyond the run, so that no training batch is the same */
     if (!dataset_make (state->photos, 1000000000 + i, batch, error))
       return false;
-    memcpy (state->sheet_photos + i * 3 * settings->size * settings->size, batch, 3 * settings->size * settings->size * sizeof (float));
+    memcpy (state->sheet_photos + i * 3 * settings->size * settings->size, batch,
+            3 * settings->size * settings->size * sizeof (float));
   }
   return true;
 }
@@ -401,7 +417,8 @@ start (struct trainer *trainer, GError **error)
 static void
 painting_crop (const struct picture *painting, struct random_key key, int item, int64_t size, float *out)
 {
-  int64_t x = random_below (key, 3 * item, painting->width - size + 1), y = random_below (key, 3 * item + 1, painting->height - size + 1);
+  int64_t x = random_below (key, 3 * item, painting->width - size + 1),
+          y = random_below (key, 3 * item + 1, painting->height - size + 1);
   bool mirror = random_below (key, 3 * item + 2, 2);
   for (int c = 0; c < 3; c++)
     for (int64_t row = 0; row < size; row++) {
@@ -432,7 +449,8 @@ set_scalar (struct plan *plan, const char *name, double value)
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
-  static const char *const names[] = {"loss", "content", "style", "variation", "adversary", "judge", "gradient", "judge-gradient"};
+  static const char *const names[] = {"loss",      "content", "style",    "variation",
+                                      "adversary", "judge",   "gradient", "judge-gradient"};
   const struct settings *settings = trainer->settings;
   struct state *state = trainer->state;
   int64_t b = settings->batch, size = settings->size, warmup = MIN (100, trainer->run.steps / 20);
@@ -468,7 +486,7 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
 static float *
 sheet_cells (int n, int64_t pixels, const char *path, GError **error)
 {
-  float *cells = g_try_new (float, n * pixels);
+  float *cells = g_try_new (float, n *pixels);
   if (!cells)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: no memory for a sheet", path);
   for (int64_t i = 0; cells && i < n * pixels; i++)
@@ -495,7 +513,7 @@ reals (struct trainer *trainer, const char *path, GError **error)
   int64_t size = settings->size, pixels = 3 * size * size;
   int columns = CLAMP (state->n_styles, 3, 8), rows = (state->n_styles + columns - 1) / columns;
   int n = (rows + 2) * columns;
-  g_autofree float *cells = sheet_cells (n, pixels, path, error), *batch = g_try_new (float, settings->batch * pixels);
+  g_autofree float *cells = sheet_cells (n, pixels, path, error), *batch = g_try_new (float, settings->batch *pixels);
   if (!cells || !batch)
     return cells ? no_memory_for_batch (error) : false;
   for (int i = 0; i < state->n_styles; i++)
@@ -527,7 +545,8 @@ sample (struct trainer *trainer, const char *path, GError **error)
     int row = i / columns, column = i % columns;
     const float *photo = state->sheet_photos + MAX (row - 1, 0) * pixels;
     if (row == 0 && column > 0)
-      painting_crop (state->paintings[column - 1], (struct random_key){.stream = STREAM_START}, 0, size, cells + i * pixels);
+      painting_crop (state->paintings[column - 1], (struct random_key){.stream = STREAM_START}, 0, size,
+                     cells + i * pixels);
     else if (row > 0 && column == 0)
       memcpy (cells + i * pixels, photo, pixels * sizeof (float));
     else if (row > 0) {

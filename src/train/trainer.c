@@ -20,19 +20,22 @@ const struct option run_options[] = {
   {"steps", OPTION_INT, offsetof (struct run_settings, steps), "training steps", 1, 1e9, 2400},
   {"seed", OPTION_INT, offsetof (struct run_settings, seed), "same seed, machine and threads: same bytes", 0, 9e15, 1},
   {"threads", OPTION_INT, offsetof (struct run_settings, threads), "threads; 0 = all", 0, 1024, 0},
-  {"precision", OPTION_CHOICE, offsetof (struct run_settings, precision), "of the arithmetic; auto = bf16 where the CPU has it",
-   .choices = precision_names},
+  {"precision", OPTION_CHOICE, offsetof (struct run_settings, precision),
+   "of the arithmetic; auto = bf16 where the CPU has it", .choices = precision_names},
   {"save-every", OPTION_INT, offsetof (struct run_settings, save_every), "steps between checkpoints", 1, 1e9, 200},
-  {"sample-every", OPTION_INT, offsetof (struct run_settings, sample_every), "steps between sample sheets", 1, 1e9, 200},
+  {"sample-every", OPTION_INT, offsetof (struct run_settings, sample_every), "steps between sample sheets", 1, 1e9,
+   200},
   {"keep", OPTION_INT, offsetof (struct run_settings, keep), "checkpoints to keep", 1, 1e6, 2},
-  {"runs", OPTION_STRING, offsetof (struct run_settings, runs), "folder for run folders", .text = "runs", .metavar = "DIR"},
+  {"runs", OPTION_STRING, offsetof (struct run_settings, runs), "folder for run folders", .text = "runs",
+   .metavar = "DIR"},
   {"resume", OPTION_STRING, offsetof (struct run_settings, resume), "go on with this run", .metavar = "RUN"},
   {"output", OPTION_STRING, offsetof (struct run_settings, output), "where the result is written", .metavar = "FILE"},
   {NULL},
 };
 
 /* What may differ between a run and its continuation. */
-static const char *const free_options[] = {"threads", "save-every", "sample-every", "keep", "runs", "resume", "output", NULL};
+static const char *const free_options[] = {"threads", "save-every", "sample-every", "keep",
+                                           "runs",    "resume",     "output",       NULL};
 
 const struct recipe *const recipe_table[] = {&recipe_style, NULL};
 
@@ -157,7 +160,8 @@ read_recipe (struct trainer *trainer, struct run_settings *run, char ***inputs, 
   for (int i = 0; free_options[i]; i++) /* these may be given anew */
     json_object_remove_member (was, free_options[i]);
   *inputs = (char **) g_ptr_array_free (g_steal_pointer (&list), FALSE);
-  return option_from_json (trainer->recipe->options, trainer->settings, json_object_get_object_member (object, "settings"), error) &&
+  return option_from_json (trainer->recipe->options, trainer->settings,
+                           json_object_get_object_member (object, "settings"), error) &&
          option_from_json (run_options, run, was, error);
 }
 
@@ -297,7 +301,8 @@ load_checkpoint (struct trainer *trainer, GError **error)
   trainer->folder = g_strdup (trainer->run.resume);
   g_autoptr (GArray) steps = list_checkpoints (trainer->folder);
   if (steps->len == 0) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no checkpoint network-*.safetensors to resume from", trainer->folder);
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no checkpoint network-*.safetensors to resume from",
+                 trainer->folder);
     return false;
   }
   /* The latest that can be read: a power cut may have damaged it. */
@@ -323,7 +328,8 @@ load_checkpoint (struct trainer *trainer, GError **error)
     trainer->step = g_ascii_strtoll (step, NULL, 10);
     for (guint k = 0; k < i; k++) { /* later ones cannot be read; their numbers must not outlive good ones */
       g_autofree char *damaged = checkpoint_path (trainer, g_array_index (steps, int64_t, k));
-      trainer_say (trainer, "%s cannot be read and is deleted; going on from step %" G_GINT64_FORMAT, damaged, trainer->step);
+      trainer_say (trainer, "%s cannot be read and is deleted; going on from step %" G_GINT64_FORMAT, damaged,
+                   trainer->step);
       g_unlink (damaged);
     }
     warn_of_other_machine (trainer, weights);
@@ -343,8 +349,9 @@ check_complete (struct trainer *trainer, guint loaded, GError **error)
 {
   for (guint i = loaded; i < weights_count (trainer->weights); i++)
     if (!g_str_has_prefix (weights_name (trainer->weights, i), "frozen.")) {
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: its checkpoint of step %" G_GINT64_FORMAT " has no %s",
-                   trainer->folder, trainer->step, weights_name (trainer->weights, i));
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+                   "%s: its checkpoint of step %" G_GINT64_FORMAT " has no %s", trainer->folder, trainer->step,
+                   weights_name (trainer->weights, i));
       return false;
     }
   return true;
@@ -374,7 +381,8 @@ write_stats (struct trainer *trainer, const struct train_stats *stats, double se
   fprintf (trainer->stats_file, "{\"step\":%" G_GINT64_FORMAT, trainer->step);
   for (int i = 0; i < stats->n; i++) {
     char number[G_ASCII_DTOSTR_BUF_SIZE];
-    fprintf (trainer->stats_file, ",\"%s\":%s", stats->name[i], g_ascii_formatd (number, sizeof number, "%.9g", stats->value[i]));
+    fprintf (trainer->stats_file, ",\"%s\":%s", stats->name[i],
+             g_ascii_formatd (number, sizeof number, "%.9g", stats->value[i]));
   }
   char number[G_ASCII_DTOSTR_BUF_SIZE];
   fprintf (trainer->stats_file, ",\"seconds\":%s}\n", g_ascii_formatd (number, sizeof number, "%.4f", seconds));
@@ -388,7 +396,8 @@ check_stats (struct trainer *trainer, const struct train_stats *stats, GError **
     int i = k % stats->n;
     if (!isfinite (stats->value[i])) {
       g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC,
-                   "step %" G_GINT64_FORMAT ": %s became %s; start again with a lower learning rate (this run is in %s)",
+                   "step %" G_GINT64_FORMAT
+                   ": %s became %s; start again with a lower learning rate (this run is in %s)",
                    trainer->step + 1, stats->name[i], isnan (stats->value[i]) ? "NaN" : "infinite", trainer->folder);
       return false;
     }
@@ -423,8 +432,12 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
     rate = rate > 0 ? 0.95 * rate + 0.05 / seconds : 1 / seconds;
     if (!write_stats (trainer, &stats, seconds, error))
       return false;
-    struct train_progress now = {.step = trainer->step, .steps = trainer->run.steps, .stats = &stats, .steps_per_second = rate,
-                                 .seconds_left = (trainer->run.steps - trainer->step) / rate, .folder = trainer->folder,
+    struct train_progress now = {.step = trainer->step,
+                                 .steps = trainer->run.steps,
+                                 .stats = &stats,
+                                 .steps_per_second = rate,
+                                 .seconds_left = (trainer->run.steps - trainer->step) / rate,
+                                 .folder = trainer->folder,
                                  .message = trainer->message->len ? trainer->message->str : NULL};
     go_on = !progress || progress (&now, data);
     g_string_truncate (trainer->message, 0);
@@ -442,8 +455,8 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
   }
   if (go_on)
     return true;
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED, "stopped after step %" G_GINT64_FORMAT "; go on with --resume %s",
-               last_saved, trainer->folder);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED,
+               "stopped after step %" G_GINT64_FORMAT "; go on with --resume %s", last_saved, trainer->folder);
   return false;
 }
 
@@ -473,10 +486,10 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
   if (!open_files (trainer, error))
     return false;
   trainer_log (trainer, "%s at step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s, %d threads",
-               trainer->run.resume ? "resumed" : "started", trainer->step, trainer->run.steps, cpu_isa (), cpu_threads ());
-  if (trainer->step == 0 &&
-      (!write_sheet (trainer, trainer->recipe->reals, "reals.png", error) ||
-       !write_sheet (trainer, trainer->recipe->sample, "fakes_init.png", error)))
+               trainer->run.resume ? "resumed" : "started", trainer->step, trainer->run.steps, cpu_isa (),
+               cpu_threads ());
+  if (trainer->step == 0 && (!write_sheet (trainer, trainer->recipe->reals, "reals.png", error) ||
+                             !write_sheet (trainer, trainer->recipe->sample, "fakes_init.png", error)))
     return false;
   if (!loop (trainer, progress, data, error))
     return false;
@@ -492,8 +505,12 @@ bool
 train (const struct recipe *recipe, void *settings, const struct run_settings *run, char **inputs,
        train_progress_fn progress, void *data, GError **error)
 {
-  struct trainer trainer = {.recipe = recipe, .settings = settings, .inputs = inputs, .run = *run,
-                            .weights = weights_new (), .message = g_string_new (NULL)};
+  struct trainer trainer = {.recipe = recipe,
+                            .settings = settings,
+                            .inputs = inputs,
+                            .run = *run,
+                            .weights = weights_new (),
+                            .message = g_string_new (NULL)};
   struct run_settings resumed = {0};
   g_auto (GStrv) resumed_inputs = NULL;
   g_autoptr (GError) local = NULL;
@@ -501,7 +518,8 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
   if (run->resume && (!inputs || !inputs[0])) {
     g_autoptr (JsonObject) given = option_to_json (run_options, run);
     option_init (run_options, &resumed);
-    ok = option_from_json (run_options, &resumed, given, &local) && read_recipe (&trainer, &resumed, &resumed_inputs, &local);
+    ok = option_from_json (run_options, &resumed, given, &local) &&
+         read_recipe (&trainer, &resumed, &resumed_inputs, &local);
     trainer.run = resumed;
     trainer.inputs = resumed_inputs;
   }

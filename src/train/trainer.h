@@ -13,12 +13,12 @@
 /* Settings of any run. */
 struct run_settings {
   int64_t steps, seed, threads;
-  int precision;                     /* enum precision */
-  int64_t save_every, sample_every;  /* steps */
-  int64_t keep;                      /* checkpoints to keep */
-  char *runs;                        /* folder that holds the run folders */
-  char *resume;                      /* run folder to go on with, or NULL */
-  char *output;                      /* what the recipe makes, or NULL */
+  int precision;                    /* enum precision */
+  int64_t save_every, sample_every; /* steps */
+  int64_t keep;                     /* checkpoints to keep */
+  char *runs;                       /* folder that holds the run folders */
+  char *resume;                     /* run folder to go on with, or NULL */
+  char *output;                     /* what the recipe makes, or NULL */
 };
 extern const struct option run_options[];
 
@@ -43,15 +43,15 @@ typedef bool (*train_progress_fn) (const struct train_progress *progress, void *
 
 struct trainer {
   const struct recipe *recipe;
-  void *settings;              /* the recipe's struct */
-  char **inputs;               /* positional arguments: paintings */
+  void *settings; /* the recipe's struct */
+  char **inputs;  /* positional arguments: paintings */
   struct run_settings run;
   char *folder;
-  struct weights *weights;     /* everything a checkpoint holds, and frozen networks under "frozen." */
-  int64_t step;                /* steps done */
-  void *state;                 /* the recipe's own */
+  struct weights *weights; /* everything a checkpoint holds, and frozen networks under "frozen." */
+  int64_t step;            /* steps done */
+  void *state;             /* the recipe's own */
   FILE *log, *stats_file;
-  GString *message;            /* what trainer_say collected since the last step */
+  GString *message; /* what trainer_say collected since the last step */
 };
 
 struct recipe {
