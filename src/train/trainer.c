@@ -441,16 +441,17 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
                                  .message = trainer->message->len ? trainer->message->str : NULL};
     go_on = !progress || progress (&now, data);
     g_string_truncate (trainer->message, 0);
-    bool end = trainer->step == trainer->run.steps || !go_on;
-    if (end || trainer->step % trainer->run.save_every == 0) {
-      if (!save_checkpoint (trainer, error))
-        return false;
-      last_saved = trainer->step;
-    }
-    if (go_on && (end || trainer->step % trainer->run.sample_every == 0)) {
+    bool end = trainer->step == trainer->run.steps;
+    /* The sheet first: killed between the two, a resumed run comes by here again. */
+    if (end || trainer->step % trainer->run.sample_every == 0) {
       g_autofree char *name = g_strdup_printf ("fakes%06" G_GINT64_FORMAT ".png", trainer->step);
       if (!write_sheet (trainer, trainer->recipe->sample, name, error))
         return false;
+    }
+    if (end || !go_on || trainer->step % trainer->run.save_every == 0) {
+      if (!save_checkpoint (trainer, error))
+        return false;
+      last_saved = trainer->step;
     }
   }
   if (go_on)
