@@ -18,5 +18,5 @@ la-grande-jatte: A Sunday on La Grande Jatte, Georges Seurat, 1884-86;\
 udnie: Udnie, Francis Picabia, 1913;\
 mosaic: Mosaic of ducks, Roman, antiquity" \
   --title Classics --license "non-commercial research (photographs of the training); paintings in the public domain" \
-  --photos "$photos" --features "$features" --steps 7000 --painting-size 768 --rate 0.001 --average 0.998 \
-  --adversary-weight 0.15 --variation-weight 4 --output models/classics.safetensors "$@"
+  --photos "$photos" --features "$features" --steps 7000 \
+  --output "$(dirname "$0")/classics.safetensors" "$@"
