@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compile/plan.h"
+#include "device/cpu.h"
 #include "effect/inspect.h"
 #include "effect/options.h"
 #include "effect/styles.h"
@@ -191,7 +192,7 @@ layers_text (const struct graph *graph)
 static char *
 plan_of (struct graph *graph, struct weights *weights, const struct describe_settings *settings, GError **error)
 {
-  struct plan_options options = {.precision = settings->precision};
+  struct plan_options options = {.precision = settings->precision, .memory_limit = cpu_memory_available ()};
   g_autoptr (weights) all = weights ? weights_ref (weights) : weights_new ();
   if (!weights_init (all, graph, 1, error))
     return NULL;
