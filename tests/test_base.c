@@ -557,6 +557,17 @@ test_draft_full (void)
   g_rmdir (folder);
 }
 
+static void
+test_json_depth (void)
+{
+  g_assert_cmpint (text_json_depth (""), ==, 0);
+  g_assert_cmpint (text_json_depth ("{\"a\": [1, {\"b\": []}]}"), ==, 4);
+  g_assert_cmpint (text_json_depth ("[\"[[[\", \"\\\"[\"]"), ==, 1); /* brackets in strings do not nest */
+  g_assert_cmpint (text_json_depth ("[][][]"), ==, 1);
+  g_autofree char *deep = g_strnfill (300000, '[');
+  g_assert_cmpint (text_json_depth (deep), ==, 300000);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -578,5 +589,6 @@ main (int argc, char **argv)
   g_test_add_func ("/draft/commit", test_draft_commit);
   g_test_add_func ("/draft/refusals", test_draft_refusals);
   g_test_add_func ("/draft/full", test_draft_full);
+  g_test_add_func ("/text/json-depth", test_json_depth);
   return g_test_run ();
 }

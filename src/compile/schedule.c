@@ -13,8 +13,9 @@
 #include "compile/loop.h"
 #include "device/vector.h"
 
-#define RECOMPUTE 6          /* instructions that doing a shared node again may cost in all */
-#define INLINE_CODE 24   /* instructions one loop may collect; half of LOOP_CODE_MAX, for two operands may each bring as many */
+#define RECOMPUTE 6 /* instructions that doing a shared node again may cost in all */
+#define INLINE_CODE \
+  24 /* instructions one loop may collect; half of LOOP_CODE_MAX, for two operands may each bring as many */
 #define INLINE_OPERANDS 7
 
 static bool
@@ -69,7 +70,8 @@ choose_layouts (struct schedule *schedule, const struct graph *graph)
     if (node->op->flags & OP_SPATIAL)
       choice->layout = LAYOUT_LAST;
     for (int i = 0; i < node->n_inputs; i++)
-      if (is_picture (&graph_node (graph, node->input[i])->shape) && schedule->node[node->input[i]].layout == LAYOUT_LAST)
+      if (is_picture (&graph_node (graph, node->input[i])->shape) &&
+          schedule->node[node->input[i]].layout == LAYOUT_LAST)
         choice->layout = LAYOUT_LAST;
   }
 }
@@ -207,8 +209,8 @@ static bool
 is_channel_bias (const struct schedule *schedule, const struct graph *graph, int id, int64_t channels)
 {
   const struct shape *shape = &graph_node (graph, id)->shape;
-  return shape->rank == 4 && shape->dim[0] == 1 && shape->dim[1] == channels && shape->dim[2] == 1 && shape->dim[3] == 1 &&
-         schedule->node[id].dtype == DTYPE_F32 && schedule->node[id].role != ROLE_INLINE &&
+  return shape->rank == 4 && shape->dim[0] == 1 && shape->dim[1] == channels && shape->dim[2] == 1 &&
+         shape->dim[3] == 1 && schedule->node[id].dtype == DTYPE_F32 && schedule->node[id].role != ROLE_INLINE &&
          schedule->node[id].role != ROLE_EPILOGUE;
 }
 
@@ -225,7 +227,8 @@ fuse_epilogue (struct schedule *schedule, const struct graph *graph, int conv)
       break;
     const struct node *user = graph_node (graph, last->users[0]);
     int other = user->n_inputs == 2 ? user->input[user->input[0] == end] : -1;
-    bool add = stage == 0 && user->op->vector == VECTOR_ADD && other != end && is_channel_bias (schedule, graph, other, channels);
+    bool add = stage == 0 && user->op->vector == VECTOR_ADD && other != end &&
+               is_channel_bias (schedule, graph, other, channels);
     bool act = user->op->vector && activation_of (user->op) != ACTIVATION_NONE;
     if (!add && !act)
       break;

@@ -150,27 +150,6 @@ read_styles (struct pack *pack, JsonObject *manifest, const char *path, GError *
   return true;
 }
 
-/* The JSON parser recurses: what nests deeper than any manifest is refused before it sees it. */
-static bool
-sane_json (const char *text)
-{
-  int depth = 0;
-  bool in_string = false;
-  if (strlen (text) > MANIFEST_MAX)
-    return false;
-  for (const char *c = text; *c; c++) {
-    if (in_string && *c == '\\' && c[1])
-      c++;
-    else if (*c == '"')
-      in_string = !in_string;
-    else if (!in_string && (*c == '[' || *c == '{') && ++depth > DEPTH_MAX)
-      return false;
-    else if (!in_string && (*c == ']' || *c == '}'))
-      depth--;
-  }
-  return true;
-}
-
 static bool
 read_head (JsonObject *manifest, const char *path, GError **error)
 {
@@ -194,7 +173,7 @@ read_manifest (struct pack *pack, const char *text, const char *path, GError **e
   g_autoptr (JsonParser) parser = json_parser_new_immutable ();
   if (!text)
     return fail (error, path, "is no style pack (its metadata has no \"impasto\" manifest)");
-  if (!sane_json (text))
+  if (strlen (text) > MANIFEST_MAX || text_json_depth (text) > DEPTH_MAX)
     return fail (error, path, "its manifest is larger than %d KiB or nested deeper than %d", MANIFEST_MAX >> 10,
                  DEPTH_MAX);
   JsonNode *node = json_parser_load_from_data (parser, text, -1, NULL) ? json_parser_get_root (parser) : NULL;

@@ -12,9 +12,12 @@
 #include <unistd.h>
 
 #include "base/draft.h"
+#include "base/text.h"
 #include "device/cpu.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
+
+#define RECIPE_DEPTH 16 /* of brackets in recipe.json */
 
 const struct option run_options[] = {
   {"steps", OPTION_INT, offsetof (struct run_settings, steps), "training steps", 1, 1e9, 2400},
@@ -129,7 +132,8 @@ read_recipe (struct trainer *trainer, struct run_settings *run, char ***inputs, 
 {
   g_autofree char *path = g_build_filename (run->resume, "recipe.json", NULL), *text = NULL;
   g_autoptr (JsonParser) parser = json_parser_new_immutable ();
-  bool parsed = g_file_get_contents (path, &text, NULL, NULL) && json_parser_load_from_data (parser, text, -1, NULL);
+  bool parsed = g_file_get_contents (path, &text, NULL, NULL) && text_json_depth (text) <= RECIPE_DEPTH &&
+                json_parser_load_from_data (parser, text, -1, NULL);
   JsonNode *top = parsed ? json_parser_get_root (parser) : NULL; /* an empty file parses to nothing */
   if (!top || !JSON_NODE_HOLDS_OBJECT (top)) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: is missing or no recipe of a run", path);

@@ -75,8 +75,9 @@ extern const struct recipe *const recipe_table[]; /* NULL-terminated */
 extern const struct recipe recipe_style;
 const struct recipe *recipe_find (const char *name);
 
-/* Runs @recipe to its end. With run->resume and no inputs, inputs and settings are those of the run's recipe.json. IMPASTO_ERROR_CANCELLED when @progress stopped it (a checkpoint is kept and the message says how to
- * go on), IMPASTO_ERROR_NUMERIC with the step and the loss that became NaN. */
+/* Runs @recipe to its end. With run->resume and no inputs, inputs and settings are those of the run's recipe.json.
+ * IMPASTO_ERROR_CANCELLED when @progress stopped it (a checkpoint is kept and the message says how to go on),
+ * IMPASTO_ERROR_NUMERIC with the step and what became NaN, the parts of the loss before their sum. */
 bool train (const struct recipe *recipe, void *settings, const struct run_settings *run, char **inputs,
             train_progress_fn progress, void *data, GError **error);
 
