@@ -38,8 +38,11 @@ struct settings {
 };
 
 static const struct option options[] = {
-  {"photos", OPTION_STRING, offsetof (struct settings, photos), "folder of photographs to learn on", .metavar = "DIR"},
-  {"features", OPTION_STRING, offsetof (struct settings, features), "VGG-19 weights, safetensors", .metavar = "FILE"},
+  {"photos", OPTION_STRING, offsetof (struct settings, photos), "folder of photographs to learn on; required",
+   .metavar = "DIR"},
+  {"features", OPTION_STRING, offsetof (struct settings, features),
+   "VGG-19 weights as safetensors, in torchvision's layout; required, as no feature network ships yet",
+   .metavar = "FILE"},
   {"names", OPTION_STRING, offsetof (struct settings, names),
    "of the styles, in the paintings' order, joined by ';': NAME or NAME: TITLE, ARTIST, YEAR; default: the files' "
    "names"},
