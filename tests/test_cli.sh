@@ -255,6 +255,7 @@ folder=$(sed -n 's/.*--resume \([^ ]*\).*/\1/p' err)
 [ $status = 130 ] && [ -d "$folder" ] && [ ! -e never.safetensors ] && ls "$folder"/network-*.safetensors >/dev/null
 check "train: Ctrl-C saves a checkpoint and says how to go on"
 last=$(sed -n 's/.*"step":\([0-9]*\),.*/\1/p' out | tail -n 1)
+: >out # or the steps of the run before would be taken for this one's
 "$impasto" "$@" --steps 100000 -o never.safetensors --progress json --resume "$folder" >out 2>err </dev/null &
 pid=$!
 for _ in $(seq 600); do grep -q '"step":' out && break; sleep 0.1; done
