@@ -30,15 +30,15 @@ same_shape (sym s, const struct node *node)
   return shape_equal (&shape, &node->shape);
 }
 
-/* a + b, a - b, a * b, a / b with a scalar constant: one affine op, no second operand. */
+/* a + b, a - b, a * b, a / b with a scalar constant: one affine op, no second operand. Null for anything else. */
 static sym
 fold_scalar (const struct node *node, const sym *x)
 {
   double value;
   int kind = node->op->vector;
-  if (node->n_inputs != 2 || kind < VECTOR_ADD || kind > VECTOR_DIV)
-    return x[0].graph ? (sym){x[0].graph, -1} : x[0];
   sym none = {x[0].graph, -1};
+  if (node->n_inputs != 2)
+    return none;
   if (scalar_constant (x[1], &value) && same_shape (x[0], node)) {
     switch (kind) {
     case VECTOR_ADD: return value == 0 ? x[0] : sym_affine (x[0], 1, value);

@@ -179,14 +179,9 @@ add_kernel (struct plan *plan, int id, GError **error)
   plan->of_node[id] = y;
   struct step *step = step_add (plan, node, x, node->n_inputs, bias, y);
   step->flops = node->op->flops ? node->op->flops (shapes, &node->shape) : 0;
-  if (end != node && end->op->vector != VECTOR_ADD) {
-    static const enum activation by_vector[VECTOR_OPS] = {[VECTOR_RELU] = ACTIVATION_RELU,
-                                                          [VECTOR_LEAKY_RELU] = ACTIVATION_LEAKY_RELU,
-                                                          [VECTOR_TANH] = ACTIVATION_TANH,
-                                                          [VECTOR_SIGMOID] = ACTIVATION_SIGMOID};
-    step->kernel.activation = by_vector[end->op->vector];
-    step->kernel.slope = end->op->params ? *(const double *) end->attrs : 0;
-  }
+  step->kernel.activation = choice->activation;
+  if (choice->activation == ACTIVATION_LEAKY_RELU)
+    step->kernel.slope = *(const double *) end->attrs; /* the slope leads its attributes, as VECTOR_LEAKY_RELU wants */
   if (node->op->prepare) {
     if (node->op->prepare (&step->kernel, error))
       return true;

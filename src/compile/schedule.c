@@ -193,17 +193,13 @@ bound_loops (struct schedule *schedule, const struct graph *graph)
   }
 }
 
-static enum activation
-activation_of (const struct op *op)
-{
-  switch (op->vector) {
-  case VECTOR_RELU: return ACTIVATION_RELU;
-  case VECTOR_LEAKY_RELU: return ACTIVATION_LEAKY_RELU;
-  case VECTOR_TANH: return ACTIVATION_TANH;
-  case VECTOR_SIGMOID: return ACTIVATION_SIGMOID;
-  default: return ACTIVATION_NONE;
-  }
-}
+/* What a convolution's kernel can apply by itself. */
+static const enum activation activation_of[VECTOR_OPS] = {
+  [VECTOR_RELU] = ACTIVATION_RELU,
+  [VECTOR_LEAKY_RELU] = ACTIVATION_LEAKY_RELU,
+  [VECTOR_TANH] = ACTIVATION_TANH,
+  [VECTOR_SIGMOID] = ACTIVATION_SIGMOID,
+};
 
 static bool
 is_channel_bias (const struct schedule *schedule, const struct graph *graph, int id, int64_t channels)
@@ -229,7 +225,7 @@ fuse_epilogue (struct schedule *schedule, const struct graph *graph, int conv)
     int other = user->n_inputs == 2 ? user->input[user->input[0] == end] : -1;
     bool add = stage == 0 && user->op->vector == VECTOR_ADD && other != end &&
                is_channel_bias (schedule, graph, other, channels);
-    bool act = user->op->vector && activation_of (user->op) != ACTIVATION_NONE;
+    bool act = activation_of[user->op->vector] != ACTIVATION_NONE;
     if (!add && !act)
       break;
     bias = add ? other : bias;
@@ -244,6 +240,7 @@ fuse_epilogue (struct schedule *schedule, const struct graph *graph, int conv)
   schedule->node[end].role = ROLE_KERNEL;
   schedule->node[end].kernel_root = conv;
   schedule->node[end].bias = bias;
+  schedule->node[end].activation = activation_of[graph_node (graph, end)->op->vector];
 }
 
 struct schedule *

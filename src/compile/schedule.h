@@ -23,11 +23,12 @@ struct schedule_node {
   enum layout layout;
   enum dtype dtype;
   int n_users;
-  const int *users; /* node ids */
-  bool result;      /* read by a graph result */
-  bool assigned;    /* a parameter that a result overwrites */
-  int kernel_root;  /* of an epilogue's last node: the convolution; else -1 */
-  int bias;         /* likewise: node id of the bias, or -1 */
+  const int *users;           /* node ids */
+  bool result;                /* read by a graph result */
+  bool assigned;              /* a parameter that a result overwrites */
+  int kernel_root;            /* of an epilogue's last node: the convolution; else -1 */
+  int bias;                   /* likewise: node id of the bias, or -1 */
+  enum activation activation; /* likewise: what its kernel applies at the end */
 };
 
 struct schedule {

@@ -35,8 +35,8 @@ struct layer_norm {
 };
 sym layer_instance_norm (sym x, const char *name, struct layer_norm options);
 
-/* Batch normalisation over (n, h, w): training uses the batch; @running receives the batch's statistics through
- * graph_assign with @momentum when training, and is used otherwise. "NAME.mean", "NAME.variance" (1, c, 1, 1). */
+/* Batch normalisation over (n, h, w). Training uses the batch's statistics and moves the running ones, "NAME.mean" and
+ * "NAME.variance" (1, c, 1, 1), towards them by @momentum through graph_assign; otherwise the running ones are used. */
 sym layer_batch_norm (sym x, const char *name, bool training, double momentum);
 
 sym layer_layer_norm (sym x, const char *name); /* over (c, h, w) */
