@@ -121,7 +121,7 @@ exact (sym s)
 {
   static const char *const moves[] = {"input",          "parameter",      "constant", "reshape",   "permute",
                                       "slice",          "concat",         "pad",      "broadcast", "upsample_nearest",
-                                      "depth_to_space", "space_to_depth", NULL};
+                                      "depth_to_space", "space_to_depth", "flip",     "gather",    NULL};
   const struct node *node = sym_node (s);
 
   if (!g_strv_contains (moves, node->op->name))
@@ -165,7 +165,7 @@ positive (sym x)
 static sym
 grow_unary (struct maker *m, sym x)
 {
-  switch (below (m, 15)) {
+  switch (below (m, 16)) {
   case 0: return sym_tanh (x);
   case 1: return sym_sigmoid (x);
   case 2: return sym_softplus (x);
@@ -180,6 +180,7 @@ grow_unary (struct maker *m, sym x)
   case 13: return sym_rsqrt (positive (x));
   case 11: return sym_reciprocal (positive (x));
   case 12: return sym_stop_gradient (x);
+  case 14: return sym_erf (x);
   default: return sym_neg (x);
   }
 }
@@ -192,7 +193,7 @@ grow_kinked (struct maker *m, sym x)
 
   if (m->smooth && !sure)
     return sym_tanh (x);
-  switch (sure && !chance (m, 3) ? 6 + below (m, 4) : below (m, 6)) {
+  switch (sure && !chance (m, 3) ? 6 + below (m, 7) : below (m, 6)) {
   case 0: return sym_relu (x);
   case 1: return sym_leaky_relu (x, 0.2);
   case 2: return sym_abs (x);
@@ -202,6 +203,9 @@ grow_kinked (struct maker *m, sym x)
   case 6: return sym_sign (x);
   case 7: return sym_greater (x, y);
   case 8: return sym_equal (x, y);
+  case 9: return sym_mul (x, sym_floor (y));
+  case 10: return sym_mul (x, sym_ceil (y));
+  case 11: return sym_mul (x, sym_round (y));
   default: return sym_where (sym_greater (x, y), y, sym_sin (x));
   }
 }
@@ -288,7 +292,7 @@ grow_moved (struct maker *m, sym x)
 
   if (shape.rank == 0)
     return sym_broadcast (x, SHAPE (PICK (m, 1, 3), 2));
-  switch (below (m, 6)) {
+  switch (below (m, 8)) {
   case 0:
     for (int a = 0; a < shape.rank; a++)
       axes[a] = a;
@@ -313,6 +317,8 @@ grow_moved (struct maker *m, sym x)
       if (shape.dim[a] == 1)
         shape.dim[a] = PICK (m, 2, 3);
     return sym_broadcast (x, shape);
+  case 6: return sym_flip (x, 1u << axis | 1u << below (m, shape.rank));
+  case 7: return sym_gather (x, axis, leaf (m, SHAPE (PICK (m, 1, 3, 8)), 4));
   case 4: return shape.rank == 4 && shape.dim[1] % 4 == 0 ? sym_depth_to_space (x, 2) : sym_reshape (x, SHAPE (1, -1));
   default:
     if (shape.rank < 2)

@@ -58,6 +58,7 @@ static const struct function {
   {"exp", VECTOR_EXP, exp, 1.5},
   {"log", VECTOR_LOG, log, 1.5},
   {"tanh", VECTOR_TANH, tanh, 3},
+  {"erf", VECTOR_ERF, erf, 2},
   {"sigmoid", VECTOR_SIGMOID, sigmoid, 3},
   {"softplus", VECTOR_SOFTPLUS, softplus, 2.5},
   {"sin", VECTOR_SIN, sin, 2},
@@ -147,6 +148,10 @@ test_edges (gconstpointer data)
     9.01091385f,
     10,
     10.5f,
+    4.0f,
+    4.00000048f,
+    -3.9f,
+    0.99999994f,
     20,
     0x1p20f,
     0x1.000002p20f,
@@ -254,6 +259,9 @@ plain (int op, float a, float b, float c)
   case VECTOR_NEG: return -a;
   case VECTOR_ABS: return fabsf (a);
   case VECTOR_SIGN: return isnan (a) ? a : (float) ((a > 0) - (a < 0));
+  case VECTOR_FLOOR: return floorf (a);
+  case VECTOR_CEIL: return ceilf (a);
+  case VECTOR_ROUND: return nearbyintf (a);
   case VECTOR_SQUARE: return a * a;
   case VECTOR_SQRT: return sqrtf (a);
   case VECTOR_RECIPROCAL: return 1 / a;
@@ -280,7 +288,7 @@ is_function (int op)
 static void
 draw_operands (float x[3][CHUNK])
 {
-  static const float special[] = {0, -0.0f, 1, -1, INFINITY, -INFINITY, NAN, 0.25f, 1.5f};
+  static const float special[] = {0, -0.0f, 1, -1, INFINITY, -INFINITY, NAN, 0.25f, 1.5f, 2.5f, -0.5f, 1e30f};
   struct random_key key = {.seed = 11};
 
   for (int k = 0; k < 3; k++)

@@ -72,6 +72,9 @@ LOOP (vector_where, 3, a != 0 ? b : c)
 LOOP (vector_neg, 1, -a)
 LOOP (vector_abs, 1, __builtin_fabsf (a))
 LOOP (vector_sign, 1, a > 0 ? 1.0f : a < 0 ? -1.0f : a)
+LOOP (vector_floor, 1, __builtin_floorf (a))
+LOOP (vector_ceil, 1, __builtin_ceilf (a))
+LOOP (vector_round, 1, __builtin_rintf (a))
 LOOP (vector_square, 1, a * a)
 LOOP (vector_sqrt, 1, __builtin_sqrtf (a))
 LOOP (vector_rsqrt, 1, 1 / __builtin_sqrtf (a))
@@ -79,6 +82,7 @@ LOOP (vector_reciprocal, 1, 1 / a)
 LOOP (vector_exp, 1, math_exp (a))
 LOOP (vector_log, 1, math_log (a))
 LOOP (vector_tanh, 1, math_tanh (a))
+LOOP (vector_erf, 1, math_erf (a))
 LOOP (vector_sigmoid, 1, math_sigmoid (a))
 LOOP (vector_softplus, 1, math_softplus (a))
 LOOP (vector_relu, 1, a < 0 ? 0 : a)
@@ -233,6 +237,9 @@ const struct vector_kernels VECTOR_SET = {
     [VECTOR_NEG] = vector_neg,
     [VECTOR_ABS] = vector_abs,
     [VECTOR_SIGN] = vector_sign,
+    [VECTOR_FLOOR] = vector_floor,
+    [VECTOR_CEIL] = vector_ceil,
+    [VECTOR_ROUND] = vector_round,
     [VECTOR_SQUARE] = vector_square,
     [VECTOR_SQRT] = vector_sqrt,
     [VECTOR_RSQRT] = vector_rsqrt,
@@ -242,6 +249,7 @@ const struct vector_kernels VECTOR_SET = {
     [VECTOR_SIN] = vector_sin,
     [VECTOR_COS] = vector_cos,
     [VECTOR_TANH] = vector_tanh,
+    [VECTOR_ERF] = vector_erf,
     [VECTOR_SIGMOID] = vector_sigmoid,
     [VECTOR_SOFTPLUS] = vector_softplus,
     [VECTOR_RELU] = vector_relu,

@@ -171,6 +171,32 @@ math_tanh (float x)
   return math_float (math_bits (e / (e + 2)) | (math_bits (x) & 0x80000000));
 }
 
+/* erf x = x + x p(x^2) below 1; above, with a = |x|, 1 - exp (-a q(a)): what is left to 1 is small there, so that the errors
+ * of q and of the exponential hardly count. Beyond 4 it is 1. */
+static inline float
+math_erf (float x)
+{
+  float a = math_abs (x), z = x * x, p, q;
+
+  p = 7.85386116e-05f;
+  p = p * z - 8.01019357e-04f;
+  p = p * z + 5.18832768e-03f;
+  p = p * z - 2.68538119e-02f;
+  p = p * z + 1.12835851e-01f;
+  p = p * z - 3.76126258e-01f;
+  p = p * z + 1.28379167e-01f;
+  a = a > 4.0f ? 4.0f : a;
+  q = 1.39622750e-05f;
+  q = q * a - 3.50590372e-04f;
+  q = q * a + 3.75747016e-03f;
+  q = q * a - 2.40100547e-02f;
+  q = q * a + 1.06530849e-01f;
+  q = q * a + 6.34969541e-01f;
+  q = q * a + 1.12869433e+00f;
+  q = math_float (math_bits (1 - math_exp (-a * q)) | (math_bits (x) & 0x80000000));
+  return math_abs (x) < 1 ? p * x + x : q;
+}
+
 /* 1 / (1 + exp -x), with the exponential of a negative number on either side. */
 static inline float
 math_sigmoid (float x)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Activations: elementwise ops whose gradients need nothing but the output (softplus excepted), and softmax composed
+ * Activations: elementwise ops whose gradients need nothing but the output (softplus and erf excepted), and softmax composed
  * of smaller ops. The gradient of a ReLU is an op of its own, relu_back: linear in dy, and it reads the sign from the
  * output, so that the input need not be kept. */
 #include <math.h>
@@ -33,6 +33,7 @@ REFERENCE (relu, a < 0 ? 0 : a)
 REFERENCE (leaky_relu, a < 0 ? p[0] * a : a)
 REFERENCE (relu_back, a > 0 ? b : p[0] * b)
 REFERENCE (tanh, tanh (a))
+REFERENCE (erf, erf (a))
 REFERENCE (sigmoid, a < 0 ? exp (a) / (1 + exp (a)) : 1 / (1 + exp (-a)))
 REFERENCE (softplus, (a > 0 ? a : a < 0 ? 0 : a) + log1p (exp (-fabs (a))))
 
@@ -68,6 +69,11 @@ GRADIENT (tanh)
   dx[0] = sym_mul (dy, sym_affine (sym_square (y), -1, 1));
 }
 
+GRADIENT (erf)
+{
+  dx[0] = sym_mul (dy, sym_scale (sym_exp (sym_neg (sym_square (x[0]))), M_2_SQRTPI));
+}
+
 GRADIENT (sigmoid)
 {
   dx[0] = sym_mul (dy, sym_mul (y, sym_affine (y, -1, 1)));
@@ -96,6 +102,12 @@ sym
 sym_tanh (sym x)
 {
   return elementwise_1 (&op_tanh, x, NULL);
+}
+
+sym
+sym_erf (sym x)
+{
+  return elementwise_1 (&op_erf, x, NULL);
 }
 
 sym
@@ -152,6 +164,7 @@ static const struct slope_attrs slope_2 = {.slope = 0.2}, slope_0 = {.slope = 0}
 
 UNARY_CASES (relu, NULL)
 UNARY_CASES (tanh, NULL, .low = -4, .high = 4)
+UNARY_CASES (erf, NULL, .low = -4, .high = 4)
 UNARY_CASES (sigmoid, NULL, .low = -6, .high = 6)
 UNARY_CASES (softplus, NULL, .low = -6, .high = 6)
 
@@ -186,5 +199,6 @@ OP (relu, VECTOR_RELU, "max (x, 0)")
 OP_SLOPE (leaky_relu, 1, VECTOR_LEAKY_RELU, "x, or slope x where x is negative")
 OP_SLOPE (relu_back, 2, VECTOR_RELU_BACK, "dy where y > 0, else slope dy")
 OP (tanh, VECTOR_TANH, "hyperbolic tangent of x")
+OP (erf, VECTOR_ERF, "error function, 2 / sqrt pi times the integral of exp -t^2 from 0 to x")
 OP (sigmoid, VECTOR_SIGMOID, "1 / (1 + exp -x)")
 OP (softplus, VECTOR_SOFTPLUS, "log (1 + exp x)")

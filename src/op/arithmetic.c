@@ -52,6 +52,9 @@ UNARY_CASES (affine, &affine_case)
 UNARY_CASES (neg, NULL)
 UNARY_CASES (abs, NULL)
 UNARY_CASES (sign, NULL, .no_gradient = true)
+UNARY_CASES (floor, NULL, .low = -3, .high = 3, .no_gradient = true)
+UNARY_CASES (ceil, NULL, .low = -3, .high = 3, .no_gradient = true)
+UNARY_CASES (round, NULL, .low = -3, .high = 3, .no_gradient = true)
 UNARY_CASES (square, NULL)
 UNARY_CASES (sqrt, NULL, .low = 0.25, .high = 2)
 UNARY_CASES (rsqrt, NULL, .low = 0.25, .high = 2)
@@ -189,6 +192,10 @@ GRADIENT (abs)
 }
 
 REFERENCE (sign, a > 0 ? 1 : a < 0 ? -1 : a)
+
+REFERENCE (floor, floor (a))
+REFERENCE (ceil, ceil (a))
+REFERENCE (round, nearbyint (a))
 
 REFERENCE (square, a * a)
 GRADIENT (square)
@@ -360,6 +367,24 @@ sym_sign (sym x)
 }
 
 sym
+sym_floor (sym x)
+{
+  return elementwise_1 (&op_floor, x, NULL);
+}
+
+sym
+sym_ceil (sym x)
+{
+  return elementwise_1 (&op_ceil, x, NULL);
+}
+
+sym
+sym_round (sym x)
+{
+  return elementwise_1 (&op_round, x, NULL);
+}
+
+sym
 sym_square (sym x)
 {
   return elementwise_1 (&op_square, x, NULL);
@@ -445,6 +470,9 @@ OP_PARAMETERS (affine, 2, elementwise_shape, VECTOR_AFFINE, "scale x + shift")
 OP (neg, 1, VECTOR_NEG, "-x")
 OP (abs, 1, VECTOR_ABS, "|x|")
 OP_FLAT (sign, 1, VECTOR_SIGN, "1, 0 or -1 as x is positive, 0 or negative")
+OP_FLAT (floor, 1, VECTOR_FLOOR, "the whole number at or below x")
+OP_FLAT (ceil, 1, VECTOR_CEIL, "the whole number at or above x")
+OP_FLAT (round, 1, VECTOR_ROUND, "the whole number next to x, of two the even one")
 OP (square, 1, VECTOR_SQUARE, "x x")
 OP (sqrt, 1, VECTOR_SQRT, "square root of x")
 OP (rsqrt, 1, VECTOR_RSQRT, "1 / square root of x")

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Cutting and joining along an axis: slice, its adjoint unslice (into zeros), concat. Kernels are strided copies, so that
- * every layout and type goes in and out. Gradients: slice <-> unslice, concat -> slices. */
+ * Cutting, joining, reversing: slice, its adjoint unslice (into zeros), concat, flip. Kernels are strided copies, so that
+ * every layout and type goes in and out. Gradients: slice <-> unslice, concat -> slices, flip -> flip. */
 #include <string.h>
 
 #include "device/kernel.h"
@@ -359,4 +359,101 @@ const struct op op_concat = {
   .gradient = concat_gradient,
   .prepare = concat_prepare,
   .cases = concat_cases,
+};
+
+/* flip: its own inverse and its own gradient */
+
+static const struct option flip_options[] = {
+  {"axes", OPTION_INT, offsetof (struct reduce_attrs, axes), "bit mask of reversed axes, bit a = axis a",
+   .max = AXES_ALL},
+  {NULL},
+};
+
+static bool
+flip_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+{
+  const struct reduce_attrs *flip = attrs;
+
+  *y = *x[0];
+  return (flip->axes >= 0 && flip->axes >> y->rank == 0) ||
+         op_fail (error, "axes 0x%x of a value of rank %d", (unsigned) flip->axes, y->rank);
+}
+
+static void
+flip_reference (const struct op_call *call)
+{
+  int64_t axes = ((const struct reduce_attrs *) call->attrs)->axes, at[SHAPE_RANK_MAX];
+
+  for (int64_t flat = 0; flat < shape_size (call->y_shape); flat++) {
+    shape_unravel (flat, call->y_shape, at);
+    for (int a = 0; a < call->y_shape->rank; a++)
+      if (axes >> a & 1)
+        at[a] = call->y_shape->dim[a] - 1 - at[a];
+    call->y[flat] = call->x[0][shape_ravel (at, call->y_shape)];
+  }
+}
+
+static void
+flip_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+{
+  dx[0] = graph_add (dy.graph, &op_flip, &dy, 1, attrs);
+}
+
+static void
+flip_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
+{
+  int64_t axes = ((const struct reduce_attrs *) kernel->attrs)->axes, start = 0;
+  const struct value *x = kernel->x[0], *y = kernel->y;
+  int64_t xs[SHAPE_RANK_MAX], ys[SHAPE_RANK_MAX];
+
+  value_strides (x, xs);
+  value_strides (y, ys);
+  for (int a = 0; a < x->shape.rank; a++)
+    if (axes >> a & 1) {
+      start += (x->shape.dim[a] - 1) * xs[a];
+      xs[a] = -xs[a];
+    }
+  strided_copy (&y->shape, y->data, y->dtype, ys, element_at (x, start), x->dtype, xs);
+}
+
+static bool
+flip_prepare (struct kernel *kernel, GError **error)
+{
+  kernel->run = flip_run;
+  kernel->implementation = "strided";
+  return true;
+}
+
+sym
+sym_flip (sym x, unsigned axes)
+{
+  return axes == 0 ? x : graph_add (x.graph, &op_flip, &x, 1, &(struct reduce_attrs){axes});
+}
+
+static const struct reduce_attrs flip_columns = {AXIS (3)}, flip_channels = {AXIS (1)}, flip_picture = {AXES_HW},
+                                 flip_0 = {AXIS (0)};
+
+static const struct op_case flip_cases[] = {
+  {"columns", {SHAPE (2, 3, 4, 5)}, 1, &flip_columns},
+  {"columns, 19 channels", {SHAPE (1, 19, 4, 9)}, 1, &flip_columns},
+  {"channels", {SHAPE (2, 5, 3, 4)}, 1, &flip_channels},
+  {"rows and columns", {SHAPE (1, 16, 5, 3)}, 1, &flip_picture},
+  {"a long vector", {SHAPE (133)}, 1, &flip_0},
+  {"no such axis", {SHAPE (2, 3)}, 1, &flip_picture, .error = "axes 0xc of a value of rank 2"},
+  {NULL},
+};
+
+const struct op op_flip = {
+  .name = "flip",
+  .formula = "y = x with some axes backwards",
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .attrs_size = sizeof (struct reduce_attrs),
+  .attrs = flip_options,
+  .flags = OP_STRIDED,
+  .shape = flip_shape,
+  .reference = flip_reference,
+  .gradient = flip_gradient,
+  .prepare = flip_prepare,
+  .cases = flip_cases,
 };

@@ -25,6 +25,9 @@ sym sym_shift (sym x, double shift);
 sym sym_neg (sym x);
 sym sym_abs (sym x);
 sym sym_sign (sym x);
+sym sym_floor (sym x);
+sym sym_ceil (sym x);
+sym sym_round (sym x); /* half to even */
 sym sym_square (sym x);
 sym sym_sqrt (sym x);
 sym sym_rsqrt (sym x); /* 1 / sqrt x */
@@ -39,6 +42,7 @@ sym sym_clamp (sym x, double low, double high);
 sym sym_relu (sym x);
 sym sym_leaky_relu (sym x, double slope);
 sym sym_tanh (sym x);
+sym sym_erf (sym x);
 sym sym_sigmoid (sym x);
 sym sym_softplus (sym x);          /* log(1 + exp x), stable */
 sym sym_softmax (sym x, int axis); /* composed, shifted by the maximum */
@@ -62,11 +66,18 @@ sym sym_permute (sym x, const int *axes);    /* axes[i]: which axis of x becomes
 sym sym_slice (sym x, int axis, int64_t start, int64_t stop,
                int64_t step); /* step >= 1; negative bounds count from the end */
 sym sym_concat (const sym *x, int n, int axis);
+sym sym_flip (sym x, unsigned axes); /* the axes of the bit mask backwards */
 sym sym_broadcast (sym x, struct shape shape);
 sym sym_depth_to_space (sym x, int block); /* (n, c b b, h, w) -> (n, c, h b, w b), PyTorch's pixel shuffle order */
 sym sym_space_to_depth (sym x, int block);
 sym sym_stop_gradient (sym x);
 sym sym_scalar_like (sym x, double value); /* a scalar constant in x's graph */
+
+/* gather.c: y = x at @index along @axis; index's axes stand where the axis was. Indices are whole numbers, counted from the
+ * end when negative, of any shape, known or not; what lies outside is held to the nearest end. */
+sym sym_gather (sym x, int axis, sym index);
+/* Its adjoint: a value of x's shape, with @extent along @axis, into which dy's elements are added at @index. */
+sym sym_gather_back (sym dy, sym index, int axis, int64_t extent);
 
 /* matmul.c: the last two axes; leading axes broadcast */
 sym sym_matmul (sym a, sym b);

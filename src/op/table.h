@@ -10,16 +10,18 @@
 #define OP_TABLE(ROW) \
   /* arithmetic.c */ \
   ROW (add) ROW (sub) ROW (mul) ROW (div) ROW (maximum) ROW (minimum) ROW (pow) ROW (greater) ROW (equal) ROW (where) \
-  ROW (affine) ROW (neg) ROW (abs) ROW (sign) ROW (square) ROW (sqrt) ROW (rsqrt) ROW (reciprocal) ROW (exp) ROW (log) \
+  ROW (affine) ROW (neg) ROW (abs) ROW (sign) ROW (floor) ROW (ceil) ROW (round) ROW (square) ROW (sqrt) ROW (rsqrt) ROW (reciprocal) ROW (exp) ROW (log) \
   ROW (sin) ROW (cos) ROW (clamp) \
   /* activation.c */ \
-  ROW (relu) ROW (leaky_relu) ROW (relu_back) ROW (tanh) ROW (sigmoid) ROW (softplus) \
+  ROW (relu) ROW (leaky_relu) ROW (relu_back) ROW (tanh) ROW (erf) ROW (sigmoid) ROW (softplus) \
   /* reduce.c */ \
   ROW (sum) ROW (max) ROW (variance) \
   /* shape.c */ \
   ROW (reshape) ROW (stop_gradient) ROW (permute) ROW (broadcast) \
   /* slice.c */ \
-  ROW (slice) ROW (unslice) ROW (concat) \
+  ROW (slice) ROW (unslice) ROW (concat) ROW (flip) \
+  /* gather.c */ \
+  ROW (gather) ROW (gather_back) \
   /* depth.c */ \
   ROW (depth_to_space) ROW (space_to_depth) \
   /* matmul.c */ \
