@@ -119,7 +119,7 @@ pool_row (const struct kernel *kernel, int64_t picture, int64_t i, float *scratc
   const struct max_pool *p = kernel->state;
   const struct value *v = kernel->n_inputs > 1 ? kernel->x[1] : NULL;
   int64_t c = p->c, row = p->w * c, at = picture * p->oh + i;
-  struct range rows = pool_window (&p->a, i, p->h);
+  struct range rows = pool_window (&p->a, 0, i, p->h);
   int64_t n_rows = rows.end - rows.begin, first = picture * p->h + rows.begin;
   float *x_buffer = scratch, *v_buffer = x_buffer + p->x_floats, *y_buffer = v_buffer + p->v_floats;
   float *best = y_buffer + p->y_floats;
@@ -128,7 +128,7 @@ pool_row (const struct kernel *kernel, int64_t picture, int64_t i, float *scratc
   float *y = rows_to_write (kernel->y, at, p->ow * c, y_buffer);
 
   for (int64_t j = 0; j < p->ow; j++) {
-    struct range columns = pool_window (&p->a, j, p->w);
+    struct range columns = pool_window (&p->a, 1, j, p->w);
     int64_t n_columns = columns.end - columns.begin, begin = columns.begin * c;
 
     find_maxima (v != NULL ? best : y + j * c, x + begin, n_rows, row, n_columns, c);
@@ -152,9 +152,9 @@ run_pool (const struct kernel *kernel, void *scratch, const struct run_context *
 static struct range
 owned_rows (const struct max_pool *p, int64_t i)
 {
-  int64_t begin = i * p->a.stride - p->a.pad, next = i + p->windows;
+  int64_t begin = i * p->a.stride[0] - p->a.pad[0], next = i + p->windows;
 
-  return (struct range){i == 0 ? 0 : begin, next >= p->oh ? p->h : next * p->a.stride - p->a.pad};
+  return (struct range){i == 0 ? 0 : begin, next >= p->oh ? p->h : next * p->a.stride[0] - p->a.pad[0]};
 }
 
 static void
@@ -169,13 +169,13 @@ back_task (const struct kernel *kernel, int64_t picture, int64_t first, float *s
 
   memset (dx, 0, (size_t) ((own.end - own.begin) * row) * sizeof *dx);
   for (int64_t i = first; i < first + p->windows; i++) {
-    struct range rows = pool_window (&p->a, i, p->h);
+    struct range rows = pool_window (&p->a, 0, i, p->h);
     int64_t n_rows = rows.end - rows.begin;
     const float *x = read_rows (kernel->x[0], picture * p->h + rows.begin, n_rows, row, x_buffer);
     const float *d = read_rows (kernel->x[1], picture * p->oh + i, 1, p->ow * c, d_buffer);
 
     for (int64_t j = 0; j < p->ow; j++) {
-      struct range columns = pool_window (&p->a, j, p->w);
+      struct range columns = pool_window (&p->a, 1, j, p->w);
       int64_t n_columns = columns.end - columns.begin, begin = columns.begin * c;
 
       find_maxima (best, x + begin, n_rows, row, n_columns, c);
@@ -212,7 +212,7 @@ prepare_maximum (struct kernel *kernel, const struct shape *pooled, bool back)
   const struct value *x = kernel->x[0], *other = kernel->n_inputs > 1 ? kernel->x[1] : NULL;
   const int64_t *d = x->shape.dim;
   struct max_pool *p = g_new0 (struct max_pool, 1);
-  int64_t row = d[3] * d[1], window_rows = MIN (a->kernel, d[2]), owned = 0;
+  int64_t row = d[3] * d[1], window_rows = MIN (a->kernel[0], d[2]), owned = 0;
 
   *p = (struct max_pool){.a = *a,
                          .n = d[0],
@@ -222,7 +222,7 @@ prepare_maximum (struct kernel *kernel, const struct shape *pooled, bool back)
                          .oh = pooled->dim[2],
                          .ow = pooled->dim[3],
                          .threads = cpu_threads ()};
-  p->windows = back && a->stride < a->kernel ? p->oh : 1;
+  p->windows = back && a->stride[0] < a->kernel[0] ? p->oh : 1;
   for (int64_t i = 0; i < p->oh; i += p->windows)
     owned = MAX (owned, owned_rows (p, i).end - owned_rows (p, i).begin);
   p->x_floats = buffer_floats (x, window_rows * row);
