@@ -90,6 +90,32 @@ skip_broadcasts (const struct node *node, sym *x)
   return skipped;
 }
 
+/* Whether @node reduces its picture's pixels to one value a channel by @op, and the picture is computed. */
+static bool
+reduces_pixels (const struct graph *graph, const struct node *node, const struct op *op)
+{
+  if (node->op != op || ((const struct reduce_attrs *) node->attrs)->axes != AXES_HW || node->shape.rank != 4)
+    return false;
+  const struct node *x = graph_node (graph, node->input[0]);
+  return x->n_inputs > 0 && x->shape.dim[2] * x->shape.dim[3] > 1;
+}
+
+/* A picture's mean and variance are taken in one pass: @both tells of which pictures both are wanted. */
+static sym
+share_moments (const struct graph *graph, const struct node *node, const sym *x, const bool *both)
+{
+  sym none = {x[0].graph, -1};
+  if (node->n_inputs != 1 || !both[node->input[0]])
+    return none;
+  struct shape shape = sym_shape (x[0]);
+  int64_t c = shape.dim[1];
+  if (reduces_pixels (graph, node, &op_variance))
+    return sym_slice (sym_moments (x[0]), 1, c, 2 * c, 1);
+  if (reduces_pixels (graph, node, &op_sum))
+    return sym_scale (sym_slice (sym_moments (x[0]), 1, 0, c, 1), shape.dim[2] * shape.dim[3]);
+  return none;
+}
+
 static sym
 lower_node (struct graph *target, const struct node *node, const sym *x)
 {
@@ -126,6 +152,13 @@ lower_once (struct graph *graph, bool *changed, GError **error)
     for (int i = 0; needed[id] && i < node->n_inputs; i++)
       needed[node->input[i]] = true;
   }
+  g_autofree bool *both = g_new0 (bool, count + 1), *summed = g_new0 (bool, count + 1);
+  for (int id = 0; id < count; id++)
+    if (needed[id] && reduces_pixels (graph, graph_node (graph, id), &op_sum))
+      summed[graph_node (graph, id)->input[0]] = true;
+  for (int id = 0; id < count; id++)
+    if (needed[id] && reduces_pixels (graph, graph_node (graph, id), &op_variance))
+      both[graph_node (graph, id)->input[0]] = summed[graph_node (graph, id)->input[0]];
   g_autoptr (graph) target = graph_new ();
   g_autofree sym *map = g_new0 (sym, count + 1);
   *changed = false;
@@ -142,7 +175,9 @@ lower_once (struct graph *graph, bool *changed, GError **error)
     bool leaf = node->n_inputs == 0; /* its name is full already */
     if (!leaf)
       graph_push (target, "%s", node->scope);
-    map[id] = lower_node (target, node, x);
+    map[id] = share_moments (graph, node, x, both);
+    if (sym_null (map[id]))
+      map[id] = lower_node (target, node, x);
     if (!leaf)
       graph_pop (target);
     if (sym_null (map[id]) && graph_check (target, NULL))

@@ -60,6 +60,8 @@ struct vector_kernels {
   /* acc[i] += x[i] for i < n: one row of a reduction over rows. */
   void (*accumulate) (float *acc, const float *x, size_t n);
   void (*accumulate_max) (float *acc, const float *x, size_t n);
+  /* Of @rows rows of n: sum[i] += x[i] - origin[i], square[i] += the square of it. */
+  void (*moments) (const float *x, size_t rows, size_t n, const float *origin, float *sum, float *square);
   /* y[i] = wa a[i] + wb b[i]; y may be a. */
   void (*mix) (float *y, const float *a, float wa, const float *b, float wb, size_t n);
   double (*sum) (const float *x, size_t n); /* 16 lanes, folded in a fixed order */

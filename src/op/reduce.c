@@ -6,6 +6,7 @@
  * gradients. */
 #include <math.h>
 
+#include "device/moments.h"
 #include "op/sym.h"
 #include "op/table.h"
 
@@ -127,6 +128,46 @@ variance_decompose (const void *attrs, const sym *x, int n_inputs)
   return sym_mean (sym_square (sym_sub (x[0], sym_mean (x[0], axes))), axes);
 }
 
+/* Both at once, for lowering: one pass over a picture instead of two. */
+
+static bool
+moments_shape (const void *attrs, const struct shape *const *x, int n_inputs, struct shape *y, GError **error)
+{
+  if (x[0]->rank != 4)
+    return op_fail (error, "input has rank %d, wants (n, c, h, w)", x[0]->rank);
+  *y = SHAPE (x[0]->dim[0], 2 * x[0]->dim[1], 1, 1);
+  return true;
+}
+
+static void
+moments_reference (const struct op_call *call)
+{
+  const int64_t *d = call->x_shape[0]->dim;
+  int64_t pixels = d[2] * d[3];
+
+  for (int64_t i = 0; i < d[0] * d[1]; i++) {
+    const double *x = call->x[0] + i * pixels;
+    double *mean = call->y + i / d[1] * 2 * d[1] + i % d[1], *variance = mean + d[1];
+
+    for (int64_t k = 0; k < pixels; k++)
+      *mean += x[k] / (double) pixels;
+    for (int64_t k = 0; k < pixels; k++)
+      *variance += (x[k] - *mean) * (x[k] - *mean) / (double) pixels;
+  }
+}
+
+static void
+moments_gradient (const void *attrs, const sym *x, int n_inputs, sym y, sym dy, const bool *wanted, sym *dx)
+{
+  struct shape shape = sym_shape (x[0]);
+  int64_t c = shape.dim[1];
+  sym centred = sym_sub (x[0], sym_mean (x[0], AXES_HW));
+  sym of_mean = sym_slice (dy, 1, 0, c, 1), of_variance = sym_slice (dy, 1, c, 2 * c, 1);
+
+  dx[0] = sym_scale (sym_add (of_mean, sym_mul (centred, sym_scale (of_variance, 2))),
+                     1 / (double) (shape.dim[2] * shape.dim[3]));
+}
+
 /* Builders */
 
 /* AXES_ALL means as many as there are. */
@@ -177,6 +218,12 @@ sym_variance (sym x, unsigned axes)
 }
 
 sym
+sym_moments (sym x)
+{
+  return graph_add (x.graph, &op_moments, &x, 1, NULL);
+}
+
+sym
 sym_sum_to (sym x, struct shape shape)
 {
   struct shape from = sym_shape (x), fits;
@@ -221,6 +268,17 @@ static const struct reduce_attrs over_hw = {AXES_HW}, over_nhw = {AXES_NHW}, ove
     {NULL},                                                                                  \
   };
 
+static const struct op_case moments_cases[] = {
+  {"3 channels", {SHAPE (2, 3, 5, 7)}, 1},
+  {"16 channels", {SHAPE (1, 16, 4, 3)}, 1},
+  {"19 channels far from zero", {SHAPE (2, 19, 40, 50)}, 1, .low = 100, .high = 101},
+  {"one channel", {SHAPE (2, 1, 9, 4)}, 1},
+  {"one pixel", {SHAPE (3, 5, 1, 1)}, 1},
+  {"many channels", {SHAPE (1, 4100, 2, 2)}, 1},
+  {"a matrix", {SHAPE (3, 5)}, 1, .error = "rank 2"},
+  {NULL},
+};
+
 REDUCE_CASES (sum)
 REDUCE_CASES (max)
 REDUCE_CASES (variance)
@@ -235,3 +293,16 @@ REDUCE_CASES (variance)
 OP (sum, "sum over axes", .reduce = REDUCE_SUM)
 OP (max, "largest over axes", .reduce = REDUCE_MAX)
 OP (variance, "mean squared distance to the mean over axes", .decompose = variance_decompose)
+
+const struct op op_moments = {
+  .name = "moments",
+  .formula = "means, then variances of every channel over h and w",
+  .min_inputs = 1,
+  .max_inputs = 1,
+  .flags = OP_SPATIAL,
+  .shape = moments_shape,
+  .reference = moments_reference,
+  .gradient = moments_gradient,
+  .prepare = moments_prepare,
+  .cases = moments_cases,
+};

@@ -58,6 +58,7 @@ sym sym_sum (sym x, unsigned axes);
 sym sym_mean (sym x, unsigned axes);
 sym sym_max (sym x, unsigned axes);
 sym sym_variance (sym x, unsigned axes);    /* biased: mean of the squared distance to the mean */
+sym sym_moments (sym x);                    /* (n,c,h,w) -> (n,2c,1,1): means, then variances over h and w */
 sym sym_sum_to (sym x, struct shape shape); /* undoes a broadcast from @shape */
 
 /* shape.c */

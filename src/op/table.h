@@ -15,7 +15,7 @@
   /* activation.c */ \
   ROW (relu) ROW (leaky_relu) ROW (relu_back) ROW (tanh) ROW (erf) ROW (sigmoid) ROW (softplus) \
   /* reduce.c */ \
-  ROW (sum) ROW (max) ROW (variance) \
+  ROW (sum) ROW (max) ROW (variance) ROW (moments) \
   /* shape.c */ \
   ROW (reshape) ROW (stop_gradient) ROW (permute) ROW (broadcast) \
   /* slice.c */ \
