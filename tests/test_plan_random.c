@@ -16,6 +16,7 @@
 #include "compile/reference.h"
 #include "compile/schedule.h"
 #include "graph/op.h"
+#include "op/resize.h"
 #include "op/sym.h"
 
 #define GRAPHS 250
@@ -165,7 +166,7 @@ positive (sym x)
 static sym
 grow_unary (struct maker *m, sym x)
 {
-  switch (below (m, 16)) {
+  switch (below (m, 18)) {
   case 0: return sym_tanh (x);
   case 1: return sym_sigmoid (x);
   case 2: return sym_softplus (x);
@@ -181,6 +182,8 @@ grow_unary (struct maker *m, sym x)
   case 11: return sym_reciprocal (positive (x));
   case 12: return sym_stop_gradient (x);
   case 14: return sym_erf (x);
+  case 15: return sym_mul (x, sym_ceil (leaf (m, sym_shape (x), 3)));
+  case 16: return sym_mul (x, sym_round (leaf (m, sym_shape (x), 3)));
   default: return sym_neg (x);
   }
 }
@@ -370,7 +373,16 @@ grow_picture (struct maker *m)
   struct shape shape = sym_shape (x);
   int64_t h = shape.dim[2], w = shape.dim[3];
 
-  switch (below (m, 13)) {
+  switch (below (m, 14)) {
+  case 8: {
+    struct resize_attrs attrs = {.size = {PICK (m, 2, 5), 4},
+                                 .start = {-0.2, 0.1},
+                                 .step = {0.6, 0.8},
+                                 .cubic = -0.5,
+                                 .kernel = below (m, 3),
+                                 .exclude = chance (m, 2)};
+    return sym_resize (x, &attrs);
+  }
   case 0: return h >= 2 && w >= 2 ? sym_avg_pool (x, 2, PICK (m, 1, 2), below (m, 2)) : sym_avg_pool (x, 1, 1, 0);
   case 1:
     if (m->smooth && !exact (x))

@@ -107,6 +107,7 @@ sym sym_avg_pool (sym x, int kernel, int stride, int pad); /* padding does not c
 /* resample.c */
 sym sym_upsample_nearest (sym x, int factor);
 sym sym_resize_bilinear (sym x, int64_t h, int64_t w); /* half-pixel centres; no antialiasing */
+/* resize.c: every other way, by the struct of op/resize.h */
 
 /* random.c: a pure function of the run's seed and step and of @stream */
 sym sym_uniform (struct graph *graph, struct shape shape, unsigned stream);

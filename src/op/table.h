@@ -34,6 +34,8 @@
   ROW (max_pool) ROW (max_pool_back) ROW (max_pool_take) ROW (avg_pool) ROW (avg_pool_back) \
   /* resample.c */ \
   ROW (upsample_nearest) ROW (upsample_nearest_back) ROW (resize_bilinear) ROW (resize_bilinear_back) \
+  /* resize.c */ \
+  ROW (resize) ROW (resize_back) \
   /* random.c */ \
   ROW (uniform) ROW (normal)
 
