@@ -31,7 +31,7 @@ IMPASTO_API const char *impasto_version (void);
 /**
  * impasto_machine:
  *
- * Returns: (transfer full): what the library runs on: "oneDNN 2.6.3, avx512_bf16, 2 threads"
+ * Returns: (transfer full): what the library runs on: "oneDNN 2.6.3, avx512_amx, 2 threads"
  */
 IMPASTO_API char *impasto_machine (void);
 
