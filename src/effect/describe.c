@@ -132,17 +132,6 @@ layer_of (GArray *layers, const char *scope)
   return &g_array_index (layers, struct layer, layers->len - 1);
 }
 
-static double
-node_flops (const struct graph *graph, const struct node *node)
-{
-  if (!node->op->flops)
-    return 0;
-  g_autofree const struct shape **shapes = g_new0 (const struct shape *, node->n_inputs + 1);
-  for (int i = 0; i < node->n_inputs; i++)
-    shapes[i] = &graph_node (graph, node->input[i])->shape;
-  return node->op->flops (shapes, &node->shape);
-}
-
 static GArray *
 collect_layers (const struct graph *graph)
 {
@@ -152,7 +141,7 @@ collect_layers (const struct graph *graph)
     if (node->op == &op_input || node->op == &op_constant)
       continue;
     struct layer *layer = layer_of (layers, node->scope);
-    double flops = node_flops (graph, node);
+    double flops = graph_node_flops (graph, id);
     if (node->op == &op_parameter) {
       layer->parameters += shape_size (&node->shape);
       continue;
