@@ -155,11 +155,8 @@ direct_conv2d (struct kernel *kernel, GError **error)
 {
   const struct value *x = kernel->x[0], *w = kernel->x[1], *y = kernel->y;
   enum dtype type = product_type (x);
-  struct problem problem;
+  struct problem problem = problem_new (kernel->attrs, x, w, y, type, type, result_type (type, y));
 
-  if (winograd_conv2d_pays (kernel))
-    return winograd_conv2d (kernel, error);
-  problem = problem_new (kernel->attrs, x, w, y, type, type, result_type (type, y));
   if (kernel->bias != NULL) {
     int64_t channels = y->shape.dim[1], one = 1;
     problem.bias = kernel->bias;
@@ -173,11 +170,8 @@ direct_conv2d_back_x (struct kernel *kernel, GError **error)
 {
   const struct value *dy = kernel->x[0], *w = kernel->x[1], *dx = kernel->y;
   enum dtype type = product_type (dy);
-  struct problem problem;
+  struct problem problem = problem_new (kernel->attrs, dx, w, dy, result_type (type, dx), type, type);
 
-  if (winograd_conv2d_back_x_pays (kernel))
-    return winograd_conv2d_back_x (kernel, error);
-  problem = problem_new (kernel->attrs, dx, w, dy, result_type (type, dx), type, type);
   return problem_prepare (&problem, BACK_X, kernel, error);
 }
 

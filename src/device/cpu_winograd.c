@@ -320,14 +320,6 @@ back_x_geometry (const struct kernel *kernel)
 }
 
 bool
-winograd_conv2d_pays (const struct kernel *kernel)
-{
-  struct geometry g = forward_geometry (kernel);
-
-  return pays (kernel->attrs, &g);
-}
-
-bool
 winograd_conv2d (struct kernel *kernel, GError **error)
 {
   struct geometry g = forward_geometry (kernel);
@@ -336,17 +328,25 @@ winograd_conv2d (struct kernel *kernel, GError **error)
 }
 
 bool
-winograd_conv2d_back_x_pays (const struct kernel *kernel)
-{
-  struct geometry g = back_x_geometry (kernel);
-
-  return pays (kernel->attrs, &g);
-}
-
-bool
 winograd_conv2d_back_x (struct kernel *kernel, GError **error)
 {
   struct geometry g = back_x_geometry (kernel);
 
   return prepare (kernel, &g, error);
+}
+
+bool
+wide_conv2d (struct kernel *kernel, GError **error)
+{
+  struct geometry g = forward_geometry (kernel);
+
+  return pays (kernel->attrs, &g) ? prepare (kernel, &g, error) : direct_conv2d (kernel, error);
+}
+
+bool
+wide_conv2d_back_x (struct kernel *kernel, GError **error)
+{
+  struct geometry g = back_x_geometry (kernel);
+
+  return pays (kernel->attrs, &g) ? prepare (kernel, &g, error) : direct_conv2d_back_x (kernel, error);
 }
