@@ -58,7 +58,7 @@ status=$?
 
 run --version; [ $status = 0 ] && grep -q '^impasto [0-9]' out && grep -q 'oneDNN.*threads' out; check "version"
 run; [ $status = 2 ] && grep -q 'paint ' out; check "no command: an overview"
-for command in paint styles train bench describe; do
+for command in paint styles train bench describe export; do
   run $command --help
   [ $status = 0 ] && [ "$(head -n 2 out | grep -c "^  impasto $command")" = 2 ] && [ "$(awk 'length > 120' out)" = "" ]
   check "$command --help: two examples on top"
@@ -105,6 +105,35 @@ run paint "$picture" --style short.safetensors -o result.png; refused 3 "short.s
 cp short.safetensors models/; run styles; [ $status = 3 ] && grep -q '^alpha' out && grep -q short err
 check "a broken pack does not hide the others"
 rm models/short.safetensors
+
+# --- Models for other programs ---
+
+run export alpha; [ $status = 0 ] && [ "$(cat out)" = alpha.onnx ] && grep -q Nobody alpha.onnx
+check "a style as a model, named after it"
+run export alpha; refused 4 "alpha.onnx is there already; --overwrite"; check "a model that is there stays"
+cp alpha.onnx first.onnx; run export --style alpha --overwrite
+[ $status = 0 ] && cmp -s alpha.onnx first.onnx; check "the same bytes again"
+run export pair --style beta -o beta.onnx; [ $status = 0 ] && ! cmp -s alpha.onnx beta.onnx
+check "a style of a pack"
+run export pair --all-styles --weights f16 --opset 17 -o pair.onnx; [ $status = 0 ] && grep -q 'alpha,beta' pair.onnx
+check "all styles of a pack"
+run export models/one.safetensors --fixed 61x47 --range 0..255 --margin 0 -o fixed.onnx; [ $status = 0 ]
+check "a fixed size"
+run export models/pair.safetensors:beta -o named.onnx; [ $status = 0 ] && cmp -s named.onnx beta.onnx
+check "a style by file and name"
+run export pair -o result.onnx; refused 2 "2 styles; choose one.*alpha, beta"; check "a pack without a style"
+run export alhpa -o result.onnx; refused 2 "did you mean alpha"; check "no such style, the nearest named"
+run export pair --style gamma -o result.onnx; refused 2 "no style gamma"; check "a style that the pack lacks"
+run export nowhere --style alpha -o result.onnx; refused 2 "no pack 'nowhere'"; check "no such pack"
+run export alpha -o result.png; refused 2 "ends in .onnx"; check "another extension"
+run export alpha --opset 9 -o result.onnx; refused 2 "11 to 17"; check "an opset that is too old"
+run export alpha --fixed 0x4 -o result.onnx; refused 2 "--fixed wants"; check "a size that cannot be"
+run export alpha --input-name x --output-name x -o result.onnx; refused 2 "two different names"; check "one name for two"
+run export alpha beta; refused 2 "not 'beta' too"; check "one too many"
+run export alpha -o nowhere/result.onnx; refused 4 "nowhere"; check "a folder that is not there"
+run export huge.safetensors --weights f16 -o result.onnx; refused 6 "does not fit half precision"
+check "weights that half precision cannot hold"
+rm -f ./*.onnx
 
 # --- Pictures that go through ---
 
@@ -221,21 +250,6 @@ run bench --net default --size 32x32 --runs 2
 check "bench"
 run bench --style gamma --size 32 --runs 2 --json; [ $status = 0 ] && grep -q '"median_ms":' out
 check "bench of a style as JSON"
-run bench gamma --size 48x32 --runs 2 --threads 1 --precision f32 --json
-[ $status = 0 ] && [ "$(wc -l <out)" = 1 ] &&
-  [ "$(grep -oE '"(median_ms|min_ms|gflops|peak_share|memory_mib)":[0-9.]*[1-9]' out | wc -l)" = 5 ] &&
-  grep -q '"net":"gamma".*"size":"48x32".*"precision":"f32","threads":1' out
-check "bench of a style by its name, every figure in one line"
-run bench --net default --size 32 --runs 2 --layers
-[ $status = 0 ] && grep -q '^convolution .*%' out && grep -q '^normalisation' out && grep -q '^measured peak' out
-check "bench --layers: what the time goes into"
-run bench dcgan --set latent=8,width=16 --runs 2; [ $status = 0 ]; check "bench of a network with settings"
-run bench dcgan --set widht=16; refused 2 "did you mean --width"; check "bench: a setting, the nearest named"
-run bench johnson dcgan; refused 2 "one network"; check "bench: one at a time"
-run bench --train style --batch 1 --size 64 --runs 1 --set width=4,inner=4,residuals=1 --json
-[ $status = 0 ] && grep -q '"net":"train-style".*"batch":1,"images_per_second":' out; check "bench of a training step"
-run bench --train style --size 64x48; refused 2 "square"; check "bench of a training step: a size"
-run bench --train stile; refused 2 "there are style"; check "bench: an unknown recipe"
 run bench --size 12y4; refused 2 "WIDTHxHEIGHT"; check "bench: a size"
 for net in style vgg19 patch dcgan; do
   run describe $net --size 64; [ $status = 0 ] && grep -q 'conv2d' out && grep -q '[0-9] parameters' out

@@ -24,7 +24,7 @@ struct command {
   int (*run) (const struct arguments *arguments);
 };
 
-extern const struct command command_paint, command_styles, command_train, command_bench, command_describe;
+extern const struct command command_paint, command_styles, command_train, command_bench, command_describe, command_export;
 
 /* args.c */
 

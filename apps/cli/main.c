@@ -9,7 +9,7 @@
 #include "command.h"
 
 static const struct command *const command_table[] = {
-  &command_paint, &command_styles, &command_train, &command_bench, &command_describe, NULL,
+  &command_paint, &command_styles, &command_train, &command_bench, &command_describe, &command_export, NULL,
 };
 
 static const struct command *

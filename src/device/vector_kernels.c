@@ -242,7 +242,6 @@ max (const float *x, size_t n)
 }
 
 extern const struct vector_kernels VECTOR_SET;
-extern const struct winograd_kernels WINOGRAD_SET; /* winograd_kernels.c, compiled for the same instructions */
 
 const struct vector_kernels VECTOR_SET = {
   .isa = VECTOR_ISA,
@@ -290,5 +289,4 @@ const struct vector_kernels VECTOR_SET = {
   .mix = mix,
   .sum = sum,
   .max = max,
-  .winograd = &WINOGRAD_SET,
 };

@@ -15,7 +15,7 @@
 #include "image/pixels.h"
 #include "impasto/error.h"
 
-#define MARGIN 20 /* mirrored pixels around: near its own border the network has seen too little and paints duller */
+#define MARGIN STYLIZE_MARGIN
 #define GUESS_PIXELS (8 << 20) /* from here on a smaller plan tells beforehand what a pixel takes */
 #define GUESS_SIDE 1024
 #define MIB 1048576.0
@@ -128,7 +128,7 @@ painting_size (const struct stylize *stylize, int *width, int *height)
 static int
 with_margin (int extent)
 {
-  return (extent + 2 * MARGIN + 3) / 4 * 4;
+  return (extent + 2 * MARGIN + STYLIZE_MULTIPLE - 1) / STYLIZE_MULTIPLE * STYLIZE_MULTIPLE;
 }
 
 static struct plan *

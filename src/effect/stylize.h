@@ -10,6 +10,10 @@
 #include "effect/styles.h"
 #include "image/picture.h"
 
+/* Mirrored pixels around: near its own border the network has seen too little and paints duller. The network's picture
+ * is a multiple of 4 wide and high. */
+enum { STYLIZE_MARGIN = 20, STYLIZE_MULTIPLE = 4 };
+
 struct stylize_settings {
   char *style;   /* as style_find takes it */
   int64_t size;  /* of the longer side of the painting; 0 = as the photograph */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * impasto export: a style as an ONNX model for other programs. */
+#include <stdio.h>
+
+#include "command.h"
+
+static const ImpastoOption options[] = {
+  {"output", IMPASTO_OPTION_STRING, "the file; otherwise STYLE.onnx in the current folder", .metavar = "FILE.onnx"},
+  {"overwrite", IMPASTO_OPTION_BOOLEAN, "replace a file that is there already"},
+  {NULL},
+};
+
+static ImpastoOptions *
+export_options (const char *subject, GError **error)
+{
+  ImpastoOptions *all = impasto_export_options_new ();
+  impasto_options_add (all, "File", options);
+  return all;
+}
+
+static int
+export_run (const struct arguments *arguments)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = arguments_text (arguments, "output");
+  if (arguments->n_words > 1)
+    return complain_usage ("export takes one pack or style, not '%s' too", arguments->words[1]);
+  if (arguments->n_words == 1 && !impasto_options_set (arguments->options, "pack", arguments->words[0], &error))
+    return complain (error);
+  if (!*path) {
+    g_free (path);
+    path = impasto_export_name (arguments->options, &error);
+  }
+  if (!path)
+    return complain (error);
+  if (g_file_test (path, G_FILE_TEST_EXISTS) && !arguments_flag (arguments, "overwrite")) {
+    g_set_error (&error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s is there already; --overwrite replaces it", path);
+    return complain (error);
+  }
+  if (!impasto_export (arguments->options, path, &error))
+    return complain (error);
+  puts (path);
+  return 0;
+}
+
+const struct command command_export = {
+  .name = "export",
+  .summary = "Writes a style as an ONNX model for other programs",
+  .usage = "[PACK | STYLE] [--style NAME] [-o FILE.onnx]",
+  .examples = {"impasto export starry-night -o starry.onnx", "impasto export classics --all-styles -o classics.onnx"},
+  .notes =
+    "The model takes sRGB pictures (batch, 3, height, width) of any size and gives paintings of the same size, as\n"
+    "impasto paint does. Licence and provenance of the weights are inside.",
+  .options = export_options,
+  .run = export_run,
+};

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A style as an ONNX model that paints as `impasto paint` does: the mirrored margin, the padding to a multiple of four and
+ * the cut are inside, so that it takes pictures of any size. One style is folded in (its row of every scale and shift
+ * becomes a constant), or all of a pack stay, and their weights are a second input. The network is built at two sizes, from
+ * which onnx/export.h learns what the size decides. */
+#include <string.h>
+
+#include "effect/inspect.h"
+#include "effect/options.h"
+#include "effect/stylize.h"
+#include "onnx/export.h"
+
+struct export_settings {
+  char *pack, *style;
+  bool all_styles;
+  int64_t opset;
+  int weights, range;
+  int64_t margin;
+  char *fixed, *input, *output;
+};
+
+enum { WEIGHTS_F32, WEIGHTS_F16 };
+
+static const char *const weights_names[] = {"f32", "f16", NULL};
+static const char *const range_names[] = {"0..1", "0..255", NULL};
+static const double ranges[] = {1, 255};
+
+static const struct option export_options[] = {
+  {"pack", OPTION_STRING, offsetof (struct export_settings, pack), "the pack that holds it: a file, or its name",
+   .metavar = "PACK"},
+  {"style", OPTION_STRING, offsetof (struct export_settings, style),
+   "a style's name (see impasto styles), FILE.safetensors, or FILE.safetensors:NAME", .metavar = "NAME"},
+  {"all-styles", OPTION_BOOL, offsetof (struct export_settings, all_styles),
+   "every style of the pack; their weights become a second input, style (batch, styles)"},
+  {"range", OPTION_CHOICE, offsetof (struct export_settings, range), "of the values of pictures",
+   .choices = range_names},
+  {"fixed", OPTION_STRING, offsetof (struct export_settings, fixed),
+   "one picture of this size, for tools that cannot take any size", .metavar = "WxH"},
+  {"margin", OPTION_INT, offsetof (struct export_settings, margin),
+   "mirrored pixels around the picture inside the model; less is quicker and paints borders duller", 0, 1024,
+   STYLIZE_MARGIN},
+  {"weights", OPTION_CHOICE, offsetof (struct export_settings, weights),
+   "how they are stored; f16 is half as large and what packs hold anyway", .choices = weights_names},
+  {"opset", OPTION_INT, offsetof (struct export_settings, opset), "version of the ONNX ops", ONNX_OPSET_MIN,
+   ONNX_OPSET_MAX, ONNX_OPSET_DEFAULT},
+  {"input-name", OPTION_STRING, offsetof (struct export_settings, input), "of the photograph", .text = "photo",
+   .metavar = "NAME"},
+  {"output-name", OPTION_STRING, offsetof (struct export_settings, output), "of the painting", .text = "painting",
+   .metavar = "NAME"},
+  {NULL},
+};
+
+ImpastoOptions *
+impasto_export_options_new (void)
+{
+  ImpastoOptions *options = impasto_options_new ();
+  options_add (options, NULL, export_options, sizeof (struct export_settings));
+  return options;
+}
+
+/* Which style */
+
+/* A pack's file: @pack itself, or NAME.safetensors in a folder of styles; NULL when there is none. */
+static char *
+find_pack (const char *pack)
+{
+  if (g_str_has_suffix (pack, ".safetensors") || strchr (pack, G_DIR_SEPARATOR))
+    return g_strdup (pack);
+  g_autofree char *name = g_strconcat (pack, ".safetensors", NULL);
+  g_auto (GStrv) folders = impasto_style_folders ();
+  for (char **folder = folders; *folder; folder++) {
+    char *path = g_build_filename (*folder, name, NULL);
+    if (g_file_test (path, G_FILE_TEST_EXISTS))
+      return path;
+    g_free (path);
+  }
+  return NULL;
+}
+
+/* The style that the options name; with all styles, any of the pack. */
+static bool
+find_style (const struct export_settings *settings, struct style *style, GError **error)
+{
+  if (!settings->pack)
+    return style_find (settings->style, style, error);
+  g_autofree char *path = find_pack (settings->pack);
+  if (!path && !settings->style && !settings->all_styles) /* a style where a pack was meant to be */
+    return style_find (settings->pack, style, error);
+  if (!path) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "no pack '%s': it is neither a .safetensors file nor one of a folder of styles", settings->pack);
+    return false;
+  }
+  g_autoptr (pack) any = NULL;
+  const char *name = settings->style;
+  if (!name && settings->all_styles) {
+    if (!(any = pack_load_manifest (path, error)))
+      return false;
+    name = ((const struct pack_style *) any->styles->pdata[0])->name;
+  }
+  g_autofree char *text = name ? g_strconcat (path, ":", name, NULL) : g_strdup (path);
+  return style_find (text, style, error);
+}
+
+/* Networks */
+
+struct size {
+  int64_t batch, height, width;
+};
+
+/* The network as it will be written: for all styles with an input for their weights, otherwise without. */
+static struct graph *
+build (const struct export_settings *settings, const struct style_net *net, struct size size)
+{
+  struct graph *graph = graph_new ();
+  sym photo = graph_input (graph, settings->input, SHAPE (size.batch, 3, size.height, size.width)), style = {graph, -1};
+  if (settings->all_styles)
+    style = graph_input (graph, "style", SHAPE (size.batch, net->styles));
+  graph_output (graph, settings->output, style_net (photo, style, net));
+  return graph;
+}
+
+/* The weights of @graph: tables of many styles give the row of one where that is what a parameter wants. */
+static struct weights *
+weights_for (const struct graph *graph, const struct style *style, GError **error)
+{
+  g_autoptr (weights) weights = weights_new ();
+  for (int id = 0; id < graph_count (graph); id++) {
+    const struct node *node = graph_node (graph, id);
+    struct tensor *table = node->name ? weights_find (style->pack->weights, node->name) : NULL;
+    if (!table)
+      continue;
+    if (shape_equal (&table->shape, &node->shape)) {
+      weights_add (weights, node->name, table);
+      continue;
+    }
+    g_autoptr (tensor) row = tensor_new (node->shape, DTYPE_F32, error);
+    if (!row)
+      return NULL;
+    memcpy (row->data, (const char *) table->data + style->row * row->size, row->size);
+    weights_add (weights, node->name, row);
+  }
+  return g_steal_pointer (&weights);
+}
+
+/* The card */
+
+static const struct pack_style *
+row_of (const struct style *style)
+{
+  return style->pack->styles->pdata[style->row];
+}
+
+static char *
+names_of (const struct pack *pack)
+{
+  g_autoptr (GString) names = g_string_new (NULL);
+  for (guint i = 0; i < pack->styles->len; i++)
+    g_string_append_printf (names, "%s%s", i ? "," : "", ((const struct pack_style *) pack->styles->pdata[i])->name);
+  return g_string_free (g_steal_pointer (&names), FALSE);
+}
+
+static void
+append_sentence (GString *text, const char *start, const char *value)
+{
+  if (value && *value)
+    g_string_append_printf (text, "\n%s%s", start, value);
+}
+
+static char *
+doc_text (const struct export_settings *settings, const struct style *style)
+{
+  const struct pack_style *row = row_of (style);
+  const struct pack *pack = style->pack;
+  g_autofree char *names = names_of (pack), *size = settings->fixed ? g_strdup (settings->fixed) : NULL;
+  GString *text = g_string_new (NULL);
+  if (settings->all_styles)
+    g_string_append_printf (text, "Paints photographs in %u styles (impasto).", pack->styles->len);
+  else
+    g_string_append_printf (text, "Paints photographs in the style of %s%s%s%s%s (impasto).",
+                            *row->title ? row->title : row->name, *row->artist ? ", " : "", row->artist,
+                            *row->year ? ", " : "", row->year);
+  g_string_append_printf (text,
+                          "\nInput %s: sRGB pictures (batch, 3, height, width), values %s, %s%s.\nOutput %s: the "
+                          "paintings, of the same size and range.",
+                          settings->input, range_names[settings->range], size ? "of " : "of any size", size ? size : "",
+                          settings->output);
+  if (settings->all_styles)
+    g_string_append_printf (text,
+                            "\nInput style: (batch, %u) weights of the styles %s; 1 for one and 0 for the others, "
+                            "or a mix that sums to 1.",
+                            pack->styles->len, names);
+  append_sentence (text, "Licence of the weights: ", pack->license);
+  append_sentence (text, "Provenance: ", pack->provenance);
+  return g_string_free (text, FALSE);
+}
+
+static char *
+training_text (const struct pack *pack)
+{
+  if (!pack->training)
+    return NULL;
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  json_node_set_object (node, pack->training);
+  return json_to_string (node, FALSE);
+}
+
+/* key, value, key, value, ..., NULL; empty values are left out by the writer. */
+static bool
+save (const struct export_settings *settings, const struct style *style, struct graph *graph, struct graph *other,
+      struct onnx_export_options options, const char *path, GError **error)
+{
+  const struct pack *pack = style->pack;
+  const struct pack_style *row = settings->all_styles ? &(struct pack_style){0} : row_of (style);
+  g_autofree char *names = names_of (pack), *doc = doc_text (settings, style), *training = training_text (pack),
+                  *file = g_path_get_basename (pack->path), *margin = g_strdup_printf ("%d", (int) settings->margin);
+  const char *metadata[] = {
+    "title",       pack->title,
+    "license",     pack->license,
+    "provenance",  pack->provenance,
+    "style",       row->name,
+    "style_title", row->title,
+    "artist",      row->artist,
+    "year",        row->year,
+    "styles",      settings->all_styles ? names : NULL,
+    "pack",        file,
+    "sha256",      style->sha256,
+    "training",    training,
+    "range",       range_names[settings->range],
+    "margin",      margin,
+    NULL,
+  };
+  g_autoptr (weights) weights = weights_for (graph, style, error);
+  options.name = settings->all_styles ? pack->title : row->name;
+  options.doc = doc;
+  options.version = impasto_version ();
+  options.metadata = metadata;
+  return weights && onnx_export (graph, other, weights, &options, path, error);
+}
+
+static int64_t
+framed (int64_t extent, int64_t margin)
+{
+  return (extent + 2 * margin + STYLIZE_MULTIPLE - 1) / STYLIZE_MULTIPLE * STYLIZE_MULTIPLE;
+}
+
+static bool
+check_names (const struct export_settings *settings, GError **error)
+{
+  const char *const names[] = {settings->input, settings->output, settings->all_styles ? "style" : ""};
+  bool good = true;
+  for (int i = 0; i < 2; i++)
+    good &= names[i] && *names[i] && g_utf8_validate (names[i], -1, NULL) && g_strcmp0 (names[i], names[2]) != 0;
+  if (good && g_strcmp0 (names[0], names[1]) != 0)
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--input-name and --output-name want two different names%s",
+               *names[2] ? ", neither of them style" : "");
+  return false;
+}
+
+gboolean
+impasto_export (const ImpastoOptions *options, const char *path, GError **error)
+{
+  const struct export_settings *settings = options_settings (options, export_options);
+  struct style style = {0};
+  int width = 0, height = 0;
+  g_return_val_if_fail (settings && path, FALSE);
+  if (!g_str_has_suffix (path, ".onnx")) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: a model's file ends in .onnx", path);
+    return FALSE;
+  }
+  if (!check_names (settings, error) ||
+      (settings->fixed && !parse_size ("fixed", settings->fixed, &width, &height, error)) ||
+      !find_style (settings, &style, error))
+    return FALSE;
+
+  struct onnx_frame frame = {settings->input, settings->output, settings->margin, STYLIZE_MULTIPLE,
+                             ranges[settings->range]};
+  struct onnx_export_options wanted = {
+    .opset = settings->opset,
+    .half = settings->weights == WEIGHTS_F16,
+    .frame = &frame,
+    .width = width,
+    .height = height,
+  };
+  /* All extents differ, also inside the network, so that what stays the same is what does not depend on the size. */
+  struct size one = {1, 44, 52}, two = {2, 68, 76};
+  if (settings->fixed)
+    one = (struct size){1, framed (height, settings->margin), framed (width, settings->margin)};
+  g_autoptr (graph) graph = build (settings, &style.pack->settings, one);
+  g_autoptr (graph) other = settings->fixed ? NULL : build (settings, &style.pack->settings, two);
+  bool done = save (settings, &style, graph, other, wanted, path, error);
+  style_clear (&style);
+  return done;
+}
+
+char *
+impasto_export_name (const ImpastoOptions *options, GError **error)
+{
+  const struct export_settings *settings = options_settings (options, export_options);
+  struct style style = {0};
+  g_return_val_if_fail (settings, NULL);
+  if (!find_style (settings, &style, error))
+    return NULL;
+  g_autofree char *pack = g_path_get_basename (style.pack->path);
+  if (g_str_has_suffix (pack, ".safetensors"))
+    pack[strlen (pack) - strlen (".safetensors")] = '\0';
+  char *name = g_strconcat (settings->all_styles ? pack : row_of (&style)->name, ".onnx", NULL);
+  style_clear (&style);
+  return name;
+}
