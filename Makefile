@@ -10,9 +10,10 @@ all:
 check:
 	@tools/check
 
-# Times the shipped network and the training step on this machine.
+# Times the painting network of Johnson et al. and a training step on this machine.
 bench:
 	@./impasto bench
+	@./impasto bench --train style --runs 5
 
 # Both commands of the README on a bare Debian 12 (needs root and mmdebstrap).
 fresh:

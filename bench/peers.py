@@ -1,48 +1,25 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""The networks of bench/compare.sh in PyTorch: their times, and the painter as an ONNX file for ONNX Runtime.
+"""PyTorch's side of bench/compare.py: one JSON line with median_ms, min_ms and memory_mib.
 
-    peers.py paint SIZE THREADS [FILE.onnx]   median time of one pass; writes the network when a file is named
-    peers.py train THREADS                    median time of one training step, batch 4 at 256x256
+    peers.py run NAME INPUT.npy OUTPUT.npy THREADS RUNS   a network of networks.py; writes the last run's output
+    peers.py train THREADS RUNS                           a training step: Johnson's network, batch 4 at 256x256,
+                                                          VGG-19 blocks 1 to 3, content and Gram losses, Adam
 """
+import json
+import resource
 import statistics
 import sys
 import time
 
+import numpy
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+import networks
 
-class Conv(nn.Module):
-    def __init__(self, cin, cout, kernel, stride=1, up=False):
-        super().__init__()
-        self.conv, self.pad, self.up = nn.Conv2d(cin, cout, kernel, stride), kernel // 2, up
-
-    def forward(self, x):
-        if self.up:
-            x = F.interpolate(x, scale_factor=2, mode="nearest")
-        return self.conv(F.pad(x, (self.pad,) * 4, mode="reflect"))
-
-
-class Residual(nn.Module):
-    def __init__(self, c):
-        super().__init__()
-        self.a, self.b = nn.Sequential(Conv(c, c, 3), nn.InstanceNorm2d(c, affine=True)), nn.Sequential(Conv(c, c, 3), nn.InstanceNorm2d(c, affine=True))
-
-    def forward(self, x):
-        return x + self.b(F.relu(self.a(x)))
-
-
-def johnson():
-    """Johnson et al. 2016 with instance normalisation and nearest upsampling; 1.68 M parameters."""
-    layers = []
-    for conv in (Conv(3, 32, 9), Conv(32, 64, 3, 2), Conv(64, 128, 3, 2)):
-        layers += [conv, nn.InstanceNorm2d(conv.conv.out_channels, affine=True), nn.ReLU()]
-    layers += [Residual(128) for _ in range(5)]
-    for conv in (Conv(128, 64, 3, up=True), Conv(64, 32, 3, up=True)):
-        layers += [conv, nn.InstanceNorm2d(conv.conv.out_channels, affine=True), nn.ReLU()]
-    return nn.Sequential(*layers, Conv(32, 3, 9))
+WARM_UPS = 2
 
 
 class Vgg(nn.Module):
@@ -66,28 +43,28 @@ def gram(f):
     return f @ f.transpose(1, 2) / (f.shape[1] * f.shape[2])
 
 
-def median_time(work, runs):
-    work()
+def report(work, runs):
+    for _ in range(WARM_UPS):
+        work()
     times = []
     for _ in range(runs):
         start = time.perf_counter()
         work()
-        times.append(time.perf_counter() - start)
-    return statistics.median(times)
+        times.append(1e3 * (time.perf_counter() - start))
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"median_ms": statistics.median(times), "min_ms": min(times), "memory_mib": memory}))
 
 
-def paint(size, threads, onnx=None):
-    torch.set_num_threads(threads)
-    net, photo = johnson().eval(), torch.rand(1, 3, size, size)
-    if onnx:
-        torch.onnx.export(net, photo, onnx, opset_version=13, input_names=["photo"], output_names=["painting"])
-    with torch.no_grad():
-        print(f"pytorch paint {size} {1e3 * median_time(lambda: net(photo), 5):.1f} ms")
+def run(name, source, target, runs):
+    net, x = networks.build(name), torch.from_numpy(numpy.load(source))
+    kept = []
+    with torch.inference_mode():
+        report(lambda: kept.__setitem__(slice(None), [net(x)]), runs)
+    numpy.save(target, kept[0].numpy())
 
 
-def train(threads):
-    torch.set_num_threads(threads)
-    net, vgg, photos = johnson(), Vgg(), torch.rand(4, 3, 256, 256)
+def train(runs):
+    net, vgg, photos = networks.johnson(), Vgg(), torch.rand(4, 3, 256, 256)
     adam, targets = torch.optim.Adam(net.parameters(), 1e-3), [torch.rand(1, c, c) for c in (64, 128, 256, 256)]
 
     def step():
@@ -100,11 +77,15 @@ def train(threads):
         loss.backward()
         adam.step()
 
-    print(f"pytorch training step {median_time(step, 4):.3f} s")
+    report(step, runs)
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "paint":
-        paint(int(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:5])
+    if len(sys.argv) == 7 and sys.argv[1] == "run":
+        torch.set_num_threads(int(sys.argv[5]))
+        run(*sys.argv[2:5], int(sys.argv[6]))
+    elif len(sys.argv) == 4 and sys.argv[1] == "train":
+        torch.set_num_threads(int(sys.argv[2]))
+        train(int(sys.argv[3]))
     else:
-        train(int(sys.argv[2]))
+        sys.exit(__doc__)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One training step of per-style transfer, as bench/compare.sh times it in PyTorch: the Johnson network, a batch of 4 at
+ * One training step of per-style transfer, as bench/compare.py --train times it in PyTorch: the Johnson network, a batch of 4 at
  * 256x256, VGG-19 blocks 1-3 with random weights, content loss at relu3_2, Gram losses at relu1_2, relu2_2, relu3_2 and
- * relu3_4, Adam. Prints the median and minimum of the steps' times.
+ * relu3_4, Adam. Prints one line of JSON.
  *
  *   train_step [f32|bf16] [THREADS] [RUNS] [profile] */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "compile/plan.h"
 #include "net/net.h"
@@ -81,12 +82,14 @@ main (int argc, char **argv)
       times[i] = (g_get_monotonic_time () - start) * 1e-6;
   }
   qsort (times, runs, sizeof *times, by_value);
-  printf ("impasto training step %s median %.3f s min %.3f s, %.0f GFLOP, %.0f MiB, loss %g\n",
-          precision_names[plan_precision (plan)], times[runs / 2], times[0], plan_flops (plan) * 1e-9,
-          plan_memory (plan) / 1048576.0, tensor_floats (plan_output (plan, "loss"))[0]);
+  struct rusage usage = {0};
+  getrusage (RUSAGE_SELF, &usage);
+  printf ("{\"precision\": \"%s\", \"median_ms\": %.1f, \"min_ms\": %.1f, \"gflops\": %.0f, \"memory_mib\": %.0f}\n",
+          precision_names[plan_precision (plan)], times[runs / 2] * 1e3, times[0] * 1e3,
+          plan_flops (plan) * 1e-9 / times[runs / 2], usage.ru_maxrss / 1024.0);
   if (argc > 4) {
     g_autofree char *profile = plan_profile (plan, 3);
-    fputs (profile, stdout);
+    fputs (profile, stderr);
   }
   return 0;
 }
