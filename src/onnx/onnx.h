@@ -40,6 +40,9 @@ const struct onnx_port *onnx_input (const struct onnx_model *model, guint i);
 guint onnx_output_count (const struct onnx_model *model);
 const struct onnx_port *onnx_output (const struct onnx_model *model, guint i);
 
+/* "(1, 3, height, width)", "?" for an axis without a name, "of any shape". A new string. */
+char *onnx_port_text (const struct onnx_port *port);
+
 const char *onnx_name (const struct onnx_model *model); /* the file's, as given */
 const char *onnx_producer (const struct onnx_model *model);
 int onnx_opset (const struct onnx_model *model);
