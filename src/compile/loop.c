@@ -496,3 +496,41 @@ loop_prepare (struct kernel *kernel, const struct loop_spec *spec, GError **erro
     choose_reduction (loop, kernel);
   return true;
 }
+
+/* Scratch: the worker, then its buffers. */
+static void
+source_begin (const void *state, void *scratch)
+{
+  const struct kernel *kernel = state;
+  worker_begin (kernel->state, scratch, (float *) ((char *) scratch + 64));
+}
+
+static void
+source_fill (const void *state, void *scratch, int64_t start, int64_t count, void *target)
+{
+  const struct kernel *kernel = state;
+  const struct loop *loop = kernel->state;
+  struct worker *worker = scratch;
+  int64_t chunk = loop->chunk, inner = loop->size / loop->outer;
+  for (int64_t at = start, end = start + count; at < end;) {
+    int64_t n = MIN (MIN (chunk, end - at), inner - at % inner);
+    float *y = kernel->y->dtype == DTYPE_BF16 ? NULL : (float *) target + (at - start);
+    const float *result = evaluate (loop, worker, at, n, y);
+    if (!y)
+      loop->vk->to_bf16 ((uint16_t *) target + (at - start), result, n);
+    else if (result != y)
+      memcpy (y, result, n * sizeof (float));
+    at += n;
+  }
+}
+
+struct row_source
+loop_source (const struct kernel *kernel)
+{
+  const struct loop *loop = kernel->state;
+  G_STATIC_ASSERT (sizeof (struct worker) <= 64);
+  return (struct row_source){.state = kernel,
+                             .scratch = 64 + (size_t) loop->n_regs * CHUNK * sizeof (float),
+                             .begin = source_begin,
+                             .fill = source_fill};
+}

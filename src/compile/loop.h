@@ -6,6 +6,7 @@
  * double partial sums over a fixed split of the domain, so that the result does not depend on the number of threads. */
 #pragma once
 
+#include "device/cpu_band.h"
 #include "device/kernel.h"
 #include "graph/op.h"
 
@@ -31,3 +32,7 @@ struct loop_spec {
 
 /* Prepares kernel->x (the operands) and kernel->y; copies @spec. */
 bool loop_prepare (struct kernel *kernel, const struct loop_spec *spec, GError **error);
+
+/* The rows of an elementwise loop's result, for whoever wants them piece by piece instead of running @kernel, whose y
+ * then needs no memory. @kernel must outlive it. */
+struct row_source loop_source (const struct kernel *kernel);

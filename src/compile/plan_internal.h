@@ -5,6 +5,7 @@
 
 #include "compile/plan.h"
 #include "compile/schedule.h"
+#include "device/cpu_band.h"
 #include "device/kernel.h"
 
 #define NEVER (-1)
@@ -21,10 +22,20 @@ struct slot {
   GHashTable *tensors;          /* and where that tensor is kept */
 };
 
+/* What a convolution in bands (plan_band.c) has besides its kernel. */
+struct band_step {
+  struct band band;
+  int64_t *shown;     /* its tables of rows and columns */
+  struct kernel loop; /* computes the rows, when source.state is set */
+  struct row_source source;
+  const struct value **operands; /* of the loop */
+};
+
 struct step {
   struct kernel kernel;
   const struct value **x;
-  struct slot **slots; /* of x, then the bias when there is one, NULL-terminated */
+  struct slot **slots;    /* of x, then the bias when there is one, NULL-terminated */
+  struct band_step *band; /* or NULL */
   struct slot *y;
   const struct node *node;
   bool loop, reference;
@@ -44,3 +55,26 @@ struct plan {
   void *workspace, *scratch;
   size_t workspace_size, scratch_size, boundary_size;
 };
+
+/* plan_steps.c */
+struct loop_spec;
+bool plan_add_steps (struct plan *plan, GError **error);
+void step_free (gpointer step);
+
+/* Where a slot's bytes are. */
+struct slot *slot_root (struct slot *slot);
+struct slot *slot_new (struct plan *plan, struct shape shape, enum layout layout, enum dtype dtype);
+/* @step reads or writes it. */
+void slot_touch (struct slot *slot, int step);
+/* The same value in @layout and @dtype; a copy step is added the first time it is asked for. */
+struct slot *slot_converted (struct plan *plan, struct slot *slot, enum layout layout, enum dtype dtype);
+/* Appends a step reading @n slots and, with an epilogue, @bias; its kernel is not prepared yet. */
+struct step *step_add (struct plan *plan, const struct node *node, struct slot **x, int n, struct slot *bias,
+                       struct slot *y);
+/* Collects the program of a loop: instructions of inlined nodes first. Returns the argument that stands for @id. */
+int plan_collect_loop (struct plan *plan, int id, bool is_root, struct loop_spec *spec, struct slot **x,
+                       GHashTable *seen);
+
+/* plan_band.c: the step of a convolution that is scheduled in bands; preparing its kernel, also once more. */
+bool plan_add_band (struct plan *plan, int id, GError **error);
+bool step_prepare_band (struct step *step, GError **error);

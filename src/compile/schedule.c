@@ -11,7 +11,10 @@
 #include <string.h>
 
 #include "compile/loop.h"
+#include "device/cpu.h"
+#include "device/cpu_band.h"
 #include "device/vector.h"
+#include "op/table.h"
 
 #define RECOMPUTE 6 /* instructions that doing a shared node again may cost in all */
 #define INLINE_CODE \
@@ -243,6 +246,87 @@ fuse_epilogue (struct schedule *schedule, const struct graph *graph, int conv)
   schedule->node[end].activation = activation_of[graph_node (graph, end)->op->vector];
 }
 
+/* The only user of it is the node asked about, and nothing else sees its value. */
+static bool
+used_once (const struct schedule *schedule, int id)
+{
+  return schedule->node[id].n_users == 1 && !schedule->node[id].result;
+}
+
+static bool
+is_constant (const struct schedule *schedule, const struct graph *graph, int id)
+{
+  const struct node *node = graph_node (graph, id);
+  return node->op == &op_constant || (node->op == &op_parameter && !schedule->node[id].assigned);
+}
+
+static bool
+all_equal (const int64_t *x, int n, int64_t value)
+{
+  for (int i = 0; i < n; i++)
+    if (x[i] != value)
+      return false;
+  return true;
+}
+
+/* Nearest enlargement by 2 that a 3x3 convolution with a border of 1 can do by itself. */
+static bool
+can_enlarge (const struct schedule *schedule, const struct graph *graph, int id, const struct node *conv,
+             const int64_t *pad)
+{
+  const struct node *node = graph_node (graph, id);
+  const struct conv_attrs *attrs = conv->attrs;
+  const int64_t *w = graph_node (graph, conv->input[1])->shape.dim;
+  return node->op == &op_upsample_nearest && used_once (schedule, id) && schedule->node[id].role == ROLE_KERNEL &&
+         node->shape.dim[2] == 2 * graph_node (graph, node->input[0])->shape.dim[2] && all_equal (w + 2, 2, 3) &&
+         all_equal (attrs->stride, 2, 1) && all_equal (attrs->dilation, 2, 1) && attrs->groups == 1 &&
+         all_equal (pad, 4, 1);
+}
+
+/* Padding, enlargement and the loop before the convolution @conv, and the measuring after its last node @end, become
+ * part of it, when the picture is large and the weight laid out once. */
+static void
+fuse_band (struct schedule *schedule, const struct graph *graph, int conv, int end)
+{
+  const struct node *node = graph_node (graph, conv);
+  struct schedule_node *choice = &schedule->node[end];
+  const int64_t *pad = ((const struct conv_attrs *) node->attrs)->pad;
+  int source = node->input[0], border = -1, enlarge = -1;
+  if (node->op != &op_conv2d || choice->layout != LAYOUT_LAST || !is_constant (schedule, graph, node->input[1]) ||
+      (choice->bias >= 0 && !is_constant (schedule, graph, choice->bias)))
+    return;
+  if (graph_node (graph, source)->op == &op_pad && all_equal (pad, 4, 0) && used_once (schedule, source)) {
+    border = source;
+    pad = ((const struct pad_attrs *) graph_node (graph, source)->attrs)->amount;
+    source = graph_node (graph, source)->input[0];
+  }
+  if (can_enlarge (schedule, graph, source, node, pad)) {
+    enlarge = source;
+    source = graph_node (graph, source)->input[0];
+  }
+  const struct node *picture = graph_node (graph, source);
+  bool computed = schedule->node[source].role == ROLE_LOOP && !picture->op->reduce && used_once (schedule, source) &&
+                  schedule->node[source].layout == LAYOUT_LAST;
+  if ((border < 0 && enlarge < 0 && !computed) || !cpu_band_worthwhile (&picture->shape))
+    return;
+  if (border >= 0)
+    schedule->node[border].role = ROLE_BAND;
+  if (enlarge >= 0)
+    schedule->node[enlarge].role = ROLE_BAND;
+  if (computed)
+    schedule->node[source].role = ROLE_BAND;
+  choice->band = true;
+  choice->band_pad = border;
+  choice->band_enlarge = enlarge;
+  choice->band_source = source;
+  choice->band_moments = -1;
+  for (int i = 0; i < choice->n_users; i++)
+    if (graph_node (graph, choice->users[i])->op == &op_moments && !schedule->node[choice->users[i]].result)
+      choice->band_moments = choice->users[i];
+  if (choice->band_moments >= 0)
+    schedule->node[choice->band_moments].role = ROLE_BAND;
+}
+
 struct schedule *
 schedule_new (const struct graph *lowered, enum precision precision)
 {
@@ -265,6 +349,11 @@ schedule_new (const struct graph *lowered, enum precision precision)
   for (int id = 0; id < schedule->count; id++)
     if (schedule->node[id].role == ROLE_KERNEL && (graph_node (lowered, id)->op->flags & OP_EPILOGUE))
       fuse_epilogue (schedule, lowered, id);
+  for (int id = 0; id < schedule->count; id++) {
+    const struct schedule_node *choice = &schedule->node[id];
+    if (choice->role == ROLE_KERNEL)
+      fuse_band (schedule, lowered, choice->kernel_root >= 0 ? choice->kernel_root : id, id);
+  }
   return schedule;
 }
 

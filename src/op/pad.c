@@ -16,11 +16,6 @@
 
 #define I64 "%" G_GINT64_FORMAT
 
-struct pad_attrs {
-  int64_t amount[4]; /* top, left, bottom, right */
-  int mode;          /* enum pad_mode */
-};
-
 static const char *const pad_modes[] = {"zero", "reflect", "replicate", "circular", NULL};
 
 static const struct option pad_options[] = {
@@ -30,14 +25,13 @@ static const struct option pad_options[] = {
   {NULL},
 };
 
-/* The input position that position @i, counted from the first input, shows; -1 = zero. */
-static int64_t
-shown (enum pad_mode mode, int64_t i, int64_t extent)
+int64_t
+pad_shown (int mode, int64_t i, int64_t extent)
 {
   int64_t period = mode == PAD_REFLECT ? MAX (2 * (extent - 1), 1) : extent;
   int64_t phase = (i % period + period) % period;
 
-  switch (mode) {
+  switch ((enum pad_mode) mode) {
   case PAD_ZERO: return i >= 0 && i < extent ? i : -1;
   case PAD_REFLECT: return phase < extent ? phase : period - phase;
   case PAD_REPLICATE: return CLAMP (i, 0, extent - 1);
@@ -93,7 +87,7 @@ pad_walk (const struct op_call *call, const struct shape *small, const struct sh
   for (int64_t n = 0; n < pictures; n++)
     for (int64_t i = 0; i < padded_h; i++)
       for (int64_t j = 0; j < padded_w; j++) {
-        int64_t p = shown (attrs->mode, i - attrs->amount[0], h), q = shown (attrs->mode, j - attrs->amount[1], w);
+        int64_t p = pad_shown (attrs->mode, i - attrs->amount[0], h), q = pad_shown (attrs->mode, j - attrs->amount[1], w);
         int64_t to = (n * padded_h + i) * padded_w + j, from = (n * h + p) * w + q;
 
         if (p < 0 || q < 0)
@@ -135,7 +129,7 @@ pad_taps (enum pad_mode mode, int64_t extent, int64_t before, int64_t after, GEr
   struct taps *taps = taps_new (before + extent + after, extent, 1, error);
 
   for (int64_t i = -before; taps != NULL && i < extent + after; i++) {
-    int64_t source = shown (mode, i, extent);
+    int64_t source = pad_shown (mode, i, extent);
     if (source >= 0)
       taps_add (taps, source, 1);
     taps_next (taps);

@@ -46,6 +46,15 @@ OP_TABLE (OP_DECLARE)
 /* For shape rules: sets IMPASTO_ERROR_MODEL with the message and returns false. */
 bool op_fail (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
+/* Attributes that plans look into. */
+struct pad_attrs {
+  int64_t amount[4]; /* top, left, bottom, right */
+  int mode;          /* enum pad_mode */
+};
+
+/* The input position that position @i, counted from the first input, shows under an enum pad_mode; -1 = zero. */
+int64_t pad_shown (int mode, int64_t i, int64_t extent);
+
 /* For reference kernels: coordinates of the element at @flat of a row-major array, and back. */
 void shape_unravel (int64_t flat, const struct shape *shape, int64_t *at);
 int64_t shape_ravel (const int64_t *at, const struct shape *shape);
