@@ -250,6 +250,21 @@ run bench --net default --size 32x32 --runs 2
 check "bench"
 run bench --style gamma --size 32 --runs 2 --json; [ $status = 0 ] && grep -q '"median_ms":' out
 check "bench of a style as JSON"
+run bench gamma --size 48x32 --runs 2 --threads 1 --precision f32 --json
+[ $status = 0 ] && [ "$(wc -l <out)" = 1 ] &&
+  [ "$(grep -oE '"(median_ms|min_ms|gflops|peak_share|memory_mib)":[0-9.]*[1-9]' out | wc -l)" = 5 ] &&
+  grep -q '"net":"gamma".*"size":"48x32".*"precision":"f32","threads":1' out
+check "bench of a style by its name, every figure in one line"
+run bench --net default --size 32 --runs 2 --layers
+[ $status = 0 ] && grep -q '^convolution .*%' out && grep -q '^normalisation' out && grep -q '^measured peak' out
+check "bench --layers: what the time goes into"
+run bench dcgan --set latent=8,width=16 --runs 2; [ $status = 0 ]; check "bench of a network with settings"
+run bench dcgan --set widht=16; refused 2 "did you mean --width"; check "bench: a setting, the nearest named"
+run bench johnson dcgan; refused 2 "one network"; check "bench: one at a time"
+run bench --train style --batch 1 --size 64 --runs 1 --set width=4,inner=4,residuals=1 --json
+[ $status = 0 ] && grep -q '"net":"train-style".*"batch":1,"images_per_second":' out; check "bench of a training step"
+run bench --train style --size 64x48; refused 2 "square"; check "bench of a training step: a size"
+run bench --train stile; refused 2 "there are style"; check "bench: an unknown recipe"
 run bench --size 12y4; refused 2 "WIDTHxHEIGHT"; check "bench: a size"
 for net in style vgg19 patch dcgan; do
   run describe $net --size 64; [ $status = 0 ] && grep -q 'conv2d' out && grep -q '[0-9] parameters' out

@@ -9,6 +9,7 @@
 
 #include "base/random.h"
 #include "device/cpu.h"
+#include "device/cpu_conv.h"
 #include "impasto/error.h"
 
 /* Operands */
@@ -147,6 +148,13 @@ static const struct conv_case conv_cases[] = {
   {1, 7, 1, 1, 10, 1, 1, {.stride = {1, 1}, DENSE}},
   {1, 6, 4, 4, 5, 4, 4, {.stride = {1, 1}, DENSE}},
   {1, 128, 4, 4, 1, 4, 4, {.stride = {1, 1}, DENSE}},
+  /* for Winograd's algorithm: one tile and less, tiles that stand over, odd channels, padding on some sides only */
+  {1, 16, 4, 4, 32, 3, 3, {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE}},
+  {1, 1, 3, 3, 1, 3, 3, {.stride = {1, 1}, DENSE}},
+  {2, 17, 5, 9, 33, 3, 3, {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE}},
+  {3, 40, 13, 6, 20, 3, 3, {.stride = {1, 1}, .pad = {0, 2, 1, 0}, DENSE}},
+  {1, 33, 4, 31, 65, 3, 3, {.stride = {1, 1}, .pad = {3, 3, 4, 5}, DENSE}},
+  {1, 1, 99, 90, 1, 3, 3, {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE}}, /* several blocks a thread */
 };
 
 static int64_t
@@ -216,10 +224,15 @@ activate (enum activation activation, double x, double slope)
   g_return_val_if_reached (NAN);
 }
 
+typedef bool (*prepare_fn) (struct kernel *, GError **);
+
+static const prepare_fn prepare_any[] = {cpu_conv2d, cpu_conv2d_back_x, cpu_conv2d_back_w};
+static const prepare_fn prepare_winograd[] = {winograd_conv2d, winograd_conv2d_back_x};
+
 /* Runs one convolution; @constant: of the weight. @xt, @yt: storage of the picture operands and of the result. */
 static void
 check_conv (const struct conv_case *c, enum conv_result result, enum dtype xt, enum dtype yt, bool constant,
-            enum activation activation)
+            enum activation activation, const prepare_fn *prepare)
 {
   struct conv_shapes s = conv_shapes (c);
   struct conv_attrs attrs = c->attrs;
@@ -230,7 +243,7 @@ check_conv (const struct conv_case *c, enum conv_result result, enum dtype xt, e
   g_autofree double *bd = value_draw (bias, 4), *xd, *wd, *yd;
   const struct value *inputs[2] = {result == RESULT_X ? y : x, result == RESULT_W ? y : w};
   struct value *output = result == RESULT_X ? x : result == RESULT_W ? w : y;
-  double *expected;
+  double *expected, tolerance = output->dtype == DTYPE_BF16 ? 1.0 / 256 : 1e-5;
   struct kernel kernel = {.attrs = &attrs,
                           .n_inputs = 2,
                           .x = inputs,
@@ -238,7 +251,6 @@ check_conv (const struct conv_case *c, enum conv_result result, enum dtype xt, e
                           .activation = activation,
                           .slope = 0.2f,
                           .bias = activation != ACTIVATION_NONE ? bias : NULL};
-  bool (*prepare[]) (struct kernel *, GError **) = {cpu_conv2d, cpu_conv2d_back_x, cpu_conv2d_back_w};
   g_autofree char *name = g_strdup_printf ("conv %d result %d types %d %d constant %d activation %d",
                                            (int) (c - conv_cases), result, xt, yt, constant, activation);
   g_autoptr (GError) error = NULL;
@@ -252,14 +264,19 @@ check_conv (const struct conv_case *c, enum conv_result result, enum dtype xt, e
   expected = result == RESULT_X ? xd : result == RESULT_W ? wd : yd;
   memset (expected, 0, shape_size (&output->shape) * sizeof (double));
   conv_plain (c, result, xd, wd, yd);
-  for (int64_t i = 0, area = s.y.dim[2] * s.y.dim[3]; result == RESULT_Y && i < shape_size (&s.y); i++)
-    yd[i] = activate (activation, yd[i] + (kernel.bias != NULL ? bd[i / area % c->o] : 0), 0.2);
+  for (int64_t i = 0, area = s.y.dim[2] * s.y.dim[3]; result == RESULT_Y && i < shape_size (&s.y); i++) {
+    double sum = yd[i] + (kernel.bias != NULL ? bd[i / area % c->o] : 0);
+
+    if (activation == ACTIVATION_TANH || activation == ACTIVATION_SIGMOID) /* results of 1 at most */
+      tolerance = MAX (tolerance, 1e-5 * fabs (sum));
+    yd[i] = activate (activation, sum, 0.2);
+  }
   if (!prepare[result](&kernel, &error))
     g_error ("%s: %s", name, error->message);
   g_test_message ("%s: %s, scratch %zu", name, kernel.implementation, kernel.scratch);
   g_assert_cmpint ((int) strlen (kernel.implementation), >, 0);
   run_twice (&kernel);
-  assert_near (name, output, expected, output->dtype == DTYPE_BF16 ? 1.0 / 256 : 1e-5);
+  assert_near (name, output, expected, tolerance);
   kernel_clear (&kernel);
 }
 
@@ -272,12 +289,101 @@ test_conv (gconstpointer data)
     for (int types = 0; types < 4; types++)
       check_conv (c, result, types & 1 ? DTYPE_BF16 : DTYPE_F32,
                   types & 2 && result != RESULT_W ? DTYPE_BF16 : DTYPE_F32, types & 1 && result != RESULT_W,
-                  ACTIVATION_NONE);
-  check_conv (c, RESULT_Y, DTYPE_F32, DTYPE_F32, true, ACTIVATION_NONE);
+                  ACTIVATION_NONE, prepare_any);
+  check_conv (c, RESULT_Y, DTYPE_F32, DTYPE_F32, true, ACTIVATION_NONE, prepare_any);
   for (enum activation activation = ACTIVATION_RELU; activation <= ACTIVATION_SIGMOID; activation++)
     for (int types = 0; types < 4; types += 3)
-      check_conv (c, RESULT_Y, types & 1 ? DTYPE_BF16 : DTYPE_F32, types & 2 ? DTYPE_BF16 : DTYPE_F32, true,
-                  activation);
+      check_conv (c, RESULT_Y, types & 1 ? DTYPE_BF16 : DTYPE_F32, types & 2 ? DTYPE_BF16 : DTYPE_F32, true, activation,
+                  prepare_any);
+}
+
+/* The same whether it pays or not. */
+static void
+test_winograd (gconstpointer data)
+{
+  const struct conv_case *c = data;
+
+  for (int constant = 0; constant < 2; constant++)
+    for (enum activation activation = ACTIVATION_NONE; activation <= ACTIVATION_SIGMOID; activation++)
+      check_conv (c, RESULT_Y, DTYPE_F32, DTYPE_F32, constant, activation, prepare_winograd);
+  for (int constant = 0; constant < 2; constant++)
+    check_conv (c, RESULT_X, DTYPE_F32, DTYPE_F32, constant, ACTIVATION_NONE, prepare_winograd);
+}
+
+/* Whether cpu_conv2d takes it on two threads, with a constant weight. */
+static bool
+is_winograd (int64_t c, int64_t o, int64_t side, const struct conv_attrs *attrs, enum dtype dtype)
+{
+  int64_t reach = 2 * (attrs->dilation[0] - 1), y_side = (side - reach - 1) / attrs->stride[0] + 1;
+  struct value x = {.shape = SHAPE (1, c, side, side), .layout = LAYOUT_LAST, .dtype = dtype};
+  struct value w = {.shape = SHAPE (o, c / attrs->groups, 3, 3), .constant = true};
+  struct value y = {.shape = SHAPE (1, o, y_side, y_side), .layout = LAYOUT_LAST, .dtype = dtype};
+  g_autofree float *weights = w.data = g_new0 (float, shape_size (&w.shape));
+  const struct value *inputs[2] = {&x, &w};
+  struct kernel kernel = {.attrs = attrs, .n_inputs = 2, .x = inputs, .y = &y};
+  bool is;
+
+  g_assert_true (cpu_conv2d (&kernel, NULL));
+  is = g_str_has_prefix (kernel.implementation, "winograd");
+  kernel_clear (&kernel);
+  return is;
+}
+
+static void
+test_winograd_choice (void)
+{
+  const struct conv_attrs same = {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE};
+  const struct conv_attrs half = {.stride = {2, 2}, .pad = {1, 1, 1, 1}, DENSE};
+  const struct conv_attrs dilated = {.stride = {1, 1}, .pad = {1, 1, 1, 1}, .dilation = {2, 2}, .groups = 1};
+  const struct conv_attrs groups = {.stride = {1, 1}, .pad = {1, 1, 1, 1}, .dilation = {1, 1}, .groups = 2};
+
+  cpu_set_threads (2);
+  g_assert_true (is_winograd (128, 128, 64, &same, DTYPE_F32));
+  g_assert_true (is_winograd (64, 32, 64, &same, DTYPE_F32));
+  g_assert_true (is_winograd (48, 48, 33, &same, DTYPE_F32));
+  g_assert_false (is_winograd (3, 64, 64, &same, DTYPE_F32));
+  g_assert_false (is_winograd (256, 256, 4, &same, DTYPE_F32));
+  g_assert_false (is_winograd (128, 128, 64, &half, DTYPE_F32));
+  g_assert_false (is_winograd (128, 128, 64, &dilated, DTYPE_F32));
+  g_assert_false (is_winograd (128, 128, 64, &groups, DTYPE_F32));
+  g_assert_false (is_winograd (128, 128, 64, &same, DTYPE_BF16));
+  cpu_set_threads (0);
+}
+
+/* The same bits on any number of threads. */
+static void
+test_winograd_threads (void)
+{
+  const struct conv_attrs attrs = {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE};
+  g_autoptr (value) x = value_new (SHAPE (1, 40, 30, 22), LAYOUT_LAST, DTYPE_F32);
+  g_autoptr (value) w = value_new (SHAPE (36, 40, 3, 3), LAYOUT_PLAIN, DTYPE_F32);
+  g_autoptr (value) y = value_new (SHAPE (1, 36, 30, 22), LAYOUT_LAST, DTYPE_F32);
+  g_autofree double *xd = value_draw (x, 1), *wd = value_draw (w, 2);
+  g_autofree void *first = NULL;
+  const struct value *inputs[2] = {x, w};
+
+  for (int threads = 1; threads <= 3; threads++) {
+    struct kernel kernel = {.attrs = &attrs, .n_inputs = 2, .x = inputs, .y = y};
+
+    cpu_set_threads (threads);
+    g_assert_true (winograd_conv2d (&kernel, NULL));
+    run_twice (&kernel);
+    if (first == NULL)
+      first = g_memdup2 (y->data, value_bytes (y));
+    g_assert_cmpmem (first, value_bytes (y), y->data, value_bytes (y));
+    kernel_clear (&kernel);
+  }
+  cpu_set_threads (0);
+}
+
+/* Dense, 3x3, stride 1. */
+static bool
+suits_winograd (const struct conv_case *c)
+{
+  const struct conv_attrs *a = &c->attrs;
+
+  return c->kh == 3 && c->kw == 3 && a->groups == 1 && a->stride[0] == 1 && a->stride[1] == 1 && a->dilation[0] == 1 &&
+         a->dilation[1] == 1;
 }
 
 /* A constant weight is read at preparation only, a changing one at every run. */
@@ -402,13 +508,14 @@ test_matmul (void)
 static void
 test_machine (void)
 {
-  static const char *const known[] = {"avx512_bf16", "avx512", "avx2", "sse41", NULL};
+  static const char *const known[] = {"avx512_amx", "avx512_bf16", "avx512", "avx2", "sse41", NULL};
   int all;
 
   g_assert_true (g_strv_contains (known, cpu_isa ()));
-  g_assert_true (cpu_has_bf16 () == g_str_equal (cpu_isa (), "avx512_bf16"));
+  g_assert_true (cpu_has_bf16 () ==
+                 (g_str_equal (cpu_isa (), "avx512_bf16") || g_str_equal (cpu_isa (), "avx512_amx")));
   if (g_strcmp0 (g_getenv ("ONEDNN_MAX_CPU_ISA"), "AVX2") == 0)
-    g_assert_cmpstr (cpu_isa (), !=, "avx512_bf16");
+    g_assert_false (g_str_has_prefix (cpu_isa (), "avx512"));
   if (g_strcmp0 (g_getenv ("ONEDNN_MAX_CPU_ISA"), "SSE41") == 0)
     g_assert_cmpstr (cpu_isa (), ==, "sse41");
   cpu_set_threads (0);
@@ -426,11 +533,14 @@ test_machine (void)
 static void
 test_peak (void)
 {
-  double f32 = cpu_peak_gflops (false), bf16 = cpu_peak_gflops (true);
+  double f32 = cpu_peak_gflops (false, 0), bf16 = cpu_peak_gflops (true, 0);
+  int threads = cpu_threads ();
 
   g_test_message ("%s: peak %.0f GFLOP/s in float32, %.0f in bfloat16", cpu_isa (), f32, bf16);
   g_assert_cmpfloat (f32, >, 0.5); /* plain loops reach 1 */
   g_assert_cmpfloat (bf16, >, 0.5);
+  g_assert_cmpfloat (cpu_peak_gflops (false, 1), >, 0.2);
+  g_assert_cmpint (cpu_threads (), ==, threads);
 }
 
 static void
@@ -468,6 +578,13 @@ main (int argc, char **argv)
     g_autofree char *path = g_strdup_printf ("/cpu/conv/%zu", i);
     g_test_add_data_func (path, &conv_cases[i], test_conv);
   }
+  for (size_t i = 0; i < G_N_ELEMENTS (conv_cases); i++) {
+    g_autofree char *path = g_strdup_printf ("/cpu/winograd/%zu", i);
+    if (suits_winograd (&conv_cases[i]))
+      g_test_add_data_func (path, &conv_cases[i], test_winograd);
+  }
+  g_test_add_func ("/cpu/winograd/choice", test_winograd_choice);
+  g_test_add_func ("/cpu/winograd/threads", test_winograd_threads);
   g_test_add_func ("/cpu/conv-constant", test_conv_constant);
   g_test_add_func ("/cpu/gram", test_gram);
   g_test_add_func ("/cpu/matmul", test_matmul);

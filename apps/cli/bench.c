@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * impasto bench: how fast painting is on this machine, on one line. */
+ * impasto bench: how fast a network, or a training step, is on this machine, on one line. */
 #include <json-glib/json-glib.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/resource.h>
 
 #include "command.h"
 
@@ -23,33 +21,54 @@ bench_options (const char *subject, GError **error)
   return all;
 }
 
-/* Peak memory of the process, as GNU time reports it. */
-static double
-peak_mib (void)
-{
-  struct rusage usage;
-  return getrusage (RUSAGE_SELF, &usage) == 0 ? usage.ru_maxrss / 1024.0 : 0;
-}
-
 static void
 print_json (const ImpastoBench *bench, double gflops)
 {
   g_autoptr (JsonObject) object = json_object_new ();
   g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  g_autofree char *size = g_strdup_printf ("%dx%d", bench->width, bench->height);
   json_object_set_string_member (object, "net", bench->net);
+  json_object_set_string_member (object, "size", size);
   json_object_set_int_member (object, "width", bench->width);
   json_object_set_int_member (object, "height", bench->height);
+  if (bench->batch) {
+    json_object_set_int_member (object, "batch", bench->batch);
+    json_object_set_double_member (object, "images_per_second", bench->batch / bench->median_seconds);
+  }
   json_object_set_double_member (object, "median_ms", bench->median_seconds * 1e3);
   json_object_set_double_member (object, "min_ms", bench->min_seconds * 1e3);
   json_object_set_double_member (object, "gflops", gflops);
+  json_object_set_double_member (object, "peak_gflops", bench->peak_gflops);
+  json_object_set_double_member (object, "peak_share", gflops / bench->peak_gflops);
   json_object_set_double_member (object, "plan_mib", bench->plan_bytes / MIB);
-  json_object_set_double_member (object, "memory_mib", peak_mib ());
+  json_object_set_double_member (object, "memory_mib", bench->memory_bytes / MIB);
   json_object_set_string_member (object, "precision", bench->precision);
   json_object_set_int_member (object, "threads", bench->threads);
   json_object_set_int_member (object, "runs", bench->runs);
+  if (bench->n_parts > 0) {
+    JsonObject *parts = json_object_new (); /* ms by kind of work */
+    for (int i = 0; i < bench->n_parts; i++)
+      json_object_set_double_member (parts, bench->parts[i].kind, bench->parts[i].seconds * 1e3);
+    json_object_set_object_member (object, "parts_ms", parts);
+  }
   json_node_set_object (node, object);
   g_autofree char *text = json_to_string (node, FALSE);
   puts (text);
+}
+
+static void
+print_line (const ImpastoBench *bench, double gflops)
+{
+  printf ("net %s  size %dx%d  ", bench->net, bench->width, bench->height);
+  if (bench->batch)
+    printf ("batch %d  ", bench->batch);
+  printf ("median_ms %.1f  min_ms %.1f  ", bench->median_seconds * 1e3, bench->min_seconds * 1e3);
+  if (bench->batch)
+    printf ("images_per_second %.1f  ", bench->batch / bench->median_seconds);
+  printf ("gflops %.0f  peak_share %.2f  memory_mib %.0f  precision %s  threads %d  runs %d\n", gflops,
+          gflops / bench->peak_gflops, bench->memory_bytes / MIB, bench->precision, bench->threads, bench->runs);
+  if (bench->layers)
+    printf ("\n%s", bench->layers);
 }
 
 static int
@@ -57,30 +76,29 @@ bench_run (const struct arguments *arguments)
 {
   g_autoptr (GError) error = NULL;
   ImpastoBench bench = {0};
-  if (arguments->n_words > 0)
-    return complain_usage ("bench takes no '%s'; the network is chosen with --net or --style", arguments->words[0]);
-  int status = impasto_bench (arguments->options, &bench, &error) ? 0 : complain (error);
-  double gflops = status ? 0 : bench.operations / bench.median_seconds * 1e-9;
-  if (!status && arguments_flag (arguments, "json"))
+  if (arguments->n_words > 1)
+    return complain_usage ("bench times one network, not '%s' and '%s'", arguments->words[0], arguments->words[1]);
+  bool done = impasto_bench (arguments->words[0], arguments->options, &bench, &error);
+  int status = done ? 0 : complain (error);
+  double gflops = done ? bench.operations / bench.median_seconds * 1e-9 : 0;
+  if (done && arguments_flag (arguments, "json"))
     print_json (&bench, gflops);
-  else if (!status)
-    printf ("net %s  size %dx%d  median_ms %.1f  min_ms %.1f  gflops %.0f  memory_mib %.0f  precision %s  threads %d  "
-            "runs %d\n",
-            bench.net, bench.width, bench.height, bench.median_seconds * 1e3, bench.min_seconds * 1e3, gflops,
-            peak_mib (), bench.precision, bench.threads, bench.runs);
-  if (bench.layers)
-    fputs (bench.layers, stdout);
+  else if (done)
+    print_line (&bench, gflops);
   impasto_bench_clear (&bench);
   return status;
 }
 
 const struct command command_bench = {
   .name = "bench",
-  .summary = "Measures how fast painting is here",
-  .usage = "[--size WxH] [--net NAME | --style NAME]",
-  .examples = {"impasto bench", "impasto bench --style starry-night --size 1024x768 --layers"},
-  .notes = "GFLOP/s counts what the network's convolutions mean, whatever the kernels make of them; memory is the\n"
-           "peak of the process.",
+  .summary = "Measures how fast a network is here, or a training step",
+  .usage = "[PACK | STYLE | NET | --train RECIPE] [--size WxH]",
+  .examples = {"impasto bench starry-night --size 1024x768 --layers",
+               "impasto bench --train style --batch 4 --size 256 --json"},
+  .notes =
+    "GFLOP/s counts what the network's convolutions and matrix products mean, whatever the kernels make of them.\n"
+    "peak_share is that over what this machine reaches on convolutions that fit its caches. Memory is the peak of\n"
+    "the process.",
   .options = bench_options,
   .run = bench_run,
 };

@@ -31,7 +31,7 @@ IMPASTO_API const char *impasto_version (void);
 /**
  * impasto_machine:
  *
- * Returns: (transfer full): what the library runs on: "oneDNN 2.6.3, avx512_bf16, 2 threads"
+ * Returns: (transfer full): what the library runs on: "oneDNN 2.6.3, avx512_amx, 2 threads"
  */
 IMPASTO_API char *impasto_machine (void);
 
@@ -353,34 +353,64 @@ IMPASTO_API char *impasto_export_name (const ImpastoOptions *options, GError **e
 
 /* Looking inside. */
 
-/* (transfer full): "net" or "style", "size", "precision", "threads", "runs", "layers". */
+/* (transfer full): "net" or "style" or "train", "size", "precision", "threads", "runs", "layers" and what goes with
+ * training: "batch", "features", "set". */
 IMPASTO_API ImpastoOptions *impasto_bench_options_new (void);
+
+/**
+ * ImpastoBenchPart:
+ * @kind: "convolution", "normalisation", "padding" ...
+ * @seconds: of a run
+ * @operations: that its kernels carried out in them
+ *
+ * What one kind of work took.
+ */
+typedef struct {
+  const char *kind;
+  double seconds, operations;
+} ImpastoBenchPart;
 
 /**
  * ImpastoBench:
  * @net: what was timed
  * @width: of the picture
  * @height: likewise
+ * @batch: pictures of a training step, else 0
  * @median_seconds: of a run
  * @min_seconds: of the fastest run
- * @operations: of a run
+ * @operations: of a run: those of the network's convolutions and matrix products as it is written, carried out or saved
+ * @peak_gflops: what the machine reached on convolutions that fit its caches, with as many threads and this precision
  * @plan_bytes: memory of the plan
+ * @memory_bytes: the most that the process had at a time until the runs were over
  * @precision: "f32" or "bf16"
  * @threads: how many
- * @layers: (nullable): a table of steps by time, when "layers" was set
+ * @layers: (nullable): a table of steps by time and of kinds of work, when "layers" was set
+ * @n_parts: how many kinds, when "layers" was set
+ * @parts: the kinds of work that took time
  */
 typedef struct {
   char *net;
-  int width, height, runs;
-  double median_seconds, min_seconds, operations;
-  guint64 plan_bytes;
+  int width, height, batch, runs;
+  double median_seconds, min_seconds, operations, peak_gflops;
+  guint64 plan_bytes, memory_bytes;
   const char *precision;
   int threads;
   char *layers;
+  int n_parts;
+  ImpastoBenchPart parts[12];
 } ImpastoBench;
 
-/* Times the painting network; clear the result with impasto_bench_clear(). */
-IMPASTO_API gboolean impasto_bench (const ImpastoOptions *options, ImpastoBench *bench, GError **error);
+/**
+ * impasto_bench:
+ * @what: (nullable): a network's name, a style or a pack; %NULL: what "net", "style" or "train" says
+ * @options: from impasto_bench_options_new()
+ * @bench: (out): the figures; clear them with impasto_bench_clear(), also after an error
+ * @error: IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT, IMPASTO_ERROR_MEMORY
+ *
+ * Times a network, or a training step.
+ */
+IMPASTO_API gboolean impasto_bench (const char *what, const ImpastoOptions *options, ImpastoBench *bench,
+                                    GError **error);
 IMPASTO_API void impasto_bench_clear (ImpastoBench *bench);
 
 /* Names of the networks that can be described, %NULL-terminated. */

@@ -80,6 +80,8 @@ compile_steps (struct plan *plan, struct graph *graph, const struct plan_options
   plan->graph = graph_lower (graph, error);
   if (!plan->graph)
     return false;
+  for (int id = 0; id < graph_count (plan->graph); id++)
+    plan->flops += graph_node_flops (plan->graph, id);
   plan->schedule = schedule_new (plan->graph, plan->precision);
   plan->of_node = g_new0 (struct slot *, plan->schedule->count + 1);
   return plan_add_steps (plan, error) && bind_memory (plan, options, error);
@@ -182,10 +184,7 @@ plan_memory (const struct plan *plan)
 double
 plan_flops (const struct plan *plan)
 {
-  double flops = 0;
-  for (guint i = 0; i < plan->steps->len; i++)
-    flops += ((const struct step *) plan->steps->pdata[i])->flops;
-  return flops;
+  return plan->flops;
 }
 
 enum precision

@@ -44,13 +44,35 @@ bool plan_refresh (struct plan *plan, GError **error);
 /* Gives the workspace's memory back to the system until the next run; inputs, outputs and kernels stay. */
 void plan_release (struct plan *plan);
 
-uint64_t plan_memory (const struct plan *plan);          /* workspace, scratch, inputs and outputs, bytes */
-double plan_flops (const struct plan *plan);             /* multiply-adds count two; convolutions and matmuls */
+uint64_t plan_memory (const struct plan *plan); /* workspace, scratch, inputs and outputs, bytes */
+/* Of convolutions and matrix products in the graph as it was given, a multiply-add counting two: what a kernel saves by
+ * a better algorithm counts as time, not as fewer operations. */
+double plan_flops (const struct plan *plan);
 enum precision plan_precision (const struct plan *plan); /* what auto became */
 char *plan_text (const struct plan *plan);               /* a line a step: kernel, shapes, offsets; new string */
 
 /* Runs @runs times and adds each step's seconds to a table; a new string sorted by time. */
 char *plan_profile (struct plan *plan, int runs);
+
+/* Where the last profile's time went, by kind of work. */
+enum plan_kind {
+  PLAN_CONVOLUTION,
+  PLAN_MATMUL, /* Gram matrices too */
+  PLAN_NORMALISATION,
+  PLAN_PADDING,
+  PLAN_RESAMPLING,
+  PLAN_ELEMENTWISE,
+  PLAN_REDUCTION,
+  PLAN_COPY,
+  PLAN_OTHER,
+  PLAN_KINDS
+};
+extern const char *const plan_kind_names[]; /* NULL-terminated */
+
+struct plan_part {
+  double seconds, flops; /* of one run; operations that its kernels carry out */
+};
+void plan_parts (const struct plan *plan, struct plan_part parts[PLAN_KINDS]);
 
 /* Names of steps that fall back on reference kernels: must be empty for shipped networks. NULL-terminated. */
 char **plan_reference_steps (const struct plan *plan);

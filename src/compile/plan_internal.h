@@ -54,6 +54,8 @@ struct plan {
   GHashTable *inputs, *outputs; /* name -> struct tensor */
   void *workspace, *scratch;
   size_t workspace_size, scratch_size, boundary_size;
+  double flops; /* of the graph as it was given, whatever the steps make of it */
+  int profiled; /* runs of the last profile */
 };
 
 /* plan_steps.c */

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Plans in words: their steps, where the time goes, what runs on a reference kernel. */
+#include <string.h>
+
 #include "compile/plan_internal.h"
 #include "device/cpu.h"
+#include "op/table.h"
 
 char **
 plan_reference_steps (const struct plan *plan)
@@ -74,6 +77,7 @@ plan_profile (struct plan *plan, int runs)
       step->seconds += run < 0 ? 0 : (g_get_monotonic_time () - start) * 1e-6;
     }
   cpu_leave (scope);
+  plan->profiled = runs;
   g_autoptr (GPtrArray) sorted = g_ptr_array_new ();
   double total = 0;
   for (guint i = 0; i < plan->steps->len; i++) {
@@ -90,4 +94,83 @@ plan_profile (struct plan *plan, int runs)
   }
   g_string_append_printf (text, "%8.3f ms in all\n", total / runs * 1e3);
   return g_string_free (text, FALSE);
+}
+
+const char *const plan_kind_names[] = {"convolution", "matrix products", "normalisation", "padding", "resampling",
+                                       "elementwise", "reductions",      "copies",        "other",   NULL};
+
+static const struct {
+  const struct op *op;
+  enum plan_kind kind;
+} kinds[] = {
+  {&op_conv2d, PLAN_CONVOLUTION},
+  {&op_conv2d_back_x, PLAN_CONVOLUTION},
+  {&op_conv2d_back_w, PLAN_CONVOLUTION},
+  {&op_matmul, PLAN_MATMUL},
+  {&op_gram, PLAN_MATMUL},
+  {&op_gram_back, PLAN_MATMUL},
+  {&op_pad, PLAN_PADDING},
+  {&op_pad_back, PLAN_PADDING},
+  {&op_max_pool, PLAN_RESAMPLING},
+  {&op_max_pool_back, PLAN_RESAMPLING},
+  {&op_max_pool_take, PLAN_RESAMPLING},
+  {&op_avg_pool, PLAN_RESAMPLING},
+  {&op_avg_pool_back, PLAN_RESAMPLING},
+  {&op_upsample_nearest, PLAN_RESAMPLING},
+  {&op_upsample_nearest_back, PLAN_RESAMPLING},
+  {&op_resize_bilinear, PLAN_RESAMPLING},
+  {&op_resize_bilinear_back, PLAN_RESAMPLING},
+  {&op_permute, PLAN_COPY},
+  {&op_broadcast, PLAN_COPY},
+  {&op_slice, PLAN_COPY},
+  {&op_unslice, PLAN_COPY},
+  {&op_concat, PLAN_COPY},
+  {&op_depth_to_space, PLAN_COPY},
+  {&op_space_to_depth, PLAN_COPY},
+};
+
+static bool
+per_channel (const struct shape *shape, const struct shape *picture)
+{
+  return shape->rank == 4 && picture->rank == 4 && shape->dim[1] == picture->dim[1] && shape->dim[2] == 1 &&
+         shape->dim[3] == 1 && picture->dim[2] * picture->dim[3] > 1;
+}
+
+/* Statistics of the channels of pictures, and what applies them (with the activation and residual fused into it), is
+ * normalisation. */
+static enum plan_kind
+loop_kind (const struct step *step)
+{
+  const struct shape *y = &step->kernel.y->shape;
+  if (step->node->op->reduce)
+    return per_channel (y, &step->x[0]->shape) ? PLAN_NORMALISATION : PLAN_REDUCTION;
+  for (int i = 0; i < step->kernel.n_inputs; i++)
+    if (!step->slots[i]->external && per_channel (&step->x[i]->shape, y))
+      return PLAN_NORMALISATION;
+  return PLAN_ELEMENTWISE;
+}
+
+static enum plan_kind
+step_kind (const struct step *step)
+{
+  if (!step->node)
+    return PLAN_COPY;
+  if (step->loop)
+    return loop_kind (step);
+  for (size_t i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (kinds[i].op == step->node->op)
+      return kinds[i].kind;
+  return PLAN_OTHER;
+}
+
+void
+plan_parts (const struct plan *plan, struct plan_part parts[PLAN_KINDS])
+{
+  memset (parts, 0, PLAN_KINDS * sizeof *parts);
+  for (guint i = 0; i < plan->steps->len; i++) {
+    const struct step *step = plan->steps->pdata[i];
+    struct plan_part *part = &parts[step_kind (step)];
+    part->seconds += step->seconds / MAX (plan->profiled, 1);
+    part->flops += step->flops;
+  }
 }

@@ -19,6 +19,8 @@ isa_has (dnnl_cpu_isa_t wanted)
 const char *
 cpu_isa (void)
 {
+  if (isa_has (dnnl_cpu_isa_avx512_core_amx))
+    return "avx512_amx";
   if (isa_has (dnnl_cpu_isa_avx512_core_bf16))
     return "avx512_bf16";
   if (isa_has (dnnl_cpu_isa_avx512_core))
@@ -223,50 +225,4 @@ cpu_memory_available (void)
   if (g_file_get_contents ("/proc/meminfo", &text, NULL, NULL))
     available = number_after (text, "MemAvailable:", pages / 1024) * 1024;
   return MIN (available, cgroup_available ());
-}
-
-/* Speed */
-
-#define PEAK_CHANNELS 128
-#define PEAK_SIDE 32
-#define PEAK_RUNS 12
-
-/* Seconds of the fastest of some runs: other programs only ever make it slower. */
-static double
-fastest_run (const struct kernel *kernel, void *scratch)
-{
-  struct run_context context = {0};
-  gint64 best = G_MAXINT64;
-
-  for (int i = 0; i < PEAK_RUNS; i++) {
-    gint64 start = g_get_monotonic_time ();
-    kernel->run (kernel, scratch, &context);
-    best = MIN (best, g_get_monotonic_time () - start);
-  }
-  return (double) MAX (best, 1) * 1e-6;
-}
-
-double
-cpu_peak_gflops (bool bf16)
-{
-  struct conv_attrs attrs = {.stride = {1, 1}, .pad = {1, 1, 1, 1}, .dilation = {1, 1}, .groups = 1};
-  struct value x = {.shape = SHAPE (1, PEAK_CHANNELS, PEAK_SIDE, PEAK_SIDE),
-                    .layout = LAYOUT_LAST,
-                    .dtype = bf16 ? DTYPE_BF16 : DTYPE_F32};
-  struct value y = x, w = {.shape = SHAPE (PEAK_CHANNELS, PEAK_CHANNELS, 3, 3), .constant = true};
-  g_autofree void *x_data = g_malloc0 (value_bytes (&x)), *y_data = g_malloc (value_bytes (&y));
-  g_autofree void *w_data = g_malloc0 (value_bytes (&w)), *scratch = NULL;
-  const struct value *inputs[2] = {&x, &w};
-  struct kernel kernel = {.attrs = &attrs, .n_inputs = 2, .x = inputs, .y = &y};
-  double flops = 2.0 * 9 * PEAK_CHANNELS * PEAK_CHANNELS * PEAK_SIDE * PEAK_SIDE, seconds;
-
-  x.data = x_data;
-  y.data = y_data;
-  w.data = w_data;
-  if (!cpu_conv2d (&kernel, NULL))
-    return 0;
-  scratch = g_malloc (kernel.scratch + 64);
-  seconds = fastest_run (&kernel, (void *) (((uintptr_t) scratch + 63) / 64 * 64));
-  kernel_clear (&kernel);
-  return flops / seconds * 1e-9;
 }

@@ -36,7 +36,7 @@ bool cpu_gram (struct kernel *kernel, GError **error);
 /* y (n,d,h,w) = s f of a channels-last picture f (n,c,h,w) and float32 matrices s (n,d,c) */
 bool cpu_gram_back (struct kernel *kernel, GError **error);
 
-/* "avx512_bf16", "avx512", "avx2", "sse41": what oneDNN may use here. */
+/* "avx512_amx", "avx512_bf16", "avx512", "avx2", "sse41": what oneDNN may use here. */
 const char *cpu_isa (void);
 bool cpu_has_bf16 (void);
 
@@ -56,8 +56,9 @@ struct cpu_scope {
 struct cpu_scope cpu_enter (int threads);
 void cpu_leave (struct cpu_scope scope);
 
-/* Measured peak of the machine in GFLOP/s on a convolution that fits the caches. */
-double cpu_peak_gflops (bool bf16);
+/* Measured peak of @threads threads (0 = all) in GFLOP/s: the fastest of a few dense convolutions that fit the caches,
+ * every operation carried out. Takes about 0.2 s. */
+double cpu_peak_gflops (bool bf16, int threads);
 
 /* Bytes of physical memory that can be had now (MemAvailable, less with a cgroup limit). */
 uint64_t cpu_memory_available (void);

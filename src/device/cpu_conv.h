@@ -1,11 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Internal to this room: the convolutions as oneDNN has them, without the rearranging of narrow ones that cpu_conv2d
- * and its kin (cpu_fold.c) put before them. Same operands, same results. */
+ * Internal to this room: the ways to carry out a convolution, among which cpu_conv2d and its kin (cpu_fold.c) choose.
+ * Same operands, same results. */
 #pragma once
 
 #include "device/cpu.h"
 
+/* As oneDNN has them (cpu_conv.c). */
 bool direct_conv2d (struct kernel *kernel, GError **error);
 bool direct_conv2d_back_x (struct kernel *kernel, GError **error);
 bool direct_conv2d_back_w (struct kernel *kernel, GError **error);
+
+/* By Winograd's algorithm (cpu_winograd.c): dense, 3x3, stride 1, float32. */
+bool winograd_conv2d (struct kernel *kernel, GError **error);
+bool winograd_conv2d_back_x (struct kernel *kernel, GError **error);
+
+/* By Winograd's algorithm where it can be used and pays, else directly. A formula over the shapes decides, so that the
+ * same machine chooses the same. */
+bool wide_conv2d (struct kernel *kernel, GError **error);
+bool wide_conv2d_back_x (struct kernel *kernel, GError **error);

@@ -253,7 +253,7 @@ cpu_conv2d (struct kernel *kernel, GError **error)
   const int64_t *w = kernel->x[1]->shape.dim;
   int64_t pixels = choose_pixels (kernel->attrs, &kernel->y->shape, w + 1, !kernel->x[1]->constant);
 
-  return pixels == 1 ? direct_conv2d (kernel, error) : fold_forward (kernel, kernel->attrs, w, pixels, false, error);
+  return pixels == 1 ? wide_conv2d (kernel, error) : fold_forward (kernel, kernel->attrs, w, pixels, false, error);
 }
 
 /* The convolution that conv2d_back_x is at stride 1: padding so that the first result meets the last tap first. */
@@ -280,7 +280,7 @@ cpu_conv2d_back_x (struct kernel *kernel, GError **error)
 
   if (turn_around (kernel->attrs, w, &turned))
     pixels = choose_pixels (&turned, &kernel->y->shape, back + 1, !kernel->x[1]->constant);
-  return pixels == 1 ? direct_conv2d_back_x (kernel, error) : fold_forward (kernel, &turned, back, pixels, true, error);
+  return pixels == 1 ? wide_conv2d_back_x (kernel, error) : fold_forward (kernel, &turned, back, pixels, true, error);
 }
 
 bool

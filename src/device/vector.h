@@ -52,6 +52,8 @@ enum vector_op {
   VECTOR_OPS
 };
 
+struct winograd_kernels; /* winograd.h */
+
 struct vector_kernels {
   const char *isa; /* "avx512", "avx2", "base" */
   vector_fn fn[VECTOR_OPS];
@@ -66,6 +68,7 @@ struct vector_kernels {
   void (*mix) (float *y, const float *a, float wa, const float *b, float wb, size_t n);
   double (*sum) (const float *x, size_t n); /* 16 lanes, folded in a fixed order */
   float (*max) (const float *x, size_t n);
+  const struct winograd_kernels *winograd;
 };
 
 /* The set for this machine. */

@@ -242,6 +242,7 @@ max (const float *x, size_t n)
 }
 
 extern const struct vector_kernels VECTOR_SET;
+extern const struct winograd_kernels WINOGRAD_SET; /* winograd_kernels.c, compiled for the same instructions */
 
 const struct vector_kernels VECTOR_SET = {
   .isa = VECTOR_ISA,
@@ -289,4 +290,5 @@ const struct vector_kernels VECTOR_SET = {
   .mix = mix,
   .sum = sum,
   .max = max,
+  .winograd = &WINOGRAD_SET,
 };

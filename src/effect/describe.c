@@ -31,64 +31,6 @@ static const struct option describe_options[] = {
   {NULL},
 };
 
-/* How each network is built for a picture of @shape. */
-
-static void
-build_style (struct graph *graph, struct shape shape, const void *settings)
-{
-  const struct style_net *net = settings;
-  sym photo = graph_input (graph, "photo", shape), style = graph_input (graph, "style", SHAPE (1, net->styles));
-  graph_output (graph, "painting", style_net (photo, style, net));
-}
-
-static void
-build_vgg19 (struct graph *graph, struct shape shape, const void *settings)
-{
-  struct vgg vgg = vgg19 (graph_input (graph, "picture", shape), VGG_RELU3_4);
-  graph_output (graph, "relu3_4", vgg.relu[2][3]);
-}
-
-static void
-build_patch (struct graph *graph, struct shape shape, const void *settings)
-{
-  graph_output (graph, "scores", patch_net (graph_input (graph, "picture", shape), settings));
-}
-
-static void
-build_dcgan (struct graph *graph, struct shape shape, const void *settings)
-{
-  const struct dcgan_net *net = settings;
-  graph_push (graph, "generator");
-  sym picture = dcgan_generator (graph_input (graph, "z", SHAPE (1, net->latent)), net, false);
-  graph_pop (graph);
-  graph_push (graph, "discriminator");
-  graph_output (graph, "logit", dcgan_discriminator (picture, net, false));
-  graph_pop (graph);
-}
-
-static const struct {
-  const struct net *net;
-  void (*build) (struct graph *graph, struct shape shape, const void *settings);
-} builders[] = {
-  {&net_style, build_style},
-  {&net_vgg19, build_vgg19},
-  {&net_patch, build_patch},
-  {&net_dcgan, build_dcgan},
-};
-
-const char *const *
-impasto_nets (void)
-{
-  static const char *names[G_N_ELEMENTS (builders) + 1];
-  static gsize once;
-  if (g_once_init_enter (&once)) {
-    for (size_t i = 0; i < G_N_ELEMENTS (builders); i++)
-      names[i] = builders[i].net->name;
-    g_once_init_leave (&once, 1);
-  }
-  return names;
-}
-
 ImpastoOptions *
 impasto_describe_options_new (const char *what)
 {
@@ -132,17 +74,6 @@ layer_of (GArray *layers, const char *scope)
   return &g_array_index (layers, struct layer, layers->len - 1);
 }
 
-static double
-node_flops (const struct graph *graph, const struct node *node)
-{
-  if (!node->op->flops)
-    return 0;
-  g_autofree const struct shape **shapes = g_new0 (const struct shape *, node->n_inputs + 1);
-  for (int i = 0; i < node->n_inputs; i++)
-    shapes[i] = &graph_node (graph, node->input[i])->shape;
-  return node->op->flops (shapes, &node->shape);
-}
-
 static GArray *
 collect_layers (const struct graph *graph)
 {
@@ -152,7 +83,7 @@ collect_layers (const struct graph *graph)
     if (node->op == &op_input || node->op == &op_constant)
       continue;
     struct layer *layer = layer_of (layers, node->scope);
-    double flops = node_flops (graph, node);
+    double flops = graph_node_flops (graph, id);
     if (node->op == &op_parameter) {
       layer->parameters += shape_size (&node->shape);
       continue;
@@ -262,7 +193,7 @@ describe_pack (const char *path, struct shape shape, const struct describe_setti
   if (!pack)
     return NULL;
   g_autoptr (graph) graph = graph_new ();
-  build_style (graph, shape, &pack->settings);
+  net_build (&net_style, graph, shape, &pack->settings);
   g_autofree char *body = graph_description (graph, pack->weights, settings, error);
   if (!body || settings->format != FORMAT_LAYERS)
     return g_steal_pointer (&body);
@@ -279,12 +210,10 @@ impasto_describe (const char *what, const ImpastoOptions *options, GError **erro
   if (!parse_size ("size", settings->size, &width, &height, error))
     return NULL;
   struct shape shape = SHAPE (1, 3, height, width);
-  for (size_t i = 0; i < G_N_ELEMENTS (builders); i++) {
-    const struct net *net = builders[i].net;
-    if (!g_str_equal (net->name, what))
-      continue;
+  const struct net *net = net_find (what);
+  if (net) {
     g_autoptr (graph) graph = graph_new ();
-    builders[i].build (graph, shape, net->options ? options_settings (options, net->options) : NULL);
+    net_build (net, graph, shape, net->options ? options_settings (options, net->options) : NULL);
     g_autofree char *body = graph_description (graph, NULL, settings, error);
     bool head = body && settings->format == FORMAT_LAYERS;
     return head ? g_strdup_printf ("%s: %s\n\n%s", net->name, net->help, body) : g_steal_pointer (&body);

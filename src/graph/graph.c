@@ -212,6 +212,18 @@ sym_null (sym s)
   return s.graph == NULL || s.id < 0;
 }
 
+double
+graph_node_flops (const struct graph *graph, int id)
+{
+  const struct node *node = graph_node (graph, id);
+  if (!node->op->flops)
+    return 0;
+  g_autofree const struct shape **shapes = g_new0 (const struct shape *, node->n_inputs + 1);
+  for (int i = 0; i < node->n_inputs; i++)
+    shapes[i] = &graph_node (graph, node->input[i])->shape;
+  return node->op->flops (shapes, &node->shape);
+}
+
 const struct node *
 sym_node (sym s)
 {

@@ -65,8 +65,9 @@ void graph_pop (struct graph *graph);
 
 int graph_count (const struct graph *graph);
 const struct node *graph_node (const struct graph *graph, int id);
-const struct node *sym_node (sym s); /* NULL for a null symbol */
-struct shape sym_shape (sym s);      /* scalar for a null symbol */
+double graph_node_flops (const struct graph *graph, int id); /* a multiply-add counts two; 0 where it is not counted */
+const struct node *sym_node (sym s);                         /* NULL for a null symbol */
+struct shape sym_shape (sym s);                              /* scalar for a null symbol */
 bool sym_null (sym s);
 
 /* Leaves. A name is used once; a parameter's begins with the scope, an input's is as given. A parameter of a name that

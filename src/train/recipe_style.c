@@ -364,6 +364,27 @@ no_memory_for_batch (GError **error)
 }
 
 static bool
+check_sizes (const struct settings *settings, GError **error)
+{
+  if (settings->size % 16 == 0 && settings->net.ends % 2 == 1)
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--size wants a multiple of 16 and --ends an odd number");
+  return false;
+}
+
+static bool
+load_features (struct trainer *trainer, GError **error)
+{
+  const struct settings *settings = trainer->settings;
+  g_autoptr (weights) vgg = vgg19_load (settings->features, error);
+  for (guint i = 0; vgg && i < weights_count (vgg); i++) {
+    g_autofree char *name = g_strdup_printf ("frozen.vgg.%s", weights_name (vgg, i));
+    weights_add (trainer->weights, name, weights_at (vgg, i));
+  }
+  return vgg != NULL;
+}
+
+static bool
 start (struct trainer *trainer, GError **error)
 {
   struct settings *settings = trainer->settings;
@@ -374,20 +395,11 @@ start (struct trainer *trainer, GError **error)
                                   : "photos DIR: photographs to learn on");
     return false;
   }
-  if (settings->size % 16 || settings->net.ends % 2 == 0) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--size wants a multiple of 16 and --ends an odd number");
-    return false;
-  }
-  if (!load_paintings (trainer, state, error))
+  if (!check_sizes (settings, error) || !load_paintings (trainer, state, error))
     return false;
   settings->net.styles = state->n_styles;
-  g_autoptr (weights) vgg = vgg19_load (settings->features, error);
-  if (!vgg)
+  if (!load_features (trainer, error))
     return false;
-  for (guint i = 0; i < weights_count (vgg); i++) {
-    g_autofree char *name = g_strdup_printf ("frozen.vgg.%s", weights_name (vgg, i));
-    weights_add (trainer->weights, name, weights_at (vgg, i));
-  }
   struct dataset_options data = {
     .size = settings->size, .batch = settings->batch, .seed = trainer->run.seed, .first_step = trainer->step};
   state->photos = dataset_open (settings->photos, &data, error);
@@ -599,6 +611,47 @@ finish (struct trainer *trainer, const char *path, GError **error)
   return pack_save (pack, path, error);
 }
 
+/* Noise from -0.5 to 0.5, or around @offset. */
+static void
+fill_noise (struct tensor *tensor, uint32_t stream, double offset)
+{
+  struct random_key key = {.stream = stream};
+  for (int64_t i = 0, n = tensor ? shape_size (&tensor->shape) : 0; i < n; i++)
+    tensor_floats (tensor)[i] = random_uniform (key, i) - 0.5 + offset;
+}
+
+/* One style, whose Gram matrices and painting are noise like the photographs, and as it is at the beginning. */
+static struct plan *
+rehearse (struct trainer *trainer, GError **error)
+{
+  static const int64_t channels[LAYERS] = {64, 128, 256, 256};
+  struct settings *settings = trainer->settings;
+  struct state *state = trainer->state = g_new0 (struct state, 1);
+  settings->net.styles = state->n_styles = 1;
+  if (!check_sizes (settings, error) || (settings->features && !load_features (trainer, error)))
+    return NULL;
+  for (int i = 0; i < SCALES * LAYERS; i++) {
+    int s = i / LAYERS, l = i % LAYERS;
+    state->gram[s][l] = tensor_new (SHAPE (1, channels[l] * channels[l]), DTYPE_F32, error);
+    state->inverse[s][l] = state->gram[s][l] ? tensor_new (SHAPE (1, 1), DTYPE_F32, error) : NULL;
+    if (!state->inverse[s][l])
+      return NULL;
+    fill_noise (state->gram[s][l], STREAM_START, 0.5);
+    fill_noise (state->inverse[s][l], STREAM_START, 0.5);
+  }
+  if (!build_training (trainer, state, error))
+    return NULL;
+  fill_noise (plan_input (state->plan, "photo"), STREAM_PAINTING, 0.5);
+  fill_noise (plan_input (state->plan, "painting"), STREAM_START, 0.5);
+  struct tensor *style = plan_input (state->plan, "style");
+  for (int64_t i = 0; i < settings->batch; i++)
+    tensor_floats (style)[i] = 1;
+  set_scalar (state->plan, "rate", adam_rate (&painter_adam, settings->rate, 0));
+  set_scalar (state->plan, "judge-rate", adam_rate (&judge_adam, settings->judge_rate, 0));
+  set_scalar (state->plan, "decay", average_decay (settings->average, 0));
+  return g_steal_pointer (&state->plan);
+}
+
 static void
 stop (struct trainer *trainer)
 {
@@ -633,4 +686,5 @@ const struct recipe recipe_style = {
   .sample = sample,
   .finish = finish,
   .stop = stop,
+  .rehearse = rehearse,
 };

@@ -544,3 +544,15 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
   option_clear (run_options, &resumed);
   return ok;
 }
+
+struct plan *
+train_rehearse (const struct recipe *recipe, void *settings, const struct run_settings *run, GError **error)
+{
+  struct trainer trainer = {
+    .recipe = recipe, .settings = settings, .run = *run, .weights = weights_new (), .message = g_string_new (NULL)};
+  struct plan *plan = recipe->rehearse (&trainer, error);
+  recipe->stop (&trainer);
+  weights_unref (trainer.weights);
+  g_string_free (trainer.message, TRUE);
+  return plan;
+}

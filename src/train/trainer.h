@@ -69,6 +69,8 @@ struct recipe {
   /* Writes the result. */
   bool (*finish) (struct trainer *trainer, const char *path, GError **error);
   void (*stop) (struct trainer *trainer); /* frees state */
+  /* A new plan of the step that `step` runs, without data: what weights and pictures it lacks is made up. */
+  struct plan *(*rehearse) (struct trainer *trainer, GError **error);
 };
 
 extern const struct recipe *const recipe_table[]; /* NULL-terminated */
@@ -80,6 +82,11 @@ const struct recipe *recipe_find (const char *name);
  * IMPASTO_ERROR_NUMERIC with the step and what became NaN, the parts of the loss before their sum. */
 bool train (const struct recipe *recipe, void *settings, const struct run_settings *run, char **inputs,
             train_progress_fn progress, void *data, GError **error);
+
+/* The plan of one step of @recipe, its inputs filled, ready to run: for measuring. Nothing is read but what @settings
+ * names, nothing is written. */
+struct plan *train_rehearse (const struct recipe *recipe, void *settings, const struct run_settings *run,
+                             GError **error);
 
 /* Adds a line to the run's log; `say` shows it to the user as well. */
 void trainer_log (struct trainer *trainer, const char *format, ...) G_GNUC_PRINTF (2, 3);

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Dense 3x3 convolutions of stride 1 in float32 by Winograd's F(4x4, 3x3), a quarter of the multiplications; oneDNN has
+ * it for blocked pictures only. Tiles of the result are taken in blocks small enough for the second-level cache:
+ *
+ *   v := transformed pictures of the block's tiles          (gather)
+ *   for each 32 outputs: m := v u at all 36 points          (multiply)
+ *                        y := what m is in pixels, + bias   (scatter)
+ *
+ * One thread does one block at a time, with a v and an m of its own. No number depends on how tiles are divided. The
+ * border is in two tables that say for each row and column of the padded picture where it comes from, or that it is zero.
+ * The derivative for x is the same convolution of dy with the weight transposed and turned around. */
+#include <stdlib.h>
+
+#include "device/cpu_conv.h"
+#include "device/winograd.h"
+#include "impasto/error.h"
+
+#include <omp.h>
+
+#define BLOCK_FLOATS (320 * 1024) /* of v and m together; the weights stream past them through the same cache */
+#define MOST_TILES 144            /* in a block */
+
+struct winograd {
+  const struct winograd_kernels *kernels;
+  int64_t channels, outputs, panels;
+  int64_t tile_rows, tile_columns, tiles, block; /* tiles: of all pictures; block: at most so many at a time */
+  int64_t *row, *column;                         /* where those of the padded picture come from; -1: zeros */
+  float *zeros;                                  /* a pixel */
+  bool turned;
+  float *u;                                       /* of a constant weight: u[panel][point][c][PANEL] */
+  size_t block_stride, v_plane, m_plane, u_plane; /* floats */
+  size_t u_floats, thread_floats;                 /* scratch: u unless constant, then v and m of each thread */
+};
+
+/* What is to be convolved, the same for a derivative. */
+struct geometry {
+  const struct value *x, *w, *y;
+  int64_t before[2]; /* rows and columns of zeros above and left of x */
+  bool turned;
+};
+
+/* Whether it pays */
+
+/* Times in multiply-adds that one thread does meanwhile, measured on 2 cores of a Sapphire Rapids with shapes from
+ * 16 -> 16 channels at 256x256 to 512 -> 512 at 4x4; with AVX2 and SSE4.1 Winograd does better still. */
+#define TRANSFORM 700.0     /* of one channel of a tile, in or out */
+#define FETCH_FAR 10.0      /* reading the weights once: this many tiles' products */
+#define FETCH_NEAR 3.0      /* where they stay in the second-level cache */
+#define NEAR_WEIGHTS 262144 /* that many floats stay there */
+#define LAY_OUT 4200.0      /* transforming one weight of nine taps, in every run */
+#define WORTHWHILE 1.1
+
+static int64_t
+round_up (int64_t n, int64_t unit)
+{
+  return (n + unit - 1) / unit * unit;
+}
+
+static int64_t
+tiles_along (int64_t extent)
+{
+  return (extent + WINOGRAD_STEP - 1) / WINOGRAD_STEP;
+}
+
+/* As many tiles as fit the cache, the same number for all blocks and the same number of blocks for all threads. */
+static int64_t
+choose_block (int64_t tiles, int64_t channels, int64_t threads)
+{
+  int64_t floats = WINOGRAD_POINTS * (round_up (channels, WINOGRAD_BLOCK) + WINOGRAD_PANEL);
+  int64_t most = CLAMP (BLOCK_FLOATS / floats, 12, MOST_TILES), blocks = (tiles + most - 1) / most;
+
+  blocks = round_up (blocks, threads);
+  return (tiles + blocks - 1) / blocks;
+}
+
+static bool
+fits (const struct conv_attrs *attrs, const struct geometry *g)
+{
+  const int64_t *w = g->w->shape.dim;
+
+  return g->x->dtype == DTYPE_F32 && g->y->dtype == DTYPE_F32 && w[2] == 3 && w[3] == 3 && attrs->groups == 1 &&
+         attrs->stride[0] == 1 && attrs->stride[1] == 1 && attrs->dilation[0] == 1 && attrs->dilation[1] == 1;
+}
+
+static bool
+pays (const struct conv_attrs *attrs, const struct geometry *g)
+{
+  const int64_t *y = g->y->shape.dim;
+  int64_t c = g->x->shape.dim[1], o = y[1], threads = cpu_threads ();
+  int64_t tiles = y[0] * tiles_along (y[2]) * tiles_along (y[3]), block = choose_block (tiles, c, threads);
+  int64_t rounds = (tiles + block * threads - 1) / (block * threads);
+  double weights = (double) c * (double) round_up (o, WINOGRAD_PANEL);
+  double fetch = WINOGRAD_POINTS * weights > NEAR_WEIGHTS ? FETCH_FAR : FETCH_NEAR;
+  double lay_out = g->w->constant ? 0 : LAY_OUT * weights / (double) threads;
+  double one_block = WINOGRAD_POINTS * weights * ((double) block + fetch) + TRANSFORM * (double) ((c + o) * block);
+  double direct = 9.0 * (double) c * (double) (round_up (o, 16) * y[0] * y[2] * y[3]) / (double) threads;
+
+  return fits (attrs, g) && WORTHWHILE * ((double) rounds * one_block + lay_out) < direct;
+}
+
+/* Weights */
+
+static void
+transform_weights (const struct winograd *s, float *u, const struct value *w)
+{
+  const int64_t *d = w->shape.dim;
+  int64_t in = s->turned ? d[1] * 9 : 9, out = s->turned ? 9 : d[1] * 9;
+
+#pragma omp parallel for collapse(2) schedule(static)
+  for (int64_t panel = 0; panel < s->panels; panel++)
+    for (int64_t c = 0; c < s->channels; c++) {
+      int64_t o = panel * WINOGRAD_PANEL;
+      float *to = u + (size_t) panel * WINOGRAD_POINTS * s->u_plane + c * WINOGRAD_PANEL;
+
+      s->kernels->weights (to, s->u_plane, (const float *) w->data + c * in + o * out, out,
+                           MIN (s->outputs - o, WINOGRAD_PANEL), s->turned);
+    }
+}
+
+/* Running */
+
+struct place {
+  int64_t picture, row, column; /* in tiles */
+};
+
+static struct place
+place_of (const struct winograd *s, int64_t tile)
+{
+  return (struct place){.picture = tile / (s->tile_rows * s->tile_columns),
+                        .row = tile / s->tile_columns % s->tile_rows,
+                        .column = tile % s->tile_columns};
+}
+
+static void
+gather_tile (const struct winograd *s, float *v, const struct value *x, int64_t tile)
+{
+  struct place at = place_of (s, tile);
+  const int64_t *d = x->shape.dim, *row = s->row + at.row * WINOGRAD_STEP;
+  const int64_t *column = s->column + at.column * WINOGRAD_STEP;
+  const float *picture = (const float *) x->data + at.picture * d[1] * d[2] * d[3];
+  const float *pixel[WINOGRAD_POINTS];
+
+  for (int k = 0; k < WINOGRAD_POINTS; k++) {
+    int64_t i = row[k / WINOGRAD_TILE], j = column[k % WINOGRAD_TILE];
+    pixel[k] = i < 0 || j < 0 ? s->zeros : picture + (i * d[3] + j) * d[1];
+  }
+  s->kernels->gather (v, s->v_plane, s->block_stride, pixel, d[1]);
+}
+
+static void
+scatter_tile (const struct winograd *s, const struct value *y, const float *m, int64_t tile, int64_t o,
+              const struct winograd_epilogue *epilogue)
+{
+  struct place at = place_of (s, tile);
+  const int64_t *d = y->shape.dim;
+  float *pixel[WINOGRAD_STEP * WINOGRAD_STEP];
+
+  for (int k = 0; k < WINOGRAD_STEP * WINOGRAD_STEP; k++) {
+    int64_t i = at.row * WINOGRAD_STEP + k / WINOGRAD_STEP, j = at.column * WINOGRAD_STEP + k % WINOGRAD_STEP;
+    bool inside = i < d[2] && j < d[3];
+
+    pixel[k] = inside ? (float *) y->data + ((at.picture * d[2] + i) * d[3] + j) * d[1] + o : NULL;
+  }
+  s->kernels->scatter (pixel, m, s->m_plane, MIN (d[1] - o, WINOGRAD_PANEL), epilogue);
+}
+
+static struct winograd_epilogue
+epilogue_of (const struct kernel *kernel)
+{
+  vector_fn const *fn = vector_kernels ()->fn;
+
+  return (struct winograd_epilogue){
+    .activation = kernel->activation,
+    .slope = kernel->slope,
+    .other = kernel->activation == ACTIVATION_TANH      ? fn[VECTOR_TANH]
+             : kernel->activation == ACTIVATION_SIGMOID ? fn[VECTOR_SIGMOID]
+                                                        : NULL,
+  };
+}
+
+/* Tiles @first to @end, with v and m in @scratch. */
+static void
+run_block (const struct kernel *kernel, const float *u, float *scratch, int64_t first, int64_t end)
+{
+  const struct winograd *s = kernel->state;
+  float *v = scratch, *m = scratch + WINOGRAD_POINTS * s->v_plane, bias[WINOGRAD_PANEL] = {0};
+  struct winograd_epilogue epilogue = epilogue_of (kernel);
+
+  epilogue.bias = bias;
+  for (int64_t tile = first; tile < end; tile++)
+    gather_tile (s, v + (tile - first) * WINOGRAD_BLOCK, kernel->x[0], tile);
+  for (int64_t o = 0; o < s->outputs; o += WINOGRAD_PANEL) {
+    for (size_t k = 0; k < WINOGRAD_POINTS; k++, u += s->u_plane)
+      s->kernels->multiply (m + k * s->m_plane, v + k * s->v_plane, s->block_stride, u, end - first, s->channels);
+    for (int64_t i = 0; i < MIN (s->outputs - o, WINOGRAD_PANEL) && kernel->bias != NULL; i++)
+      bias[i] = ((const float *) kernel->bias->data)[o + i];
+    for (int64_t tile = first; tile < end; tile++)
+      scatter_tile (s, kernel->y, m + (tile - first) * WINOGRAD_PANEL, tile, o, &epilogue);
+  }
+}
+
+static void
+run (const struct kernel *kernel, void *scratch, const struct run_context *context)
+{
+  const struct winograd *s = kernel->state;
+  float *threads = (float *) scratch + (s->u != NULL ? 0 : s->u_floats);
+  const float *u = s->u;
+
+  if (u == NULL) {
+    transform_weights (s, scratch, kernel->x[1]);
+    u = scratch;
+  }
+#pragma omp parallel for schedule(dynamic)
+  for (int64_t first = 0; first < s->tiles; first += s->block)
+    run_block (kernel, u, threads + (size_t) omp_get_thread_num () * s->thread_floats, first,
+               MIN (first + s->block, s->tiles));
+}
+
+/* Preparing */
+
+static void
+winograd_free (void *state)
+{
+  struct winograd *s = state;
+
+  free (s->u);
+  g_free (s->row);
+  g_free (s->column);
+  g_free (s->zeros);
+  g_free (s);
+}
+
+/* For each of the @tiles' rows, or columns, of the padded picture: which of @extent it is. */
+static int64_t *
+border_table (int64_t tiles, int64_t before, int64_t extent)
+{
+  int64_t n = tiles * WINOGRAD_STEP + WINOGRAD_TILE - WINOGRAD_STEP;
+  int64_t *table = g_new (int64_t, n);
+
+  for (int64_t i = 0; i < n; i++)
+    table[i] = i - before >= 0 && i - before < extent ? i - before : -1;
+  return table;
+}
+
+static struct winograd *
+winograd_new (const struct geometry *g)
+{
+  struct winograd *s = g_new0 (struct winograd, 1);
+  const int64_t *x = g->x->shape.dim, *y = g->y->shape.dim;
+  int64_t blocks = (x[1] + WINOGRAD_BLOCK - 1) / WINOGRAD_BLOCK;
+
+  s->kernels = vector_kernels ()->winograd;
+  s->channels = x[1];
+  s->outputs = y[1];
+  s->panels = (y[1] + WINOGRAD_PANEL - 1) / WINOGRAD_PANEL;
+  s->tile_rows = tiles_along (y[2]);
+  s->tile_columns = tiles_along (y[3]);
+  s->tiles = y[0] * s->tile_rows * s->tile_columns;
+  s->block = choose_block (s->tiles, x[1], cpu_threads ());
+  s->row = border_table (s->tile_rows, g->before[0], x[2]);
+  s->column = border_table (s->tile_columns, g->before[1], x[3]);
+  s->zeros = g_new0 (float, x[1]);
+  s->turned = g->turned;
+  /* planes a power of two apart would all meet in one set of the first-level cache */
+  s->block_stride = (size_t) s->block * WINOGRAD_BLOCK;
+  s->v_plane = (size_t) blocks * s->block_stride + WINOGRAD_BLOCK;
+  s->m_plane = (size_t) s->block * WINOGRAD_PANEL + WINOGRAD_BLOCK;
+  s->u_plane = (size_t) s->channels * WINOGRAD_PANEL + WINOGRAD_BLOCK;
+  s->u_floats = (size_t) s->panels * WINOGRAD_POINTS * s->u_plane;
+  s->thread_floats = WINOGRAD_POINTS * (s->v_plane + s->m_plane);
+  return s;
+}
+
+static bool
+prepare (struct kernel *kernel, const struct geometry *g, GError **error)
+{
+  struct winograd *s = winograd_new (g);
+  size_t threads = (size_t) cpu_threads ();
+
+  kernel->state = s;
+  kernel->free_state = winograd_free;
+  kernel->run = run;
+  kernel->implementation = g->turned ? "winograd 4x4, turned" : "winograd 4x4";
+  kernel->scratch = threads * s->thread_floats * sizeof (float);
+  if (!g->w->constant) {
+    kernel->scratch += s->u_floats * sizeof (float);
+    return true;
+  }
+  s->u = aligned_alloc (64, s->u_floats * sizeof (float));
+  if (s->u == NULL) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "out of memory: %.1f MiB for a laid-out weight",
+                 (double) (s->u_floats * sizeof (float)) / (1 << 20));
+    return false;
+  }
+  transform_weights (s, s->u, g->w);
+  return true;
+}
+
+static struct geometry
+forward_geometry (const struct kernel *kernel)
+{
+  const struct conv_attrs *attrs = kernel->attrs;
+
+  return (struct geometry){
+    .x = kernel->x[0], .w = kernel->x[1], .y = kernel->y, .before = {attrs->pad[0], attrs->pad[1]}};
+}
+
+/* The first result meets the last tap first. */
+static struct geometry
+back_x_geometry (const struct kernel *kernel)
+{
+  const struct conv_attrs *attrs = kernel->attrs;
+
+  return (struct geometry){.x = kernel->x[0],
+                           .w = kernel->x[1],
+                           .y = kernel->y,
+                           .before = {2 - attrs->pad[0], 2 - attrs->pad[1]},
+                           .turned = true};
+}
+
+bool
+winograd_conv2d (struct kernel *kernel, GError **error)
+{
+  struct geometry g = forward_geometry (kernel);
+
+  return prepare (kernel, &g, error);
+}
+
+bool
+winograd_conv2d_back_x (struct kernel *kernel, GError **error)
+{
+  struct geometry g = back_x_geometry (kernel);
+
+  return prepare (kernel, &g, error);
+}
+
+bool
+wide_conv2d (struct kernel *kernel, GError **error)
+{
+  struct geometry g = forward_geometry (kernel);
+
+  return pays (kernel->attrs, &g) ? prepare (kernel, &g, error) : direct_conv2d (kernel, error);
+}
+
+bool
+wide_conv2d_back_x (struct kernel *kernel, GError **error)
+{
+  struct geometry g = back_x_geometry (kernel);
+
+  return pays (kernel->attrs, &g) ? prepare (kernel, &g, error) : direct_conv2d_back_x (kernel, error);
+}

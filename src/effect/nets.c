@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How each network is built for a picture: what describing and timing share. */
+#include "effect/inspect.h"
+#include "impasto/impasto.h"
+
+static void
+build_style (struct graph *graph, struct shape shape, const void *settings)
+{
+  const struct style_net *net = settings;
+  sym photo = graph_input (graph, "photo", shape), style = graph_input (graph, "style", SHAPE (1, net->styles));
+  graph_output (graph, "painting", style_net (photo, style, net));
+}
+
+static void
+build_vgg19 (struct graph *graph, struct shape shape, const void *settings)
+{
+  struct vgg vgg = vgg19 (graph_input (graph, "picture", shape), VGG_RELU3_4);
+  graph_output (graph, "relu3_4", vgg.relu[2][3]);
+}
+
+static void
+build_patch (struct graph *graph, struct shape shape, const void *settings)
+{
+  graph_output (graph, "scores", patch_net (graph_input (graph, "picture", shape), settings));
+}
+
+static void
+build_dcgan (struct graph *graph, struct shape shape, const void *settings)
+{
+  const struct dcgan_net *net = settings;
+  graph_push (graph, "generator");
+  sym picture = dcgan_generator (graph_input (graph, "z", SHAPE (1, net->latent)), net, false);
+  graph_pop (graph);
+  graph_push (graph, "discriminator");
+  graph_output (graph, "logit", dcgan_discriminator (picture, net, false));
+  graph_pop (graph);
+}
+
+static const struct {
+  const struct net *net;
+  void (*build) (struct graph *graph, struct shape shape, const void *settings);
+} builders[] = {
+  {&net_style, build_style},
+  {&net_vgg19, build_vgg19},
+  {&net_patch, build_patch},
+  {&net_dcgan, build_dcgan},
+};
+
+void
+net_build (const struct net *net, struct graph *graph, struct shape shape, const void *settings)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (builders); i++)
+    if (builders[i].net == net)
+      builders[i].build (graph, shape, settings);
+}
+
+const char *const *
+impasto_nets (void)
+{
+  static const char *names[G_N_ELEMENTS (builders) + 1];
+  static gsize once;
+  if (g_once_init_enter (&once)) {
+    for (size_t i = 0; i < G_N_ELEMENTS (builders); i++)
+      names[i] = builders[i].net->name;
+    g_once_init_leave (&once, 1);
+  }
+  return names;
+}
