@@ -5,9 +5,9 @@
  *   gather (x, i)       y[a, k, b] = x[a, i(k), b]                x (a, n, b), i of any shape k, y (a, k, b)
  *   gather_back (d, i)  y[a, q, b] = sum of d[a, k, b] over k with i(k) = q
  *
- * Each is linear in its first input and the other's gradient; there is none for the indices. They are float32 as everything
- * is, hence exact up to 2^24; fractions are cut off. A negative index counts from the end; one outside is held to the
- * nearest end, so that no value of an index can make a plan read elsewhere. */
+ * Each is linear in its first input and the other's gradient; there is none for the indices. They are float32 as
+ * everything is, hence exact up to 2^24; fractions are cut off. A negative index counts from the end; one outside is
+ * held to the nearest end, so that no value of an index can make a plan read elsewhere. */
 #include <omp.h>
 #include <string.h>
 

@@ -325,6 +325,12 @@ sym_max_pool_attrs (sym x, const struct pool_attrs *attrs)
 }
 
 sym
+sym_max_pool_take_attrs (sym x, sym values, const struct pool_attrs *attrs)
+{
+  return pool2 (&op_max_pool_take, x, values, attrs);
+}
+
+sym
 sym_avg_pool_attrs (sym x, const struct pool_attrs *attrs)
 {
   struct pool_attrs own = *attrs;

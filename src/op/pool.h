@@ -19,6 +19,9 @@ struct pool_attrs {
 sym sym_max_pool_attrs (sym x, const struct pool_attrs *attrs);
 sym sym_avg_pool_attrs (sym x, const struct pool_attrs *attrs);
 
+/* What @values, of x's shape, has where the first maximum of each window of x is. */
+sym sym_max_pool_take_attrs (sym x, sym values, const struct pool_attrs *attrs);
+
 /* Windows: the pixels of window @i, dense, along @axis (0 down, 1 to the right) of @extent are begin .. end-1. */
 
 struct range {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Resampling in general and its adjoint, both separable linear maps (op/separable.h). Output i looks at s = start + i step
- * and is the nearest element, or the sum of elements p with weights k(p - s):
+ * Resampling in general and its adjoint, both separable linear maps (op/separable.h). Output i looks at s = start + i
+ * step and is the nearest element, or the sum of elements p with weights k(p - s):
  *
  *   linear  k(t) = 1 - |t|                                         for |t| < 1
  *   cubic   k(t) = (a + 2) |t|^3 - (a + 3) |t|^2 + 1               for |t| < 1     (Keys 1981)

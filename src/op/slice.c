@@ -179,6 +179,18 @@ sym_slice (sym x, int axis, int64_t start, int64_t stop, int64_t step)
   return graph_add (x.graph, &op_slice, &x, 1, &attrs);
 }
 
+sym
+sym_unslice (sym x, int axis, int64_t start, int64_t step, int64_t extent)
+{
+  struct shape shape = sym_shape (x);
+  int64_t count = axis >= 0 && axis < shape.rank ? shape.dim[axis] : 1;
+  struct slice_attrs attrs = {axis, start, start + (count - 1) * step + 1, step, extent};
+
+  if (attrs.start == 0 && step == 1 && attrs.stop == extent)
+    return x;
+  return graph_add (x.graph, &op_unslice, &x, 1, &attrs);
+}
+
 static const struct slice_attrs channels_2_9 = {1, 2, 9, 1}, rows_step_2 = {2, 1, 6, 2}, columns_last = {3, 4, 5, 1};
 static const struct slice_attrs batch_step_3 = {0, 0, 5, 3}, empty = {1, 2, 2, 1}, beyond = {1, 0, 20, 1};
 static const struct slice_attrs no_axis = {4, 0, 1, 1}, no_step = {0, 0, 1, 0};

@@ -66,6 +66,8 @@ sym sym_reshape (sym x, struct shape shape); /* one extent may be -1 */
 sym sym_permute (sym x, const int *axes);    /* axes[i]: which axis of x becomes axis i */
 sym sym_slice (sym x, int axis, int64_t start, int64_t stop,
                int64_t step); /* step >= 1; negative bounds count from the end */
+/* slice's adjoint: zeros of @extent along @axis with x from @start on, @step apart */
+sym sym_unslice (sym x, int axis, int64_t start, int64_t step, int64_t extent);
 sym sym_concat (const sym *x, int n, int axis);
 sym sym_flip (sym x, unsigned axes); /* the axes of the bit mask backwards */
 sym sym_broadcast (sym x, struct shape shape);
