@@ -98,12 +98,28 @@ WRITE (max)
   return export_reduce (e, id, "ReduceMax", operand_value (e, operand, 0), export_int (e, id, "axes"));
 }
 
+/* The mean squared distance of @x to its @mean. */
+static const char *
+spread (struct exporter *e, int id, const char *x, const char *mean, unsigned axes)
+{
+  const char *distance = export_node_2 (e, id, "Sub", x, mean);
+  return export_reduce (e, id, "ReduceMean", export_node_2 (e, id, "Mul", distance, distance), axes);
+}
+
 WRITE (variance)
 {
   unsigned axes = export_int (e, id, "axes");
-  const char *x = operand_value (e, operand, 0), *mean = export_reduce (e, id, "ReduceMean", x, axes);
-  const char *distance = export_node_2 (e, id, "Sub", x, mean);
-  return export_reduce (e, id, "ReduceMean", export_node_2 (e, id, "Mul", distance, distance), axes);
+  const char *x = operand_value (e, operand, 0);
+  return spread (e, id, x, export_reduce (e, id, "ReduceMean", x, axes), axes);
+}
+
+WRITE (moments)
+{
+  const char *x = operand_value (e, operand, 0), *mean = export_reduce (e, id, "ReduceMean", x, AXES_HW);
+  const char *y = export_node_2 (e, id, "Concat", mean, spread (e, id, x, mean, AXES_HW));
+  if (y)
+    onnx_write_int (e->writer, "axis", 1);
+  return y;
 }
 
 const struct export_rule export_elementwise[] = {
@@ -121,6 +137,9 @@ const struct export_rule export_elementwise[] = {
   {&op_neg, "Neg"},
   {&op_abs, "Abs"},
   {&op_sign, "Sign"},
+  {&op_floor, "Floor"},
+  {&op_ceil, "Ceil"},
+  {&op_round, "Round"},
   {&op_square, .write = square},
   {&op_sqrt, "Sqrt"},
   {&op_rsqrt, .write = rsqrt},
@@ -134,10 +153,12 @@ const struct export_rule export_elementwise[] = {
   {&op_leaky_relu, .write = leaky_relu},
   {&op_relu_back, .write = relu_back},
   {&op_tanh, "Tanh"},
+  {&op_erf, "Erf"},
   {&op_sigmoid, "Sigmoid"},
   {&op_softplus, "Softplus"},
   {&op_sum, .write = sum},
   {&op_max, .write = max},
   {&op_variance, .write = variance},
+  {&op_moments, .write = moments},
   {NULL},
 };

@@ -1,12 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Ops that look at values under another shape, cut, join and multiply matrices, as ONNX. What is written holds at every
- * size: an extent that differs between the two graphs is copied from the input (0 in a Reshape), or left over (-1). */
+ * size: an extent that differs between the two graphs is copied from the input (0 in a Reshape), left over (-1), or read
+ * off another value at run time. */
 #include "onnx/export_rule.h"
 
 #define WRITE(NAME) static const char *NAME (struct exporter *e, int id, const int *operand)
 
-/* The shape that a Reshape of @from to the shape of @id asks for; false when none holds at every size. */
+/* The extent of axis @a of @id, read off an earlier value that has the same at both sizes; a list of one. */
+static const char *
+read_extent (struct exporter *e, int id, int a)
+{
+  int64_t first, past;
+  for (int from = 0; from < id; from++)
+    for (int k = 0; e->value[from] && !e->known[from] && k < export_shape (e, from)->rank; k++)
+      if (export_extent (e, from, k, false) == export_extent (e, id, a, false) &&
+          export_extent (e, from, k, true) == export_extent (e, id, a, true)) {
+        const char *shape = export_node_1 (e, id, "Shape", e->value[from]);
+        first = k;
+        past = k + 1;
+        return export_node_3 (e, id, "Slice", shape, onnx_write_int_list (e->writer, &first, 1),
+                              onnx_write_int_list (e->writer, &past, 1));
+      }
+  return export_fail (e, id, "axis %d of its shape depends on the size of the input, in a way that no value shows", a);
+}
+
+/* The shape of @id, computed at run time. */
+static const char *
+run_time_shape (struct exporter *e, int id)
+{
+  const char *parts[SHAPE_RANK_MAX + 1] = {NULL};
+  for (int a = 0; a < export_shape (e, id)->rank; a++) {
+    int64_t extent = export_extent (e, id, a, false);
+    parts[a] = export_fixed (e, id, a) ? onnx_write_int_list (e->writer, &extent, 1) : read_extent (e, id, a);
+  }
+  const char *shape = export_node (e, id, "Concat", parts);
+  if (shape)
+    onnx_write_int (e->writer, "axis", 0);
+  return shape;
+}
+
+/* The shape that a Reshape of @from to the shape of @id asks for; false when it takes more than 0 and -1 to say. */
 static bool
 reshape_target (struct exporter *e, int id, int from, int64_t *target)
 {
@@ -30,9 +64,9 @@ reshape_target (struct exporter *e, int id, int from, int64_t *target)
 WRITE (reshape)
 {
   int64_t target[SHAPE_RANK_MAX] = {0};
-  if (!reshape_target (e, id, operand[0], target))
-    return export_fail (e, id, "more than one extent of its shape depends on the size of the input");
-  const char *shape = onnx_write_int_list (e->writer, target, export_shape (e, id)->rank);
+  const char *shape = reshape_target (e, id, operand[0], target)
+                        ? onnx_write_int_list (e->writer, target, export_shape (e, id)->rank)
+                        : run_time_shape (e, id);
   return export_node_2 (e, id, "Reshape", export_value (e, operand[0]), shape);
 }
 
@@ -62,12 +96,13 @@ WRITE (broadcast)
 {
   int64_t target[SHAPE_RANK_MAX] = {0};
   int rank = export_shape (e, id)->rank, before = rank - export_shape (e, operand[0])->rank;
+  bool listed = true;
   for (int a = 0; a < rank; a++) {
     target[a] = export_fixed (e, id, a) ? export_extent (e, id, a, false) : 1;
-    if (!export_fixed (e, id, a) && (a < before || export_fixed (e, operand[0], a - before)))
-      return export_fail (e, id, "repeats along axis %d as often as the size of the input says", a);
+    listed &= export_fixed (e, id, a) || (a >= before && !export_fixed (e, operand[0], a - before));
   }
-  return export_node_2 (e, id, "Expand", export_value (e, operand[0]), onnx_write_int_list (e->writer, target, rank));
+  const char *shape = listed ? onnx_write_int_list (e->writer, target, rank) : run_time_shape (e, id);
+  return export_node_2 (e, id, "Expand", export_value (e, operand[0]), shape);
 }
 
 /* A bound of a cut of @axis of @from, as the same number at both sizes: counted from the start, or from the end. */
@@ -100,6 +135,79 @@ WRITE (concat)
     inputs[i] = export_value (e, node->input[i]);
   int64_t axis = export_int (e, id, "axis");
   const char *y = export_node (e, id, "Concat", inputs);
+  if (y)
+    onnx_write_int (e->writer, "axis", axis);
+  return y;
+}
+
+WRITE (flip)
+{
+  int64_t start[SHAPE_RANK_MAX], stop[SHAPE_RANK_MAX], axes[SHAPE_RANK_MAX], step[SHAPE_RANK_MAX];
+  unsigned mask = export_int (e, id, "axes");
+  struct onnx_writer *w = e->writer;
+  int n = 0;
+  for (int a = 0; a < SHAPE_RANK_MAX; a++)
+    if (mask & AXIS (a)) {
+      start[n] = step[n] = -1;
+      stop[n] = G_MININT64;
+      axes[n++] = a;
+    }
+  return export_node (e, id, "Slice",
+                      (const char *const[]){export_value (e, operand[0]), onnx_write_int_list (w, start, n),
+                                            onnx_write_int_list (w, stop, n), onnx_write_int_list (w, axes, n),
+                                            onnx_write_int_list (w, step, n), NULL});
+}
+
+/* Indices are cut to whole numbers and held inside the axis; known ones here, of at most one axis. */
+static const char *
+known_index (struct exporter *e, int index, int64_t extent)
+{
+  const struct shape *shape = export_shape (e, index);
+  int64_t n = shape_size (shape);
+  g_autofree int64_t *values = g_new (int64_t, n);
+  for (int64_t i = 0; i < n; i++) {
+    double at = tensor_floats (e->tensor[index])[i];
+    at = at < 0 ? at + extent : at;
+    values[i] = at > 0 ? MIN (at, extent - 1) : 0;
+  }
+  return shape->rank == 0 ? onnx_write_int_scalar (e->writer, values[0]) : onnx_write_int_list (e->writer, values, n);
+}
+
+/* Likewise at run time, with what the extent is then. */
+static const char *
+computed_index (struct exporter *e, int id, const char *x, int index, int axis)
+{
+  struct onnx_writer *w = e->writer;
+  const char *at = export_value (e, index), *zero = onnx_write_scalar (w, 0), *extent;
+  if (export_fixed (e, export_input (e, id, 0), axis))
+    extent = onnx_write_scalar (w, export_extent (e, export_input (e, id, 0), axis, false));
+  else {
+    const int64_t first = axis, past = axis + 1;
+    const char *shape = export_node_1 (e, id, "Shape", x);
+    extent =
+      export_node_3 (e, id, "Slice", shape, onnx_write_int_list (w, &first, 1), onnx_write_int_list (w, &past, 1));
+    extent = export_node_1 (e, id, "Cast", extent);
+    if (extent)
+      onnx_write_int (w, "to", ONNX_FLOAT);
+  }
+  at = export_node_3 (e, id, "Where", export_node_2 (e, id, "Less", at, zero), export_node_2 (e, id, "Add", at, extent),
+                      at);
+  const char *last = export_node_2 (e, id, "Sub", extent, onnx_write_scalar (w, 1));
+  at = export_node_2 (e, id, "Min", export_node_2 (e, id, "Max", at, zero), last);
+  at = export_node_1 (e, id, "Cast", at);
+  if (at)
+    onnx_write_int (w, "to", ONNX_INT64);
+  return at;
+}
+
+WRITE (gather)
+{
+  int axis = export_int (e, id, "axis");
+  const char *x = export_value (e, operand[0]);
+  bool listed = e->known[operand[1]] && export_shape (e, operand[1])->rank <= 1 && export_fixed (e, operand[0], axis);
+  const char *index = listed ? known_index (e, operand[1], export_extent (e, operand[0], axis, false))
+                             : computed_index (e, id, x, operand[1], axis);
+  const char *y = export_node_2 (e, id, "Gather", x, index);
   if (y)
     onnx_write_int (e->writer, "axis", axis);
   return y;
@@ -159,9 +267,8 @@ WRITE (gram_back)
 }
 
 const struct export_rule export_shapes[] = {
-  {&op_reshape, .write = reshape},     {&op_stop_gradient, .write = same},
-  {&op_permute, .write = permute},     {&op_broadcast, .write = broadcast},
-  {&op_slice, .write = slice},         {&op_concat, .write = concat},
-  {&op_matmul, .write = matmul},       {&op_gram, .write = gram},
-  {&op_gram_back, .write = gram_back}, {NULL},
+  {&op_reshape, .write = reshape},     {&op_stop_gradient, .write = same},  {&op_permute, .write = permute},
+  {&op_broadcast, .write = broadcast}, {&op_slice, .write = slice},         {&op_concat, .write = concat},
+  {&op_flip, .write = flip},           {&op_gather, .write = gather},       {&op_matmul, .write = matmul},
+  {&op_gram, .write = gram},           {&op_gram_back, .write = gram_back}, {NULL},
 };

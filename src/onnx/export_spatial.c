@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Convolutions, padding, pooling and resampling as ONNX. */
+#include <math.h>
 #include <string.h>
 
 #include "onnx/export_rule.h"
+#include "op/resize.h"
 
 #define WRITE(NAME) static const char *NAME (struct exporter *e, int id, const int *operand)
 
@@ -218,8 +220,7 @@ WRITE (avg_pool)
 /* Resampling */
 
 static const char *
-resize (struct exporter *e, int id, const char *mode, const char *coordinates, const double *scales,
-        const int64_t *sizes)
+resize (struct exporter *e, int id, const char *mode, const char *place, const double *scales, const int64_t *sizes)
 {
   struct onnx_writer *w = e->writer;
   int rank = export_shape (e, id)->rank;
@@ -231,9 +232,7 @@ resize (struct exporter *e, int id, const char *mode, const char *coordinates, c
   if (!y)
     return NULL;
   onnx_write_string (w, "mode", mode);
-  onnx_write_string (w, "coordinate_transformation_mode", coordinates);
-  if (g_str_equal (mode, "nearest"))
-    onnx_write_string (w, "nearest_mode", "floor");
+  onnx_write_string (w, "coordinate_transformation_mode", place);
   return y;
 }
 
@@ -243,7 +242,10 @@ WRITE (upsample_nearest)
   int rank = export_shape (e, id)->rank;
   for (int a = 0; a < rank; a++)
     scales[a] = a < rank - 2 ? 1 : export_int (e, id, "factor");
-  return resize (e, id, "nearest", "asymmetric", scales, NULL);
+  const char *y = resize (e, id, "nearest", "asymmetric", scales, NULL);
+  if (y)
+    onnx_write_string (e->writer, "nearest_mode", "floor");
+  return y;
 }
 
 /* The mean of each block times its pixels. */
@@ -283,6 +285,101 @@ WRITE (resize_bilinear)
   if (!scaled && !fixed)
     return export_fail (e, id, "its factor is another at another size of the input");
   return resize (e, id, "linear", "half_pixel", scaled ? scales : NULL, scaled ? NULL : sizes);
+}
+
+/* Where outputs look, as ONNX calls it: with s = 1 / scale, output i at */
+static const char *const coordinates[] = {
+  "half_pixel",    /* (i + 1/2) s - 1/2 */
+  "asymmetric",    /* i s */
+  "align_corners", /* i (n - 1) / (m - 1), of n elements to m */
+};
+
+static double
+place (const struct exporter *e, int id, const char *name, int axis, bool other)
+{
+  g_autofree char *full = g_strdup_printf ("%s-%c", name, axis == 0 ? 'h' : 'w');
+  return export_float_of (e, id, full, other);
+}
+
+static bool
+looks_so (const struct exporter *e, int id, int from, int way)
+{
+  for (int i = 0; i < 4; i++) {
+    int axis = i / 2, other = i % 2, a = export_shape (e, id)->rank - 2 + axis;
+    double start = place (e, id, "start", axis, other), step = place (e, id, "step", axis, other);
+    double n = export_extent (e, from, a, other), m = export_extent (e, id, a, other);
+    double wanted = way == 0 ? 0.5 * step - 0.5 : 0;
+    if (fabs (start - wanted) > 1e-9 * (1 + fabs (wanted)) ||
+        (way == 2 && fabs (step - (m > 1 ? (n - 1) / (m - 1) : 0)) > 1e-9))
+      return false;
+  }
+  return true;
+}
+
+/* The scales, as float32, with which another runtime comes to these extents and steps at both sizes. */
+static bool
+find_scales (const struct exporter *e, int id, int from, int way, double *scales)
+{
+  int rank = export_shape (e, id)->rank;
+  for (int a = 0; a < rank; a++) {
+    bool exact = exact_scale (e, id, from, a, &scales[a]);
+    if (a < rank - 2 || way == 2) {
+      if (!exact)
+        return false;
+      continue;
+    }
+    double step = place (e, id, "step", a - (rank - 2), false);
+    scales[a] = (float) (1 / step);
+    if (step != place (e, id, "step", a - (rank - 2), true) || !(step > 0))
+      return false;
+    for (int other = 0; other < 2; other++)
+      if (floor ((float) scales[a] * (float) export_extent (e, from, a, other)) != export_extent (e, id, a, other))
+        return false;
+  }
+  return true;
+}
+
+/* Whether the steps are those that follow from the sizes. */
+static bool
+follows_from_sizes (const struct exporter *e, int id, int from, int way)
+{
+  int rank = export_shape (e, id)->rank;
+  for (int a = 0; a < rank; a++) {
+    double n = export_extent (e, from, a, false), m = export_extent (e, id, a, false);
+    if (!export_fixed (e, id, a))
+      return false;
+    if (a >= rank - 2 && way != 2 && fabs (place (e, id, "step", a - (rank - 2), false) - n / m) > 1e-9)
+      return false;
+  }
+  return true;
+}
+
+/* Sizes where the steps follow from them, which rounds nothing; else scales. */
+WRITE (general_resize)
+{
+  static const char *const modes[] = {"nearest", "linear", "cubic"};
+  static const char *const roundings[] = {"round_prefer_floor", "round_prefer_ceil", "floor", "ceil"};
+  int kernel = export_choice (e, id, "kernel"), way = 2;
+  double scales[SHAPE_RANK_MAX];
+  while (way >= 0 && !looks_so (e, id, operand[0], way))
+    way--;
+  bool sized = way >= 0 && follows_from_sizes (e, id, operand[0], way);
+  if (way < 0 || export_flag (e, id, "blank") || (!sized && !find_scales (e, id, operand[0], way, scales)))
+    return export_fail (e, id, "looks at places that no Resize of ONNX does at every size");
+  if (export_flag (e, id, "smooth"))
+    return export_fail (e, id, "antialiasing has no form in ONNX before opset 18");
+  double cubic = export_float (e, id, "cubic");
+  const char *y =
+    resize (e, id, modes[kernel], coordinates[way], sized ? NULL : scales, sized ? export_shape (e, id)->dim : NULL);
+  if (!y)
+    return NULL;
+  if (kernel == RESIZE_NEAREST)
+    onnx_write_string (e->writer, "nearest_mode", roundings[export_choice (e, id, "rounding")]);
+  else if (kernel == RESIZE_CUBIC)
+    onnx_write_float (e->writer, "cubic_coeff_a", cubic);
+  if (kernel == RESIZE_CUBIC && export_flag (e, id, "exclude")) /* what linear leaves out is the edge again */
+    onnx_write_int (e->writer, "exclude_outside", 1);
+  return y;
 }
 
 /* Blocks and channels */
@@ -329,6 +426,7 @@ const struct export_rule export_spatial[] = {
   {&op_upsample_nearest, .write = upsample_nearest},
   {&op_upsample_nearest_back, .write = upsample_nearest_back},
   {&op_resize_bilinear, .write = resize_bilinear},
+  {&op_resize, .write = general_resize},
   {&op_depth_to_space, .write = depth_to_space},
   {&op_space_to_depth, .write = space_to_depth},
   {NULL},

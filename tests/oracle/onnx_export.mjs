@@ -1,31 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // node onnx_export.mjs IMPASTO PAINT_RAW PACK: do exported models paint in ONNX Runtime as impasto paints? Speaks TAP; skips
-// without onnxruntime-node, which is looked for as node does (NODE_PATH) and in the folder that ONNXRUNTIME_NODE names.
-// Pictures are sums of waves with noise and edges, at odd sizes; all must agree within 1e-4 of a range of 0..1.
+// without onnxruntime-node (runtime.mjs). Pictures are sums of waves with noise and edges, at odd sizes; all must agree within 1e-4 of a range of 0..1.
 import { execFileSync } from 'node:child_process';
-import { createRequire } from 'node:module';
 import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { findRuntime } from './runtime.mjs';
 
 const TOLERANCE = 1e-4;
 const FLAT = 1e-2; // of one colour: normalisation divides what rounding left by the root of epsilon
 const SIZES = [[61, 47], [5, 5], [1, 1], [3, 90], [128, 64], [130, 101], [640, 427]];
 
-function findRuntime() {
-  const folders = [process.env.ONNXRUNTIME_NODE, ...(process.env.NODE_PATH ?? '').split(':')].filter(Boolean);
-  for (const from of [...folders.map((f) => join(resolve(f), 'x.js')), import.meta.url]) {
-    try { return createRequire(from)('onnxruntime-node'); } catch { /* the next */ }
-  }
-  return null;
-}
-
 const ort = findRuntime();
-if (!ort) {
-  console.log('1..0 # SKIP no onnxruntime-node; ONNXRUNTIME_NODE names the folder it is installed in');
-  process.exit(0);
-}
 const [impasto, paintRaw, pack] = process.argv.slice(2).map((f) => resolve(f));
 const work = mkdtempSync(join(tmpdir(), 'onnx-export-'));
 process.on('exit', () => rmSync(work, { recursive: true, force: true }));
