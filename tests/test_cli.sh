@@ -260,6 +260,7 @@ run bench --net default --size 32 --runs 2 --layers
 check "bench --layers: what the time goes into"
 run bench dcgan --set latent=8,width=16 --runs 2; [ $status = 0 ]; check "bench of a network with settings"
 run bench dcgan --set widht=16; refused 2 "did you mean --width"; check "bench: a setting, the nearest named"
+run bench nothing.onnx; refused 3 "nothing.onnx"; check "bench: a model that is not there"
 run bench johnson dcgan; refused 2 "one network"; check "bench: one at a time"
 run bench --train style --batch 1 --size 64 --runs 1 --set width=4,inner=4,residuals=1 --json
 [ $status = 0 ] && grep -q '"net":"train-style".*"batch":1,"images_per_second":' out; check "bench of a training step"

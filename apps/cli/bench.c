@@ -92,8 +92,8 @@ bench_run (const struct arguments *arguments)
 const struct command command_bench = {
   .name = "bench",
   .summary = "Measures how fast a network is here, or a training step",
-  .usage = "[PACK | STYLE | NET | --train RECIPE] [--size WxH]",
-  .examples = {"impasto bench starry-night --size 1024x768 --layers",
+  .usage = "[MODEL.onnx | PACK | STYLE | NET | --train RECIPE] [--size WxH]",
+  .examples = {"impasto bench network.onnx --size 1024x768 --layers",
                "impasto bench --train style --batch 4 --size 256 --json"},
   .notes =
     "GFLOP/s counts what the network's convolutions and matrix products mean, whatever the kernels make of them.\n"

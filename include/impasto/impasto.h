@@ -402,7 +402,7 @@ typedef struct {
 
 /**
  * impasto_bench:
- * @what: (nullable): a network's name, a style or a pack; %NULL: what "net", "style" or "train" says
+ * @what: (nullable): an ONNX model's file, a network's name, a style or a pack; %NULL: what "net", "style" or "train" says
  * @options: from impasto_bench_options_new()
  * @bench: (out): the figures; clear them with impasto_bench_clear(), also after an error
  * @error: IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT, IMPASTO_ERROR_MEMORY

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How each network is built for a picture: what describing and timing share. */
+ * How each network is built for a picture, and how sizes are written: what describing, exporting and timing share. */
+#include "base/text.h"
 #include "effect/inspect.h"
 #include "impasto/impasto.h"
 
@@ -66,4 +67,22 @@ impasto_nets (void)
     g_once_init_leave (&once, 1);
   }
   return names;
+}
+
+bool
+parse_size (const char *name, const char *text, int *width, int *height, GError **error)
+{
+  char *end;
+  gint64 w = g_ascii_strtoll (text, &end, 10), h = *end == '\0' ? w : 0;
+  if (g_ascii_tolower (*end) == 'x')
+    h = g_ascii_strtoll (end + 1, &end, 10);
+  if (*end == '\0' && w >= 1 && h >= 1 && w <= 65536 && h <= 65536) {
+    *width = w;
+    *height = h;
+    return true;
+  }
+  g_autofree char *shown = text_show (text);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+               "--%s wants WIDTHxHEIGHT from 1 to 65536 like 512x384, not '%s'", name, shown);
+  return false;
 }
