@@ -313,9 +313,8 @@ check_given (const struct onnx_port *port, const struct onnx_given *given, GErro
     g_autofree char *have = shape_text (shape), *want = onnx_port_text (port);
     return onnx_fail (error, "input '%s' is given as %s, the model wants %s", name, have, want);
   }
-  if (given->value == NULL && port->type != ONNX_UNDEFINED && !onnx_type_float (port->type))
-    return onnx_fail (error, "input '%s' is of type %s: its values must be known beforehand", name,
-                      onnx_type_name (port->type) ? onnx_type_name (port->type) : "unknown");
+  if (given->value == NULL && port->type != ONNX_UNDEFINED && !onnx_type_known (port->type))
+    return onnx_fail (error, "input '%s' is of type %d, which is not supported", name, (int) port->type);
   return true;
 }
 
@@ -415,7 +414,6 @@ onnx_import_new (struct onnx_model *model, const struct onnx_given *given, guint
                  GError **error)
 {
   g_autoptr (onnx_import) import = g_new0 (struct onnx_import, 1);
-  g_autofree char *shown = text_show (model->name);
   struct scope scope;
   bool ok;
 
@@ -439,7 +437,7 @@ onnx_import_new (struct onnx_model *model, const struct onnx_given *given, guint
   g_hash_table_unref (importer.parameters);
   if (ok)
     return g_steal_pointer (&import);
-  g_prefix_error (error, "%s: ", shown);
+  g_prefix_error (error, "%s: ", model->name);
   return NULL;
 }
 

@@ -74,7 +74,7 @@ struct onnx_import {
   GArray *results; /* struct onnx_result, in the order of the model's outputs */
 };
 
-/* Inputs of whole numbers and booleans must be given by value. @outputs: the ones wanted, NULL for all. */
+/* Whole numbers given by shape are run-time data, held as floats: exact to 2^24. @outputs: the ones wanted, NULL for all. */
 struct onnx_import *onnx_import_new (struct onnx_model *model, const struct onnx_given *given, guint n_given,
                                      const char *const *outputs, GError **error);
 void onnx_import_free (struct onnx_import *import);

@@ -317,11 +317,10 @@ struct onnx_model *
 onnx_parse (const void *data, size_t size, const char *name, const char *folder, GError **error)
 {
   g_autoptr (onnx_model) model = model_new (name, folder);
-  g_autofree char *shown = text_show (name);
 
   if (model_read (model, data, size, error))
     return g_steal_pointer (&model);
-  g_prefix_error (error, "%s: ", shown);
+  g_prefix_error (error, "%s: ", name);
   return NULL;
 }
 
