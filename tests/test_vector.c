@@ -442,6 +442,52 @@ test_bfloat (void)
   }
 }
 
+/* Every combination of scale_shift against its formula in double, over lengths that fill no block, and cut anywhere. */
+static void
+test_scale_shift (void)
+{
+  enum { N = 70 };
+  const struct vector_kernels *vk = vector_kernels ();
+  float x[N], a[N], b[N], r[N], y[N], again[N];
+  uint16_t hx[N], hr[N], hy[N], hagain[N];
+
+  for (size_t i = 0; i < N; i++) {
+    struct random_key key = {.seed = 11};
+    x[i] = (float) random_uniform (key, 4 * i) - 0.5f;
+    a[i] = (float) random_uniform (key, 4 * i + 1) - 0.5f;
+    b[i] = (float) random_uniform (key, 4 * i + 2) - 0.5f;
+    r[i] = (float) random_uniform (key, 4 * i + 3) - 0.5f;
+  }
+  vk->to_bf16 (hx, x, N);
+  vk->to_bf16 (hr, r, N);
+  vk->from_bf16 (x, hx, N); /* so that both types hold the same values */
+  vk->from_bf16 (r, hr, N);
+  for (unsigned flags = 0; flags < 8; flags += 2)
+    for (int residual = 0; residual < 2; residual++) {
+      size_t cut = 7 + flags * 5;
+
+      vk->scale_shift (y, x, a, b, residual ? r : NULL, N, flags);
+      vk->scale_shift (hy, hx, a, b, residual ? hr : NULL, N, flags | SCALE_SHIFT_BF16);
+      vk->scale_shift (again, x, a, b, residual ? r : NULL, cut, flags);
+      vk->scale_shift (again + cut, x + cut, a + cut, b + cut, residual ? r + cut : NULL, N - cut, flags);
+      memcpy (hagain, hx, sizeof hx); /* in place */
+      vk->scale_shift (hagain, hagain, a, b, residual ? hr : NULL, N, flags | SCALE_SHIFT_BF16);
+      for (size_t i = 0; i < N; i++) {
+        double exact = (double) x[i] * a[i] + b[i];
+        exact = flags & SCALE_SHIFT_RELU ? fmax (exact, 0) : exact;
+        exact += residual ? r[i] : 0;
+        exact = residual && (flags & SCALE_SHIFT_LAST_RELU) ? fmax (exact, 0) : exact;
+        g_assert_cmpfloat_with_epsilon (y[i], exact, 2e-7);
+        g_assert_cmpfloat_with_epsilon (bfloat_to_float (hy[i]), exact, 4e-3);
+      }
+      g_assert_true (same_bits (y, again, N));
+      g_assert_cmpmem (hy, sizeof hy, hagain, sizeof hagain);
+    }
+  x[3] = NAN;
+  vk->scale_shift (y, x, a, b, r, N, SCALE_SHIFT_RELU | SCALE_SHIFT_LAST_RELU);
+  g_assert_true (isnan (y[3]));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -460,5 +506,6 @@ main (int argc, char **argv)
   g_test_add_func ("/vector/in-place", test_in_place);
   g_test_add_func ("/vector/reductions", test_reductions);
   g_test_add_func ("/vector/bfloat", test_bfloat);
+  g_test_add_func ("/vector/scale-shift", test_scale_shift);
   return g_test_run ();
 }

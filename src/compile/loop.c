@@ -31,8 +31,16 @@ struct instruction {
   float p[2];
 };
 
+/* A program that is y = f(f(x a + b) + r) has one vector loop for all of it. */
+struct scale_shift {
+  bool whole;     /* the program is one */
+  int x, a, b, r; /* operands; r = -1 without */
+  unsigned flags; /* enum vector_scale_shift */
+};
+
 struct loop {
   const struct vector_kernels *vk;
+  struct scale_shift scale_shift;
   int rank;
   int64_t dim[SHAPE_RANK_MAX]; /* merged axes */
   int64_t size, row, outer;    /* elements; innermost axis; outermost axis when there are more than two */
@@ -227,18 +235,19 @@ worker_begin (const struct loop *loop, struct worker *worker, float *regs)
   }
 }
 
-/* Evaluates the program over [start, start + n); the result is in the returned buffer, which is @target when given
- * and the program is not empty. */
-static const float *
-evaluate (const struct loop *loop, struct worker *worker, int64_t start, int64_t n, float *target)
+/* Where the operands' elements [start, start + n) are, as floats; x and r of a scale_shift are left to it. */
+static void
+load_operands (const struct loop *loop, struct worker *worker, int64_t start, int64_t n, const float **source)
 {
+  const struct scale_shift *own = &loop->scale_shift;
   int64_t inner_size = loop->size / loop->outer;
   int64_t outer = start / inner_size, phase = start % loop->row;
   bool crosses = (start + n - 1) / inner_size != outer;
   bool fresh = crosses || worker->length < n || worker->outer != outer || worker->phase != phase;
-  const float *source[LOOP_OPERANDS_MAX];
   for (int k = 0; k < loop->n_operands; k++) {
     const struct operand *operand = &loop->operand[k];
+    if (own->whole && (k == own->x || k == own->r))
+      continue;
     if (operand->reg < 0) {
       source[k] = (const float *) operand->value->data + start;
       continue;
@@ -249,6 +258,15 @@ evaluate (const struct loop *loop, struct worker *worker, int64_t start, int64_t
   }
   if (fresh)
     *worker = (struct worker){worker->regs, outer, phase, crosses ? 0 : n};
+}
+
+/* Evaluates the program over [start, start + n); the result is in the returned buffer, which is @target when given
+ * and the program is not empty. */
+static const float *
+evaluate (const struct loop *loop, struct worker *worker, int64_t start, int64_t n, float *target)
+{
+  const float *source[LOOP_OPERANDS_MAX];
+  load_operands (loop, worker, start, n, source);
   const float *result = loop->n_operands ? source[0] : NULL;
   for (int i = 0; i < loop->n_code; i++) {
     const struct instruction *code = &loop->code[i];
@@ -260,6 +278,33 @@ evaluate (const struct loop *loop, struct worker *worker, int64_t start, int64_t
     result = y;
   }
   return result;
+}
+
+static const void *
+elements_at (const struct value *value, int64_t start)
+{
+  return (const char *) value->data + start * (value->dtype == DTYPE_BF16 ? 2 : 4);
+}
+
+/* The program over [start, start + n) into @target, of type @dtype. */
+static void
+evaluate_into (const struct loop *loop, struct worker *worker, int64_t start, int64_t n, void *target,
+               enum dtype dtype)
+{
+  const struct scale_shift *own = &loop->scale_shift;
+  if (own->whole) {
+    const float *source[LOOP_OPERANDS_MAX];
+    load_operands (loop, worker, start, n, source);
+    loop->vk->scale_shift (target, elements_at (loop->operand[own->x].value, start), source[own->a], source[own->b],
+                           own->r < 0 ? NULL : elements_at (loop->operand[own->r].value, start), n, own->flags);
+    return;
+  }
+  float *y = dtype == DTYPE_BF16 ? NULL : target;
+  const float *result = evaluate (loop, worker, start, n, y);
+  if (!y)
+    loop->vk->to_bf16 (target, result, n);
+  else if (result != y)
+    memcpy (y, result, n * sizeof (float));
 }
 
 /* Chunks never cross the outermost axis; the count is the same for every number of threads. */
@@ -281,7 +326,6 @@ run_map (const struct kernel *kernel, void *scratch, const struct run_context *c
 {
   const struct loop *loop = kernel->state;
   int64_t inner = loop->size / loop->outer, per = chunks_per_outer (loop), total = per * loop->outer;
-  bool half = kernel->y->dtype == DTYPE_BF16;
 #pragma omp parallel num_threads(loop_threads(loop)) if (loop->size >= PARALLEL_MIN)
   {
     struct worker worker;
@@ -290,12 +334,7 @@ run_map (const struct kernel *kernel, void *scratch, const struct run_context *c
     for (int64_t i = 0; i < total; i++) {
       int64_t start = i / per * inner + i % per * loop->chunk;
       int64_t n = MIN (loop->chunk, (i / per + 1) * inner - start);
-      float *y = half ? NULL : (float *) kernel->y->data + start;
-      const float *result = evaluate (loop, &worker, start, n, y);
-      if (half)
-        loop->vk->to_bf16 ((uint16_t *) kernel->y->data + start, result, n);
-      else if (result != y)
-        memcpy (y, result, n * sizeof (float));
+      evaluate_into (loop, &worker, start, n, (void *) elements_at (kernel->y, start), kernel->y->dtype);
     }
   }
 }
@@ -468,6 +507,53 @@ choose_reduction (struct loop *loop, struct kernel *kernel)
   kernel->scratch += extra * sizeof (double);
 }
 
+/* The operand that is the other one of instruction @code than the result of instruction @before; -1 when there is none. */
+static int
+other_operand (const struct loop_code *code, int before)
+{
+  int mine = -1 - before;
+  if (code->n_args != 2 || (code->arg[0] == mine) == (code->arg[1] == mine))
+    return -1;
+  int other = code->arg[code->arg[0] == mine];
+  return other >= 0 ? other : -1;
+}
+
+/* Finds mul, add [, relu] [, add [, relu]] over full operands of the result's type. */
+static void
+find_scale_shift (struct loop *loop, const struct loop_spec *spec, enum dtype dtype)
+{
+  const struct loop_code *code = spec->code;
+  struct scale_shift found = {.r = -1, .flags = dtype == DTYPE_BF16 ? SCALE_SHIFT_BF16 : 0};
+  int at = 2, last = spec->n_code - 1;
+  if (spec->reduce || spec->n_code < 2 || code[0].op != VECTOR_MUL || code[1].op != VECTOR_ADD || code[0].arg[0] < 0 ||
+      code[0].arg[1] < 0)
+    return;
+  bool first = loop->operand[code[0].arg[0]].full;
+  found.x = code[0].arg[!first];
+  found.a = code[0].arg[first];
+  found.b = other_operand (&code[1], 0);
+  if (at <= last && code[at].op == VECTOR_RELU && code[at].arg[0] == -at) {
+    found.flags |= SCALE_SHIFT_RELU;
+    at++;
+  }
+  if (at <= last && code[at].op == VECTOR_ADD) {
+    found.r = other_operand (&code[at], at - 1);
+    if (found.r < 0)
+      return;
+    at++;
+    if (at <= last && code[at].op == VECTOR_RELU && code[at].arg[0] == -at) {
+      found.flags |= SCALE_SHIFT_LAST_RELU;
+      at++;
+    }
+  }
+  if (at <= last || found.b < 0 || found.a == found.x || found.b == found.x)
+    return;
+  const struct operand *x = &loop->operand[found.x], *r = found.r < 0 ? x : &loop->operand[found.r];
+  bool same = x->value->dtype == dtype && r->value->dtype == dtype;
+  found.whole = same && x->full && r->full && found.r != found.a && found.r != found.b;
+  loop->scale_shift = found;
+}
+
 bool
 loop_prepare (struct kernel *kernel, const struct loop_spec *spec, GError **error)
 {
@@ -489,6 +575,7 @@ loop_prepare (struct kernel *kernel, const struct loop_spec *spec, GError **erro
   for (int k = 0; k < spec->n_operands; k++)
     classify (loop, &loop->operand[k]);
   assign_registers (loop, spec);
+  find_scale_shift (loop, spec, kernel->y->dtype);
   kernel->scratch = (size_t) cpu_threads () * loop->n_regs * CHUNK * sizeof (float);
   kernel->run = run_map;
   kernel->implementation = spec->reduce ? "loop+reduce" : "loop";
@@ -512,14 +599,11 @@ source_fill (const void *state, void *scratch, int64_t start, int64_t count, voi
   const struct loop *loop = kernel->state;
   struct worker *worker = scratch;
   int64_t chunk = loop->chunk, inner = loop->size / loop->outer;
+  char *to = target;
   for (int64_t at = start, end = start + count; at < end;) {
     int64_t n = MIN (MIN (chunk, end - at), inner - at % inner);
-    float *y = kernel->y->dtype == DTYPE_BF16 ? NULL : (float *) target + (at - start);
-    const float *result = evaluate (loop, worker, at, n, y);
-    if (!y)
-      loop->vk->to_bf16 ((uint16_t *) target + (at - start), result, n);
-    else if (result != y)
-      memcpy (y, result, n * sizeof (float));
+    evaluate_into (loop, worker, at, n, to, kernel->y->dtype);
+    to += n * (kernel->y->dtype == DTYPE_BF16 ? 2 : 4);
     at += n;
   }
 }

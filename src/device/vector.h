@@ -53,6 +53,13 @@ enum vector_op {
 };
 
 struct winograd_kernels; /* winograd.h */
+/* y = f(f(x a + b) + r), in one pass: what a normalisation with its activation and residual comes to. x, r and y are all
+ * float or all bfloat16, a and b float; r may be NULL; y may be x or r. */
+enum vector_scale_shift {
+  SCALE_SHIFT_BF16 = 1,
+  SCALE_SHIFT_RELU = 2,      /* the inner f is relu, else nothing */
+  SCALE_SHIFT_LAST_RELU = 4, /* the outer one, with r */
+};
 
 struct vector_kernels {
   const char *isa; /* "avx512", "avx2", "base" */
@@ -64,6 +71,7 @@ struct vector_kernels {
   void (*accumulate_max) (float *acc, const float *x, size_t n);
   /* Of @rows rows of n: sum[i] += x[i] - origin[i], square[i] += the square of it. */
   void (*moments) (const float *x, size_t rows, size_t n, const float *origin, float *sum, float *square);
+  void (*scale_shift) (void *y, const void *x, const float *a, const float *b, const void *r, size_t n, unsigned flags);
   /* y[i] = wa a[i] + wb b[i]; y may be a. */
   void (*mix) (float *y, const float *a, float wa, const float *b, float wb, size_t n);
   double (*sum) (const float *x, size_t n); /* 16 lanes, folded in a fixed order */

@@ -8,6 +8,7 @@
  * in vector_math.h. Selections are written so that NaN goes through. */
 #include "device/vector.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #include "device/vector_math.h"
@@ -175,6 +176,74 @@ accumulate_max (float *acc, const float *x, size_t n)
     acc[i] = max_2 (acc[i], x[i]);
 }
 
+/* Scale, shift, activation and residual: a function of whole blocks for each combination. */
+
+#define SCALE_SHIFT(name, type, load, store, inner, residual, outer)                                            \
+  static NOINLINE void name (type *y, const type *x, const float *a, const float *b, const type *r, size_t n)   \
+  {                                                                                                             \
+    (void) r;                                                                                                   \
+    n = n / BLOCK * BLOCK;                                                                                      \
+    _Pragma ("omp simd")                                                                                        \
+    for (size_t i = 0; i < n; i++) {                                                                            \
+      float t = load (x[i]) * a[i] + b[i];                                                                      \
+      t = inner (t);                                                                                            \
+      t = outer (t residual (load, r[i]));                                                                      \
+      y[i] = store (t);                                                                                         \
+    }                                                                                                           \
+  }
+
+#define KEEP(x) (x)
+#define RELU(x) ((x) < 0 ? 0 : (x)) /* NaN goes through */
+#define WITHOUT(load, r)
+#define WITH(load, r) + load (r)
+#define SCALE_SHIFTS(suffix, type, load, store)                                     \
+  SCALE_SHIFT (scale_shift_##suffix, type, load, store, KEEP, WITHOUT, KEEP)        \
+  SCALE_SHIFT (scale_shift_relu_##suffix, type, load, store, RELU, WITHOUT, KEEP)   \
+  SCALE_SHIFT (residual_##suffix, type, load, store, KEEP, WITH, KEEP)              \
+  SCALE_SHIFT (residual_relu_##suffix, type, load, store, RELU, WITH, KEEP)         \
+  SCALE_SHIFT (residual_last_##suffix, type, load, store, KEEP, WITH, RELU)         \
+  SCALE_SHIFT (residual_both_##suffix, type, load, store, RELU, WITH, RELU)
+
+SCALE_SHIFTS (f32, float, KEEP, KEEP)
+SCALE_SHIFTS (bf16, uint16_t, math_from_bfloat, math_to_bfloat)
+
+/* Blocks, then the rest in a padded block. */
+#define SCALE_SHIFT_RUN(suffix, type)                                                                                \
+  static void run_scale_shift_##suffix (type *y, const type *x, const float *a, const float *b, const type *r,       \
+                                        size_t n, unsigned flags)                                                    \
+  {                                                                                                                  \
+    static void (*const with[]) (type *, const type *, const float *, const float *, const type *, size_t) = {       \
+      residual_##suffix, residual_relu_##suffix, residual_last_##suffix, residual_both_##suffix};                    \
+    bool relu = flags & SCALE_SHIFT_RELU, last = flags & SCALE_SHIFT_LAST_RELU;                                      \
+    size_t whole = n / BLOCK * BLOCK, rest = n - whole;                                                              \
+    type xs[BLOCK] = {0}, rs[BLOCK] = {0}, ys[BLOCK];                                                                \
+    float as[BLOCK] = {0}, bs[BLOCK] = {0};                                                                          \
+    void (*fn) (type *, const type *, const float *, const float *, const type *, size_t) =                          \
+      r != NULL ? with[relu + 2 * last] : relu ? scale_shift_relu_##suffix : scale_shift_##suffix;                   \
+    fn (y, x, a, b, r, whole);                                                                                       \
+    if (rest == 0)                                                                                                   \
+      return;                                                                                                        \
+    memcpy (xs, x + whole, rest * sizeof *x);                                                                        \
+    memcpy (as, a + whole, rest * sizeof *a);                                                                        \
+    memcpy (bs, b + whole, rest * sizeof *b);                                                                        \
+    if (r != NULL)                                                                                                   \
+      memcpy (rs, r + whole, rest * sizeof *r);                                                                      \
+    fn (ys, xs, as, bs, rs, BLOCK);                                                                                  \
+    memcpy (y + whole, ys, rest * sizeof *y);                                                                        \
+  }
+
+SCALE_SHIFT_RUN (f32, float)
+SCALE_SHIFT_RUN (bf16, uint16_t)
+
+static void
+scale_shift (void *y, const void *x, const float *a, const float *b, const void *r, size_t n, unsigned flags)
+{
+  if (flags & SCALE_SHIFT_BF16)
+    run_scale_shift_bf16 (y, x, a, b, r, n, flags);
+  else
+    run_scale_shift_f32 (y, x, a, b, r, n, flags);
+}
+
 /* Four rows at a time, so that sums are loaded and stored a quarter as often. */
 static void
 moments (const float *x, size_t rows, size_t n, const float *origin, float *sum, float *square)
@@ -287,6 +356,7 @@ const struct vector_kernels VECTOR_SET = {
   .accumulate = accumulate,
   .accumulate_max = accumulate_max,
   .moments = moments,
+  .scale_shift = scale_shift,
   .mix = mix,
   .sum = sum,
   .max = max,
