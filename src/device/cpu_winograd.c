@@ -18,8 +18,9 @@
 
 #include <omp.h>
 
-#define BLOCK_FLOATS (320 * 1024) /* of v and m together; the weights stream past them through the same cache */
-#define MOST_TILES 144            /* in a block */
+#define BLOCK_FLOATS (200 * 1024) /* of v and m together; the weights stream past them through the same cache */
+#define LEAST_TILES 16            /* in a block, if there are as many */
+#define MOST_TILES 144
 
 struct winograd {
   const struct winograd_kernels *kernels;
@@ -68,7 +69,7 @@ static int64_t
 choose_block (int64_t tiles, int64_t channels, int64_t threads)
 {
   int64_t floats = WINOGRAD_POINTS * (round_up (channels, WINOGRAD_BLOCK) + WINOGRAD_PANEL);
-  int64_t most = CLAMP (BLOCK_FLOATS / floats, 12, MOST_TILES), blocks = (tiles + most - 1) / most;
+  int64_t most = CLAMP (BLOCK_FLOATS / floats, LEAST_TILES, MOST_TILES), blocks = (tiles + most - 1) / most;
 
   blocks = round_up (blocks, threads);
   return (tiles + blocks - 1) / blocks;
@@ -139,13 +140,15 @@ gather_tile (const struct winograd *s, float *v, const struct value *x, int64_t 
   const int64_t *d = x->shape.dim, *row = s->row + at.row * WINOGRAD_STEP;
   const int64_t *column = s->column + at.column * WINOGRAD_STEP;
   const float *picture = (const float *) x->data + at.picture * d[1] * d[2] * d[3];
-  const float *pixel[WINOGRAD_POINTS];
+  const float *pixel[WINOGRAD_TILE][WINOGRAD_TILE];
 
-  for (int k = 0; k < WINOGRAD_POINTS; k++) {
-    int64_t i = row[k / WINOGRAD_TILE], j = column[k % WINOGRAD_TILE];
-    pixel[k] = i < 0 || j < 0 ? s->zeros : picture + (i * d[3] + j) * d[1];
+  for (int i = 0; i < WINOGRAD_TILE; i++) {
+    const float *line = picture + row[i] * d[3] * d[1];
+
+    for (int j = 0; j < WINOGRAD_TILE; j++)
+      pixel[i][j] = row[i] < 0 || column[j] < 0 ? s->zeros : line + column[j] * d[1];
   }
-  s->kernels->gather (v, s->v_plane, s->block_stride, pixel, d[1]);
+  s->kernels->gather (v, s->v_plane, s->block_stride, pixel[0], d[1]);
 }
 
 static void
@@ -153,16 +156,14 @@ scatter_tile (const struct winograd *s, const struct value *y, const float *m, i
               const struct winograd_epilogue *epilogue)
 {
   struct place at = place_of (s, tile);
-  const int64_t *d = y->shape.dim;
-  float *pixel[WINOGRAD_STEP * WINOGRAD_STEP];
+  const int64_t *d = y->shape.dim, i0 = at.row * WINOGRAD_STEP, j0 = at.column * WINOGRAD_STEP;
+  float *first = (float *) y->data + ((at.picture * d[2] + i0) * d[3] + j0) * d[1] + o;
+  float *pixel[WINOGRAD_STEP][WINOGRAD_STEP];
 
-  for (int k = 0; k < WINOGRAD_STEP * WINOGRAD_STEP; k++) {
-    int64_t i = at.row * WINOGRAD_STEP + k / WINOGRAD_STEP, j = at.column * WINOGRAD_STEP + k % WINOGRAD_STEP;
-    bool inside = i < d[2] && j < d[3];
-
-    pixel[k] = inside ? (float *) y->data + ((at.picture * d[2] + i) * d[3] + j) * d[1] + o : NULL;
-  }
-  s->kernels->scatter (pixel, m, s->m_plane, MIN (d[1] - o, WINOGRAD_PANEL), epilogue);
+  for (int i = 0; i < WINOGRAD_STEP; i++)
+    for (int j = 0; j < WINOGRAD_STEP; j++)
+      pixel[i][j] = i0 + i < d[2] && j0 + j < d[3] ? first + (i * d[3] + j) * d[1] : NULL;
+  s->kernels->scatter (pixel[0], m, s->m_plane, MIN (d[1] - o, WINOGRAD_PANEL), epilogue);
 }
 
 static struct winograd_epilogue

@@ -173,28 +173,27 @@ multiply_rows (float *m, const float *v, size_t block_stride, const float *u, in
   case n: multiply_rows (m, v, block_stride, u, channels, n < ROWS ? n : ROWS); break;
 
 static void
-multiply_some (float *m, const float *v, size_t block_stride, const float *u, int64_t channels, int64_t rows)
+multiply_group (float *m, const float *v, size_t block_stride, const float *u, int64_t channels, int64_t rows)
 {
   switch (rows) {
     CASE (1)
-    CASE (2) CASE (3) CASE (4) CASE (5) CASE (6) CASE (7) CASE (8) CASE (9) CASE (10) CASE (11) CASE (12)
-      CASE (13) default : break;
+    CASE (2) CASE (3) CASE (4) CASE (5) CASE (6) CASE (7) CASE (8) CASE (9) CASE (10) CASE (11) CASE (12) default
+        : break;
   }
 }
 
+/* Groups of equal size: a short one would wait for the weights. */
 static void
 multiply (float *m, const float *v, size_t block_stride, const float *u, int64_t tiles, int64_t channels)
 {
-  for (int64_t o = 0; o < WINOGRAD_PANEL; o += 2 * LANES)
-    for (int64_t tile = 0; tile < tiles; tile += ROWS) {
-      int64_t rows = tiles - tile;
-      float *to = m + tile * WINOGRAD_PANEL + o;
-      const float *from = v + tile * WINOGRAD_BLOCK;
+  int64_t groups = (tiles + ROWS - 1) / ROWS;
 
-      if (rows >= ROWS)
-        multiply_rows (to, from, block_stride, u + o, channels, ROWS);
-      else
-        multiply_some (to, from, block_stride, u + o, channels, rows);
+  for (int64_t o = 0; o < WINOGRAD_PANEL; o += 2 * LANES)
+    for (int64_t group = 0; group < groups; group++) {
+      int64_t first = tiles * group / groups, end = tiles * (group + 1) / groups;
+
+      multiply_group (m + first * WINOGRAD_PANEL + o, v + first * WINOGRAD_BLOCK, block_stride, u + o, channels,
+                      end - first);
     }
 }
 
