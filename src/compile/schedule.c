@@ -290,11 +290,11 @@ fuse_band (struct schedule *schedule, const struct graph *graph, int conv, int e
 {
   const struct node *node = graph_node (graph, conv);
   struct schedule_node *choice = &schedule->node[end];
-  const int64_t *pad = ((const struct conv_attrs *) node->attrs)->pad;
   int source = node->input[0], border = -1, enlarge = -1;
   if (node->op != &op_conv2d || choice->layout != LAYOUT_LAST || !is_constant (schedule, graph, node->input[1]) ||
       (choice->bias >= 0 && !is_constant (schedule, graph, choice->bias)))
     return;
+  const int64_t *pad = ((const struct conv_attrs *) node->attrs)->pad;
   if (graph_node (graph, source)->op == &op_pad && all_equal (pad, 4, 0) && used_once (schedule, source)) {
     border = source;
     pad = ((const struct pad_attrs *) graph_node (graph, source)->attrs)->amount;
