@@ -51,10 +51,26 @@ print_letters (const ImpastoOptions *options)
     puts (".");
 }
 
+/* Values of a list stand in one string, a line each. */
+#define BETWEEN "\n"
+
+/* Sets an option, or adds to its list. */
+static bool
+set_option (const struct arguments *arguments, const char *name, const char *value, GError **error)
+{
+  ImpastoOptions *options = arguments->options;
+  if (!value || !arguments->lists || !g_strv_contains (arguments->lists, name))
+    return impasto_options_set (options, name, value, error);
+  g_autofree char *before = impasto_options_get (options, name);
+  g_autofree char *all = before ? g_strjoin (BETWEEN, before, value, NULL) : g_strdup (value);
+  return impasto_options_set (options, name, all, error);
+}
+
 /* One option; @next is the argument after it. Returns how many arguments it took, 0 with @error. */
 static int
-take_option (ImpastoOptions *options, const char *argument, const char *next, GError **error)
+take_option (const struct arguments *arguments, const char *argument, const char *next, GError **error)
 {
+  ImpastoOptions *options = arguments->options;
   g_autofree char *name = NULL;
   const char *value = NULL;
   if (argument[1] == '-') {
@@ -76,7 +92,7 @@ take_option (ImpastoOptions *options, const char *argument, const char *next, GE
     return 0;
   }
   bool separate = wants && !value;
-  return impasto_options_set (options, name, separate ? next : value, error) ? 1 + separate : 0;
+  return set_option (arguments, name, separate ? next : value, error) ? 1 + separate : 0;
 }
 
 bool
@@ -92,7 +108,7 @@ arguments_parse (struct arguments *arguments, char **argv, GError **error)
       literal = true;
       argv++;
     } else {
-      int taken = take_option (arguments->options, argument, argv[1], error);
+      int taken = take_option (arguments, argument, argv[1], error);
       ok = taken > 0;
       argv += taken;
     }
@@ -115,6 +131,13 @@ arguments_text (const struct arguments *arguments, const char *name)
 {
   char *value = impasto_options_get (arguments->options, name);
   return value ? value : g_strdup ("");
+}
+
+char **
+arguments_list (const struct arguments *arguments, const char *name)
+{
+  g_autofree char *text = impasto_options_get (arguments->options, name);
+  return g_strsplit (text ? text : "", BETWEEN, -1);
 }
 
 bool

@@ -11,20 +11,23 @@ struct arguments {
   ImpastoOptions *options;
   char **words; /* what is not an option, NULL-terminated */
   guint n_words;
+  const char *const *lists; /* the command's */
 };
 
 struct command {
   const char *name;
-  const char *summary;     /* one line */
-  const char *usage;       /* what follows the name: "IN... --style NAME [-o OUT]" */
-  const char *examples[4]; /* two at least */
-  const char *notes;       /* a paragraph for the help text, or NULL */
+  const char *summary;      /* one line */
+  const char *usage;        /* what follows the name: "IN... --style NAME [-o OUT]" */
+  const char *examples[4];  /* two at least */
+  const char *notes;        /* a paragraph for the help text, or NULL */
+  const char *const *lists; /* options that may be given several times, NULL-terminated; or NULL */
   /* New options; @subject is the first word on the line, or NULL: a recipe, a network. NULL with @error. */
   ImpastoOptions *(*options) (const char *subject, GError **error);
   int (*run) (const struct arguments *arguments);
 };
 
-extern const struct command command_paint, command_styles, command_train, command_bench, command_describe, command_export;
+extern const struct command command_paint, command_styles, command_train, command_bench, command_describe,
+  command_export, command_run;
 
 /* args.c */
 
@@ -41,6 +44,8 @@ void print_letters (const ImpastoOptions *options);
 
 /* The value of a string option, "" when unset; a new string. */
 char *arguments_text (const struct arguments *arguments, const char *name);
+/* The values of an option of the command's lists, in the order of the line; free with g_strfreev. */
+char **arguments_list (const struct arguments *arguments, const char *name);
 bool arguments_flag (const struct arguments *arguments, const char *name);
 
 /* Prints "impasto: message" and returns the exit status. */

@@ -9,7 +9,8 @@
 #include "command.h"
 
 static const struct command *const command_table[] = {
-  &command_paint, &command_styles, &command_train, &command_bench, &command_describe, &command_export, NULL,
+  &command_paint,    &command_styles, &command_train, &command_bench,
+  &command_describe, &command_export, &command_run,   NULL,
 };
 
 static const struct command *
@@ -100,7 +101,7 @@ run_command (const struct command *command, char **argv)
   if (wants_help (argv))
     return print_help (command, subject);
   g_autoptr (GError) error = NULL;
-  struct arguments arguments = {.options = command->options (subject, &error)};
+  struct arguments arguments = {.options = command->options (subject, &error), .lists = command->lists};
   int status;
   if (arguments.options && arguments_parse (&arguments, argv, &error))
     status = command->run (&arguments);

@@ -367,8 +367,10 @@ take_output (struct importer *importer, const struct scope *scope, const char *n
   result = (struct onnx_result){.name = name, .type = value->type, .shape = value->shape};
   if (value->constant)
     result.constant = onnx_constant_ref (value->constant);
-  else
+  else {
     graph_output (importer->graph, name, value->sym);
+    result.bounds = onnx_bounds (value->sym);
+  }
   g_array_append_val (results, result);
   return graph_check (importer->graph, error);
 }

@@ -39,6 +39,9 @@ struct onnx_node {
   GError *mistake;           /* of a getter */
 };
 
+/* bounds.c: of a value of the graph. */
+struct bounds onnx_bounds (sym value);
+
 /* node.c */
 void node_init (struct onnx_node *node, struct importer *importer, const struct scope *scope,
                 const Onnx__NodeProto *proto);

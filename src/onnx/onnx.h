@@ -58,12 +58,18 @@ struct onnx_given {
   struct onnx_constant *value; /* borrowed, or NULL */
 };
 
+/* The least and greatest value as far as the last ops tell (a tanh: -1 and 1); infinite where they do not. */
+struct bounds {
+  double low, high;
+};
+
 /* What it gives for an output: run-time data under its name in the graph, or a value that is known already. */
 struct onnx_result {
   const char *name;
   enum onnx_type type;
   struct shape shape;
   struct onnx_constant *constant; /* NULL: run-time data, float32 */
+  struct bounds bounds;           /* of run-time data */
 };
 
 typedef struct onnx_import onnx_import;

@@ -230,7 +230,8 @@ onnx_session_run (struct onnx_session *session, const struct onnx_array *inputs,
   g_array_set_clear_func (arrays, array_clear);
   for (guint i = 0; i < prepared->import->results->len; i++) {
     const struct onnx_result *result = &g_array_index (prepared->import->results, struct onnx_result, i);
-    struct onnx_array array = {.name = result->name, .value = take (prepared->plan, result, error)};
+    struct onnx_array array = {
+      .name = result->name, .value = take (prepared->plan, result, error), .bounds = result->bounds};
 
     if (array.value == NULL)
       return NULL;

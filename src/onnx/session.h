@@ -20,6 +20,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (onnx_session, onnx_session_free)
 struct onnx_array {
   const char *name;
   struct onnx_constant *value;
+  struct bounds bounds; /* of an output, see onnx.h; (0, 0) where it is known without running */
 };
 
 /* Makes the plan for inputs of these shapes and kinds, or finds it. Borrowed: valid until the next call. NULL with @error.
