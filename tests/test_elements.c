@@ -156,7 +156,7 @@ test_softmax_axis (void)
   g_auto (fixture) f = given_normal (SHAPE (2, 3));
 
   g_assert_true (sym_null (sym_log_softmax (f.x, 2)));
-  check_fails (&f, "log_softmax: axis 2 of a value of rank 2");
+  check_fails (&f, "softmax: axis 2 of a value of rank 2");
 }
 
 /* Reductions */

@@ -122,6 +122,24 @@ WRITE (moments)
   return y;
 }
 
+/* Before opset 13 ONNX's softmax ran over all axes from the given one on: the same for the last. */
+WRITE (softmax)
+{
+  int64_t axis = export_int (e, id, "axis");
+  bool logarithm = export_flag (e, id, "log");
+  const char *x = operand_value (e, operand, 0);
+  if (e->opset < 13 && axis != export_shape (e, id)->rank - 1) {
+    const char *z = export_node_2 (e, id, "Sub", x, export_reduce (e, id, "ReduceMax", x, 1u << axis));
+    const char *power = export_node_1 (e, id, "Exp", z), *sum = export_reduce (e, id, "ReduceSum", power, 1u << axis);
+    return logarithm ? export_node_2 (e, id, "Sub", z, export_node_1 (e, id, "Log", sum))
+                     : export_node_2 (e, id, "Div", power, sum);
+  }
+  const char *y = export_node_1 (e, id, logarithm ? "LogSoftmax" : "Softmax", x);
+  if (y)
+    onnx_write_int (e->writer, "axis", axis);
+  return y;
+}
+
 const struct export_rule export_elementwise[] = {
   {&op_add, "Add"},
   {&op_sub, "Sub"},
@@ -156,6 +174,7 @@ const struct export_rule export_elementwise[] = {
   {&op_erf, "Erf"},
   {&op_sigmoid, "Sigmoid"},
   {&op_softplus, "Softplus"},
+  {&op_softmax, .write = softmax},
   {&op_sum, .write = sum},
   {&op_max, .write = max},
   {&op_variance, .write = variance},

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Activations: elementwise ops whose gradients need nothing but the output (softplus and erf excepted), and softmax composed
- * of smaller ops. The gradient of a ReLU is an op of its own, relu_back: linear in dy, and it reads the sign from the
+ * Activations: elementwise ops whose gradients need nothing but the output (softplus and erf excepted). The gradient of a ReLU is an op of its own, relu_back: linear in dy, and it reads the sign from the
  * output, so that the input need not be kept. */
 #include <math.h>
 
@@ -120,33 +119,6 @@ sym
 sym_softplus (sym x)
 {
   return elementwise_1 (&op_softplus, x, NULL);
-}
-
-/* x - max x along @axis. Taking a constant away does not change a softmax, so the maximum needs no gradient. */
-static sym
-shifted (sym x, int axis, const char *caller)
-{
-  int rank = sym_shape (x).rank;
-
-  if (!sym_null (x) && (axis < 0 || axis >= rank))
-    return graph_fail (x.graph, "%s: axis %d of a value of rank %d", caller, axis, rank);
-  return sym_sub (x, sym_stop_gradient (sym_max (x, AXIS (axis))));
-}
-
-sym
-sym_softmax (sym x, int axis)
-{
-  sym e = sym_exp (shifted (x, axis, "softmax"));
-
-  return sym_null (e) ? e : sym_div (e, sym_sum (e, AXIS (axis)));
-}
-
-sym
-sym_log_softmax (sym x, int axis)
-{
-  sym z = shifted (x, axis, "log_softmax");
-
-  return sym_null (z) ? z : sym_sub (z, sym_log (sym_sum (sym_exp (z), AXIS (axis))));
 }
 
 /* Cases */

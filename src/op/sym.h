@@ -45,8 +45,6 @@ sym sym_tanh (sym x);
 sym sym_erf (sym x);
 sym sym_sigmoid (sym x);
 sym sym_softplus (sym x);          /* log(1 + exp x), stable */
-sym sym_softmax (sym x, int axis); /* composed, shifted by the maximum */
-sym sym_log_softmax (sym x, int axis);
 
 /* reduce.c: @axes is a bit mask, bit a = axis a; the axes stay as extents of 1 */
 #define AXIS(a) (1u << (a))
@@ -81,6 +79,10 @@ sym sym_scalar_like (sym x, double value); /* a scalar constant in x's graph */
 sym sym_gather (sym x, int axis, sym index);
 /* Its adjoint: a value of x's shape, with @extent along @axis, into which dy's elements are added at @index. */
 sym sym_gather_back (sym dy, sym index, int axis, int64_t extent);
+
+/* softmax.c */
+sym sym_softmax (sym x, int axis);
+sym sym_log_softmax (sym x, int axis);
 
 /* matmul.c: the last two axes; leading axes broadcast */
 sym sym_matmul (sym a, sym b);

@@ -24,6 +24,8 @@
   ROW (gather) ROW (gather_back) \
   /* depth.c */ \
   ROW (depth_to_space) ROW (space_to_depth) \
+  /* softmax.c */ \
+  ROW (softmax) \
   /* matmul.c */ \
   ROW (matmul) ROW (gram) ROW (gram_back) \
   /* conv.c */ \
