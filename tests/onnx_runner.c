@@ -103,7 +103,7 @@ run_model (struct onnx_model *model, const char *folder, char **message)
 
   values_load (&given, folder, "input", inputs);
   values_load (&wanted, folder, "output", onnx_output_count (model));
-  plain = given.plain && wanted.plain;
+  plain = given.plain && wanted.plain && given.n == inputs;
   for (guint i = 0; i < given.n; i++)
     given.array[i].name = onnx_input (model, i)->name;
   bool complete = true;

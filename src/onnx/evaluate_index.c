@@ -99,24 +99,6 @@ evaluate_range (struct onnx_node *node, GError **error)
   return onnx_node_give (node, 0, range);
 }
 
-/* Ones on a diagonal, in the shape of the input. */
-static bool
-evaluate_eye_like (struct onnx_node *node, GError **error)
-{
-  struct shape shape = onnx_node_shape (node, 0);
-  enum onnx_type type = (enum onnx_type) onnx_node_int (node, "dtype", onnx_node_input (node, 0)->type);
-  int64_t k = onnx_node_int (node, "k", 0);
-  struct onnx_constant *eye;
-
-  if (shape.rank != 2)
-    return onnx_node_fail (node, error, "the input has rank %d, wants 2", shape.rank);
-  eye = onnx_node_new_constant (node, type, shape, error);
-  for (int64_t i = 0; eye && i < shape.dim[0]; i++)
-    if (k >= -i && k < shape.dim[1] - i)
-      onnx_constant_set_int (eye, i * shape.dim[1] + i + k, 1);
-  return onnx_node_give (node, 0, eye);
-}
-
 /* --- By index --- */
 
 /* @k counted from the end when negative; -1 when there is no such place. */
@@ -490,13 +472,8 @@ const struct onnx_rule onnx_evaluations_index[] = {
   {"NonZero", evaluate_non_zero, 1},
   {"OneHot", evaluate_one_hot, 3},
   {"Range", evaluate_range, 3},
+  {"Scatter", evaluate_scatter_elements, 3},
   {"ScatterElements", evaluate_scatter_elements, 3},
   {"ScatterND", evaluate_scatter_nd, 3},
-  {NULL},
-};
-
-/* Needs the shape of its input only. */
-const struct onnx_rule onnx_rules_index[] = {
-  {"EyeLike", evaluate_eye_like, 1},
   {NULL},
 };

@@ -198,9 +198,7 @@ check_opset (struct onnx_model *model, GError **error)
                         OPSET_MIN, OPSET_MAX);
     model->opset = (int) set->version;
   }
-  if (model->opset == 0 && model->proto->n_opset_import > 0)
-    return onnx_fail (error, "does not say which opset it is written in");
-  model->opset = MAX (model->opset, 1); /* models of the first days have no list */
+  model->opset = MAX (model->opset, 1); /* models of the first days do not say */
   return true;
 }
 

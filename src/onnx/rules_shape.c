@@ -331,13 +331,13 @@ set_cut (struct onnx_node *node, int output, const struct cut *cuts, GError **er
     shape.dim[i] = cuts[i].count;
     offset += cuts[i].start * stride[i];
     stride[i] *= cuts[i].step;
-    if (constant == NULL && cuts[i].count == 0)
-      return onnx_node_fail (node, error, "leaves nothing of axis %d, which has " I64, i, from.dim[i]);
-    if (constant == NULL && (cuts[i].count != from.dim[i] || cuts[i].step != 1))
+    if (constant == NULL && cuts[i].count > 0 && (cuts[i].count != from.dim[i] || cuts[i].step != 1))
       x = cut_sym (x, i, cuts[i]);
   }
   if (constant)
     return onnx_node_give (node, output, onnx_constant_view (node, constant, shape, offset, stride, error));
+  if (shape_size (&shape) == 0) /* nothing is known: it is a constant */
+    return onnx_node_give (node, output, onnx_node_new_constant (node, onnx_node_input (node, 0)->type, shape, error));
   onnx_node_set (node, output, x);
   return true;
 }
@@ -690,18 +690,52 @@ build_trilu (struct onnx_node *node, GError **error)
   return true;
 }
 
+/* Ones on a diagonal, in the shape of the input. */
+static bool
+build_eye_like (struct onnx_node *node, GError **error)
+{
+  struct shape shape = onnx_node_shape (node, 0);
+  enum onnx_type type = (enum onnx_type) onnx_node_int (node, "dtype", onnx_node_input (node, 0)->type);
+  int64_t k = onnx_node_int (node, "k", 0);
+  struct onnx_constant *eye;
+
+  if (shape.rank != 2)
+    return onnx_node_fail (node, error, "the input has rank %d, wants 2", shape.rank);
+  eye = onnx_node_new_constant (node, type, shape, error);
+  for (int64_t i = 0; eye && i < shape.dim[0]; i++)
+    if (k >= -i && k < shape.dim[1] - i)
+      onnx_constant_set_int (eye, i * shape.dim[1] + i + k, 1);
+  return onnx_node_give (node, 0, eye);
+}
+
 /* --- Nothing at inference --- */
+
+/* Training mode (an input since opset 12, an attribute before 7) drops nothing only at a ratio of 0. */
+static bool
+drops (struct onnx_node *node)
+{
+  const struct onnx_constant *ratio = onnx_node_constant (node, 1), *training = onnx_node_constant (node, 2);
+  double share = onnx_node_float (node, "ratio", 0.5);
+
+  if (onnx_node_opset (node) < 7)
+    return onnx_node_int (node, "is_test", 0) == 0 && onnx_node_has (node, "is_test") && share != 0;
+  if (onnx_node_opset (node) < 12 || onnx_node_input (node, 2) == NULL)
+    return false;
+  if (training && training->count == 1 && onnx_constant_int (training, 0) == 0)
+    return false;
+  if (onnx_node_input (node, 1))
+    return ratio == NULL || ratio->count != 1 || onnx_constant_float (ratio, 0) != 0;
+  return true;
+}
 
 /* The second output, a mask, is all ones. */
 static bool
 build_dropout (struct onnx_node *node, GError **error)
 {
-  const struct onnx_constant *training = onnx_node_constant (node, 2);
   struct onnx_constant *mask;
 
-  if (onnx_node_opset (node) >= 12 && onnx_node_input (node, 2) &&
-      (training == NULL || (training->count == 1 && onnx_constant_int (training, 0) != 0)))
-    return onnx_node_fail (node, error, "training mode is not supported");
+  if (drops (node))
+    return onnx_node_fail (node, error, "for training, the op is not supported");
   if (onnx_node_wants (node, 1)) {
     mask = onnx_node_new_constant (node, onnx_node_opset (node) < 10 ? ONNX_FLOAT : ONNX_BOOL,
                                    onnx_node_shape (node, 0), error);
@@ -718,6 +752,7 @@ const struct onnx_rule onnx_rules_shape[] = {
   {"DepthToSpace", build_depth_to_space, 1},
   {"Dropout", build_dropout, 1},
   {"Expand", build_expand, 2},
+  {"EyeLike", build_eye_like, 1},
   {"Flatten", build_flatten, 1},
   {"Gather", build_gather, 2},
   {"Identity", build_identity, 1},
