@@ -284,6 +284,38 @@ test_refresh (void)
   }
 }
 
+/* What is computed from weights alone is no step, and is computed again by plan_refresh. */
+static void
+test_constants (void)
+{
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  g_autoptr (GError) error = NULL;
+  struct init init = {INIT_NORMAL, 0.3};
+  sym w = graph_parameter (graph, "w", SHAPE (5, 3), init), scale = graph_parameter (graph, "scale", SHAPE (5, 1), init);
+  sym known = sym_exp (sym_permute (sym_mul (w, scale), (const int[]){1, 0}));
+
+  graph_output (graph, "known", known);
+  graph_output (graph, "y", sym_matmul (graph_input (graph, "x", SHAPE (2, 3)), known));
+  g_assert_true (weights_init (weights, graph, 1, &error));
+  g_autoptr (plan) plan = plan_compile (graph, weights, NULL, &error);
+  g_assert_no_error (error);
+  g_autofree char *text = plan_text (plan);
+  g_assert_null (strstr (text, "permute"));
+  g_assert_null (strstr (text, "exp"));
+  for (int round = 0; round < 2; round++) {
+    const float *a = tensor_floats (weights_find (weights, "w")), *s = tensor_floats (weights_find (weights, "scale"));
+
+    plan_run (plan, 0, 0);
+    for (int i = 0; i < 15; i++) {
+      float want = expf (a[i % 5 * 3 + i / 5] * s[i % 5]);
+      g_assert_cmpfloat_with_epsilon (tensor_floats (plan_output (plan, "known"))[i], want, 1e-5);
+    }
+    fill_noise (weights_find (weights, "w"), 5);
+    g_assert_true (plan_refresh (plan, NULL));
+  }
+}
+
 static void
 test_init (void)
 {
@@ -624,6 +656,7 @@ main (int argc, char **argv)
     {"two-convolutions-added", test_two_convolutions_added},
     {"names", test_names},
     {"messages", test_messages},
+    {"constants", test_constants},
     {"refresh", test_refresh},
     {"init", test_init},
     {"seed-and-step", test_seed_and_step},

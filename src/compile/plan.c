@@ -95,6 +95,8 @@ plan_compile (struct graph *graph, struct weights *weights, const struct plan_op
   g_autoptr (plan) plan = g_new0 (struct plan, 1);
   plan->slots = g_ptr_array_new_with_free_func (g_free);
   plan->steps = g_ptr_array_new_with_free_func (step_free);
+  plan->folded = g_ptr_array_new_with_free_func (step_free);
+  plan->constants = g_ptr_array_new_with_free_func ((GDestroyNotify) tensor_unref);
   plan->inputs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) tensor_unref);
   plan->outputs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) tensor_unref);
   plan->weights = weights ? weights_ref (weights) : weights_new ();
@@ -114,6 +116,8 @@ plan_free (struct plan *plan)
   if (!plan)
     return;
   g_ptr_array_unref (plan->steps);
+  g_ptr_array_unref (plan->folded);
+  g_ptr_array_unref (plan->constants);
   g_ptr_array_unref (plan->slots);
   g_hash_table_unref (plan->inputs);
   g_hash_table_unref (plan->outputs);
@@ -151,20 +155,24 @@ plan_run (struct plan *plan, uint64_t seed, uint64_t step)
 }
 
 bool
+step_prepare_again (struct step *step, GError **error)
+{
+  bool constant = false;
+  for (int k = 0; k < step->kernel.n_inputs; k++)
+    constant |= step->x[k]->constant;
+  if (!constant || step->loop || !step->node || !step->node->op->prepare)
+    return true;
+  kernel_clear (&step->kernel);
+  return step->band ? step_prepare_band (step, error) : step->node->op->prepare (&step->kernel, error);
+}
+
+bool
 plan_refresh (struct plan *plan, GError **error)
 {
   struct cpu_scope scope = cpu_enter (plan->threads);
-  bool ok = true;
-  for (guint i = 0; ok && i < plan->steps->len; i++) {
-    struct step *step = plan->steps->pdata[i];
-    bool constant = false;
-    for (int k = 0; k < step->kernel.n_inputs; k++)
-      constant |= step->x[k]->constant;
-    if (!constant || step->loop || !step->node || !step->node->op->prepare)
-      continue;
-    kernel_clear (&step->kernel);
-    ok = step->band ? step_prepare_band (step, error) : step->node->op->prepare (&step->kernel, error);
-  }
+  bool ok = plan_fold_again (plan, error);
+  for (guint i = 0; ok && i < plan->steps->len; i++)
+    ok = step_prepare_again (plan->steps->pdata[i], error);
   cpu_leave (scope);
   return ok;
 }
@@ -178,7 +186,7 @@ plan_release (struct plan *plan)
 uint64_t
 plan_memory (const struct plan *plan)
 {
-  return plan->workspace_size + plan->scratch_size + plan->boundary_size;
+  return plan->workspace_size + plan->scratch_size + plan->boundary_size + plan->constant_size;
 }
 
 double

@@ -44,7 +44,7 @@ bool plan_refresh (struct plan *plan, GError **error);
 /* Gives the workspace's memory back to the system until the next run; inputs, outputs and kernels stay. */
 void plan_release (struct plan *plan);
 
-uint64_t plan_memory (const struct plan *plan); /* workspace, scratch, inputs and outputs, bytes */
+uint64_t plan_memory (const struct plan *plan); /* workspace, scratch, inputs, outputs, computed constants; bytes */
 /* Of convolutions and matrix products in the graph as it was given, a multiply-add counting two: what a kernel saves by
  * a better algorithm counts as time, not as fewer operations. */
 double plan_flops (const struct plan *plan);

@@ -51,9 +51,10 @@ struct plan {
   GPtrArray *slots;
   struct slot **of_node;
   GPtrArray *steps;
-  GHashTable *inputs, *outputs; /* name -> struct tensor */
+  GPtrArray *folded, *constants; /* steps that ran when the plan was made, and the tensors of their results */
+  GHashTable *inputs, *outputs;  /* name -> struct tensor */
   void *workspace, *scratch;
-  size_t workspace_size, scratch_size, boundary_size;
+  size_t workspace_size, scratch_size, boundary_size, constant_size;
   double flops; /* of the graph as it was given, whatever the steps make of it */
   int profiled; /* runs of the last profile */
 };
@@ -76,6 +77,13 @@ struct step *step_add (struct plan *plan, const struct node *node, struct slot *
 /* Collects the program of a loop: instructions of inlined nodes first. Returns the argument that stands for @id. */
 int plan_collect_loop (struct plan *plan, int id, bool is_root, struct loop_spec *spec, struct slot **x,
                        GHashTable *seen);
+
+/* Prepares the kernel once more when it has laid out constants. */
+bool step_prepare_again (struct step *step, GError **error);
+
+/* plan_fold.c: runs the last step now and takes it away when all that it reads is constant; all of those again. */
+bool plan_fold_last (struct plan *plan, GError **error);
+bool plan_fold_again (struct plan *plan, GError **error);
 
 /* plan_band.c: the step of a convolution that is scheduled in bands; preparing its kernel, also once more. */
 bool plan_add_band (struct plan *plan, int id, GError **error);

@@ -93,6 +93,7 @@ add_copy (struct plan *plan, struct slot *from, struct slot *to)
   struct step *step = step_add (plan, NULL, &from, 1, NULL, to);
   step->kernel.run = run_copy;
   step->kernel.implementation = "copy";
+  plan_fold_last (plan, NULL); /* where memory is out it stays a step */
 }
 
 /* The same value in @layout and @dtype; a copy step is added the first time it is asked for. */
@@ -277,6 +278,8 @@ add_view (struct plan *plan, int id)
   struct slot *source = slot_converted (plan, plan->of_node[node->input[0]], LAYOUT_PLAIN, DTYPE_F32);
   struct slot *slot = slot_new (plan, node->shape, LAYOUT_PLAIN, DTYPE_F32);
   slot->storage = source;
+  slot->value.constant = source->value.constant;
+  slot->value.data = source->value.data;
   plan->of_node[id] = slot;
 }
 
@@ -288,9 +291,10 @@ add_nodes (struct plan *plan, GError **error)
     switch (plan->schedule->node[id].role) {
     case ROLE_LEAF: ok = bind_leaf (plan, id, error); break;
     case ROLE_VIEW: add_view (plan, id); break;
-    case ROLE_LOOP: ok = add_loop (plan, id, error); break;
+    case ROLE_LOOP: ok = add_loop (plan, id, error) && plan_fold_last (plan, error); break;
     case ROLE_KERNEL:
-      ok = plan->schedule->node[id].band ? plan_add_band (plan, id, error) : add_kernel (plan, id, error);
+      ok = plan->schedule->node[id].band ? plan_add_band (plan, id, error)
+                                         : add_kernel (plan, id, error) && plan_fold_last (plan, error);
       break;
     default: break;
     }
