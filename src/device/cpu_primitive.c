@@ -167,13 +167,15 @@ cpu_create (const_dnnl_op_desc_t op, dnnl_primitive_attr_t attr, const_dnnl_prim
   dnnl_primitive_t primitive = NULL;
   dnnl_status_t status = dnnl_primitive_desc_iterator_create (&all, op, attr, cpu_engine (), hint);
 
-  for (; status == dnnl_success && primitive == NULL; status = dnnl_primitive_desc_iterator_next (all)) {
+  while (status == dnnl_success && primitive == NULL) {
     dnnl_primitive_desc_t desc = dnnl_primitive_desc_iterator_fetch (all);
     bool wanted = desc != NULL && (reference || !g_str_has_prefix (desc_name (desc), "ref"));
 
     if (wanted && dnnl_primitive_create (&primitive, desc) != dnnl_success)
       primitive = NULL;
     dnnl_primitive_desc_destroy (desc);
+    if (primitive == NULL) /* looking at the next one takes as long as making this one */
+      status = dnnl_primitive_desc_iterator_next (all);
   }
   if (all != NULL)
     dnnl_primitive_desc_iterator_destroy (all);
