@@ -331,7 +331,7 @@ IMPASTO_API gboolean impasto_train (const char *recipe, const ImpastoOptions *op
 /**
  * impasto_export_options_new:
  *
- * Returns: (transfer full): "pack", "style", "all-styles", "range", "fixed", "margin", "weights", "opset", "input-name",
+ * Returns: (transfer full): "pack", "style", "all-styles", "range", "layout", "fixed", "margin", "weights", "opset", "input-name",
  * "output-name"
  */
 IMPASTO_API ImpastoOptions *impasto_export_options_new (void);

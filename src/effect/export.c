@@ -15,16 +15,19 @@ struct export_settings {
   char *pack, *style;
   bool all_styles;
   int64_t opset;
-  int weights, range;
+  int weights, range, layout;
   int64_t margin;
   char *fixed, *input, *output;
 };
 
 enum { WEIGHTS_F32, WEIGHTS_F16 };
+enum { LAYOUT_FIRST, LAYOUT_CHANNELS_LAST };
 
 static const char *const weights_names[] = {"f32", "f16", NULL};
 static const char *const range_names[] = {"0..1", "0..255", NULL};
 static const double ranges[] = {1, 255};
+static const char *const layout_names[] = {"nchw", "nhwc", NULL};
+static const char *const layout_axes[] = {"(batch, 3, height, width)", "(batch, height, width, 3)"};
 
 static const struct option export_options[] = {
   {"pack", OPTION_STRING, offsetof (struct export_settings, pack), "the pack that holds it: a file, or its name",
@@ -35,6 +38,8 @@ static const struct option export_options[] = {
    "every style of the pack; their weights become a second input, style (batch, styles)"},
   {"range", OPTION_CHOICE, offsetof (struct export_settings, range), "of the values of pictures",
    .choices = range_names},
+  {"layout", OPTION_CHOICE, offsetof (struct export_settings, layout), "of pictures: channels first or last",
+   .choices = layout_names},
   {"fixed", OPTION_STRING, offsetof (struct export_settings, fixed),
    "one picture of this size, for tools that cannot take any size", .metavar = "WxH"},
   {"margin", OPTION_INT, offsetof (struct export_settings, margin),
@@ -182,10 +187,10 @@ doc_text (const struct export_settings *settings, const struct style *style)
                             *row->title ? row->title : row->name, *row->artist ? ", " : "", row->artist,
                             *row->year ? ", " : "", row->year);
   g_string_append_printf (text,
-                          "\nInput %s: sRGB pictures (batch, 3, height, width), values %s, %s%s.\nOutput %s: the "
+                          "\nInput %s: sRGB pictures %s, values %s, %s%s.\nOutput %s: the "
                           "paintings, of the same size and range.",
-                          settings->input, range_names[settings->range], size ? "of " : "of any size", size ? size : "",
-                          settings->output);
+                          settings->input, layout_axes[settings->layout], range_names[settings->range],
+                          size ? "of " : "of any size", size ? size : "", settings->output);
   if (settings->all_styles)
     g_string_append_printf (text,
                             "\nInput style: (batch, %u) weights of the styles %s; 1 for one and 0 for the others, "
@@ -228,6 +233,7 @@ save (const struct export_settings *settings, const struct style *style, struct 
     "sha256",      style->sha256,
     "training",    training,
     "range",       range_names[settings->range],
+    "layout",      layout_names[settings->layout],
     "margin",      margin,
     NULL,
   };
@@ -275,8 +281,8 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
       !find_style (settings, &style, error))
     return FALSE;
 
-  struct onnx_frame frame = {settings->input, settings->output, settings->margin, STYLIZE_MULTIPLE,
-                             ranges[settings->range]};
+  struct onnx_frame frame = {settings->input,  settings->output,        settings->margin,
+                             STYLIZE_MULTIPLE, ranges[settings->range], settings->layout == LAYOUT_CHANNELS_LAST};
   struct onnx_export_options wanted = {
     .opset = settings->opset,
     .half = settings->weights == WEIGHTS_F16,

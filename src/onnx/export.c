@@ -237,8 +237,15 @@ dims_of (const struct exporter *e, int id, bool framed, struct onnx_dim *dims)
     if (framed && a >= 2 && e->options->width > 0)
       dims[a].extent = a == 2 ? e->options->height : e->options->width;
   }
+  if (framed && e->options->frame->last) {
+    struct onnx_dim channels = dims[1];
+    dims[1] = dims[2];
+    dims[2] = dims[3];
+    dims[3] = channels;
+  }
 }
 
+/* The framed picture, before its frame. */
 static const char *
 write_inputs (struct exporter *e)
 {
@@ -251,10 +258,8 @@ write_inputs (struct exporter *e)
     bool framed = is_framed (e, node->name, true);
     dims_of (e, id, framed, dims);
     e->value[id] = onnx_write_input (e->writer, node->name, dims, node->shape.rank);
-    if (framed) {
-      photo = e->value[id];
-      e->value[id] = export_frame_in (e, photo);
-    }
+    if (framed)
+      e->value[id] = export_frame_in (e, e->value[id], &photo);
   }
   return photo;
 }

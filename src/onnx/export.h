@@ -19,11 +19,12 @@ enum { ONNX_OPSET_MIN = 11, ONNX_OPSET_DEFAULT = 13, ONNX_OPSET_MAX = 17 };
 
 /* What is done to a picture outside a convolutional network, inside the model: @margin mirrored pixels (the edge is
  * repeated: ... 1 0 0 1 2 ...) on every side, more at the bottom and right to a multiple of @multiple, and cut off
- * again. @input and @output are (n, c, h, w); the graph is built for the padded size. */
+ * again. @input and @output are (n, c, h, w) in the graph, which is built for the padded size. */
 struct onnx_frame {
   const char *input, *output;
   int margin, multiple;
   double range; /* values of the model's pictures are 0..range, those of the network 0..1 */
+  bool last;    /* the model's pictures are (n, h, w, c) */
 };
 
 struct onnx_export_options {

@@ -57,11 +57,22 @@ export_mirrored_dynamic (struct exporter *e, const char *x, int axis, enum expor
   return y;
 }
 
+static const char *
+transposed (struct exporter *e, const char *x, const int64_t *axes)
+{
+  const char *y = node (e, "Transpose", x, NULL, NULL);
+  onnx_write_ints (e->writer, "perm", axes, 4);
+  return y;
+}
+
 const char *
-export_frame_in (struct exporter *e, const char *x)
+export_frame_in (struct exporter *e, const char *x, const char **photo)
 {
   const struct onnx_frame *frame = e->options->frame;
   int margin = frame->margin, multiple = frame->multiple;
+  if (frame->last)
+    x = transposed (e, x, (const int64_t[]){0, 3, 1, 2});
+  *photo = x;
   if (frame->range != 1)
     x = node (e, "Mul", x, onnx_write_scalar (e->writer, 1 / frame->range), NULL);
   if (margin == 0 && multiple <= 1)
@@ -97,5 +108,7 @@ export_frame_out (struct exporter *e, const char *x, const char *photo)
     x = onnx_write_node (w, "frame.Slice", "Slice",
                          (const char *const[]){x, starts, stops, onnx_write_int_list (w, axes, 2), NULL});
   }
-  return frame->range == 1 ? x : node (e, "Mul", x, onnx_write_scalar (w, frame->range), NULL);
+  if (frame->range != 1)
+    x = node (e, "Mul", x, onnx_write_scalar (w, frame->range), NULL);
+  return frame->last ? transposed (e, x, (const int64_t[]){0, 2, 3, 1}) : x;
 }

@@ -99,5 +99,5 @@ const char *export_mirrored (struct exporter *exporter, int id, const char *x, i
 /* export_frame.c: the same for an axis whose extent is known at run time (@n = 0 above comes here); and the frame. */
 const char *export_mirrored_dynamic (struct exporter *exporter, const char *x, int axis, enum export_mirror mirror,
                                      int64_t before, int64_t after, int64_t multiple);
-const char *export_frame_in (struct exporter *exporter, const char *x);
+const char *export_frame_in (struct exporter *exporter, const char *x, const char **photo); /* as (n, c, h, w) */
 const char *export_frame_out (struct exporter *exporter, const char *x, const char *photo);

@@ -103,6 +103,12 @@ for (const opset of [11, 13, 17]) {
   report('all styles, another for each of two pictures', distance(await run(all, width, height, both, 2, { style }),
     Float32Array.of(...painted(first, width, height, a), ...wanted[1])));
 
+  const last = await session(exported('--style', second, '--layout', 'nhwc'));
+  const interleaved = a.map((_, i) => a[(i % 3) * width * height + Math.floor(i / 3)]);
+  const found = (await last.run({ photo: new ort.Tensor('float32', interleaved, [1, height, width, 3]) })).painting;
+  report('channels last', String(found.dims) !== String([1, height, width, 3]) ? Infinity
+    : distance(found.data, wanted[0].map((_, i) => wanted[0][(i % 3) * width * height + Math.floor(i / 3)])));
+
   const bytes = await session(exported('--style', second, '--range', '0..255', '--fixed', `${width}x${height}`));
   report('fixed size, 0..255',
     distance(await run(bytes, width, height, a.map((v) => v * 255), 1), wanted[0], 255));
