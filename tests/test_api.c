@@ -194,6 +194,56 @@ test_recipes (void)
   g_assert_true (impasto_options_has (options, "resume"));
 }
 
+/* The planes of fill () for a model. */
+static float *
+planes (void)
+{
+  guint8 rgb[3 * WIDTH * HEIGHT];
+  float *values = g_new (float, 3 * WIDTH * HEIGHT);
+  fill (rgb);
+  for (int i = 0; i < 3 * WIDTH * HEIGHT; i++)
+    values[i % 3 * WIDTH * HEIGHT + i / 3] = rgb[i] / 255.0f;
+  return values;
+}
+
+/* A style as a model, run by the library itself: what its painter paints, to eight bits. */
+static void
+test_export (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ImpastoOptions) options = impasto_export_options_new (), painting = new_options ();
+  g_autofree char *path = g_build_filename (folder, "style.onnx", NULL);
+  g_assert_true (impasto_options_set (options, "style", pack, NULL));
+  g_assert_false (impasto_export (options, folder, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE);
+  g_clear_error (&error);
+  g_autofree char *name = impasto_export_name (options, &error);
+  g_assert_cmpstr (name, ==, "only.onnx");
+  g_assert_true (impasto_export (options, path, &error));
+  g_assert_no_error (error);
+
+  g_autoptr (ImpastoModel) model = impasto_model_open (path, NULL, &error);
+  g_assert_no_error (error);
+  g_autofree float *photo = planes ();
+  ImpastoArray in = {.rank = 4, .extent = {1, 3, HEIGHT, WIDTH}, .data = photo}, out = {0};
+  g_assert_true (impasto_model_run (model, &in, 1, &out, 1, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (out.extent[2], ==, HEIGHT);
+  g_assert_cmpint (out.extent[3], ==, WIDTH);
+
+  guint8 rgb[3 * WIDTH * HEIGHT];
+  g_assert_true (impasto_options_set (painting, "precision", "f32", NULL));
+  g_autoptr (ImpastoPainter) painter = impasto_painter_new (painting, &error);
+  g_autoptr (ImpastoPicture) picture = paint (painter);
+  impasto_picture_get_rgb (picture, rgb, 3 * WIDTH);
+  for (int i = 0; i < 3 * WIDTH * HEIGHT; i++) {
+    float value = ((float *) out.data)[i % 3 * WIDTH * HEIGHT + i / 3] * 255;
+    g_assert_cmpfloat (ABS (value - rgb[i]), <, 0.51);
+  }
+  impasto_array_clear (&out);
+  g_unlink (path);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -221,6 +271,7 @@ main (int argc, char **argv)
   g_test_add_func ("/api/options", test_options);
   g_test_add_func ("/api/styles", test_styles);
   g_test_add_func ("/api/recipes", test_recipes);
+  g_test_add_func ("/api/export", test_export);
   int result = g_test_run ();
 
   g_unlink (pack);
