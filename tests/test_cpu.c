@@ -220,6 +220,7 @@ activate (enum activation activation, double x, double slope)
   case ACTIVATION_LEAKY_RELU: return x > 0 ? x : slope * x;
   case ACTIVATION_TANH: return tanh (x);
   case ACTIVATION_SIGMOID: return 1 / (1 + exp (-x));
+  case ACTIVATION_CLAMP: return CLAMP (x, -0.5, 0.75);
   }
   g_return_val_if_reached (NAN);
 }
@@ -249,7 +250,7 @@ check_conv (const struct conv_case *c, enum conv_result result, enum dtype xt, e
                           .x = inputs,
                           .y = output,
                           .activation = activation,
-                          .slope = 0.2f,
+                          .activation_p = {activation == ACTIVATION_CLAMP ? -0.5f : 0.2f, 0.75f},
                           .bias = activation != ACTIVATION_NONE ? bias : NULL};
   g_autofree char *name = g_strdup_printf ("conv %d result %d types %d %d constant %d activation %d",
                                            (int) (c - conv_cases), result, xt, yt, constant, activation);
@@ -267,7 +268,7 @@ check_conv (const struct conv_case *c, enum conv_result result, enum dtype xt, e
   for (int64_t i = 0, area = s.y.dim[2] * s.y.dim[3]; result == RESULT_Y && i < shape_size (&s.y); i++) {
     double sum = yd[i] + (kernel.bias != NULL ? bd[i / area % c->o] : 0);
 
-    if (activation == ACTIVATION_TANH || activation == ACTIVATION_SIGMOID) /* results of 1 at most */
+    if (activation >= ACTIVATION_TANH) /* results of 1 at most */
       tolerance = MAX (tolerance, 1e-5 * fabs (sum));
     yd[i] = activate (activation, sum, 0.2);
   }
@@ -291,7 +292,7 @@ test_conv (gconstpointer data)
                   types & 2 && result != RESULT_W ? DTYPE_BF16 : DTYPE_F32, types & 1 && result != RESULT_W,
                   ACTIVATION_NONE, prepare_any);
   check_conv (c, RESULT_Y, DTYPE_F32, DTYPE_F32, true, ACTIVATION_NONE, prepare_any);
-  for (enum activation activation = ACTIVATION_RELU; activation <= ACTIVATION_SIGMOID; activation++)
+  for (enum activation activation = ACTIVATION_RELU; activation <= ACTIVATION_CLAMP; activation++)
     for (int types = 0; types < 4; types += 3)
       check_conv (c, RESULT_Y, types & 1 ? DTYPE_BF16 : DTYPE_F32, types & 2 ? DTYPE_BF16 : DTYPE_F32, true, activation,
                   prepare_any);
@@ -304,7 +305,7 @@ test_winograd (gconstpointer data)
   const struct conv_case *c = data;
 
   for (int constant = 0; constant < 2; constant++)
-    for (enum activation activation = ACTIVATION_NONE; activation <= ACTIVATION_SIGMOID; activation++)
+    for (enum activation activation = ACTIVATION_NONE; activation <= ACTIVATION_CLAMP; activation++)
       check_conv (c, RESULT_Y, DTYPE_F32, DTYPE_F32, constant, activation, prepare_winograd);
   for (int constant = 0; constant < 2; constant++)
     check_conv (c, RESULT_X, DTYPE_F32, DTYPE_F32, constant, ACTIVATION_NONE, prepare_winograd);

@@ -106,8 +106,6 @@ plan_add_band (struct plan *plan, int id, GError **error)
     band->band.moments = &moments->value;
   }
   step->flops = conv->op->flops (shapes, &conv->shape);
-  step->kernel.activation = choice->activation;
-  if (choice->activation == ACTIVATION_LEAKY_RELU)
-    step->kernel.slope = *(const double *) end->attrs;
+  step_set_activation (step, choice->activation, end);
   return step_prepare_band (step, error);
 }

@@ -74,6 +74,8 @@ struct slot *slot_converted (struct plan *plan, struct slot *slot, enum layout l
 /* Appends a step reading @n slots and, with an epilogue, @bias; its kernel is not prepared yet. */
 struct step *step_add (struct plan *plan, const struct node *node, struct slot **x, int n, struct slot *bias,
                        struct slot *y);
+/* Its kernel ends in what @node, an elementwise op with parameters, does. */
+void step_set_activation (struct step *step, enum activation activation, const struct node *node);
 /* Collects the program of a loop: instructions of inlined nodes first. Returns the argument that stands for @id. */
 int plan_collect_loop (struct plan *plan, int id, bool is_root, struct loop_spec *spec, struct slot **x,
                        GHashTable *seen);

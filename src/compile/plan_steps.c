@@ -160,6 +160,14 @@ kernel_operand (struct plan *plan, const struct node *node, int i)
   return slot_converted (plan, slot, (flags & OP_SPATIAL) ? LAYOUT_LAST : LAYOUT_PLAIN, dtype);
 }
 
+void
+step_set_activation (struct step *step, enum activation activation, const struct node *node)
+{
+  step->kernel.activation = activation;
+  for (int i = 0; activation != ACTIVATION_NONE && i < node->op->params; i++)
+    step->kernel.activation_p[i] = (float) ((const double *) node->attrs)[i];
+}
+
 static bool
 add_kernel (struct plan *plan, int id, GError **error)
 {
@@ -178,9 +186,7 @@ add_kernel (struct plan *plan, int id, GError **error)
   plan->of_node[id] = y;
   struct step *step = step_add (plan, node, x, node->n_inputs, bias, y);
   step->flops = node->op->flops ? node->op->flops (shapes, &node->shape) : 0;
-  step->kernel.activation = choice->activation;
-  if (choice->activation == ACTIVATION_LEAKY_RELU)
-    step->kernel.slope = *(const double *) end->attrs; /* the slope leads its attributes, as VECTOR_LEAKY_RELU wants */
+  step_set_activation (step, choice->activation, end);
   if (node->op->prepare) {
     if (node->op->prepare (&step->kernel, error))
       return true;

@@ -202,6 +202,7 @@ static const enum activation activation_of[VECTOR_OPS] = {
   [VECTOR_LEAKY_RELU] = ACTIVATION_LEAKY_RELU,
   [VECTOR_TANH] = ACTIVATION_TANH,
   [VECTOR_SIGMOID] = ACTIVATION_SIGMOID,
+  [VECTOR_CLAMP] = ACTIVATION_CLAMP,
 };
 
 static bool

@@ -298,7 +298,7 @@ prepare_worker (struct banded *b, const struct kernel *kernel, struct worker *wo
                                            : b->band.enlarge    ? &b->bias
                                                                 : kernel->bias,
                                    .activation = kernel->activation,
-                                   .slope = kernel->slope};
+                                   .activation_p = {kernel->activation_p[0], kernel->activation_p[1]}};
   return cpu_conv2d (&worker->kernel, error);
 }
 

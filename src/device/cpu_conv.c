@@ -122,7 +122,7 @@ static bool
 problem_prepare (struct problem *p, enum direction direction, struct kernel *kernel, GError **error)
 {
   bool forward = direction == FORWARD;
-  dnnl_primitive_attr_t attr = cpu_attr (forward ? kernel->activation : ACTIVATION_NONE, kernel->slope);
+  dnnl_primitive_attr_t attr = cpu_attr (forward ? kernel->activation : ACTIVATION_NONE, kernel->activation_p);
   dnnl_primitive_t made = create (p, direction, attr);
   struct cpu_primitive *primitive = cpu_primitive_new ();
 

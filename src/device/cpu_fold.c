@@ -230,7 +230,7 @@ fold_forward (struct kernel *kernel, const struct conv_attrs *attrs, const int64
                              .y = &f->picture,
                              .bias = kernel->bias != NULL ? &f->bias : NULL,
                              .activation = kernel->activation,
-                             .slope = kernel->slope};
+                             .activation_p = {kernel->activation_p[0], kernel->activation_p[1]}};
   f->w.constant = kernel->x[1]->constant;
   if (f->w.constant) {
     wide = g_try_malloc (value_bytes (&f->w));

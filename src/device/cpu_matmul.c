@@ -58,7 +58,7 @@ prepare (struct kernel *kernel, const struct product *p, enum dtype type, GError
   dnnl_memory_desc_t a = cpu_desc (p->rank, p->a.dim, type, p->a.stride);
   dnnl_memory_desc_t b = cpu_desc (p->rank, p->b.dim, type, p->b.stride);
   dnnl_memory_desc_t y = cpu_desc (p->rank, p->y.dim, result, p->y.stride);
-  dnnl_primitive_attr_t attr = cpu_attr (ACTIVATION_NONE, 0);
+  dnnl_primitive_attr_t attr = cpu_attr (ACTIVATION_NONE, NULL);
   dnnl_primitive_t made = NULL;
   struct cpu_primitive *primitive = cpu_primitive_new ();
   dnnl_matmul_desc_t op;

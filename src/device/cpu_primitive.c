@@ -121,26 +121,27 @@ cpu_desc_any (const dnnl_memory_desc_t *desc)
 }
 
 static bool
-append_activation (dnnl_post_ops_t ops, enum activation activation, float slope)
+append_activation (dnnl_post_ops_t ops, enum activation activation, const float *p)
 {
   switch (activation) {
   case ACTIVATION_NONE: return true;
   case ACTIVATION_RELU: return dnnl_post_ops_append_eltwise (ops, 1, dnnl_eltwise_relu, 0, 0) == dnnl_success;
-  case ACTIVATION_LEAKY_RELU: return dnnl_post_ops_append_eltwise (ops, 1, dnnl_eltwise_relu, slope, 0) == dnnl_success;
+  case ACTIVATION_LEAKY_RELU: return dnnl_post_ops_append_eltwise (ops, 1, dnnl_eltwise_relu, p[0], 0) == dnnl_success;
   case ACTIVATION_TANH: return dnnl_post_ops_append_eltwise (ops, 1, dnnl_eltwise_tanh, 0, 0) == dnnl_success;
   case ACTIVATION_SIGMOID: return dnnl_post_ops_append_eltwise (ops, 1, dnnl_eltwise_logistic, 0, 0) == dnnl_success;
+  case ACTIVATION_CLAMP: return dnnl_post_ops_append_eltwise (ops, 1, dnnl_eltwise_clip, p[0], p[1]) == dnnl_success;
   }
   g_return_val_if_reached (false);
 }
 
 dnnl_primitive_attr_t
-cpu_attr (enum activation activation, float slope)
+cpu_attr (enum activation activation, const float *p)
 {
   dnnl_primitive_attr_t attr = NULL;
   dnnl_post_ops_t ops = NULL;
   bool ok = dnnl_primitive_attr_create (&attr) == dnnl_success &&
             dnnl_primitive_attr_set_scratchpad_mode (attr, dnnl_scratchpad_mode_user) == dnnl_success &&
-            dnnl_post_ops_create (&ops) == dnnl_success && append_activation (ops, activation, slope) &&
+            dnnl_post_ops_create (&ops) == dnnl_success && append_activation (ops, activation, p) &&
             dnnl_primitive_attr_set_post_ops (attr, ops) == dnnl_success;
 
   g_assert (ok);
@@ -259,7 +260,7 @@ static bool
 make_reorder (struct argument *a, const dnnl_memory_desc_t *inner, size_t *scratch, GError **error)
 {
   const dnnl_memory_desc_t *from = a->output ? inner : &a->home_desc, *to = a->output ? &a->home_desc : inner;
-  dnnl_primitive_attr_t attr = cpu_attr (ACTIVATION_NONE, 0);
+  dnnl_primitive_attr_t attr = cpu_attr (ACTIVATION_NONE, NULL);
   dnnl_primitive_desc_t desc = NULL;
   dnnl_status_t status = dnnl_reorder_primitive_desc_create (&desc, from, cpu_engine (), to, cpu_engine (), attr);
   bool ok;

@@ -26,8 +26,8 @@ dnnl_memory_desc_t cpu_desc_last (const struct value *value, enum dtype dtype);
 /* The same shape and type in an order of oneDNN's choice. */
 dnnl_memory_desc_t cpu_desc_any (const dnnl_memory_desc_t *desc);
 
-/* A new attribute: scratchpad from the caller, and after the operation @activation. */
-dnnl_primitive_attr_t cpu_attr (enum activation activation, float slope);
+/* A new attribute: scratchpad from the caller, and after the operation @activation with parameters @p (kernel.h). */
+dnnl_primitive_attr_t cpu_attr (enum activation activation, const float *p);
 
 /* The first implementation of @op that is no plain loop (those are slower by orders of magnitude), or with @reference
  * the first of any kind; NULL when there is none. */

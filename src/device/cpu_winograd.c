@@ -173,9 +173,10 @@ epilogue_of (const struct kernel *kernel)
 
   return (struct winograd_epilogue){
     .activation = kernel->activation,
-    .slope = kernel->slope,
+    .p = {kernel->activation_p[0], kernel->activation_p[1]},
     .other = kernel->activation == ACTIVATION_TANH      ? fn[VECTOR_TANH]
              : kernel->activation == ACTIVATION_SIGMOID ? fn[VECTOR_SIGMOID]
+             : kernel->activation == ACTIVATION_CLAMP   ? fn[VECTOR_CLAMP]
                                                         : NULL,
   };
 }

@@ -27,7 +27,7 @@ struct value {
 void value_strides (const struct value *value, int64_t *strides);
 size_t value_bytes (const struct value *value);
 
-enum activation { ACTIVATION_NONE, ACTIVATION_RELU, ACTIVATION_LEAKY_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID };
+enum activation { ACTIVATION_NONE, ACTIVATION_RELU, ACTIVATION_LEAKY_RELU, ACTIVATION_TANH, ACTIVATION_SIGMOID, ACTIVATION_CLAMP };
 
 struct run_context {
   uint64_t seed, step;
@@ -42,7 +42,7 @@ struct kernel {
   /* For ops with OP_EPILOGUE: y = activation(op(x) + bias); bias is F32 with c elements, or NULL. */
   const struct value *bias;
   enum activation activation;
-  float slope; /* of a leaky ReLU */
+  float activation_p[2]; /* slope of a leaky ReLU; bounds of a clamp */
 
   /* Set by prepare. */
   size_t scratch; /* bytes wanted at run time, shared with other kernels */

@@ -24,7 +24,7 @@
 struct winograd_epilogue {
   const float *bias; /* PANEL floats */
   enum activation activation;
-  float slope;
+  float p[2]; /* the activation's parameters */
   vector_fn other; /* the loop of an activation that is none of the piecewise linear ones */
 };
 

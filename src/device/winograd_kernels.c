@@ -236,7 +236,7 @@ scatter_lanes (float *const *pixel, const float *m, size_t plane, int64_t o, int
   {
     transform_result (line, 1, t + i * WINOGRAD_TILE);
     UNROLL for (int j = 0; j < WINOGRAD_STEP; j++) if (pixel[i * WINOGRAD_STEP + j] != NULL) store_pixel (
-      pixel[i * WINOGRAD_STEP + j] + o, activate (line[j] + bias, epilogue->activation, epilogue->slope), outputs - o);
+      pixel[i * WINOGRAD_STEP + j] + o, activate (line[j] + bias, epilogue->activation, epilogue->p[0]), outputs - o);
   }
 }
 
@@ -249,7 +249,7 @@ scatter (float *const *pixel, const float *m, size_t plane, int64_t outputs, con
     const float *x = pixel[k];
 
     if (x != NULL)
-      epilogue->other (pixel[k], &x, (size_t) outputs, NULL);
+      epilogue->other (pixel[k], &x, (size_t) outputs, epilogue->p);
   }
 }
 
