@@ -266,6 +266,13 @@ run bench --train style --batch 1 --size 64 --runs 1 --set width=4,inner=4,resid
 [ $status = 0 ] && grep -q '"net":"train-style".*"batch":1,"images_per_second":' out; check "bench of a training step"
 run bench --train style --size 64x48; refused 2 "square"; check "bench of a training step: a size"
 run bench --train stile; refused 2 "there are style"; check "bench: an unknown recipe"
+run bench gamma --size 24x16 --runs 1 --precision f32 --output one.npy; [ $status = 0 ] && [ -s one.npy ] &&
+  run bench gamma --input one.npy --runs 1 --precision f32 --output two.npy --json; [ $status = 0 ] && ! cmp -s one.npy two.npy &&
+  grep -q '"size":"24x16"' out && cp two.npy three.npy &&
+  run bench gamma --input one.npy --runs 3 --precision f32 --output two.npy; [ $status = 0 ] && cmp -s two.npy three.npy
+check "bench: values in, values of the timed run out"
+run bench dcgan --input one.npy; refused 2 "shape (1, 3, 16, 24).*takes"; check "bench: values of a wrong shape"
+run bench gamma --input one.npy --size 32; refused 2 "gives the size"; check "bench: values and a size"
 run bench --size 12y4; refused 2 "WIDTHxHEIGHT"; check "bench: a size"
 for net in style vgg19 patch dcgan; do
   run describe $net --size 64; [ $status = 0 ] && grep -q 'conv2d' out && grep -q '[0-9] parameters' out

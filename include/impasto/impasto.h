@@ -440,8 +440,8 @@ IMPASTO_API gboolean impasto_run (const char *path, const ImpastoOptions *option
 
 /* Looking inside. */
 
-/* (transfer full): "net" or "style" or "train", "size", "precision", "threads", "runs", "layers" and what goes with
- * training: "batch", "features", "set". */
+/* (transfer full): "net" or "style" or "train", "size", "precision", "threads", "runs", "layers", "input" and "output"
+ * for values, and what goes with training: "batch", "features", "set". */
 IMPASTO_API ImpastoOptions *impasto_bench_options_new (void);
 
 /**

@@ -109,6 +109,7 @@ static const struct {
   {&op_matmul, PLAN_MATMUL},
   {&op_gram, PLAN_MATMUL},
   {&op_gram_back, PLAN_MATMUL},
+  {&op_moments, PLAN_NORMALISATION},
   {&op_pad, PLAN_PADDING},
   {&op_pad_back, PLAN_PADDING},
   {&op_max_pool, PLAN_RESAMPLING},

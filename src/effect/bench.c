@@ -8,12 +8,14 @@
 #include "device/cpu.h"
 #include "effect/options.h"
 #include "effect/subject.h"
+#include "format/npy.h"
 
 #define WARM_UPS 2
 #define PROFILE_RUNS 20
 
 struct bench_settings {
   struct subject_options subject;
+  char *output;
   int64_t runs;
   bool layers;
 };
@@ -35,6 +37,10 @@ static const struct option bench_options[] = {
    "other settings of the network or recipe: NAME=VALUE, joined by ','", .metavar = "SETTINGS"},
   {"size", OPTION_STRING, offsetof (struct bench_settings, subject.size),
    "of the picture; 512x512 if not given, for a training step the recipe's own", .metavar = "WxH"},
+  {"input", OPTION_STRING, offsetof (struct bench_settings, subject.input),
+   "float32 values for the first input, which give its shape, too", .metavar = "FILE.npy"},
+  {"output", OPTION_STRING, offsetof (struct bench_settings, output), "keeps what the last timed run gave",
+   .metavar = "FILE.npy"},
   {"precision", OPTION_CHOICE, offsetof (struct bench_settings, subject.precision),
    "of the arithmetic; auto = bf16 where the CPU has it", .choices = precision_names},
   {"threads", OPTION_INT, offsetof (struct bench_settings, subject.threads), "threads; 0 = all", 0, 1024, 0},
@@ -72,6 +78,17 @@ measure (struct plan *plan, int64_t runs, ImpastoBench *bench)
   qsort (seconds, runs, sizeof *seconds, by_value);
   bench->median_seconds = runs % 2 ? seconds[runs / 2] : (seconds[runs / 2 - 1] + seconds[runs / 2]) / 2;
   bench->min_seconds = seconds[0];
+}
+
+/* The first of the graph's outputs, as the last run left it. */
+static bool
+save_output (const struct subject *subject, const char *path, GError **error)
+{
+  if (!subject->graph) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--output keeps what a network gives, not a training step");
+    return false;
+  }
+  return npy_save (plan_output (subject->plan, graph_result (subject->graph, 0).name), false, path, error);
 }
 
 /* Peak memory of the process so far, as GNU time reports it. */
@@ -134,6 +151,8 @@ impasto_bench (const char *what, const ImpastoOptions *options, ImpastoBench *be
   cpu_leave (scope);
   measure (subject.plan, settings->runs, bench);
   bench->memory_bytes = peak_memory (); /* before the peak of speed is measured, which takes some, too */
+  if (settings->output && !save_output (&subject, settings->output, error))
+    return FALSE;
   bench->peak_gflops = cpu_peak_gflops (plan_precision (subject.plan) == PRECISION_BF16, bench->threads);
   if (settings->layers)
     report_layers (subject.plan, settings->runs, bench);

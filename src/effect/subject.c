@@ -10,6 +10,7 @@
 #include "device/cpu.h"
 #include "effect/inspect.h"
 #include "effect/styles.h"
+#include "format/npy.h"
 #include "onnx/onnx.h"
 #include "train/trainer.h"
 
@@ -104,21 +105,63 @@ fill_inputs (const struct subject *subject)
   }
 }
 
+/* The values of --input into the graph's first input. */
+static bool
+copy_values (const struct subject *subject, GError **error)
+{
+  int id = 0;
+  while (id < graph_count (subject->graph) && graph_node (subject->graph, id)->op != &op_input)
+    id++;
+  struct tensor *input =
+    id < graph_count (subject->graph) ? plan_input (subject->plan, graph_node (subject->graph, id)->name) : NULL;
+  if (!input || !shape_equal (&input->shape, &subject->values->shape)) {
+    g_autofree char *found = shape_text (&subject->values->shape), *wanted = input ? shape_text (&input->shape) : NULL;
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--input holds values of shape %s, the network takes %s",
+                 found, wanted ? wanted : "none");
+    return false;
+  }
+  memcpy (input->data, subject->values->data, input->size);
+  return true;
+}
+
+/* Reads --input; its height and width are those of the picture. */
+static bool
+load_values (struct subject *subject, const struct subject_options *options, GError **error)
+{
+  if (!options->input)
+    return true;
+  subject->values = npy_load (options->input, NULL, error);
+  if (!subject->values)
+    return false;
+  if (subject->values->dtype != DTYPE_F32 || options->size) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: --input %s", options->input,
+                 options->size ? "gives the size, too: leave --size out" : "wants float32");
+    return false;
+  }
+  if (subject->values->shape.rank == 4) {
+    subject->height = subject->values->shape.dim[2];
+    subject->width = subject->values->shape.dim[3];
+  }
+  return true;
+}
+
 static bool
 compile (struct subject *subject, const struct subject_options *options, GError **error)
 {
   struct plan_options wanted = {
     .precision = options->precision, .threads = options->threads, .memory_limit = cpu_memory_available ()};
   subject->plan = plan_compile (subject->graph, subject->weights, &wanted, error);
-  if (subject->plan)
-    fill_inputs (subject);
-  return subject->plan != NULL;
+  if (!subject->plan)
+    return false;
+  fill_inputs (subject);
+  return !subject->values || copy_values (subject, error);
 }
 
 static bool
 init_network (struct subject *subject, const char *what, const struct subject_options *options, GError **error)
 {
-  if (!parse_size ("size", options->size ? options->size : DEFAULT_SIZE, &subject->width, &subject->height, error))
+  if (!parse_size ("size", options->size ? options->size : DEFAULT_SIZE, &subject->width, &subject->height, error) ||
+      !load_values (subject, options, error))
     return false;
   struct shape shape = SHAPE (1, 3, subject->height, subject->width);
   const char *name = what ? what : options->style ? options->style : options->net;
@@ -169,7 +212,8 @@ static bool
 init_model (struct subject *subject, const char *path, const struct subject_options *options, GError **error)
 {
   bool sized = options->size != NULL;
-  if (!parse_size ("size", sized ? options->size : DEFAULT_SIZE, &subject->width, &subject->height, error))
+  if (!parse_size ("size", sized ? options->size : DEFAULT_SIZE, &subject->width, &subject->height, error) ||
+      !load_values (subject, options, error))
     return false;
   g_autoptr (onnx_model) model = onnx_open (path, error);
   if (!model)
@@ -187,8 +231,11 @@ init_model (struct subject *subject, const char *path, const struct subject_opti
       return false;
     }
     given[n].input = port->name;
-    if (!input_shape (subject, path, port, sized, &given[n++].shape, error))
+    if (n == 0 && subject->values)
+      given[n].shape = subject->values->shape;
+    else if (!input_shape (subject, path, port, sized, &given[n].shape, error))
       return false;
+    n++;
   }
   g_autoptr (onnx_import) import = onnx_import_new (model, given, n, NULL, error);
   if (!import)
@@ -267,4 +314,5 @@ subject_clear (struct subject *subject)
   g_clear_pointer (&subject->weights, weights_unref);
   g_clear_pointer (&subject->graph, graph_free);
   g_clear_pointer (&subject->name, g_free);
+  g_clear_pointer (&subject->values, tensor_unref);
 }

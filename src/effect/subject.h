@@ -7,7 +7,7 @@
 #include "compile/plan.h"
 
 struct subject_options {
-  char *net, *style, *size, *train, *features, *set;
+  char *net, *style, *size, *train, *features, *set, *input;
   int precision;
   int64_t threads, batch;
 };
@@ -20,6 +20,7 @@ struct subject {
   struct graph *graph;      /* NULL for a training step */
   struct weights *weights;
   struct plan *plan;
+  struct tensor *values; /* of the first input, or NULL */
 };
 
 /* @what: a network's name, a style, a pack or a model's file; NULL: what @options says. */
