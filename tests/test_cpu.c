@@ -230,6 +230,27 @@ typedef bool (*prepare_fn) (struct kernel *, GError **);
 static const prepare_fn prepare_any[] = {cpu_conv2d, cpu_conv2d_back_x, cpu_conv2d_back_w};
 static const prepare_fn prepare_winograd[] = {winograd_conv2d, winograd_conv2d_back_x};
 
+/* Another kernel that uses what @kernel laid out computes the same. */
+static void
+check_twin (const struct kernel *kernel, prepare_fn prepare)
+{
+  struct kernel twin = {.attrs = kernel->attrs,
+                        .n_inputs = kernel->n_inputs,
+                        .x = kernel->x,
+                        .y = kernel->y,
+                        .bias = kernel->bias,
+                        .activation = kernel->activation,
+                        .activation_p = {kernel->activation_p[0], kernel->activation_p[1]},
+                        .twin = kernel};
+  size_t size = value_bytes (kernel->y);
+  g_autofree void *expected = g_memdup2 (kernel->y->data, size);
+
+  g_assert_true (prepare (&twin, NULL));
+  run_twice (&twin);
+  g_assert_cmpmem (expected, size, kernel->y->data, size);
+  kernel_clear (&twin);
+}
+
 /* Runs one convolution; @constant: of the weight. @xt, @yt: storage of the picture operands and of the result. */
 static void
 check_conv (const struct conv_case *c, enum conv_result result, enum dtype xt, enum dtype yt, bool constant,
@@ -278,6 +299,8 @@ check_conv (const struct conv_case *c, enum conv_result result, enum dtype xt, e
   g_assert_cmpint ((int) strlen (kernel.implementation), >, 0);
   run_twice (&kernel);
   assert_near (name, output, expected, tolerance);
+  if (constant)
+    check_twin (&kernel, prepare[result]);
   kernel_clear (&kernel);
 }
 

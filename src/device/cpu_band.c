@@ -298,7 +298,8 @@ prepare_worker (struct banded *b, const struct kernel *kernel, struct worker *wo
                                            : b->band.enlarge    ? &b->bias
                                                                 : kernel->bias,
                                    .activation = kernel->activation,
-                                   .activation_p = {kernel->activation_p[0], kernel->activation_p[1]}};
+                                   .activation_p = {kernel->activation_p[0], kernel->activation_p[1]},
+                                   .twin = worker != b->worker ? &b->worker->kernel : NULL};
   return cpu_conv2d (&worker->kernel, error);
 }
 

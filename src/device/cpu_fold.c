@@ -231,6 +231,8 @@ fold_forward (struct kernel *kernel, const struct conv_attrs *attrs, const int64
                              .bias = kernel->bias != NULL ? &f->bias : NULL,
                              .activation = kernel->activation,
                              .activation_p = {kernel->activation_p[0], kernel->activation_p[1]}};
+  if (kernel->twin != NULL && kernel->twin->run == run_forward)
+    f->inner.twin = &((struct folded *) kernel->twin->state)->inner;
   f->w.constant = kernel->x[1]->constant;
   if (f->w.constant) {
     wide = g_try_malloc (value_bytes (&f->w));

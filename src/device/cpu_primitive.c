@@ -27,6 +27,7 @@ struct argument {
   dnnl_memory_t reorder_pad;                /* the reorder's scratchpad, or NULL */
   bool convert;                             /* value and home differ in type */
   void *own;                                /* constant: the inner buffer */
+  bool borrowed;                            /* which is a twin's */
   size_t home_at, inner_at, reorder_pad_at; /* in scratch, bytes */
 };
 
@@ -206,7 +207,8 @@ cpu_primitive_free (struct cpu_primitive *primitive)
       dnnl_memory_destroy (a->inner);
     if (a->home != NULL)
       dnnl_memory_destroy (a->home);
-    free (a->own);
+    if (!a->borrowed)
+      free (a->own);
   }
   if (primitive->pad != NULL)
     dnnl_memory_destroy (primitive->pad);
@@ -399,14 +401,34 @@ allocate (size_t size, GError **error)
   return buffer;
 }
 
-/* Lays out a constant operand, with @scratch_size bytes to help. */
+/* Takes what a twin laid out of the same operand; false when there is nothing that fits. */
 static bool
-keep_constant (struct argument *a, size_t scratch_size, GError **error)
+borrow_constant (struct argument *a, int i, const struct kernel *twin)
+{
+  const struct cpu_primitive *other = twin != NULL && twin->run == run ? twin->state : NULL;
+  const struct argument *b = other != NULL && i < other->n_arguments ? &other->argument[i] : NULL;
+  const dnnl_memory_desc_t *inner, *other_inner;
+
+  if (b == NULL || b->own == NULL || b->arg != a->arg || !dnnl_memory_desc_equal (&b->home_desc, &a->home_desc))
+    return false;
+  dnnl_memory_get_memory_desc (a->inner, &inner);
+  dnnl_memory_get_memory_desc (b->inner, &other_inner);
+  if (!dnnl_memory_desc_equal (inner, other_inner))
+    return false;
+  a->own = b->own;
+  a->borrowed = true;
+  set_handle (a->inner, a->own);
+  return true;
+}
+
+/* Lays out a constant operand, the @i'th, with @scratch_size bytes to help, unless @twin did. */
+static bool
+keep_constant (struct argument *a, int i, const struct kernel *twin, size_t scratch_size, GError **error)
 {
   const dnnl_memory_desc_t *inner;
   void *scratch;
 
-  if (a->reorder == NULL && !a->convert)
+  if ((a->reorder == NULL && !a->convert) || borrow_constant (a, i, twin))
     return true;
   scratch = allocate (scratch_size, error);
   if (scratch == NULL)
@@ -442,7 +464,8 @@ cpu_primitive_finish (struct cpu_primitive *taken, struct kernel *kernel, dnnl_p
     bool constant = a->value->constant && !a->output;
     size_t once = 0; /* scratch for this preparation only */
 
-    if (!make_argument (a, desc, constant ? &once : &scratch, error) || (constant && !keep_constant (a, once, error)))
+    if (!make_argument (a, desc, constant ? &once : &scratch, error) ||
+        (constant && !keep_constant (a, i, kernel->twin, once, error)))
       return false;
     primitive->exec[i] = (dnnl_exec_arg_t){a->arg, a->inner};
   }

@@ -29,7 +29,8 @@ struct winograd {
   int64_t *row, *column;                         /* where those of the padded picture come from; -1: zeros */
   float *zeros;                                  /* a pixel */
   bool turned;
-  float *u;                                       /* of a constant weight: u[panel][point][c][PANEL] */
+  const float *u; /* of a constant weight: u[panel][point][c][PANEL]; own, or a twin's */
+  float *own;
   size_t block_stride, v_plane, m_plane, u_plane; /* floats */
   size_t u_floats, thread_floats;                 /* scratch: u unless constant, then v and m of each thread */
 };
@@ -226,7 +227,7 @@ winograd_free (void *state)
 {
   struct winograd *s = state;
 
-  free (s->u);
+  free (s->own);
   g_free (s->row);
   g_free (s->column);
   g_free (s->zeros);
@@ -274,9 +275,19 @@ winograd_new (const struct geometry *g)
   return s;
 }
 
+/* The transformed weight of another kernel that has the same one; NULL if there is none. */
+static const struct winograd *
+find_twin (const struct kernel *kernel, const struct geometry *g)
+{
+  const struct winograd *twin = kernel->twin != NULL && kernel->twin->run == run ? kernel->twin->state : NULL;
+
+  return twin != NULL && twin->turned == g->turned ? twin : NULL;
+}
+
 static bool
 prepare (struct kernel *kernel, const struct geometry *g, GError **error)
 {
+  const struct winograd *twin = find_twin (kernel, g);
   struct winograd *s = winograd_new (g);
   size_t threads = (size_t) cpu_threads ();
 
@@ -289,13 +300,17 @@ prepare (struct kernel *kernel, const struct geometry *g, GError **error)
     kernel->scratch += s->u_floats * sizeof (float);
     return true;
   }
-  s->u = aligned_alloc (64, s->u_floats * sizeof (float));
+  if (twin != NULL) {
+    s->u = twin->u;
+    return true;
+  }
+  s->u = s->own = aligned_alloc (64, s->u_floats * sizeof (float));
   if (s->u == NULL) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "out of memory: %.1f MiB for a laid-out weight",
                  (double) (s->u_floats * sizeof (float)) / (1 << 20));
     return false;
   }
-  transform_weights (s, s->u, g->w);
+  transform_weights (s, s->own, g->w);
   return true;
 }
 
