@@ -121,12 +121,12 @@ build (const struct band_case *c)
   struct graph *graph = graph_new ();
   sym x = graph_input (graph, "x", c->x), y = x;
 
-  if (c->loop) { /* after a convolution, scale and shift for each channel, as a normalisation leaves them */
+  if (c->loop) { /* after a convolution, scale and shift for each channel, as a normalisation by what is in x leaves them */
     int64_t channels = c->x.dim[1];
+    sym scale = sym_add (graph_parameter (graph, "scale", SHAPE (1, channels, 1, 1), drawn), sym_mean (x, AXES_HW));
     y = sym_conv2d (y, graph_parameter (graph, "before", SHAPE (channels, channels, 1, 1), drawn),
                     (struct conv_options){0});
-    y = sym_relu (sym_add (sym_mul (y, graph_parameter (graph, "scale", SHAPE (1, c->x.dim[1], 1, 1), drawn)),
-                           graph_parameter (graph, "shift", SHAPE (1, c->x.dim[1], 1, 1), drawn)));
+    y = sym_relu (sym_add (sym_mul (y, scale), graph_parameter (graph, "shift", SHAPE (1, channels, 1, 1), drawn)));
   }
   if (c->enlarge)
     y = sym_upsample_nearest (y, 2);

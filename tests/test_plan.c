@@ -284,6 +284,52 @@ test_refresh (void)
   }
 }
 
+/* A batch normalisation behind a convolution costs nothing: one step, with the convolution's own bias or without. */
+static void
+test_absorbed (void)
+{
+  for (int biased = 0; biased < 2; biased++) {
+    g_autoptr (graph) graph = graph_new ();
+    g_autoptr (weights) weights = weights_new ();
+    g_autoptr (GError) error = NULL;
+    struct init init = {INIT_NORMAL, 0.3};
+    struct shape row = SHAPE (1, 16, 1, 1);
+    sym x = graph_input (graph, "x", SHAPE (1, 8, 9, 10));
+    sym y = sym_conv2d (x, graph_parameter (graph, "w", SHAPE (16, 8, 3, 3), init), (struct conv_options){.pad = 1});
+
+    if (biased)
+      y = sym_add (y, graph_parameter (graph, "bias", row, init));
+    y = sym_mul (sym_sub (y, graph_parameter (graph, "mean", row, init)), graph_parameter (graph, "scale", row, init));
+    graph_output (graph, "y", sym_relu (sym_add (y, graph_parameter (graph, "shift", row, init))));
+    g_assert_true (weights_init (weights, graph, 1, &error));
+    g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
+    g_assert_no_error (error);
+    g_autofree char *text = plan_text (plan);
+    const char *conv = strstr (text, "conv2d");
+    g_assert_nonnull (conv);
+    g_assert_null (strstr (text, "loop"));
+  }
+}
+
+/* Attention in its parts becomes one step, whose scores are never whole. */
+static void
+test_attention (void)
+{
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (GError) error = NULL;
+  sym q = graph_input (graph, "q", SHAPE (4, 300, 16)), k = graph_input (graph, "k", SHAPE (4, 300, 16));
+  sym v = graph_input (graph, "v", SHAPE (4, 300, 16));
+  sym scores = sym_div (sym_matmul (q, sym_permute (k, (const int[]){0, 2, 1})), graph_scalar (graph, 4));
+
+  graph_output (graph, "y", sym_matmul (sym_softmax (scores, 2), v));
+  g_autoptr (plan) plan = plan_compile (graph, NULL, &(struct plan_options){.precision = PRECISION_F32}, &error);
+  g_assert_no_error (error);
+  g_autofree char *text = plan_text (plan);
+  g_assert_nonnull (strstr (text, "attention"));
+  g_assert_null (strstr (text, "softmax"));
+  g_assert_null (strstr (text, "permute"));
+}
+
 /* What is computed from weights alone is no step, and is computed again by plan_refresh. */
 static void
 test_constants (void)
@@ -656,6 +702,8 @@ main (int argc, char **argv)
     {"two-convolutions-added", test_two_convolutions_added},
     {"names", test_names},
     {"messages", test_messages},
+    {"absorbed", test_absorbed},
+    {"attention", test_attention},
     {"constants", test_constants},
     {"refresh", test_refresh},
     {"init", test_init},

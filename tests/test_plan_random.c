@@ -412,6 +412,44 @@ grow_matmul (struct maker *m, sym x)
   return sym_matmul_t (x, false, b, transposed);
 }
 
+/* As networks write it, which lowering makes one op of when there are many scores, and as that op. */
+static sym
+grow_attention (struct maker *m, sym x)
+{
+  struct shape s = sym_shape (x);
+  int64_t n = PICK (m, 5, 33), d = PICK (m, 2, 5);
+  bool direct = chance (m, 2), biased = chance (m, 2);
+
+  if (s.rank != 3 || s.dim[2] > 64)
+    return sym_tanh (x);
+  sym q = leaf (m, SHAPE (s.dim[0], n, d), 1), k = leaf (m, SHAPE (s.dim[0], s.dim[1], d), 1);
+  sym bias = biased ? leaf (m, SHAPE (n, s.dim[1]), 1) : (sym){x.graph, -1};
+  if (direct)
+    return sym_attention (q, k, x, bias, (struct attention_attrs){.scale = 0.5});
+  sym scores = sym_scale (sym_matmul (q, sym_permute (k, (const int[]){0, 2, 1})), 0.5);
+  return sym_matmul (sym_softmax (biased ? sym_add (scores, bias) : scores, 2), x);
+}
+
+/* A normalisation behind a convolution, and what else lowering takes into its weight and bias. */
+static sym
+grow_scaled_conv (struct maker *m)
+{
+  sym x = take_picture (m);
+  struct shape s = sym_shape (x);
+  int c = PICK (m, 2, 16);
+  bool transposed = chance (m, 3);
+  sym y = transposed
+            ? sym_conv_transpose2d (x, leaf (m, SHAPE (s.dim[1], c, 2, 2), 0.3), (struct conv_options){.stride = 2}, 0)
+            : sym_conv2d (x, leaf (m, SHAPE (c, s.dim[1], 1, 1), 0.5), (struct conv_options){0});
+
+  if (chance (m, 2))
+    y = sym_add (leaf (m, SHAPE (1, c, 1, 1), 0.5), y);
+  y = chance (m, 3) ? sym_sub (y, leaf (m, SHAPE (c, 1, 1), 0.5)) : y;
+  y =
+    chance (m, 3) ? sym_div (y, positive (leaf (m, SHAPE (1, c, 1, 1), 1))) : sym_mul (y, leaf (m, SHAPE (c, 1, 1), 1));
+  return sym_tanh (sym_add (y, leaf (m, SHAPE (1, c, 1, 1), 0.5)));
+}
+
 static sym
 grow_noise (struct maker *m, sym x)
 {
@@ -429,7 +467,11 @@ grow_one (struct maker *m)
 {
   sym x = take (m);
 
-  switch (below (m, 20)) {
+  switch (below (m, 22)) {
+  case 20:
+    return chance (m, 3) ? grow_attention (m, leaf (m, SHAPE (PICK (m, 1, 3), PICK (m, 7, 40), 3), 1))
+                         : grow_attention (m, x);
+  case 21: return grow_scaled_conv (m);
   case 0:
   case 1:
   case 2: return grow_unary (m, x);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "compile/absorb.h"
 #include "device/vector.h"
 #include "graph/op.h"
 #include "op/sym.h"
@@ -161,6 +162,7 @@ lower_once (struct graph *graph, bool *changed, GError **error)
       both[graph_node (graph, id)->input[0]] = summed[graph_node (graph, id)->input[0]];
   g_autoptr (graph) target = graph_new ();
   g_autofree sym *map = g_new0 (sym, count + 1);
+  g_autoptr (absorb) absorb = absorb_new (graph, needed);
   *changed = false;
   for (int id = 0; id < count; id++) {
     const struct node *node = graph_node (graph, id);
@@ -176,8 +178,13 @@ lower_once (struct graph *graph, bool *changed, GError **error)
     if (!leaf)
       graph_push (target, "%s", node->scope);
     map[id] = share_moments (graph, node, x, both);
+    if (sym_null (map[id]) && !leaf) {
+      map[id] = absorb_node (absorb, node, x);
+      *changed |= !sym_null (map[id]);
+    }
     if (sym_null (map[id]))
       map[id] = lower_node (target, node, x);
+    absorb_note (absorb, id, map[id]);
     if (!leaf)
       graph_pop (target);
     if (sym_null (map[id]) && graph_check (target, NULL))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What depends on constants only is computed once, when the plan is made: weights that a model transposes, the product of
- * a weight and the scale of a normalisation behind it. The steps are kept for plan_refresh. A result much larger than what it
- * is computed from stays a step: memory is the dearer thing there. */
+ * What depends on constants only is computed once, when the plan is made: weights that a model transposes, the product
+ * of a weight and the scale of a normalisation behind it. The steps are kept for plan_refresh. A result much larger
+ * than what it is computed from stays a step: memory is the dearer thing there. */
 #include <stdlib.h>
 
 #include "compile/plan_internal.h"

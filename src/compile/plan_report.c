@@ -107,6 +107,7 @@ static const struct {
   {&op_conv2d_back_x, PLAN_CONVOLUTION},
   {&op_conv2d_back_w, PLAN_CONVOLUTION},
   {&op_matmul, PLAN_MATMUL},
+  {&op_attention, PLAN_MATMUL},
   {&op_gram, PLAN_MATMUL},
   {&op_gram_back, PLAN_MATMUL},
   {&op_moments, PLAN_NORMALISATION},

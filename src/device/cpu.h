@@ -31,6 +31,14 @@ struct matmul_attrs {
 };
 bool cpu_matmul (struct kernel *kernel, GError **error);
 
+/* y = softmax (scale q k^T + bias) v of row-major float32 q (..., n, d), k (..., m, d), v (..., m, e) and perhaps a
+ * bias that broadcasts to (..., n, m) */
+struct attention_attrs {
+  double scale;
+  bool columns; /* k is (..., d, m) */
+};
+bool cpu_attention (struct kernel *kernel, GError **error);
+
 /* y (n,c,d) = a b^T of channels-last pictures a (n,c,h,w), b (n,d,h,w), float32 or bf16 with float32 sums */
 bool cpu_gram (struct kernel *kernel, GError **error);
 /* y (n,d,h,w) = s f of a channels-last picture f (n,c,h,w) and float32 matrices s (n,d,c) */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Softmax and its logarithm along one axis, shifted by the maximum so that no exponential overflows. It could be composed
- * of five smaller ops, but these pass over memory five times and plans cannot fuse them; the kernel keeps a row in the
- * first-level cache (attention over 1024 places: four heads: 1.4 ms instead of 3.6 on two cores). With z = x - max x:
+ * Softmax and its logarithm along one axis, shifted by the maximum so that no exponential overflows. It could be
+ * composed of five smaller ops, but these pass over memory five times and plans cannot fuse them; the kernel keeps a
+ * row in the first-level cache (attention over 1024 places: four heads: 1.4 ms instead of 3.6 on two cores). With z =
+ * x - max x:
  *
  *   y = exp z / sum exp z          dx = y (dy - sum y dy)
  *   y = z - log sum exp z          dx = dy - exp (y) sum dy */
@@ -18,11 +19,6 @@
 #define I64 "%" G_GINT64_FORMAT
 #define BLOCK 256 /* elements side by side of rows that are not contiguous */
 #define PARALLEL_MIN 16384
-
-struct softmax_attrs {
-  int64_t axis;
-  bool logarithm;
-};
 
 static const struct option softmax_options[] = {
   {"axis", OPTION_INT, offsetof (struct softmax_attrs, axis), "along which values sum to 1", .max = SHAPE_RANK_MAX - 1},

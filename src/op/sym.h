@@ -81,12 +81,18 @@ sym sym_gather (sym x, int axis, sym index);
 sym sym_gather_back (sym dy, sym index, int axis, int64_t extent);
 
 /* softmax.c */
+struct softmax_attrs {
+  int64_t axis;
+  bool logarithm;
+};
 sym sym_softmax (sym x, int axis);
 sym sym_log_softmax (sym x, int axis);
 
 /* matmul.c: the last two axes; leading axes broadcast */
 sym sym_matmul (sym a, sym b);
 sym sym_matmul_t (sym a, bool transpose_a, sym b, bool transpose_b);
+/* attention.c: softmax (scale q k^T + bias) v; a null bias is none */
+sym sym_attention (sym q, sym k, sym v, sym bias, struct attention_attrs attrs);
 sym sym_gram (sym features); /* (n,c,h,w) -> (n,c,c): f f^T / (c h w) */
 
 /* conv.c */

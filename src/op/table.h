@@ -27,7 +27,7 @@
   /* softmax.c */ \
   ROW (softmax) \
   /* matmul.c */ \
-  ROW (matmul) ROW (gram) ROW (gram_back) \
+  ROW (matmul) ROW (attention) ROW (gram) ROW (gram_back) \
   /* conv.c */ \
   ROW (conv2d) ROW (conv2d_back_x) ROW (conv2d_back_w) \
   /* pad.c */ \
