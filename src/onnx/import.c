@@ -94,6 +94,16 @@ resolve_inputs (struct onnx_node *node, bool *constant, GError **error)
   return true;
 }
 
+/* A small file can name one large constant often. */
+static bool
+pay_for_constants (struct onnx_node *node, GError **error)
+{
+  for (int i = 0; i < node->n_inputs; i++)
+    if (node->input[i] && node->input[i]->constant)
+      node->importer->work -= node->input[i]->constant->count;
+  return node->importer->work >= 0 || onnx_node_fail (node, error, "too much work on constants");
+}
+
 static bool
 check_inputs (struct onnx_node *node, const struct onnx_rule *rule, GError **error)
 {
@@ -143,7 +153,7 @@ run_rule (struct onnx_node *node, const struct onnx_rule *rule, GError **error)
   const char *name = node->proto->name && *node->proto->name ? node->proto->name : node->proto->op_type;
   bool ok;
 
-  if (!check_inputs (node, rule, error))
+  if (!check_inputs (node, rule, error) || !pay_for_constants (node, error))
     return false;
   importer->title = text_show (name);
   graph_push (importer->graph, "%s", importer->title);
@@ -299,6 +309,15 @@ import_body (struct importer *importer, const struct scope *scope, const struct 
 
 /* --- Inputs and outputs of the model --- */
 
+/* The graph's own mistake outside of nodes. */
+static bool
+check_leaves (struct importer *importer, GError **error)
+{
+  g_autoptr (GError) mistake = NULL;
+
+  return graph_check (importer->graph, &mistake) || onnx_fail (error, "%s", mistake->message);
+}
+
 /* Whether what is given is what the model declares. */
 static bool
 check_given (const struct onnx_port *port, const struct onnx_given *given, GError **error)
@@ -351,7 +370,7 @@ bind_inputs (struct importer *importer, const struct scope *scope, const struct 
       g_autofree char *name = text_show (given[k].input);
       return onnx_fail (error, "there is no input '%s'", name);
     }
-  return graph_check (importer->graph, error);
+  return check_leaves (importer, error);
 }
 
 static bool
@@ -372,7 +391,7 @@ take_output (struct importer *importer, const struct scope *scope, const char *n
     result.bounds = onnx_bounds (value->sym);
   }
   g_array_append_val (results, result);
-  return graph_check (importer->graph, error);
+  return check_leaves (importer, error);
 }
 
 /* The nodes that the wanted outputs need; the whole body when all are. */
@@ -411,6 +430,21 @@ result_clear (void *data)
   onnx_constant_unref (result->constant);
 }
 
+/* How much may be made of constants: more for large models and large inputs. */
+static int64_t
+elements_allowed (const struct onnx_model *model, const struct onnx_given *given, guint n)
+{
+  int64_t allowed = IMPORT_ELEMENTS_BASE + IMPORT_PER_CONSTANT * MIN (model->elements, (int64_t) 1 << 40);
+
+  for (guint i = 0; i < n; i++) {
+    const struct shape *shape = given[i].value ? &given[i].value->shape : &given[i].shape;
+
+    if (shape_valid (shape))
+      allowed += IMPORT_PER_INPUT * MIN (shape_size (shape), (int64_t) 1 << 40);
+  }
+  return allowed;
+}
+
 struct onnx_import *
 onnx_import_new (struct onnx_model *model, const struct onnx_given *given, guint n_given, const char *const *outputs,
                  GError **error)
@@ -429,7 +463,9 @@ onnx_import_new (struct onnx_model *model, const struct onnx_given *given, guint
     .weights = import->weights,
     .names = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL),
     .parameters = g_hash_table_new (NULL, NULL),
+    .left = elements_allowed (model, given, n_given),
   };
+  importer.work = importer.left * IMPORT_WORK;
   scope_init (&scope, NULL, model->opset);
   scope_add_initializers (&importer, &scope, model->proto->graph);
   ok = bind_inputs (&importer, &scope, given, n_given, error) &&

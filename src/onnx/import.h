@@ -6,8 +6,15 @@
 #include "onnx/model.h"
 #include "onnx/rule.h"
 
-#define IMPORT_NODES_MAX (4 << 20)              /* nodes run, functions and branches counted each time */
-#define IMPORT_ELEMENTS_MAX ((int64_t) 1 << 28) /* elements of constants made on the way */
+#define IMPORT_NODES_MAX (4 << 20) /* nodes run, functions and branches counted each time */
+
+/* What constants made on the way may hold in all, in elements: this much, and in proportion to what is there. */
+#ifndef IMPORT_ELEMENTS_BASE
+#define IMPORT_ELEMENTS_BASE ((int64_t) 1 << 26)
+#endif
+#define IMPORT_PER_CONSTANT 8
+#define IMPORT_PER_INPUT 64
+#define IMPORT_WORK 64 /* elements read, for each that may be made */
 
 /* Names and what they stand for: a graph, a branch within it (with a parent), a call of a function. */
 struct scope {
@@ -24,7 +31,8 @@ struct importer {
   char *title;            /* of the node whose rule runs: the graph's scope; NULL between nodes */
   GHashTable *names;      /* of inputs and parameters of the graph */
   GHashTable *parameters; /* struct tensor * -> name of its parameter, both borrowed */
-  int64_t elements;       /* of constants made so far */
+  int64_t left;           /* elements of constants that may still be made */
+  int64_t work;           /* elements of constants that may still be read */
   int nodes, depth;
 };
 

@@ -23,7 +23,7 @@ struct onnx_model {
   GHashTable *bodies;       /* const Onnx__GraphProto * or Onnx__FunctionProto * -> struct onnx_body * */
   GHashTable *functions;    /* "domain/name" -> const Onnx__FunctionProto * */
   GArray *inputs, *outputs; /* struct onnx_port */
-  int64_t parameters;
+  int64_t parameters, elements; /* of floating tensors, of all */
 };
 
 /* scan.c: whether @data may be given to protobuf-c: nesting, lengths, and what unpacking would take. */

@@ -452,7 +452,7 @@ capped_count (const struct shape *shape, int64_t limit)
 struct onnx_constant *
 onnx_node_new_constant (struct onnx_node *node, enum onnx_type type, struct shape shape, GError **error)
 {
-  int64_t left = IMPORT_ELEMENTS_MAX - node->importer->elements;
+  int64_t left = node->importer->left;
   g_autoptr (GError) inner = NULL;
   struct onnx_constant *constant;
 
@@ -465,6 +465,6 @@ onnx_node_new_constant (struct onnx_node *node, enum onnx_type type, struct shap
   if (constant == NULL)
     onnx_node_fail (node, error, "%s", inner->message);
   else
-    node->importer->elements += constant->count;
+    node->importer->left -= constant->count;
   return constant;
 }

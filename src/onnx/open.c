@@ -22,9 +22,11 @@ onnx_fail (GError **error, const char *format, ...)
   va_list args;
 
   va_start (args, format);
-  g_autofree char *message = g_strdup_vprintf (format, args);
+  g_autofree char *message = g_strdup_vprintf (format, args), *valid = g_utf8_make_valid (message, -1);
   va_end (args);
-  g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_MODEL, message);
+  for (char *at = valid; *at; at++) /* what a file says may hold anything */
+    *at = g_ascii_iscntrl (*at) ? '?' : *at;
+  g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_MODEL, valid);
   return false;
 }
 
@@ -56,6 +58,7 @@ take_tensor (struct onnx_model *model, Onnx__TensorProto *tensor, GError **error
   g_hash_table_insert (model->constants, tensor, constant);
   if (onnx_type_float (constant->type))
     model->parameters += constant->count;
+  model->elements += constant->count;
   free (tensor->raw_data.data);
   tensor->raw_data = (ProtobufCBinaryData){0};
   free (tensor->float_data);
