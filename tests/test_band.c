@@ -17,7 +17,7 @@ struct band_case {
   struct shape x;
   int64_t channels, kernel; /* of the convolution */
   struct conv_options conv;
-  bool pad, enlarge, loop, bias, relu, moments;
+  bool pad, enlarge, transposed, loop, bias, relu, moments;
   enum pad_mode mode;
   int64_t amount[4];
 };
@@ -111,6 +111,19 @@ static const struct band_case cases[] = {
    .mode = PAD_CIRCULAR,
    .amount = {1, 1, 1, 1},
    .loop = true},
+  {"transposed, twice the size",
+   {4, {1, 16, 97, 90}},
+   8,
+   4,
+   {.stride = 2, .pad = 1},
+   .transposed = true,
+   .loop = true,
+   .bias = true,
+   .relu = true,
+   .moments = true},
+  {"transposed, to one channel", {4, {2, 16, 96, 90}}, 1, 9, {.stride = 3, .pad = 4}, .transposed = true, .bias = true},
+  {"transposed, blocks", {4, {1, 16, 96, 90}}, 5, 2, {.stride = 2}, .transposed = true, .moments = true},
+  {"transposed, cropped far", {4, {1, 16, 96, 90}}, 3, 3, {.stride = 4, .pad = 2}, .transposed = true, .loop = true},
 };
 
 static const struct init drawn = {INIT_NORMAL, 0.3};
@@ -132,9 +145,14 @@ build (const struct band_case *c)
     y = sym_upsample_nearest (y, 2);
   if (c->pad)
     y = sym_pad (y, c->mode, c->amount[0], c->amount[1], c->amount[2], c->amount[3]);
-  int64_t inputs = c->x.dim[1] / MAX (c->conv.groups, 1);
-  y = sym_conv2d (y, graph_parameter (graph, "weight", SHAPE (c->channels, inputs, c->kernel, c->kernel), drawn),
-                  c->conv);
+  if (c->transposed) {
+    y = sym_conv_transpose2d (
+      y, graph_parameter (graph, "weight", SHAPE (c->x.dim[1], c->channels, c->kernel, c->kernel), drawn), c->conv, 0);
+  } else {
+    int64_t inputs = c->x.dim[1] / MAX (c->conv.groups, 1);
+    y = sym_conv2d (y, graph_parameter (graph, "weight", SHAPE (c->channels, inputs, c->kernel, c->kernel), drawn),
+                    c->conv);
+  }
   if (c->bias)
     y = sym_add (y, graph_parameter (graph, "bias", SHAPE (1, c->channels, 1, 1), drawn));
   if (c->relu)
@@ -165,6 +183,7 @@ run_case (const struct band_case *c, struct graph *graph, struct weights *weight
   g_assert_no_error (error);
   g_autofree char *text = plan_text (plan);
   g_assert_nonnull (strstr (text, " rows, "));
+  g_assert_true (!c->transposed == !strstr (text, "transposed, "));
   g_assert_true (!c->enlarge == !strstr (text, "enlarging, "));
   g_assert_null (strstr (text, "separable"));
   g_assert_true (!strstr (text, "relu ")); /* done by the convolution, before or after it */

@@ -91,8 +91,11 @@ plan_add_band (struct plan *plan, int id, GError **error)
   struct band_step *band = step->band = g_new0 (struct band_step, 1);
   int mode, at = plan->steps->len - 1;
   find_border (plan, choice, conv, &mode, band->band.pad);
-  make_tables (band, mode, &picture);
-  band->band.enlarge = choice->band_enlarge >= 0;
+  band->band.form = conv->op == &op_conv2d_back_x ? BAND_TRANSPOSED
+                    : choice->band_enlarge >= 0   ? BAND_ENLARGE
+                                                  : BAND_PLAIN;
+  if (band->band.form != BAND_TRANSPOSED)
+    make_tables (band, mode, &picture);
   if (computed) {
     x[0]->first = x[0]->last = NEVER; /* it is never whole */
     if (!make_source (plan, choice->band_source, band, &x[0]->value, at, error))

@@ -198,11 +198,8 @@ bound_loops (struct schedule *schedule, const struct graph *graph)
 
 /* What a convolution's kernel can apply by itself. */
 static const enum activation activation_of[VECTOR_OPS] = {
-  [VECTOR_RELU] = ACTIVATION_RELU,
-  [VECTOR_LEAKY_RELU] = ACTIVATION_LEAKY_RELU,
-  [VECTOR_TANH] = ACTIVATION_TANH,
-  [VECTOR_SIGMOID] = ACTIVATION_SIGMOID,
-  [VECTOR_CLAMP] = ACTIVATION_CLAMP,
+  [VECTOR_RELU] = ACTIVATION_RELU,       [VECTOR_LEAKY_RELU] = ACTIVATION_LEAKY_RELU, [VECTOR_TANH] = ACTIVATION_TANH,
+  [VECTOR_SIGMOID] = ACTIVATION_SIGMOID, [VECTOR_CLAMP] = ACTIVATION_CLAMP,
 };
 
 static bool
@@ -254,11 +251,22 @@ used_once (const struct schedule *schedule, int id)
   return schedule->node[id].n_users == 1 && !schedule->node[id].result;
 }
 
+/* Known when the plan is made: weights, and what plan_fold.c surely computes of them. */
 static bool
 is_constant (const struct schedule *schedule, const struct graph *graph, int id)
 {
   const struct node *node = graph_node (graph, id);
-  return node->op == &op_constant || (node->op == &op_parameter && !schedule->node[id].assigned);
+  int64_t size = 0;
+  if (node->op == &op_constant || (node->op == &op_parameter && !schedule->node[id].assigned))
+    return true;
+  if (!node->op->vector && !(node->op->flags & (OP_VIEW | OP_STRIDED)))
+    return false;
+  for (int i = 0; i < node->n_inputs; i++) {
+    if (!is_constant (schedule, graph, node->input[i]))
+      return false;
+    size += shape_size (&graph_node (graph, node->input[i])->shape);
+  }
+  return node->n_inputs > 0 && shape_size (&node->shape) <= size;
 }
 
 static bool
@@ -268,6 +276,13 @@ all_equal (const int64_t *x, int n, int64_t value)
     if (x[i] != value)
       return false;
   return true;
+}
+
+/* Channels-last, or a picture of one channel, where every order is the same. */
+static bool
+lies_last (const struct schedule_node *choice, const struct node *node)
+{
+  return choice->layout == LAYOUT_LAST || (node->shape.rank == 4 && node->shape.dim[1] == 1);
 }
 
 /* Nearest enlargement by 2 that a 3x3 convolution with a border of 1 can do by itself. */
@@ -284,6 +299,17 @@ can_enlarge (const struct schedule *schedule, const struct graph *graph, int id,
          all_equal (pad, 4, 1);
 }
 
+/* A transposed convolution that is better done in bands, whatever lies around it. */
+static bool
+transposes (const struct schedule *schedule, const struct graph *graph, int id)
+{
+  const struct node *node = graph_node (graph, id);
+  if (node->op != &op_conv2d_back_x || !is_constant (schedule, graph, node->input[1]))
+    return false;
+  const struct shape *w = &graph_node (graph, node->input[1])->shape;
+  return cpu_band_worthwhile (&graph_node (graph, node->input[0])->shape) && cpu_band_transposes (node->attrs, w);
+}
+
 /* Padding, enlargement and the loop before the convolution @conv, and the measuring after its last node @end, become
  * part of it, when the picture is large and the weight laid out once. */
 static void
@@ -292,23 +318,26 @@ fuse_band (struct schedule *schedule, const struct graph *graph, int conv, int e
   const struct node *node = graph_node (graph, conv);
   struct schedule_node *choice = &schedule->node[end];
   int source = node->input[0], border = -1, enlarge = -1;
-  if (node->op != &op_conv2d || choice->layout != LAYOUT_LAST || !is_constant (schedule, graph, node->input[1]) ||
+  bool transposed = node->op == &op_conv2d_back_x;
+  if ((node->op != &op_conv2d && !transposed) || !lies_last (&schedule->node[end], graph_node (graph, end)) ||
+      !is_constant (schedule, graph, node->input[1]) ||
       (choice->bias >= 0 && !is_constant (schedule, graph, choice->bias)))
     return;
   const int64_t *pad = ((const struct conv_attrs *) node->attrs)->pad;
-  if (graph_node (graph, source)->op == &op_pad && all_equal (pad, 4, 0) && used_once (schedule, source)) {
+  if (!transposed && graph_node (graph, source)->op == &op_pad && all_equal (pad, 4, 0) &&
+      used_once (schedule, source)) {
     border = source;
     pad = ((const struct pad_attrs *) graph_node (graph, source)->attrs)->amount;
     source = graph_node (graph, source)->input[0];
   }
-  if (can_enlarge (schedule, graph, source, node, pad)) {
+  if (!transposed && can_enlarge (schedule, graph, source, node, pad)) {
     enlarge = source;
     source = graph_node (graph, source)->input[0];
   }
   const struct node *picture = graph_node (graph, source);
   bool computed = schedule->node[source].role == ROLE_LOOP && !picture->op->reduce && used_once (schedule, source) &&
                   schedule->node[source].layout == LAYOUT_LAST;
-  if ((border < 0 && enlarge < 0 && !computed) || !cpu_band_worthwhile (&picture->shape))
+  if ((border < 0 && enlarge < 0 && !computed && !transposed) || !cpu_band_worthwhile (&picture->shape))
     return;
   if (border >= 0)
     schedule->node[border].role = ROLE_BAND;
@@ -347,13 +376,17 @@ schedule_new (const struct graph *lowered, enum precision precision)
   choose_types (schedule, lowered, precision);
   choose_roles (schedule, lowered);
   bound_loops (schedule, lowered);
-  for (int id = 0; id < schedule->count; id++)
-    if (schedule->node[id].role == ROLE_KERNEL && (graph_node (lowered, id)->op->flags & OP_EPILOGUE))
+  for (int id = 0; id < schedule->count; id++) {
+    const struct op *op = graph_node (lowered, id)->op;
+    if (schedule->node[id].role == ROLE_KERNEL && ((op->flags & OP_EPILOGUE) || transposes (schedule, lowered, id)))
       fuse_epilogue (schedule, lowered, id);
+  }
   for (int id = 0; id < schedule->count; id++) {
     const struct schedule_node *choice = &schedule->node[id];
-    if (choice->role == ROLE_KERNEL)
-      fuse_band (schedule, lowered, choice->kernel_root >= 0 ? choice->kernel_root : id, id);
+    int conv = choice->kernel_root >= 0 ? choice->kernel_root : id;
+    if (choice->role == ROLE_KERNEL &&
+        (graph_node (lowered, conv)->op == &op_conv2d || transposes (schedule, lowered, conv)))
+      fuse_band (schedule, lowered, conv, id);
   }
   return schedule;
 }

@@ -7,7 +7,10 @@
  *
  * Enlarging: with u(2i + a) = x(i), y(2i) = w0 x(i-1) + (w1 + w2) x(i) and y(2i+1) = (w0 + w1) x(i) + w2 x(i+1) along either
  * axis. So a 2x2 convolution of x with a border of 1, over its (h+1)(w+1) windows, gives all four pixels around the
- * common corner of each window: rows 2i-1 and 2i, columns 2j-1 and 2j. 16 products instead of 36 for each input pixel. */
+ * common corner of each window: rows 2i-1 and 2i, columns 2j-1 and 2j. 16 products instead of 36 for each input pixel.
+ *
+ * Transposed: y(r) = sum of x(m - j) w(a + s j) over j, where r + pad = s m + a. So window m gives the s pixels from s m - pad on,
+ * each with the taps of its own phase a. Both are windows of a plain convolution whose output channels are the pixels'. */
 #include "device/cpu_band.h"
 
 #include <omp.h>
@@ -32,8 +35,11 @@ struct worker {
 struct banded {
   struct band band;
   struct conv_attrs attrs; /* of the workers */
-  struct value w, bias;    /* with enlarge: of four pixels; else as given */
+  int64_t scale[2];        /* window (i, j) gives the scale[0] x scale[1] pixels ... */
+  int64_t shift[2];        /* ... from i scale[0] - shift[0], j scale[1] - shift[1] on */
+  struct value w, bias;    /* of all pixels of a window; else as given */
   void *own;               /* data of the former */
+  int64_t *shown;          /* our own tables of the border, or NULL */
   int64_t height, width;   /* windows: outputs of the workers' convolution over the whole picture */
   int64_t stride, reach;   /* rows from output to output; rows that one output sees */
   int64_t rows, tail;      /* outputs of a band, and of the last one of a picture */
@@ -111,27 +117,36 @@ fetch_rows (const struct banded *b, const struct value *x, int64_t n, int64_t be
   *last = end;
 }
 
-/* From windows (rows, width, 2, 2, c), rows from @begin on, to the pixels around their corners. */
+static bool
+spreads (const struct banded *b)
+{
+  return b->band.form != BAND_PLAIN;
+}
+
+/* From windows (rows, width, scale, scale, c), rows from @begin on, to their pixels. */
 static void
-place_corners (const struct banded *b, const struct value *y, int64_t n, int64_t begin, int64_t end,
+place_windows (const struct banded *b, const struct value *y, int64_t n, int64_t begin, int64_t end,
                const char *windows)
 {
   const int64_t *d = y->shape.dim;
+  int64_t across = b->scale[1];
   size_t pixel = (size_t) d[1] * element_size (y), row = (size_t) d[3] * pixel;
   char *picture = (char *) y->data + (size_t) (n * d[2]) * row;
 
   for (int64_t i = begin; i < end; i++)
-    for (int64_t a = 0; a < 2; a++) {
-      int64_t to = 2 * i - 1 + a;
-      const char *from = windows + (size_t) ((i - begin) * b->width * 4 + 2 * a) * pixel;
-      char *target = picture + (size_t) to * row;
+    for (int64_t a = 0; a < b->scale[0]; a++) {
+      int64_t to = i * b->scale[0] - b->shift[0] + a;
+      const char *from = windows + (size_t) ((i - begin) * b->width * b->scale[0] * across + a * across) * pixel;
 
       if (to < 0 || to >= d[2])
         continue;
-      memcpy (target, from + pixel, pixel);
-      for (int64_t j = 1; j < b->width - 1; j++)
-        memcpy (target + (size_t) (2 * j - 1) * pixel, from + (size_t) (4 * j) * pixel, 2 * pixel);
-      memcpy (target + row - pixel, from + (size_t) (4 * (b->width - 1)) * pixel, pixel);
+      for (int64_t j = 0; j < b->width; j++, from += (size_t) (b->scale[0] * across) * pixel) {
+        int64_t at = j * across - b->shift[1], first = MAX (at, 0), last = MIN (at + across, d[3]);
+
+        if (first < last)
+          memcpy (picture + (size_t) to * row + (size_t) first * pixel, from + (size_t) (first - at) * pixel,
+                  (size_t) (last - first) * pixel);
+      }
     }
 }
 
@@ -139,8 +154,8 @@ place_corners (const struct banded *b, const struct value *y, int64_t n, int64_t
 static void
 result_rows (const struct banded *b, const struct value *y, int64_t begin, int64_t end, int64_t *first, int64_t *last)
 {
-  *first = b->band.enlarge ? MAX (2 * begin - 1, 0) : begin;
-  *last = b->band.enlarge ? MIN (2 * end - 1, y->shape.dim[2]) : end;
+  *first = MAX (begin * b->scale[0] - b->shift[0], 0);
+  *last = MIN (end * b->scale[0] - b->shift[0], y->shape.dim[2]);
 }
 
 static void
@@ -160,10 +175,10 @@ run_band (const struct kernel *kernel, const struct banded *b, int64_t i, int64_
   char *target =
     (char *) y->data + (size_t) ((n * y->shape.dim[2] + row_begin) * y->shape.dim[3] * channels) * element_size (y);
   worker->x.data = scratch + b->at_rows;
-  worker->y.data = b->band.enlarge ? scratch + b->at_windows : target;
+  worker->y.data = spreads (b) ? scratch + b->at_windows : target;
   worker->kernel.run (&worker->kernel, scratch + b->at_inner, context);
-  if (b->band.enlarge)
-    place_corners (b, y, n, begin, end, scratch + b->at_windows);
+  if (spreads (b))
+    place_windows (b, y, n, begin, end, scratch + b->at_windows);
   if (b->band.moments != NULL)
     moments_measure (target, y->dtype, (row_end - row_begin) * y->shape.dim[3], channels, buffer,
                      measured + 2 * i * channels, measured + (2 * i + 1) * channels);
@@ -234,6 +249,7 @@ banded_free (void *state)
   g_free (b->worker);
   g_free (b->tail_worker);
   g_free (b->own);
+  g_free (b->shown);
   g_free (b->name);
   g_free (b);
 }
@@ -258,11 +274,27 @@ gather_taps (const float *w, int64_t o_count, int64_t c_count, float *to)
   }
 }
 
-static bool
-enlarge_weight (struct banded *b, const struct kernel *kernel, GError **error)
+/* w' (s s o, c, k', k') from the weight (c, o, k, k) of a transposed convolution. */
+static void
+gather_phases (const struct banded *b, const struct value *w, float *to)
 {
-  const int64_t *d = kernel->x[1]->shape.dim;
-  size_t weights = (size_t) (16 * d[0] * d[1]), biases = (size_t) (4 * d[0]);
+  const int64_t *d = w->shape.dim, *wide = b->w.shape.dim;
+
+  for (int64_t i = 0; i < shape_size (&b->w.shape); i++) {
+    int64_t column = i % wide[3], row = i / wide[3] % wide[2], c = i / (wide[3] * wide[2]) % wide[1];
+    int64_t o = i / (wide[3] * wide[2] * wide[1]) % d[1], phase = i / (wide[3] * wide[2] * wide[1] * d[1]);
+    int64_t a = phase / b->scale[1] + b->scale[0] * (wide[2] - 1 - row);
+    int64_t k = phase % b->scale[1] + b->scale[1] * (wide[3] - 1 - column);
+
+    to[i] = a < d[2] && k < d[3] ? ((const float *) w->data)[((c * d[1] + o) * d[2] + a) * d[3] + k] : 0;
+  }
+}
+
+/* The weight and bias of windows that give several pixels, for @outputs channels of each. */
+static bool
+spread_weight (struct banded *b, const struct kernel *kernel, struct shape wide, int64_t outputs, GError **error)
+{
+  size_t weights = (size_t) shape_size (&wide), biases = (size_t) wide.dim[0];
   float *own = g_try_malloc ((weights + biases) * sizeof *own);
 
   if (own == NULL) {
@@ -270,11 +302,61 @@ enlarge_weight (struct banded *b, const struct kernel *kernel, GError **error)
     return false;
   }
   b->own = own;
-  b->w = (struct value){.shape = SHAPE (4 * d[0], d[1], 2, 2), .constant = true, .data = own};
-  b->bias = (struct value){.shape = SHAPE (4 * d[0]), .constant = true, .data = own + weights};
-  gather_taps (kernel->x[1]->data, d[0], d[1], own);
-  for (int64_t i = 0; kernel->bias != NULL && i < 4 * d[0]; i++)
-    own[weights + (size_t) i] = ((const float *) kernel->bias->data)[i % d[0]];
+  b->w = (struct value){.shape = wide, .constant = true, .data = own};
+  b->bias = (struct value){.shape = SHAPE (wide.dim[0]), .constant = true, .data = own + weights};
+  for (size_t i = 0; kernel->bias != NULL && i < biases; i++)
+    own[weights + i] = ((const float *) kernel->bias->data)[(int64_t) i % outputs];
+  return true;
+}
+
+static bool
+prepare_enlarging (struct banded *b, const struct kernel *kernel, GError **error)
+{
+  const int64_t *d = kernel->x[0]->shape.dim, *w = kernel->x[1]->shape.dim;
+
+  for (int i = 0; i < 2; i++) {
+    b->scale[i] = 2;
+    b->shift[i] = 1;
+  }
+  b->height = d[2] + 1;
+  b->width = d[3] + 1;
+  if (!spread_weight (b, kernel, SHAPE (4 * w[0], w[1], 2, 2), w[0], error))
+    return false;
+  gather_taps (kernel->x[1]->data, w[0], w[1], b->own);
+  return true;
+}
+
+static bool
+prepare_transposed (struct banded *b, const struct kernel *kernel, GError **error)
+{
+  const struct conv_attrs *attrs = kernel->attrs;
+  const int64_t *d = kernel->x[0]->shape.dim, *w = kernel->x[1]->shape.dim, *y = kernel->y->shape.dim;
+  int64_t taps[2], windows[2], extent[2];
+
+  for (int i = 0; i < 2; i++) {
+    b->scale[i] = attrs->stride[i];
+    b->shift[i] = attrs->pad[i];
+    taps[i] = (w[2 + i] + b->scale[i] - 1) / b->scale[i];
+    windows[i] = (y[2 + i] - 1 + b->shift[i]) / b->scale[i] + 1;
+    b->band.pad[i] = taps[i] - 1;
+    b->band.pad[2 + i] = MAX (windows[i] - d[2 + i], 0);
+    extent[i] = b->band.pad[i] + d[2 + i] + b->band.pad[2 + i];
+  }
+  b->height = windows[0];
+  b->width = extent[1] - taps[1] + 1; /* some more than windows[1] where the result is cropped; they are not placed */
+  b->shown = g_new (int64_t, extent[0] + extent[1]);
+  for (int64_t i = 0; i < extent[0] + extent[1]; i++) {
+    int axis = i >= extent[0];
+    int64_t at = i - axis * extent[0] - b->band.pad[axis];
+    b->shown[i] = at >= 0 && at < d[2 + axis] ? at : -1;
+  }
+  b->band.rows = b->shown;
+  b->band.columns = b->shown + extent[0];
+  b->attrs.stride[0] = b->attrs.stride[1] = 1;
+  struct shape wide = SHAPE (b->scale[0] * b->scale[1] * w[1], w[0], taps[0], taps[1]);
+  if (!spread_weight (b, kernel, wide, w[1], error))
+    return false;
+  gather_phases (b, kernel->x[1], b->own);
   return true;
 }
 
@@ -295,7 +377,7 @@ prepare_worker (struct banded *b, const struct kernel *kernel, struct worker *wo
                                    .x = worker->inputs,
                                    .y = &worker->y,
                                    .bias = kernel->bias == NULL ? NULL
-                                           : b->band.enlarge    ? &b->bias
+                                           : spreads (b)        ? &b->bias
                                                                 : kernel->bias,
                                    .activation = kernel->activation,
                                    .activation_p = {kernel->activation_p[0], kernel->activation_p[1]},
@@ -328,7 +410,7 @@ plan_scratch (struct banded *b, struct kernel *kernel)
 
   b->at_rows = 0;
   b->at_windows = rounded (value_bytes (&worker->x));
-  b->at_source = b->at_windows + (b->band.enlarge ? rounded (value_bytes (&worker->y)) : 0);
+  b->at_source = b->at_windows + (spreads (b) ? rounded (value_bytes (&worker->y)) : 0);
   b->at_inner = b->at_source + rounded (b->band.source != NULL ? b->band.source->scratch : 0);
   b->per_thread = b->at_inner + rounded (inner);
   b->at_moments = (size_t) b->threads * b->per_thread;
@@ -357,27 +439,56 @@ cpu_band_worthwhile (const struct shape *x)
 }
 
 bool
+cpu_band_transposes (const struct conv_attrs *attrs, const struct shape *w)
+{
+  int64_t products = 1;
+
+  for (int i = 0; i < 2; i++) {
+    if (attrs->dilation[i] != 1)
+      return false;
+    products *= (w->dim[2 + i] + attrs->stride[i] - 1) / attrs->stride[i] * attrs->stride[i];
+  }
+  if (attrs->groups != 1 || attrs->stride[0] * attrs->stride[1] == 1)
+    return false;
+  /* oneDNN's own kernels do w's products alone, but at half the speed in bfloat16, and badly for few channels */
+  return w->dim[1] < 16 || products <= w->dim[2] * w->dim[3];
+}
+
+static bool
+prepare_form (struct banded *b, const struct kernel *kernel, GError **error)
+{
+  switch (b->band.form) {
+  case BAND_PLAIN: return true;
+  case BAND_ENLARGE: return prepare_enlarging (b, kernel, error);
+  case BAND_TRANSPOSED: return prepare_transposed (b, kernel, error);
+  }
+  g_return_val_if_reached (false);
+}
+
+bool
 cpu_conv2d_banded (struct kernel *kernel, const struct band *band, GError **error)
 {
+  static const char *const forms[] = {"", "enlarging, ", "transposed, "};
   struct banded *b = g_new0 (struct banded, 1);
   const struct conv_attrs *attrs = kernel->attrs;
-  const int64_t *d = kernel->x[0]->shape.dim, *y = kernel->y->shape.dim;
+  const int64_t *y = kernel->y->shape.dim;
 
   b->band = *band;
   b->attrs = *attrs;
   memset (b->attrs.pad, 0, sizeof b->attrs.pad);
+  b->scale[0] = b->scale[1] = 1;
   b->w = *kernel->x[1];
+  b->height = y[2];
+  b->width = y[3];
   b->threads = cpu_threads ();
   b->worker = g_new0 (struct worker, b->threads);
   b->tail_worker = g_new0 (struct worker, b->threads);
-  if (band->enlarge && !enlarge_weight (b, kernel, error)) {
+  if (!prepare_form (b, kernel, error)) {
     banded_free (b);
     return false;
   }
-  b->stride = attrs->stride[0];
+  b->stride = b->attrs.stride[0];
   b->reach = (b->w.shape.dim[2] - 1) * attrs->dilation[0] + 1;
-  b->height = band->enlarge ? d[2] + 1 : y[2];
-  b->width = band->enlarge ? d[3] + 1 : y[3];
   b->rows = band_rows (b, kernel->x[0]);
   b->bands = (b->height + b->rows - 1) / b->rows;
   b->tail = b->height - (b->bands - 1) * b->rows;
@@ -386,8 +497,7 @@ cpu_conv2d_banded (struct kernel *kernel, const struct band *band, GError **erro
     return false;
   }
   plan_scratch (b, kernel);
-  b->name = g_strdup_printf ("%s%d rows, %s", band->enlarge ? "enlarging, " : "", (int) b->rows,
-                             b->worker->kernel.implementation);
+  b->name = g_strdup_printf ("%s%d rows, %s", forms[band->form], (int) b->rows, b->worker->kernel.implementation);
   kernel->state = b;
   kernel->free_state = banded_free;
   kernel->implementation = b->name;
