@@ -58,7 +58,7 @@ status=$?
 
 run --version; [ $status = 0 ] && grep -q '^impasto [0-9]' out && grep -q 'oneDNN.*threads' out; check "version"
 run; [ $status = 2 ] && grep -q 'paint ' out; check "no command: an overview"
-for command in paint styles train bench describe export; do
+for command in paint styles train bench describe export run; do
   run $command --help
   [ $status = 0 ] && [ "$(head -n 2 out | grep -c "^  impasto $command")" = 2 ] && [ "$(awk 'length > 120' out)" = "" ]
   check "$command --help: two examples on top"
@@ -133,7 +133,43 @@ run export alpha beta; refused 2 "not 'beta' too"; check "one too many"
 run export alpha -o nowhere/result.onnx; refused 4 "nowhere"; check "a folder that is not there"
 run export huge.safetensors --weights f16 -o result.onnx; refused 6 "does not fit half precision"
 check "weights that half precision cannot hold"
-rm -f ./*.onnx
+
+# --- Models of others ---
+
+run run alpha.onnx --info
+[ $status = 0 ] && grep -q 'input  photo: float (batch, 3, height, width)' out && grep -q '^ops .*Conv [0-9]' out &&
+  grep -q 'not supported: nothing' out; check "run: what a model is"
+run run alpha.onnx photos.png; [ $status = 3 ] && grep -q photos.png err; check "run: a picture that is not there"
+"$impasto" paint "$picture" --style alpha --size 61 -o photo.png >/dev/null
+run run alpha.onnx photo.png -o result.png
+[ $status = 0 ] && [ ! -s out ] && [ "$(grep -c '^impasto: .*guessed as 0..1, from its last ops' err)" = 2 ] &&
+  [ "$(size_of result.png)" = "$(size_of photo.png)" ]; check "run: a picture"
+rm result.png
+run run --quiet alpha.onnx photo=photo.png -o painting=first.npy; [ $status = 0 ] && [ ! -s err ] && [ -s first.npy ]
+check "run: an array, by name"
+run run alpha.onnx first.npy --output second.npy -o painting=third.npy; refused 2 "no output for 'second.npy'; it has painting"
+check "run: an output too many"
+run run alpha.onnx first.npy -o second.npy; [ $status = 0 ] && [ ! -s err ] && ! cmp -s first.npy second.npy
+check "run: from array to array"
+run run alpha.onnx first.npy; [ $status = 0 ] && grep -q '^painting: float (1, 3, [0-9]*, 61), .* to .*, mean' out
+check "run: without an output, figures"
+run run pair.onnx photo.png -o result.png; refused 2 "input 'style' (batch, 2) is not given: --input style=FILE"
+check "run: an input that is missing"
+run run fixed.onnx photo.png -o result.png; refused 7 "photo.png is .*, the model takes 61x47 only; --resize"
+check "run: another size than the model's"
+run run fixed.onnx photo.png --resize -o result.png
+[ $status = 0 ] && grep -q 'guessed as 0..255' err && [ "$(size_of result.png)" = "61 47" ]; check "run: brought to its size"
+rm -f result.png
+run run alpha.onnx photo.png -o result.txt; refused 2 "a picture or a .npy file"; check "run: another extension"
+run run alpha.onnx photo.png --mean 1,2 -o result.png; refused 2 "--mean wants"; check "run: two means"
+run run alpha.onnx photo.png --std 0 -o result.png; refused 2 "--std wants"; check "run: a division by nothing"
+run run; refused 2 "wants a model"; check "run: no model"
+run run "$picture" photo.png -o result.png; refused 3 "no ONNX model"; check "run: a model that is none"
+head -c 20000 alpha.onnx >short.onnx; run run short.onnx photo.png -o result.png; refused 3 "short.onnx: damaged"
+check "run: a model cut off"
+head -c 100 first.npy >short.npy; run run alpha.onnx short.npy -o result.png; refused 3 "short.npy is not a good .npy"
+check "run: an array cut off"
+rm -f ./*.onnx ./*.npy photo.png
 
 # --- Pictures that go through ---
 
