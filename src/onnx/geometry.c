@@ -42,7 +42,9 @@ onnx_node_set_reshaped (struct onnx_node *node, struct shape shape, GError **err
   struct onnx_constant *reshaped;
 
   if (constant == NULL) {
-    onnx_node_set (node, 0, sym_reshape (onnx_node_sym (node, 0), shape));
+    sym x = onnx_node_sym (node, 0), shuffled = onnx_shuffle (x, shape);
+
+    onnx_node_set (node, 0, sym_null (shuffled) ? sym_reshape (x, shape) : shuffled);
     return true;
   }
   reshaped = onnx_constant_reshape (constant, shape, &inner);

@@ -19,3 +19,6 @@ struct onnx_constant *onnx_constant_view (struct onnx_node *node, const struct o
 
 /* Row-major strides of a shape. */
 void onnx_strides (const struct shape *shape, int64_t *stride);
+
+/* shuffle.c: @permuted reshaped to @to, when it is one half of a pixel shuffle or its inverse; otherwise a null sym. */
+sym onnx_shuffle (sym permuted, struct shape to);
