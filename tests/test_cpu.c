@@ -154,6 +154,8 @@ static const struct conv_case conv_cases[] = {
   {2, 17, 5, 9, 33, 3, 3, {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE}},
   {3, 40, 13, 6, 20, 3, 3, {.stride = {1, 1}, .pad = {0, 2, 1, 0}, DENSE}},
   {1, 33, 4, 31, 65, 3, 3, {.stride = {1, 1}, .pad = {3, 3, 4, 5}, DENSE}},
+  {1, 18, 11, 7, 34, 2, 2, {.stride = {1, 1}, .pad = {1, 1, 0, 0}, DENSE}},
+  {2, 33, 5, 6, 48, 2, 2, {.stride = {1, 1}, .pad = {0, 1, 1, 2}, DENSE}},
   {1, 1, 99, 90, 1, 3, 3, {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE}}, /* several blocks a thread */
 };
 
@@ -400,14 +402,14 @@ test_winograd_threads (void)
   cpu_set_threads (0);
 }
 
-/* Dense, 3x3, stride 1. */
+/* Dense, 3x3 or 2x2, stride 1. */
 static bool
 suits_winograd (const struct conv_case *c)
 {
   const struct conv_attrs *a = &c->attrs;
 
-  return c->kh == 3 && c->kw == 3 && a->groups == 1 && a->stride[0] == 1 && a->stride[1] == 1 && a->dilation[0] == 1 &&
-         a->dilation[1] == 1;
+  return (c->kh == 3 || c->kh == 2) && c->kw == c->kh && a->groups == 1 && a->stride[0] == 1 && a->stride[1] == 1 &&
+         a->dilation[0] == 1 && a->dilation[1] == 1;
 }
 
 /* A constant weight is read at preparation only, a changing one at every run. */

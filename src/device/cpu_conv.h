@@ -11,7 +11,7 @@ bool direct_conv2d (struct kernel *kernel, GError **error);
 bool direct_conv2d_back_x (struct kernel *kernel, GError **error);
 bool direct_conv2d_back_w (struct kernel *kernel, GError **error);
 
-/* By Winograd's algorithm (cpu_winograd.c): dense, 3x3, stride 1, float32. */
+/* By Winograd's algorithm (cpu_winograd.c): dense, 3x3 or 2x2, stride 1, float32. */
 bool winograd_conv2d (struct kernel *kernel, GError **error);
 bool winograd_conv2d_back_x (struct kernel *kernel, GError **error);
 

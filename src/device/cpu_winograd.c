@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Dense 3x3 convolutions of stride 1 in float32 by Winograd's F(4x4, 3x3), a quarter of the multiplications; oneDNN has
- * it for blocked pictures only. Tiles of the result are taken in blocks small enough for the second-level cache:
+ * Dense 3x3 convolutions of stride 1 in float32 by Winograd's F(4x4, 3x3), a quarter of the multiplications, and 2x2 ones
+ * by F(5x5, 2x2), 36 % of them; oneDNN has the former for blocked pictures only. Tiles of the result are taken in blocks small enough for the second-level cache:
  *
  *   v := transformed pictures of the block's tiles          (gather)
  *   for each 32 outputs: m := v u at all 36 points          (multiply)
@@ -28,6 +28,8 @@ struct winograd {
   int64_t tile_rows, tile_columns, tiles, block; /* tiles: of all pictures; block: at most so many at a time */
   int64_t *row, *column;                         /* where those of the padded picture come from; -1: zeros */
   float *zeros;                                  /* a pixel */
+  int64_t step;                                  /* from tile to tile: results of each along an axis */
+  enum winograd_form form;
   bool turned;
   const float *u; /* of a constant weight: u[panel][point][c][PANEL]; own, or a twin's */
   float *own;
@@ -59,10 +61,17 @@ round_up (int64_t n, int64_t unit)
   return (n + unit - 1) / unit * unit;
 }
 
+/* Results of a tile along an axis, for so many taps. */
 static int64_t
-tiles_along (int64_t extent)
+step_of (int64_t taps)
 {
-  return (extent + WINOGRAD_STEP - 1) / WINOGRAD_STEP;
+  return WINOGRAD_TILE + 1 - taps;
+}
+
+static int64_t
+tiles_along (int64_t extent, int64_t step)
+{
+  return (extent + step - 1) / step;
 }
 
 /* As many tiles as fit the cache, the same number for all blocks and the same number of blocks for all threads. */
@@ -81,24 +90,25 @@ fits (const struct conv_attrs *attrs, const struct geometry *g)
 {
   const int64_t *w = g->w->shape.dim;
 
-  return g->x->dtype == DTYPE_F32 && g->y->dtype == DTYPE_F32 && w[2] == 3 && w[3] == 3 && attrs->groups == 1 &&
-         attrs->stride[0] == 1 && attrs->stride[1] == 1 && attrs->dilation[0] == 1 && attrs->dilation[1] == 1;
+  return g->x->dtype == DTYPE_F32 && g->y->dtype == DTYPE_F32 && (w[2] == 3 || w[2] == 2) && w[3] == w[2] &&
+         attrs->groups == 1 && attrs->stride[0] == 1 && attrs->stride[1] == 1 && attrs->dilation[0] == 1 &&
+         attrs->dilation[1] == 1;
 }
 
 static bool
-pays (const struct conv_attrs *attrs, const struct geometry *g)
+pays (const struct geometry *g)
 {
-  const int64_t *y = g->y->shape.dim;
+  const int64_t *y = g->y->shape.dim, taps = g->w->shape.dim[2], step = step_of (taps);
   int64_t c = g->x->shape.dim[1], o = y[1], threads = cpu_threads ();
-  int64_t tiles = y[0] * tiles_along (y[2]) * tiles_along (y[3]), block = choose_block (tiles, c, threads);
+  int64_t tiles = y[0] * tiles_along (y[2], step) * tiles_along (y[3], step), block = choose_block (tiles, c, threads);
   int64_t rounds = (tiles + block * threads - 1) / (block * threads);
   double weights = (double) c * (double) round_up (o, WINOGRAD_PANEL);
   double fetch = WINOGRAD_POINTS * weights > NEAR_WEIGHTS ? FETCH_FAR : FETCH_NEAR;
   double lay_out = g->w->constant ? 0 : LAY_OUT * weights / (double) threads;
   double one_block = WINOGRAD_POINTS * weights * ((double) block + fetch) + TRANSFORM * (double) ((c + o) * block);
-  double direct = 9.0 * (double) c * (double) (round_up (o, 16) * y[0] * y[2] * y[3]) / (double) threads;
+  double direct = (double) (taps * taps * c) * (double) (round_up (o, 16) * y[0] * y[2] * y[3]) / (double) threads;
 
-  return fits (attrs, g) && WORTHWHILE * ((double) rounds * one_block + lay_out) < direct;
+  return WORTHWHILE * ((double) rounds * one_block + lay_out) < direct;
 }
 
 /* Weights */
@@ -107,7 +117,7 @@ static void
 transform_weights (const struct winograd *s, float *u, const struct value *w)
 {
   const int64_t *d = w->shape.dim;
-  int64_t in = s->turned ? d[1] * 9 : 9, out = s->turned ? 9 : d[1] * 9;
+  int64_t taps = d[2] * d[3], in = s->turned ? d[1] * taps : taps, out = s->turned ? taps : d[1] * taps;
 
 #pragma omp parallel for collapse(2) schedule(static)
   for (int64_t panel = 0; panel < s->panels; panel++)
@@ -115,8 +125,8 @@ transform_weights (const struct winograd *s, float *u, const struct value *w)
       int64_t o = panel * WINOGRAD_PANEL;
       float *to = u + (size_t) panel * WINOGRAD_POINTS * s->u_plane + c * WINOGRAD_PANEL;
 
-      s->kernels->weights (to, s->u_plane, (const float *) w->data + c * in + o * out, out,
-                           MIN (s->outputs - o, WINOGRAD_PANEL), s->turned);
+      s->kernels->weights[s->form](to, s->u_plane, (const float *) w->data + c * in + o * out, out,
+                                   MIN (s->outputs - o, WINOGRAD_PANEL), s->turned);
     }
 }
 
@@ -138,8 +148,8 @@ static void
 gather_tile (const struct winograd *s, float *v, const struct value *x, int64_t tile)
 {
   struct place at = place_of (s, tile);
-  const int64_t *d = x->shape.dim, *row = s->row + at.row * WINOGRAD_STEP;
-  const int64_t *column = s->column + at.column * WINOGRAD_STEP;
+  const int64_t *d = x->shape.dim, *row = s->row + at.row * s->step;
+  const int64_t *column = s->column + at.column * s->step;
   const float *picture = (const float *) x->data + at.picture * d[1] * d[2] * d[3];
   const float *pixel[WINOGRAD_TILE][WINOGRAD_TILE];
 
@@ -157,14 +167,14 @@ scatter_tile (const struct winograd *s, const struct value *y, const float *m, i
               const struct winograd_epilogue *epilogue)
 {
   struct place at = place_of (s, tile);
-  const int64_t *d = y->shape.dim, i0 = at.row * WINOGRAD_STEP, j0 = at.column * WINOGRAD_STEP;
+  const int64_t *d = y->shape.dim, i0 = at.row * s->step, j0 = at.column * s->step;
   float *first = (float *) y->data + ((at.picture * d[2] + i0) * d[3] + j0) * d[1] + o;
-  float *pixel[WINOGRAD_STEP][WINOGRAD_STEP];
+  float *pixel[WINOGRAD_POINTS];
 
-  for (int i = 0; i < WINOGRAD_STEP; i++)
-    for (int j = 0; j < WINOGRAD_STEP; j++)
-      pixel[i][j] = i0 + i < d[2] && j0 + j < d[3] ? first + (i * d[3] + j) * d[1] : NULL;
-  s->kernels->scatter (pixel[0], m, s->m_plane, MIN (d[1] - o, WINOGRAD_PANEL), epilogue);
+  for (int64_t i = 0; i < s->step; i++)
+    for (int64_t j = 0; j < s->step; j++)
+      pixel[i * s->step + j] = i0 + i < d[2] && j0 + j < d[3] ? first + (i * d[3] + j) * d[1] : NULL;
+  s->kernels->scatter[s->form](pixel, m, s->m_plane, MIN (d[1] - o, WINOGRAD_PANEL), epilogue);
 }
 
 static struct winograd_epilogue
@@ -236,9 +246,9 @@ winograd_free (void *state)
 
 /* For each of the @tiles' rows, or columns, of the padded picture: which of @extent it is. */
 static int64_t *
-border_table (int64_t tiles, int64_t before, int64_t extent)
+border_table (const struct winograd *s, int64_t tiles, int64_t before, int64_t extent)
 {
-  int64_t n = tiles * WINOGRAD_STEP + WINOGRAD_TILE - WINOGRAD_STEP;
+  int64_t n = tiles * s->step + WINOGRAD_TILE - s->step;
   int64_t *table = g_new (int64_t, n);
 
   for (int64_t i = 0; i < n; i++)
@@ -257,12 +267,14 @@ winograd_new (const struct geometry *g)
   s->channels = x[1];
   s->outputs = y[1];
   s->panels = (y[1] + WINOGRAD_PANEL - 1) / WINOGRAD_PANEL;
-  s->tile_rows = tiles_along (y[2]);
-  s->tile_columns = tiles_along (y[3]);
+  s->step = step_of (g->w->shape.dim[2]);
+  s->form = g->w->shape.dim[2] == 3 ? WINOGRAD_3 : WINOGRAD_2;
+  s->tile_rows = tiles_along (y[2], s->step);
+  s->tile_columns = tiles_along (y[3], s->step);
   s->tiles = y[0] * s->tile_rows * s->tile_columns;
   s->block = choose_block (s->tiles, x[1], cpu_threads ());
-  s->row = border_table (s->tile_rows, g->before[0], x[2]);
-  s->column = border_table (s->tile_columns, g->before[1], x[3]);
+  s->row = border_table (s, s->tile_rows, g->before[0], x[2]);
+  s->column = border_table (s, s->tile_columns, g->before[1], x[3]);
   s->zeros = g_new0 (float, x[1]);
   s->turned = g->turned;
   /* planes a power of two apart would all meet in one set of the first-level cache */
@@ -294,7 +306,7 @@ prepare (struct kernel *kernel, const struct geometry *g, GError **error)
   kernel->state = s;
   kernel->free_state = winograd_free;
   kernel->run = run;
-  kernel->implementation = g->turned ? "winograd 4x4, turned" : "winograd 4x4";
+  kernel->implementation = s->form == WINOGRAD_3 ? "winograd 4x4" : "winograd 5x5";
   kernel->scratch = threads * s->thread_floats * sizeof (float);
   if (!g->w->constant) {
     kernel->scratch += s->u_floats * sizeof (float);
@@ -328,11 +340,12 @@ static struct geometry
 back_x_geometry (const struct kernel *kernel)
 {
   const struct conv_attrs *attrs = kernel->attrs;
+  int64_t reach = kernel->x[1]->shape.dim[2] - 1;
 
   return (struct geometry){.x = kernel->x[0],
                            .w = kernel->x[1],
                            .y = kernel->y,
-                           .before = {2 - attrs->pad[0], 2 - attrs->pad[1]},
+                           .before = {reach - attrs->pad[0], reach - attrs->pad[1]},
                            .turned = true};
 }
 
@@ -357,7 +370,7 @@ wide_conv2d (struct kernel *kernel, GError **error)
 {
   struct geometry g = forward_geometry (kernel);
 
-  return pays (kernel->attrs, &g) ? prepare (kernel, &g, error) : direct_conv2d (kernel, error);
+  return fits (kernel->attrs, &g) && pays (&g) ? prepare (kernel, &g, error) : direct_conv2d (kernel, error);
 }
 
 bool
@@ -365,5 +378,5 @@ wide_conv2d_back_x (struct kernel *kernel, GError **error)
 {
   struct geometry g = back_x_geometry (kernel);
 
-  return pays (kernel->attrs, &g) ? prepare (kernel, &g, error) : direct_conv2d_back_x (kernel, error);
+  return fits (kernel->attrs, &g) && pays (&g) ? prepare (kernel, &g, error) : direct_conv2d_back_x (kernel, error);
 }

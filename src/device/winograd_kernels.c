@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Winograd's minimal filtering F(4x4, 3x3) over channels-last pictures (Winograd 1980; Lavin and Gray, "Fast Algorithms
- * for Convolutional Neural Networks", 2016):
+ * Winograd's minimal filtering over channels-last pictures (Winograd 1980; Lavin and Gray, "Fast Algorithms for
+ * Convolutional Neural Networks", 2016):
  *
- *   Y = A' [ (G g G') . (B' d B) ] A        36 products for 16 results, where the sum itself takes 144
+ *   Y = A' [ (G g G') . (B' d B) ] A        36 products for 16 results of a 3x3 weight, where the sum takes 144,
+ *                                           and for 25 results of a 2x2 weight, where it takes 100
  *
- * with the interpolation points 0, +-a, +-b and infinity. a = 11/16 and b = 23/16 keep the rounding error least among
- * sixteenths, a third of that of the textbook's 1 and 2; their squares are exact. Compiled once for each instruction
- * set; lanes run over channels. */
+ * with the interpolation points 0, +-a, +-b and infinity, which alone determine B. a = 11/16 and b = 23/16 keep the
+ * rounding error least among sixteenths, a third of that of the textbook's 1 and 2; their squares are exact. Compiled once
+ * for each instruction set; lanes run over channels. */
 #include "device/winograd.h"
 
 #include <string.h>
@@ -23,7 +24,6 @@
 #define ROWS 4
 #endif
 #define INLINE static inline __attribute__ ((always_inline))
-#define UNROLL _Pragma ("GCC unroll 36")
 
 typedef float lanes __attribute__ ((vector_size (LANES * sizeof (float))));
 typedef int32_t mask __attribute__ ((vector_size (LANES * sizeof (float))));
@@ -65,32 +65,36 @@ transform_picture (lanes *y, int64_t step, const lanes *d)
   y[5 * step] = d[5] - (A2 + B2) * d[3] + A2 * B2 * d[1];
 }
 
-/* y = G g */
+/* y = G g, of two or three taps */
 INLINE void
-transform_weight (lanes *y, int64_t step, const lanes *g)
+transform_weight (lanes *y, int64_t step, const lanes *g, int taps)
 {
   const float at_0 = 1 / (A2 * B2), at_a = 1 / (2 * A2 * (A2 - B2)), at_b = 1 / (2 * B2 * (B2 - A2));
-  lanes even_a = at_a * g[0] + (at_a * A2) * g[2], odd_a = (at_a * A) * g[1];
-  lanes even_b = at_b * g[0] + (at_b * B2) * g[2], odd_b = (at_b * B) * g[1];
+  lanes last = taps == 3 ? g[2] : (lanes){0};
+  lanes even_a = at_a * g[0] + (at_a * A2) * last, odd_a = (at_a * A) * g[1];
+  lanes even_b = at_b * g[0] + (at_b * B2) * last, odd_b = (at_b * B) * g[1];
 
   y[0] = at_0 * g[0];
   y[step] = even_a + odd_a;
   y[2 * step] = even_a - odd_a;
   y[3 * step] = even_b + odd_b;
   y[4 * step] = even_b - odd_b;
-  y[5 * step] = g[2];
+  y[5 * step] = g[taps - 1];
 }
 
-/* y = A' m */
+/* y = A' m, four or five results */
 INLINE void
-transform_result (lanes *y, int64_t step, const lanes *m)
+transform_result (lanes *y, int64_t step, const lanes *m, int results)
 {
   lanes even_a = m[1] + m[2], odd_a = m[1] - m[2], even_b = m[3] + m[4], odd_b = m[3] - m[4];
 
   y[0] = m[0] + even_a + even_b;
   y[step] = A * odd_a + B * odd_b;
   y[2 * step] = A2 * even_a + B2 * even_b;
-  y[3 * step] = (A * A2) * odd_a + (B * B2) * odd_b + m[5];
+  y[3 * step] = (A * A2) * odd_a + (B * B2) * odd_b;
+  if (results == 5)
+    y[4 * step] = (A2 * A2) * even_a + (B2 * B2) * even_b;
+  y[(results - 1) * step] += m[5];
 }
 
 /* Picture */
@@ -100,15 +104,19 @@ gather_lanes (float *v, size_t plane, const float *const *pixel, int64_t c)
 {
   lanes d[WINOGRAD_TILE], t[WINOGRAD_POINTS];
 
-  UNROLL for (int j = 0; j < WINOGRAD_TILE; j++)
-  {
-    UNROLL for (int i = 0; i < WINOGRAD_TILE; i++) d[i] = load (pixel[i * WINOGRAD_TILE + j] + c);
+#pragma GCC unroll 36
+  for (int j = 0; j < WINOGRAD_TILE; j++) {
+#pragma GCC unroll 36
+    for (int i = 0; i < WINOGRAD_TILE; i++)
+      d[i] = load (pixel[i * WINOGRAD_TILE + j] + c);
     transform_picture (t + j, WINOGRAD_TILE, d);
   }
-  UNROLL for (int i = 0; i < WINOGRAD_TILE; i++)
-  {
+#pragma GCC unroll 36
+  for (int i = 0; i < WINOGRAD_TILE; i++) {
     transform_picture (d, 1, t + i * WINOGRAD_TILE);
-    UNROLL for (int j = 0; j < WINOGRAD_TILE; j++) store (v + (size_t) (i * WINOGRAD_TILE + j) * plane, d[j]);
+#pragma GCC unroll 36
+    for (int j = 0; j < WINOGRAD_TILE; j++)
+      store (v + (size_t) (i * WINOGRAD_TILE + j) * plane, d[j]);
   }
 }
 
@@ -147,23 +155,25 @@ multiply_rows (float *m, const float *v, size_t block_stride, const float *u, in
 {
   lanes sum[ROWS][2];
 
-  UNROLL for (int r = 0; r < rows; r++) sum[r][0] = sum[r][1] = (lanes){0};
+#pragma GCC unroll 36
+  for (int r = 0; r < rows; r++)
+    sum[r][0] = sum[r][1] = (lanes){0};
   for (int64_t c = 0; c < channels; c += WINOGRAD_BLOCK, v += block_stride) {
     int64_t end = channels - c < WINOGRAD_BLOCK ? channels - c : WINOGRAD_BLOCK;
 
     for (int64_t i = 0; i < end; i++, u += WINOGRAD_PANEL) {
       lanes u0 = load (u), u1 = load (u + LANES);
 
-      UNROLL for (int r = 0; r < rows; r++)
-      {
+#pragma GCC unroll 36
+      for (int r = 0; r < rows; r++) {
         float x = v[r * WINOGRAD_BLOCK + i];
         sum[r][0] += x * u0;
         sum[r][1] += x * u1;
       }
     }
   }
-  UNROLL for (int r = 0; r < rows; r++)
-  {
+#pragma GCC unroll 36
+  for (int r = 0; r < rows; r++) {
     store (m + r * WINOGRAD_PANEL, sum[r][0]);
     store (m + r * WINOGRAD_PANEL + LANES, sum[r][1]);
   }
@@ -177,8 +187,8 @@ multiply_group (float *m, const float *v, size_t block_stride, const float *u, i
 {
   switch (rows) {
     CASE (1)
-    CASE (2) CASE (3) CASE (4) CASE (5) CASE (6) CASE (7) CASE (8) CASE (9) CASE (10) CASE (11) CASE (12) default
-        : break;
+    CASE (2)
+    CASE (3) CASE (4) CASE (5) CASE (6) CASE (7) CASE (8) CASE (9) CASE (10) CASE (11) CASE (12) default : break;
   }
 }
 
@@ -223,29 +233,35 @@ store_pixel (float *pixel, lanes x, int64_t outputs)
 
 INLINE void
 scatter_lanes (float *const *pixel, const float *m, size_t plane, int64_t o, int64_t outputs,
-               const struct winograd_epilogue *epilogue)
+               const struct winograd_epilogue *epilogue, int results)
 {
-  lanes line[WINOGRAD_TILE], t[WINOGRAD_STEP * WINOGRAD_TILE], bias = load (epilogue->bias + o);
+  lanes line[WINOGRAD_TILE], t[WINOGRAD_POINTS], bias = load (epilogue->bias + o);
 
-  UNROLL for (int j = 0; j < WINOGRAD_TILE; j++)
-  {
-    UNROLL for (int i = 0; i < WINOGRAD_TILE; i++) line[i] = load (m + (size_t) (i * WINOGRAD_TILE + j) * plane + o);
-    transform_result (t + j, WINOGRAD_TILE, line);
+#pragma GCC unroll 36
+  for (int j = 0; j < WINOGRAD_TILE; j++) {
+#pragma GCC unroll 36
+    for (int i = 0; i < WINOGRAD_TILE; i++)
+      line[i] = load (m + (size_t) (i * WINOGRAD_TILE + j) * plane + o);
+    transform_result (t + j, WINOGRAD_TILE, line, results);
   }
-  UNROLL for (int i = 0; i < WINOGRAD_STEP; i++)
-  {
-    transform_result (line, 1, t + i * WINOGRAD_TILE);
-    UNROLL for (int j = 0; j < WINOGRAD_STEP; j++) if (pixel[i * WINOGRAD_STEP + j] != NULL) store_pixel (
-      pixel[i * WINOGRAD_STEP + j] + o, activate (line[j] + bias, epilogue->activation, epilogue->p[0]), outputs - o);
+#pragma GCC unroll 36
+  for (int i = 0; i < results; i++) {
+    transform_result (line, 1, t + i * WINOGRAD_TILE, results);
+#pragma GCC unroll 36
+    for (int j = 0; j < results; j++)
+      if (pixel[i * results + j] != NULL)
+        store_pixel (pixel[i * results + j] + o, activate (line[j] + bias, epilogue->activation, epilogue->p[0]),
+                     outputs - o);
   }
 }
 
-static void
-scatter (float *const *pixel, const float *m, size_t plane, int64_t outputs, const struct winograd_epilogue *epilogue)
+INLINE void
+scatter (float *const *pixel, const float *m, size_t plane, int64_t outputs, const struct winograd_epilogue *epilogue,
+         int results)
 {
   for (int64_t o = 0; o < outputs; o += LANES)
-    scatter_lanes (pixel, m, plane, o, outputs, epilogue);
-  for (int k = 0; k < WINOGRAD_STEP * WINOGRAD_STEP && epilogue->other != NULL; k++) {
+    scatter_lanes (pixel, m, plane, o, outputs, epilogue, results);
+  for (int k = 0; k < results * results && epilogue->other != NULL; k++) {
     const float *x = pixel[k];
 
     if (x != NULL)
@@ -253,29 +269,53 @@ scatter (float *const *pixel, const float *m, size_t plane, int64_t outputs, con
   }
 }
 
-/* Weight */
+static void
+scatter_4 (float *const *pixel, const float *m, size_t plane, int64_t outputs, const struct winograd_epilogue *epilogue)
+{
+  scatter (pixel, m, plane, outputs, epilogue, 4);
+}
 
 static void
-weights (float *u, size_t plane, const float *w, int64_t w_stride, int64_t outputs, bool turned)
+scatter_5 (float *const *pixel, const float *m, size_t plane, int64_t outputs, const struct winograd_epilogue *epilogue)
+{
+  scatter (pixel, m, plane, outputs, epilogue, 5);
+}
+
+/* Weight */
+
+INLINE void
+weights (float *u, size_t plane, const float *w, int64_t w_stride, int64_t outputs, bool turned, int taps)
 {
   float tap[9][WINOGRAD_PANEL] = {0};
   lanes g[3], t[3 * WINOGRAD_TILE], line[WINOGRAD_TILE];
 
   for (int64_t o = 0; o < outputs; o++)
-    for (int k = 0; k < 9; k++)
-      tap[k][o] = w[o * w_stride + (turned ? 8 - k : k)];
+    for (int k = 0; k < taps * taps; k++)
+      tap[k][o] = w[o * w_stride + (turned ? taps * taps - 1 - k : k)];
   for (int64_t o = 0; o < WINOGRAD_PANEL; o += LANES) {
-    for (int j = 0; j < 3; j++) {
-      for (int i = 0; i < 3; i++)
-        g[i] = load (tap[i * 3 + j] + o);
-      transform_weight (t + j, 3, g);
+    for (int j = 0; j < taps; j++) {
+      for (int i = 0; i < taps; i++)
+        g[i] = load (tap[i * taps + j] + o);
+      transform_weight (t + j, taps, g, taps);
     }
     for (int i = 0; i < WINOGRAD_TILE; i++) {
-      transform_weight (line, 1, t + i * 3);
+      transform_weight (line, 1, t + i * taps, taps);
       for (int j = 0; j < WINOGRAD_TILE; j++)
         store (u + (size_t) (i * WINOGRAD_TILE + j) * plane + o, line[j]);
     }
   }
+}
+
+static void
+weights_3 (float *u, size_t plane, const float *w, int64_t w_stride, int64_t outputs, bool turned)
+{
+  weights (u, plane, w, w_stride, outputs, turned, 3);
+}
+
+static void
+weights_2 (float *u, size_t plane, const float *w, int64_t w_stride, int64_t outputs, bool turned)
+{
+  weights (u, plane, w, w_stride, outputs, turned, 2);
 }
 
 extern const struct winograd_kernels WINOGRAD_SET;
@@ -283,6 +323,6 @@ extern const struct winograd_kernels WINOGRAD_SET;
 const struct winograd_kernels WINOGRAD_SET = {
   .gather = gather,
   .multiply = multiply,
-  .scatter = scatter,
-  .weights = weights,
+  .scatter = {[WINOGRAD_3] = scatter_4, [WINOGRAD_2] = scatter_5},
+  .weights = {[WINOGRAD_3] = weights_3, [WINOGRAD_2] = weights_2},
 };
