@@ -16,7 +16,7 @@
 #include <omp.h>
 #include <string.h>
 
-#include "device/cpu.h"
+#include "device/cpu_conv.h"
 #include "device/moments.h"
 #include "impasto/error.h"
 
@@ -24,6 +24,7 @@
   (192 << 10) /* of input rows: with weights and result it fills half of a second-level cache of 1 MiB */
 #define PICTURE_BYTES (256 << 10) /* below which a picture stays in the cache by itself */
 #define FEWEST_BANDS 16
+#define TALL 40 /* rows that make a picture worth computing several at once */
 
 /* The convolution of one band by one thread; the tail of a picture has fewer rows. */
 struct worker {
@@ -360,8 +361,9 @@ prepare_transposed (struct banded *b, const struct kernel *kernel, GError **erro
   return true;
 }
 
-static bool
-prepare_worker (struct banded *b, const struct kernel *kernel, struct worker *worker, int64_t rows, GError **error)
+/* The convolution of @rows rows, up to its preparation. */
+static void
+worker_init (struct banded *b, const struct kernel *kernel, struct worker *worker, int64_t rows)
 {
   const int64_t *d = kernel->x[0]->shape.dim, *pad = b->band.pad;
 
@@ -382,19 +384,39 @@ prepare_worker (struct banded *b, const struct kernel *kernel, struct worker *wo
                                    .activation = kernel->activation,
                                    .activation_p = {kernel->activation_p[0], kernel->activation_p[1]},
                                    .twin = worker != b->worker ? &b->worker->kernel : NULL};
+}
+
+static bool
+prepare_worker (struct banded *b, const struct kernel *kernel, struct worker *worker, int64_t rows, GError **error)
+{
+  worker_init (b, kernel, worker, rows);
   return cpu_conv2d (&worker->kernel, error);
+}
+
+/* The convolution computes so many rows in the time of one: bands are a multiple of them high. */
+static int64_t
+rows_at_once (struct banded *b, const struct kernel *kernel)
+{
+  struct worker worker = {0};
+
+  if (b->height < TALL)
+    return 1;
+  worker_init (b, kernel, &worker, TALL);
+  return wide_conv2d_rows (&worker.kernel);
 }
 
 /* Outputs a band: as many as fit, in no fewer than FEWEST_BANDS, and so that they divide the picture if that is cheap. */
 static int64_t
-band_rows (const struct banded *b, const struct value *x)
+band_rows (struct banded *b, const struct kernel *kernel)
 {
+  const struct value *x = kernel->x[0];
   const int64_t *d = x->shape.dim, *pad = b->band.pad;
-  int64_t row = (pad[1] + d[3] + pad[3]) * d[1] * (int64_t) element_size (x);
+  int64_t row = (pad[1] + d[3] + pad[3]) * d[1] * (int64_t) element_size (x), unit = rows_at_once (b, kernel);
   int64_t most = MAX ((BAND_BYTES / row - b->reach) / b->stride + 1, 2 * (b->reach - 1) / b->stride);
 
   most = CLAMP (most, 1, MAX (b->height / FEWEST_BANDS, 1));
-  for (int64_t rows = most; rows > most / 2; rows--)
+  most = MAX (most / unit, 1) * unit;
+  for (int64_t rows = most; rows > most / 2; rows -= unit)
     if (b->height % rows == 0)
       return rows;
   return most;
@@ -489,7 +511,9 @@ cpu_conv2d_banded (struct kernel *kernel, const struct band *band, GError **erro
   }
   b->stride = b->attrs.stride[0];
   b->reach = (b->w.shape.dim[2] - 1) * attrs->dilation[0] + 1;
-  b->rows = band_rows (b, kernel->x[0]);
+  cpu_set_threads (1);
+  b->rows = band_rows (b, kernel);
+  cpu_set_threads (b->threads);
   b->bands = (b->height + b->rows - 1) / b->rows;
   b->tail = b->height - (b->bands - 1) * b->rows;
   if (!prepare_workers (b, kernel, error)) {

@@ -19,3 +19,7 @@ bool winograd_conv2d_back_x (struct kernel *kernel, GError **error);
  * same machine chooses the same. */
 bool wide_conv2d (struct kernel *kernel, GError **error);
 bool wide_conv2d_back_x (struct kernel *kernel, GError **error);
+
+/* Rows of the result that wide_conv2d computes together for pictures as high as @kernel's or higher: 1, or what its
+ * heights should be multiples of. */
+int64_t wide_conv2d_rows (const struct kernel *kernel);

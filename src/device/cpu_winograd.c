@@ -380,3 +380,11 @@ wide_conv2d_back_x (struct kernel *kernel, GError **error)
 
   return fits (kernel->attrs, &g) && pays (&g) ? prepare (kernel, &g, error) : direct_conv2d_back_x (kernel, error);
 }
+
+int64_t
+wide_conv2d_rows (const struct kernel *kernel)
+{
+  struct geometry g = forward_geometry (kernel);
+
+  return fits (kernel->attrs, &g) && pays (&g) ? step_of (g.w->shape.dim[2]) : 1;
+}
