@@ -98,7 +98,8 @@ const struct command command_bench = {
   .notes =
     "GFLOP/s counts what the network's convolutions and matrix products mean, whatever the kernels make of them.\n"
     "peak_share is that over what this machine reaches on convolutions that fit its caches. Memory is the peak of\n"
-    "the process.",
+    "the process. --layers ends with the kinds of work; what a convolution's kernel takes over from its\n"
+    "neighbours (padding, upsampling, activation) counts as convolution there.",
   .options = bench_options,
   .run = bench_run,
 };
