@@ -17,7 +17,7 @@ struct band_case {
   struct shape x;
   int64_t channels, kernel; /* of the convolution */
   struct conv_options conv;
-  bool pad, enlarge, transposed, loop, bias, relu, moments;
+  bool pad, enlarge, transposed, loop, bias, relu, moments, winograd;
   enum pad_mode mode;
   int64_t amount[4];
 };
@@ -123,6 +123,39 @@ static const struct band_case cases[] = {
    .moments = true},
   {"transposed, to one channel", {4, {2, 16, 96, 90}}, 1, 9, {.stride = 3, .pad = 4}, .transposed = true, .bias = true},
   {"transposed, blocks", {4, {1, 16, 96, 90}}, 5, 2, {.stride = 2}, .transposed = true, .moments = true},
+  {"reflected border, by Winograd",
+   {4, {1, 32, 46, 90}},
+   40,
+   3,
+   .pad = true,
+   .mode = PAD_REFLECT,
+   .amount = {1, 1, 1, 1},
+   .loop = true,
+   .bias = true,
+   .moments = true,
+   .winograd = true},
+  {"enlarging, by Winograd, each pixel a panel",
+   {4, {2, 32, 42, 100}},
+   32,
+   3,
+   .pad = true,
+   .enlarge = true,
+   .mode = PAD_REFLECT,
+   .amount = {1, 1, 1, 1},
+   .bias = true,
+   .relu = true,
+   .moments = true,
+   .winograd = true},
+  {"enlarging, by Winograd", {4, {1, 32, 43, 97}}, 24, 3, {.pad = 1}, .enlarge = true, .loop = true, .winograd = true},
+  {"transposed, by Winograd",
+   {4, {1, 32, 44, 95}},
+   32,
+   4,
+   {.stride = 2, .pad = 1},
+   .transposed = true,
+   .loop = true,
+   .moments = true,
+   .winograd = true},
   {"transposed, cropped far", {4, {1, 16, 96, 90}}, 3, 3, {.stride = 4, .pad = 2}, .transposed = true, .loop = true},
 };
 
@@ -134,7 +167,8 @@ build (const struct band_case *c)
   struct graph *graph = graph_new ();
   sym x = graph_input (graph, "x", c->x), y = x;
 
-  if (c->loop) { /* after a convolution, scale and shift for each channel, as a normalisation by what is in x leaves them */
+  if (
+    c->loop) { /* after a convolution, scale and shift for each channel, as a normalisation by what is in x leaves them */
     int64_t channels = c->x.dim[1];
     sym scale = sym_add (graph_parameter (graph, "scale", SHAPE (1, channels, 1, 1), drawn), sym_mean (x, AXES_HW));
     y = sym_conv2d (y, graph_parameter (graph, "before", SHAPE (channels, channels, 1, 1), drawn),
@@ -186,6 +220,8 @@ run_case (const struct band_case *c, struct graph *graph, struct weights *weight
   g_assert_true (!c->transposed == !strstr (text, "transposed, "));
   g_assert_true (!c->enlarge == !strstr (text, "enlarging, "));
   g_assert_null (strstr (text, "separable"));
+  if (c->winograd && precision == PRECISION_F32)
+    g_assert_nonnull (strstr (text, " rows, winograd"));
   g_assert_true (!strstr (text, "relu ")); /* done by the convolution, before or after it */
   struct tensor *x = plan_input (plan, "x");
   for (int64_t i = 0; i < shape_size (&x->shape); i++)

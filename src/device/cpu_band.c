@@ -31,13 +31,15 @@ struct worker {
   struct kernel kernel;
   struct value x, y;
   const struct value *inputs[2];
+  struct spread spread; /* of windows */
+  bool places;          /* puts them there by itself */
 };
 
 struct banded {
   struct band band;
   struct conv_attrs attrs; /* of the workers */
   int64_t scale[2];        /* window (i, j) gives the scale[0] x scale[1] pixels ... */
-  int64_t shift[2];        /* ... from i scale[0] - shift[0], j scale[1] - shift[1] on */
+  int64_t shift[2];        /* ... from i scale[0] - shift[0], j scale[1] - shift[1] on: struct spread */
   struct value w, bias;    /* of all pixels of a window; else as given */
   void *own;               /* data of the former */
   int64_t *shown;          /* our own tables of the border, or NULL */
@@ -177,8 +179,10 @@ run_band (const struct kernel *kernel, const struct banded *b, int64_t i, int64_
     (char *) y->data + (size_t) ((n * y->shape.dim[2] + row_begin) * y->shape.dim[3] * channels) * element_size (y);
   worker->x.data = scratch + b->at_rows;
   worker->y.data = spreads (b) ? scratch + b->at_windows : target;
+  worker->spread.first = begin;
+  worker->spread.picture = (float *) y->data + n * y->shape.dim[2] * y->shape.dim[3] * channels;
   worker->kernel.run (&worker->kernel, scratch + b->at_inner, context);
-  if (spreads (b))
+  if (spreads (b) && !worker->places)
     place_windows (b, y, n, begin, end, scratch + b->at_windows);
   if (b->band.moments != NULL)
     moments_measure (target, y->dtype, (row_end - row_begin) * y->shape.dim[3], channels, buffer,
@@ -389,8 +393,18 @@ worker_init (struct banded *b, const struct kernel *kernel, struct worker *worke
 static bool
 prepare_worker (struct banded *b, const struct kernel *kernel, struct worker *worker, int64_t rows, GError **error)
 {
+  const int64_t *y = kernel->y->shape.dim;
+
   worker_init (b, kernel, worker, rows);
-  return cpu_conv2d (&worker->kernel, error);
+  if (!cpu_conv2d (&worker->kernel, error))
+    return false;
+  worker->spread = (struct spread){.scale = {b->scale[0], b->scale[1]},
+                                   .shift = {b->shift[0], b->shift[1]},
+                                   .height = y[2],
+                                   .width = y[3],
+                                   .channels = y[1]};
+  worker->places = spreads (b) && wide_conv2d_spread (&worker->kernel, &worker->spread);
+  return true;
 }
 
 /* The convolution computes so many rows in the time of one: bands are a multiple of them high. */
@@ -422,6 +436,13 @@ band_rows (struct banded *b, const struct kernel *kernel)
   return most;
 }
 
+/* Bytes for windows that are to be placed. */
+static size_t
+windows_size (const struct banded *b, const struct worker *worker)
+{
+  return spreads (b) && worker->kernel.run != NULL && !worker->places ? rounded (value_bytes (&worker->y)) : 0;
+}
+
 /* Scratch: for each thread rows, windows, the source's and the convolution's; then moments, then their buffers. */
 static void
 plan_scratch (struct banded *b, struct kernel *kernel)
@@ -432,7 +453,7 @@ plan_scratch (struct banded *b, struct kernel *kernel)
 
   b->at_rows = 0;
   b->at_windows = rounded (value_bytes (&worker->x));
-  b->at_source = b->at_windows + (spreads (b) ? rounded (value_bytes (&worker->y)) : 0);
+  b->at_source = b->at_windows + MAX (windows_size (b, worker), windows_size (b, b->tail_worker));
   b->at_inner = b->at_source + rounded (b->band.source != NULL ? b->band.source->scratch : 0);
   b->per_thread = b->at_inner + rounded (inner);
   b->at_moments = (size_t) b->threads * b->per_thread;

@@ -23,3 +23,16 @@ bool wide_conv2d_back_x (struct kernel *kernel, GError **error);
 /* Rows of the result that wide_conv2d computes together for pictures as high as @kernel's or higher: 1, or what its
  * heights should be multiples of. */
 int64_t wide_conv2d_rows (const struct kernel *kernel);
+
+/* Results that are pixels of a larger picture, channels-last: output (k, i, j) of the convolution is channel
+ * k % channels of pixel (i + first) scale[0] - shift[0] + k / channels / scale[1],
+ * j scale[1] - shift[1] + k / channels % scale[1], dropped where there is none. */
+struct spread {
+  int64_t scale[2], shift[2];
+  int64_t height, width, channels;
+  int64_t first;  /* of the convolution's rows; this and the next may change from run to run */
+  float *picture; /* one */
+};
+
+/* Makes the prepared @kernel write there instead of to its y; false where it cannot, then nothing has changed. */
+bool wide_conv2d_spread (struct kernel *kernel, const struct spread *spread);

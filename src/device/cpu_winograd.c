@@ -33,6 +33,7 @@ struct winograd {
   bool turned;
   const float *u; /* of a constant weight: u[panel][point][c][PANEL]; own, or a twin's */
   float *own;
+  const struct spread *spread;                    /* where results go, if not to y */
   size_t block_stride, v_plane, m_plane, u_plane; /* floats */
   size_t u_floats, thread_floats;                 /* scratch: u unless constant, then v and m of each thread */
 };
@@ -162,19 +163,50 @@ gather_tile (const struct winograd *s, float *v, const struct value *x, int64_t 
   s->kernels->gather (v, s->v_plane, s->block_stride, pixel[0], d[1]);
 }
 
+/* The pixels of a tile at @picture, @row, @column of y, channel @o on. */
+static void
+find_pixels (const struct winograd *s, const struct value *y, const struct place *at, int64_t o, float **pixel)
+{
+  const int64_t *d = y->shape.dim, i0 = at->row * s->step, j0 = at->column * s->step;
+  float *first = (float *) y->data + ((at->picture * d[2] + i0) * d[3] + j0) * d[1] + o;
+
+  for (int64_t i = 0; i < s->step; i++)
+    for (int64_t j = 0; j < s->step; j++)
+      pixel[i * s->step + j] = i0 + i < d[2] && j0 + j < d[3] ? first + (i * d[3] + j) * d[1] : NULL;
+}
+
+/* The same in the larger picture. */
+static void
+find_spread_pixels (const struct winograd *s, const struct value *y, const struct place *at, int64_t o, float **pixel)
+{
+  const struct spread *spread = s->spread;
+  const int64_t *d = y->shape.dim, *scale = spread->scale;
+  int64_t k = o / spread->channels, i0 = at->row * s->step, j0 = at->column * s->step;
+
+  for (int64_t i = 0; i < s->step; i++)
+    for (int64_t j = 0; j < s->step; j++) {
+      int64_t row = (spread->first + i0 + i) * scale[0] - spread->shift[0] + k / scale[1];
+      int64_t column = (j0 + j) * scale[1] - spread->shift[1] + k % scale[1];
+      bool inside =
+        i0 + i < d[2] && j0 + j < d[3] && row >= 0 && row < spread->height && column >= 0 && column < spread->width;
+
+      pixel[i * s->step + j] =
+        inside ? spread->picture + (row * spread->width + column) * spread->channels + o % spread->channels : NULL;
+    }
+}
+
 static void
 scatter_tile (const struct winograd *s, const struct value *y, const float *m, int64_t tile, int64_t o,
               const struct winograd_epilogue *epilogue)
 {
   struct place at = place_of (s, tile);
-  const int64_t *d = y->shape.dim, i0 = at.row * s->step, j0 = at.column * s->step;
-  float *first = (float *) y->data + ((at.picture * d[2] + i0) * d[3] + j0) * d[1] + o;
   float *pixel[WINOGRAD_POINTS];
 
-  for (int64_t i = 0; i < s->step; i++)
-    for (int64_t j = 0; j < s->step; j++)
-      pixel[i * s->step + j] = i0 + i < d[2] && j0 + j < d[3] ? first + (i * d[3] + j) * d[1] : NULL;
-  s->kernels->scatter[s->form](pixel, m, s->m_plane, MIN (d[1] - o, WINOGRAD_PANEL), epilogue);
+  if (s->spread != NULL)
+    find_spread_pixels (s, y, &at, o, pixel);
+  else
+    find_pixels (s, y, &at, o, pixel);
+  s->kernels->scatter[s->form](pixel, m, s->m_plane, MIN (s->outputs - o, WINOGRAD_PANEL), epilogue);
 }
 
 static struct winograd_epilogue
@@ -387,4 +419,14 @@ wide_conv2d_rows (const struct kernel *kernel)
   struct geometry g = forward_geometry (kernel);
 
   return fits (kernel->attrs, &g) && pays (&g) ? step_of (g.w->shape.dim[2]) : 1;
+}
+
+/* The outputs of a panel must be of one pixel. */
+bool
+wide_conv2d_spread (struct kernel *kernel, const struct spread *spread)
+{
+  if (kernel->run != run || spread->channels % WINOGRAD_PANEL != 0 || kernel->y->shape.dim[0] != 1)
+    return false;
+  ((struct winograd *) kernel->state)->spread = spread;
+  return true;
 }
