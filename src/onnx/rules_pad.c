@@ -71,10 +71,10 @@ cut (struct onnx_node *node, sym *x, struct padding *p, GError **error)
   struct shape s = sym_shape (*x);
 
   for (int i = 0; i < s.rank; i++) {
-    int64_t start = MAX (-p->before[i], 0), stop = s.dim[i] - MAX (-p->after[i], 0);
+    bool sane = MAX (p->before[i], p->after[i]) <= SHAPE_SIZE_MAX && MIN (p->before[i], p->after[i]) >= -SHAPE_SIZE_MAX;
+    int64_t start = sane ? MAX (-p->before[i], 0) : 0, stop = sane ? s.dim[i] - MAX (-p->after[i], 0) : 0;
 
-    if (MAX (p->before[i], p->after[i]) > SHAPE_SIZE_MAX || MIN (p->before[i], p->after[i]) < -SHAPE_SIZE_MAX ||
-        start >= stop)
+    if (start >= stop)
       return onnx_node_fail (node, error, "pads " I64 " and " I64 " do not fit axis %d of " I64, p->before[i],
                              p->after[i], i, s.dim[i]);
     if (start > 0 || stop < s.dim[i])

@@ -156,6 +156,8 @@ set_indices (struct onnx_node *node, sym x, const struct pool *pool, GError **er
   bool columns = onnx_node_int (node, "storage_order", 0) != 0;
   g_autoptr (tensor) number = NULL;
 
+  if (sym_null (x))
+    return true;
   if (s.rank == 5 || attrs.dilation[0] != 1 || attrs.dilation[1] != 1)
     return onnx_node_fail (node, error, "the Indices of a pool that is dilated or over three axes are not supported");
   if (shape_size (&s) > 1 << 24)

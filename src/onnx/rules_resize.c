@@ -268,8 +268,10 @@ resize_pictures (sym x, const struct resize *r, int a)
 {
   struct shape s = sym_shape (x);
   struct resize_attrs attrs = r->how;
-  int factor = block_factor (r, a, &s);
 
+  if (sym_null (x)) /* another axis was refused */
+    return x;
+  int factor = block_factor (r, a, &s);
   if (factor > 0)
     return sym_upsample_nearest (x, factor);
   if (is_half_pixel_linear (r, a, &s))
