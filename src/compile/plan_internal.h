@@ -25,10 +25,11 @@ struct slot {
 /* What a convolution in bands (plan_band.c) has besides its kernel. */
 struct band_step {
   struct band band;
-  int64_t *shown;     /* its tables of rows and columns */
-  struct kernel loop; /* computes the rows, when source.state is set */
+  int64_t *shown;                 /* its tables of rows and columns */
+  struct kernel maker;            /* computes the rows, when source.state is set: a loop, or a 1x1 convolution */
+  const struct node *convolution; /* the latter's node, or NULL */
   struct row_source source;
-  const struct value **operands; /* of the loop */
+  const struct value **operands; /* of the maker */
 };
 
 struct step {
@@ -74,8 +75,8 @@ struct slot *slot_converted (struct plan *plan, struct slot *slot, enum layout l
 /* Appends a step reading @n slots and, with an epilogue, @bias; its kernel is not prepared yet. */
 struct step *step_add (struct plan *plan, const struct node *node, struct slot **x, int n, struct slot *bias,
                        struct slot *y);
-/* Its kernel ends in what @node, an elementwise op with parameters, does. */
-void step_set_activation (struct step *step, enum activation activation, const struct node *node);
+/* It ends in what @node, an elementwise op with parameters, does. */
+void kernel_set_activation (struct kernel *kernel, enum activation activation, const struct node *node);
 /* Collects the program of a loop: instructions of inlined nodes first. Returns the argument that stands for @id. */
 int plan_collect_loop (struct plan *plan, int id, bool is_root, struct loop_spec *spec, struct slot **x,
                        GHashTable *seen);

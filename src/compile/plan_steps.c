@@ -42,7 +42,7 @@ step_free (gpointer data)
   struct step *step = data;
   kernel_clear (&step->kernel);
   if (step->band) {
-    kernel_clear (&step->band->loop);
+    kernel_clear (&step->band->maker);
     g_free (step->band->operands);
     g_free (step->band->shown);
     g_free (step->band);
@@ -161,11 +161,11 @@ kernel_operand (struct plan *plan, const struct node *node, int i)
 }
 
 void
-step_set_activation (struct step *step, enum activation activation, const struct node *node)
+kernel_set_activation (struct kernel *kernel, enum activation activation, const struct node *node)
 {
-  step->kernel.activation = activation;
+  kernel->activation = activation;
   for (int i = 0; activation != ACTIVATION_NONE && i < node->op->params; i++)
-    step->kernel.activation_p[i] = (float) ((const double *) node->attrs)[i];
+    kernel->activation_p[i] = (float) ((const double *) node->attrs)[i];
 }
 
 static bool
@@ -186,7 +186,7 @@ add_kernel (struct plan *plan, int id, GError **error)
   plan->of_node[id] = y;
   struct step *step = step_add (plan, node, x, node->n_inputs, bias, y);
   step->flops = node->op->flops ? node->op->flops (shapes, &node->shape) : 0;
-  step_set_activation (step, choice->activation, end);
+  kernel_set_activation (&step->kernel, choice->activation, end);
   if (node->op->prepare) {
     if (node->op->prepare (&step->kernel, error))
       return true;

@@ -20,6 +20,7 @@
 #define INLINE_CODE \
   24 /* instructions one loop may collect; half of LOOP_CODE_MAX, for two operands may each bring as many */
 #define INLINE_OPERANDS 7
+#define ROW_PIXELS 32 /* of a row, from which a 1x1 convolution runs well by rows */
 
 static bool
 is_loop (const struct op *op)
@@ -310,6 +311,23 @@ transposes (const struct schedule *schedule, const struct graph *graph, int id)
   return cpu_band_worthwhile (&graph_node (graph, node->input[0])->shape) && cpu_band_transposes (node->attrs, w);
 }
 
+/* A 1x1 convolution that gives its rows to the depthwise one behind it: @id is its last node. */
+static bool
+gives_rows (const struct schedule *schedule, const struct graph *graph, int id, const struct node *user)
+{
+  const struct schedule_node *choice = &schedule->node[id];
+  int root = choice->kernel_root >= 0 ? choice->kernel_root : id;
+  const struct node *node = graph_node (graph, root);
+  if (node->op != &op_conv2d || choice->role != ROLE_KERNEL || choice->band || !used_once (schedule, id) ||
+      choice->layout != LAYOUT_LAST || !is_constant (schedule, graph, node->input[1]) ||
+      (choice->bias >= 0 && !is_constant (schedule, graph, choice->bias)))
+    return false;
+  const struct conv_attrs *attrs = node->attrs, *outer = user->attrs;
+  return all_equal (graph_node (graph, node->input[1])->shape.dim + 2, 2, 1) && all_equal (attrs->stride, 2, 1) &&
+         all_equal (attrs->pad, 4, 0) && attrs->groups == 1 && outer->groups == node->shape.dim[1] &&
+         node->shape.dim[3] >= ROW_PIXELS;
+}
+
 /* Padding, enlargement and the loop before the convolution @conv, and the measuring after its last node @end, become
  * part of it, when the picture is large and the weight laid out once. */
 static void
@@ -337,6 +355,7 @@ fuse_band (struct schedule *schedule, const struct graph *graph, int conv, int e
   const struct node *picture = graph_node (graph, source);
   bool computed = schedule->node[source].role == ROLE_LOOP && !picture->op->reduce && used_once (schedule, source) &&
                   schedule->node[source].layout == LAYOUT_LAST;
+  computed |= !transposed && enlarge < 0 && gives_rows (schedule, graph, source, node);
   if ((border < 0 && enlarge < 0 && !computed && !transposed) || !cpu_band_worthwhile (&picture->shape))
     return;
   if (border >= 0)

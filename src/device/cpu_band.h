@@ -24,6 +24,10 @@ enum band_form {
   BAND_TRANSPOSED /* conv2d_back_x; makes its own border of zeros */
 };
 
+/* Makes @source of @kernel, a dense 1x1 convolution of x[0], channels-last, by the constant x[1] with bias and activation; its y
+ * needs no memory. A fill is one row. @kernel must outlive it. */
+bool cpu_conv2d_rows (struct kernel *kernel, struct row_source *source, GError **error);
+
 struct band {
   enum band_form form;
   int64_t pad[4];                /* border around the picture: top, left, bottom, right */
