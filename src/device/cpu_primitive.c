@@ -160,6 +160,18 @@ desc_name (const_dnnl_primitive_desc_t desc)
   return name != NULL ? name : "unnamed";
 }
 
+/* jit_1x1:avx2 of 2.6, the weights' gradient of a strided 1x1 convolution of channels-last pictures: where eight does not
+ * divide the channels, it adds up what happens to lie in its scratchpad. */
+static bool
+is_wrong (const_dnnl_op_desc_t op, const char *name)
+{
+  const dnnl_convolution_desc_t *conv = op; /* which kind it is, all descriptors say in their first field */
+
+  return conv->primitive_kind == dnnl_convolution && conv->prop_kind == dnnl_backward_weights &&
+         (conv->strides[0] > 1 || conv->strides[1] > 1) && g_str_has_prefix (name, "jit_1x1:avx2") &&
+         (conv->src_desc.dims[1] % 8 != 0 || conv->diff_dst_desc.dims[1] % 8 != 0);
+}
+
 /* Some implementations of 2.6 promise what their code generator then cannot do (bf16 groups of few channels with a
  * sigmoid): only creating one tells. */
 dnnl_primitive_t
@@ -171,7 +183,8 @@ cpu_create (const_dnnl_op_desc_t op, dnnl_primitive_attr_t attr, const_dnnl_prim
 
   while (status == dnnl_success && primitive == NULL) {
     dnnl_primitive_desc_t desc = dnnl_primitive_desc_iterator_fetch (all);
-    bool wanted = desc != NULL && (reference || !g_str_has_prefix (desc_name (desc), "ref"));
+    bool wanted =
+      desc != NULL && (reference || !g_str_has_prefix (desc_name (desc), "ref")) && !is_wrong (op, desc_name (desc));
 
     if (wanted && dnnl_primitive_create (&primitive, desc) != dnnl_success)
       primitive = NULL;

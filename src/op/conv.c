@@ -339,6 +339,7 @@ static const struct conv_attrs
   dilated_3 = {.stride = {1, 1}, .pad = {2, 2, 2, 2}, .dilation = {2, 2}, .groups = 1, .extent = {3, 3}},
   depthwise_3 = {.stride = {1, 1}, .pad = {1, 1, 1, 1}, .dilation = {1, 1}, .groups = 16, .extent = {3, 3}},
   depthwise_5 = {.stride = {1, 1}, .pad = {1, 1, 1, 1}, .dilation = {1, 1}, .groups = 16, .extent = {5, 6}},
+  half_1 = {.stride = {2, 2}, DENSE, .extent = {1, 1}},
   half_4 = {.stride = {2, 2}, .pad = {1, 1, 1, 1}, DENSE, .extent = {4, 4}};
 
 static const struct op_case conv2d_cases[] = {
@@ -395,6 +396,8 @@ static const struct op_case conv2d_back_w_cases[] = {
   {"stride that does not divide", {SHAPE (1, 4, 7, 6), SHAPE (1, 5, 3, 3)}, 2, &half_4},
   {"dilated", {SHAPE (1, 8, 6, 7), SHAPE (1, 8, 6, 7)}, 2, &dilated_3},
   {"depthwise", {SHAPE (2, 16, 5, 6), SHAPE (2, 16, 5, 6)}, 2, &depthwise_3},
+  {"1x1 stride 2", {SHAPE (2, 3, 8, 6), SHAPE (2, 5, 4, 3)}, 2, &half_1},
+  {"1x1 stride 2 of odd extents", {SHAPE (2, 3, 7, 5), SHAPE (2, 5, 4, 3)}, 2, &half_1},
   {"pictures that differ", {SHAPE (2, 3, 6, 5), SHAPE (1, 16, 4, 3)}, 2, &to_3, .error = "2 pictures, gradient has 1"},
   {"a size that cannot be", {SHAPE (1, 3, 6, 5), SHAPE (1, 16, 6, 5)}, 2, &to_3, .error = "gives 4x3, not 6x5"},
   {NULL},
