@@ -344,11 +344,12 @@ is_winograd (int64_t c, int64_t o, int64_t side, const struct conv_attrs *attrs,
   struct value x = {.shape = SHAPE (1, c, side, side), .layout = LAYOUT_LAST, .dtype = dtype};
   struct value w = {.shape = SHAPE (o, c / attrs->groups, 3, 3), .constant = true};
   struct value y = {.shape = SHAPE (1, o, y_side, y_side), .layout = LAYOUT_LAST, .dtype = dtype};
-  g_autofree float *weights = w.data = g_new0 (float, shape_size (&w.shape));
+  g_autofree float *weights = g_new0 (float, shape_size (&w.shape));
   const struct value *inputs[2] = {&x, &w};
   struct kernel kernel = {.attrs = attrs, .n_inputs = 2, .x = inputs, .y = &y};
   bool is;
 
+  w.data = weights;
   g_assert_true (cpu_conv2d (&kernel, NULL));
   is = g_str_has_prefix (kernel.implementation, "winograd");
   kernel_clear (&kernel);
@@ -384,10 +385,11 @@ test_winograd_threads (void)
   g_autoptr (value) x = value_new (SHAPE (1, 40, 30, 22), LAYOUT_LAST, DTYPE_F32);
   g_autoptr (value) w = value_new (SHAPE (36, 40, 3, 3), LAYOUT_PLAIN, DTYPE_F32);
   g_autoptr (value) y = value_new (SHAPE (1, 36, 30, 22), LAYOUT_LAST, DTYPE_F32);
-  g_autofree double *xd = value_draw (x, 1), *wd = value_draw (w, 2);
   g_autofree void *first = NULL;
   const struct value *inputs[2] = {x, w};
 
+  g_free (value_draw (x, 1));
+  g_free (value_draw (w, 2));
   for (int threads = 1; threads <= 3; threads++) {
     struct kernel kernel = {.attrs = &attrs, .n_inputs = 2, .x = inputs, .y = y};
 
