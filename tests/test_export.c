@@ -240,7 +240,7 @@ static const struct refusal {
 } refusals[] = {
   {"factor", scaled_by_size, "affine: its scale depends on the size of the input"},
   {"padding", padded_by_size, "pad: its pad depends on the size of the input"},
-  {"size", three_rows_more, "resize_bilinear: its factor is another at another size"},
+  {"size", three_rows_more, "resize: looks at places that no Resize of ONNX does at every size"},
   {"cut", cut_in_the_middle, "slice: what it cuts depends on the size"},
   {"structure", other_structure, "at another size the network has relu here"},
   {"nodes", more_nodes, "2 nodes, at another size 3"},

@@ -120,8 +120,6 @@ static const struct {
   {&op_avg_pool_back, PLAN_RESAMPLING},
   {&op_upsample_nearest, PLAN_RESAMPLING},
   {&op_upsample_nearest_back, PLAN_RESAMPLING},
-  {&op_resize_bilinear, PLAN_RESAMPLING},
-  {&op_resize_bilinear_back, PLAN_RESAMPLING},
   {&op_resize, PLAN_RESAMPLING},
   {&op_resize_back, PLAN_RESAMPLING},
   {&op_softmax, PLAN_REDUCTION},

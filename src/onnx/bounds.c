@@ -13,7 +13,7 @@
 /* Moves values or averages them with weights that add up to 1: the bounds stay. */
 static const struct op *const movers[] = {
   &op_reshape, &op_permute,          &op_slice,           &op_flip,      &op_depth_to_space, &op_space_to_depth,
-  &op_gather,  &op_upsample_nearest, &op_resize_bilinear, &op_broadcast,
+  &op_gather,  &op_upsample_nearest, &op_resize, &op_broadcast,
 };
 
 static bool

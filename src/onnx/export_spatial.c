@@ -272,21 +272,6 @@ exact_scale (const struct exporter *e, int id, int from, int axis, double *scale
          *scale * export_extent (e, from, axis, true) == export_extent (e, id, axis, true);
 }
 
-WRITE (resize_bilinear)
-{
-  double scales[SHAPE_RANK_MAX];
-  int64_t sizes[SHAPE_RANK_MAX];
-  bool scaled = true, fixed = true;
-  for (int a = 0; a < export_shape (e, id)->rank; a++) {
-    scaled &= exact_scale (e, id, operand[0], a, &scales[a]);
-    fixed &= export_fixed (e, id, a);
-    sizes[a] = export_extent (e, id, a, false);
-  }
-  if (!scaled && !fixed)
-    return export_fail (e, id, "its factor is another at another size of the input");
-  return resize (e, id, "linear", "half_pixel", scaled ? scales : NULL, scaled ? NULL : sizes);
-}
-
 /* Where outputs look, as ONNX calls it: with s = 1 / scale, output i at */
 static const char *const coordinates[] = {
   "half_pixel",    /* (i + 1/2) s - 1/2 */
@@ -425,7 +410,6 @@ const struct export_rule export_spatial[] = {
   {&op_avg_pool, .write = avg_pool},
   {&op_upsample_nearest, .write = upsample_nearest},
   {&op_upsample_nearest_back, .write = upsample_nearest_back},
-  {&op_resize_bilinear, .write = resize_bilinear},
   {&op_resize, .write = general_resize},
   {&op_depth_to_space, .write = depth_to_space},
   {&op_space_to_depth, .write = space_to_depth},

@@ -250,18 +250,6 @@ block_factor (const struct resize *r, int a, const struct shape *x)
   return (int) factor;
 }
 
-static bool
-is_half_pixel_linear (const struct resize *r, int a, const struct shape *x)
-{
-  for (int i = a; i < a + 2; i++) {
-    double step = (double) x->dim[i] / (double) r->line[i].size;
-
-    if (fabs (r->line[i].step - step) > 1e-9 || fabs (r->line[i].start - (0.5 * step - 0.5)) > 1e-9)
-      return false;
-  }
-  return r->how.kernel == RESIZE_LINEAR && !r->how.blank && !r->how.smooth;
-}
-
 /* The last two axes, by the op that says it best. */
 static sym
 resize_pictures (sym x, const struct resize *r, int a)
@@ -274,8 +262,6 @@ resize_pictures (sym x, const struct resize *r, int a)
   int factor = block_factor (r, a, &s);
   if (factor > 0)
     return sym_upsample_nearest (x, factor);
-  if (is_half_pixel_linear (r, a, &s))
-    return sym_resize_bilinear (x, r->line[a].size, r->line[a + 1].size);
   set_axis (&attrs, 0, &r->line[a]);
   set_axis (&attrs, 1, &r->line[a + 1]);
   return sym_resize (x, &attrs);

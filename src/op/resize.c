@@ -221,6 +221,29 @@ resize_back_reference (const struct op_call *call)
 
 /* Builder and gradients */
 
+/* One axis: output i looks at (i + 1/2) extent / size - 1/2, as PyTorch's align_corners=False. */
+static void
+half_pixel (struct resize_attrs *attrs, int axis, int64_t extent, int64_t size)
+{
+  attrs->size[axis] = size;
+  attrs->step[axis] = (double) extent / (double) MAX (size, 1);
+  attrs->start[axis] = 0.5 * attrs->step[axis] - 0.5;
+}
+
+sym
+sym_resize_bilinear (sym x, int64_t h, int64_t w)
+{
+  struct shape shape = sym_shape (x);
+  struct resize_attrs attrs = {.cubic = -0.75, .kernel = RESIZE_LINEAR};
+  int rows = MAX (shape.rank - 2, 0);
+
+  if (shape.rank >= 2 && shape.dim[rows] == h && shape.dim[rows + 1] == w)
+    return x;
+  half_pixel (&attrs, 0, shape.dim[rows], h);
+  half_pixel (&attrs, 1, shape.dim[rows + 1], w);
+  return sym_resize (x, &attrs);
+}
+
 sym
 sym_resize (sym x, const struct resize_attrs *attrs)
 {

@@ -114,10 +114,10 @@ sym sym_pad (sym x, enum pad_mode mode, int64_t top, int64_t left, int64_t botto
 sym sym_max_pool (sym x, int kernel, int stride, int pad);
 sym sym_avg_pool (sym x, int kernel, int stride, int pad); /* padding does not count in the mean */
 
-/* resample.c */
+/* upsample.c */
 sym sym_upsample_nearest (sym x, int factor);
+/* resize.c; other ways by the struct of op/resize.h */
 sym sym_resize_bilinear (sym x, int64_t h, int64_t w); /* half-pixel centres; no antialiasing */
-/* resize.c: every other way, by the struct of op/resize.h */
 
 /* random.c: a pure function of the run's seed and step and of @stream */
 sym sym_uniform (struct graph *graph, struct shape shape, unsigned stream);

@@ -34,8 +34,8 @@
   ROW (pad) ROW (pad_back) \
   /* pool.c */ \
   ROW (max_pool) ROW (max_pool_back) ROW (max_pool_take) ROW (avg_pool) ROW (avg_pool_back) \
-  /* resample.c */ \
-  ROW (upsample_nearest) ROW (upsample_nearest_back) ROW (resize_bilinear) ROW (resize_bilinear_back) \
+  /* upsample.c */ \
+  ROW (upsample_nearest) ROW (upsample_nearest_back) \
   /* resize.c */ \
   ROW (resize) ROW (resize_back) \
   /* random.c */ \

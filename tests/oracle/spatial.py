@@ -21,14 +21,13 @@ def case(op, attrs, y, shape):
     return {"op": op, "attrs": attrs, "shape": list(shape), "result": list(y.shape), "values": y.flatten().tolist()}
 
 
-def pair(cases, name, attrs, f, shape, size_of_x=False):
+def pair(cases, name, attrs, f, shape):
     """f at a ramp of @shape, and its adjoint NAME_back at a ramp of the result's shape."""
     x = ramp(shape).requires_grad_()
     y = f(x)
     cases.append(case(name, attrs, y.detach(), shape))
-    back = {"size": "%d,%d" % shape[2:]} if size_of_x else attrs
     dx, = torch.autograd.grad(y, x, ramp(y.shape))
-    cases.append(case(name + "_back", back, dx, y.shape))
+    cases.append(case(name + "_back", attrs, dx, y.shape))
 
 
 def main():
@@ -41,8 +40,11 @@ def main():
         pair(cases, "upsample_nearest", {"factor": str(factor)},
              lambda x: F.interpolate(x, scale_factor=factor, mode="nearest"), (2, 2, 2, 3))
     for shape, size in (((1, 2, 4, 3), (8, 6)), ((1, 1, 4, 5), (7, 3)), ((1, 2, 6, 7), (2, 3)), ((1, 1, 1, 3), (4, 1))):
-        pair(cases, "resize_bilinear", {"size": "%d,%d" % size},
-             lambda x: F.interpolate(x, size=size, mode="bilinear", align_corners=False), shape, True)
+        step = [shape[2] / size[0], shape[3] / size[1]]
+        attrs = {"kernel": "linear", "size": "%d,%d" % size, "extent": "%d,%d" % shape[2:]}
+        attrs.update({f"{name}-{axis}": repr(value) for axis, s in zip("hw", step)
+                      for name, value in (("start", s / 2 - 0.5), ("step", s))})
+        pair(cases, "resize", attrs, lambda x: F.interpolate(x, size=size, mode="bilinear", align_corners=False), shape)
     x = ramp((2, 8, 2, 3))
     cases.append(case("depth_to_space", {"block": "2"}, F.pixel_shuffle(x, 2), x.shape))
     x = ramp((2, 2, 4, 6))
