@@ -32,6 +32,7 @@ maker_new (void)
     .initializers = g_ptr_array_new (),
     .opsets = g_ptr_array_new (),
     .functions = g_ptr_array_new (),
+    .metadata = g_ptr_array_new (),
   };
 }
 
@@ -45,6 +46,7 @@ maker_clear (struct maker *maker)
   g_ptr_array_unref (maker->initializers);
   g_ptr_array_unref (maker->opsets);
   g_ptr_array_unref (maker->functions);
+  g_ptr_array_unref (maker->metadata);
 }
 
 /* Words of "a b c"; "-" is the empty name. */
@@ -215,6 +217,17 @@ add_output (struct maker *maker, const char *name)
   g_ptr_array_add (maker->outputs, info);
 }
 
+void
+add_metadata (struct maker *maker, const char *key, const char *value)
+{
+  Onnx__StringStringEntryProto *entry =
+    MAKE (maker, Onnx__StringStringEntryProto, onnx__string_string_entry_proto__init);
+
+  entry->key = (char *) key;
+  entry->value = (char *) value;
+  g_ptr_array_add (maker->metadata, entry);
+}
+
 /* A graph of everything collected so far, which is taken away: the maker is empty again. */
 Onnx__GraphProto *
 take_graph (struct maker *maker)
@@ -249,6 +262,8 @@ maker_pack (struct maker *maker, size_t *size)
   model.opset_import = (Onnx__OperatorSetIdProto **) maker->opsets->pdata;
   model.n_functions = maker->functions->len;
   model.functions = (Onnx__FunctionProto **) maker->functions->pdata;
+  model.n_metadata_props = maker->metadata->len;
+  model.metadata_props = (Onnx__StringStringEntryProto **) maker->metadata->pdata;
   model.graph = take_graph (maker);
   *size = onnx__model_proto__get_packed_size (&model);
   bytes = g_malloc (*size);

@@ -10,7 +10,7 @@
 /* A model that grows; everything is owned by the lists and freed with them. */
 struct maker {
   GPtrArray *garbage; /* blocks to be freed */
-  GPtrArray *nodes, *inputs, *outputs, *initializers, *opsets, *functions;
+  GPtrArray *nodes, *inputs, *outputs, *initializers, *opsets, *functions, *metadata;
 };
 
 #define MAKE(maker, type, init) \
@@ -52,6 +52,9 @@ Onnx__TensorProto *add_ints (struct maker *maker, const char *name, const char *
 /* Inputs are float32; numbers are extents, words names of open axes. Outputs say nothing of themselves. */
 void add_input (struct maker *maker, const char *name, const char *dims);
 void add_output (struct maker *maker, const char *name);
+
+/* An entry of the model's metadata; NULL: it has no key, or no value. */
+void add_metadata (struct maker *maker, const char *key, const char *value);
 
 /* A graph of everything collected so far, which is taken away: the maker is empty again. */
 Onnx__GraphProto *take_graph (struct maker *maker);

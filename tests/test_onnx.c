@@ -297,6 +297,44 @@ one_node (const char *op, const char *inputs)
   return maker;
 }
 
+/* What is there, and what is not: entries without key or value too. */
+static void
+test_metadata (void)
+{
+  struct maker maker = one_node ("Relu", "x");
+  g_autoptr (GError) error = NULL;
+
+  add_metadata (&maker, "range", "0..255");
+  add_metadata (&maker, NULL, "of nothing");
+  add_metadata (&maker, "empty", NULL);
+  g_autoptr (onnx_model) model = maker_parse (&maker, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (onnx_metadata_key (model, 0), ==, "range");
+  g_assert_cmpstr (onnx_metadata_key (model, 1), ==, "");
+  g_assert_cmpstr (onnx_metadata_key (model, 2), ==, "empty");
+  g_assert_null (onnx_metadata_key (model, 3));
+  g_assert_cmpstr (onnx_metadata (model, "range"), ==, "0..255");
+  g_assert_null (onnx_metadata (model, "empty"));
+  g_assert_null (onnx_metadata (model, "layout"));
+}
+
+static void
+test_ops (void)
+{
+  struct maker maker = one_node ("Relu", "x");
+  g_autoptr (GError) error = NULL;
+
+  add_node (&maker, "Frobnicate", "y", "z");
+  add_node (&maker, "Relu", "y", "w");
+  g_autoptr (onnx_model) model = maker_parse (&maker, NULL, &error);
+  g_assert_no_error (error);
+  g_auto (GStrv) missing = NULL, ops = onnx_ops (model, &missing), alone = onnx_ops (model, NULL);
+  const char *const wanted[] = {"Frobnicate 1", "Relu 2", NULL}, *const lacking[] = {"Frobnicate", NULL};
+  g_assert_true (g_strv_equal ((const char *const *) ops, wanted));
+  g_assert_true (g_strv_equal ((const char *const *) alone, wanted));
+  g_assert_true (g_strv_equal ((const char *const *) missing, lacking));
+}
+
 static void
 test_refused_graphs (void)
 {
@@ -604,6 +642,8 @@ main (int argc, char **argv)
   g_test_add_func ("/onnx/functions", test_functions);
   g_test_add_func ("/onnx/types", test_types);
   g_test_add_func ("/onnx/session", test_session);
+  g_test_add_func ("/onnx/metadata", test_metadata);
+  g_test_add_func ("/onnx/ops", test_ops);
   g_test_add_func ("/onnx/refused/graphs", test_refused_graphs);
   g_test_add_func ("/onnx/refused/sizes", test_refused_sizes);
   g_test_add_func ("/onnx/refused/tensors", test_refused_tensors);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a model says of itself: its ports, who made it, which ops it is written in and which of them no rule imports. */
+ * What a model says of itself: its ports, who made it, its metadata, which ops it is written in and which of them no rule
+ * imports. */
 #include <string.h>
 
 #include "base/text.h"
@@ -73,6 +74,23 @@ onnx_parameters (const struct onnx_model *model)
   return model->parameters;
 }
 
+const char *
+onnx_metadata_key (const struct onnx_model *model, guint i)
+{
+  if (i >= model->proto->n_metadata_props)
+    return NULL;
+  return model->proto->metadata_props[i]->key ? model->proto->metadata_props[i]->key : "";
+}
+
+const char *
+onnx_metadata (const struct onnx_model *model, const char *key)
+{
+  for (size_t i = 0; i < model->proto->n_metadata_props; i++)
+    if (g_strcmp0 (model->proto->metadata_props[i]->key, key) == 0)
+      return model->proto->metadata_props[i]->value;
+  return NULL;
+}
+
 /* --- Ops --- */
 
 /* Counts the ops of nodes and of what their attributes hold, under "Conv" or "com.microsoft.Gelu". */
@@ -134,6 +152,8 @@ onnx_ops (const struct onnx_model *model, char ***missing)
     if (!op_known (key))
       g_ptr_array_add (unknown, g_strdup (shown));
   }
-  *missing = sorted (unknown);
+  g_auto (GStrv) lacking = sorted (unknown);
+  if (missing)
+    *missing = g_steal_pointer (&lacking);
   return sorted (all);
 }

@@ -48,7 +48,13 @@ const char *onnx_producer (const struct onnx_model *model);
 int onnx_opset (const struct onnx_model *model);
 int64_t onnx_parameters (const struct onnx_model *model); /* elements of floating initialisers */
 
-/* "Conv 12": each op with how often it occurs, in subgraphs too; ops that no rule imports are in @missing. Sorted; new. */
+/* What the model says beside its graph, in its own order: the @i-th key, NULL after the last; the value of @key, or NULL.
+ * Whatever bytes the file holds. */
+const char *onnx_metadata_key (const struct onnx_model *model, guint i);
+const char *onnx_metadata (const struct onnx_model *model, const char *key);
+
+/* "Conv 12": each op with how often it occurs, in subgraphs too; ops that no rule imports are in @missing, unless that is
+ * NULL. Sorted; new. */
 char **onnx_ops (const struct onnx_model *model, char ***missing);
 
 /* What an import is given for an input: a value, or the shape of run-time data. Neither: its default. */
