@@ -8,9 +8,10 @@
 static const ImpastoOption options[] = {
   {"input", IMPASTO_OPTION_STRING, "a picture or .npy file, in the model's order or by name; may be given again",
    .metavar = "[NAME=]FILE"},
-  {"output", IMPASTO_OPTION_STRING, "likewise; without one only shapes and values are printed",
+  {"output", IMPASTO_OPTION_STRING, "likewise, replacing what is there; without one only shapes and values are printed",
    .metavar = "[NAME=]FILE"},
-  {"info", IMPASTO_OPTION_BOOLEAN, "print inputs, outputs, opset, ops, parameters, and what is not supported"},
+  {"info", IMPASTO_OPTION_BOOLEAN,
+   "print inputs, outputs, opset, ops, parameters, metadata, and what is not supported"},
   {"quiet", IMPASTO_OPTION_BOOLEAN, "do not say what was guessed"},
   {NULL},
 };

@@ -400,7 +400,7 @@ IMPASTO_API guint impasto_model_get_n_outputs (const ImpastoModel *model);
 IMPASTO_API void impasto_model_get_input (const ImpastoModel *model, guint i, ImpastoArray *array);
 IMPASTO_API void impasto_model_get_output (const ImpastoModel *model, guint i, ImpastoArray *array);
 
-/* (transfer full): inputs, outputs, opset, ops, parameters and what is not supported, in lines. */
+/* (transfer full): inputs, outputs, opset, ops, parameters, metadata and what is not supported, in lines. */
 IMPASTO_API char *impasto_model_describe (const ImpastoModel *model);
 
 /**
@@ -427,7 +427,8 @@ IMPASTO_API ImpastoOptions *impasto_run_options_new (void);
  * @path: an ONNX file
  * @options: from impasto_run_options_new()
  * @inputs: (array zero-terminated=1): files, as NAME=FILE or in the model's order: pictures, .npy
- * @outputs: (array zero-terminated=1): files likewise, replaced when they are there; none: only @summary tells of the results
+ * @outputs: (array zero-terminated=1): files likewise, replaced when they are there unless they are inputs; none: only
+ * @summary tells of the results
  * @summary: (out) (transfer full): a line an output: its shape and values
  * @notes: (out) (transfer full): what was guessed, in lines; or ""
  * @error: IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT, IMPASTO_ERROR_MODEL, IMPASTO_ERROR_MEMORY, IMPASTO_ERROR_OUTPUT;

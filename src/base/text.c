@@ -11,9 +11,9 @@
 #define NAME_MAX_LENGTH 63
 
 char *
-text_show (const char *text)
+text_cut (const char *text, int length)
 {
-  g_autofree char *head = g_strndup (text, 4 * (SHOW_MAX + 1));
+  g_autofree char *head = g_strndup (text, 4 * ((gsize) length + 1));
   g_autofree char *valid = g_utf8_make_valid (head, -1);
   GString *shown = g_string_new (NULL);
   int count = 0;
@@ -21,13 +21,19 @@ text_show (const char *text)
   for (const char *at = valid; *at != '\0'; at = g_utf8_next_char (at)) {
     gunichar c = g_utf8_get_char (at);
 
-    if (++count > SHOW_MAX) {
+    if (++count > length) {
       g_string_append (shown, "...");
       break;
     }
     g_string_append_unichar (shown, g_unichar_isprint (c) ? c : '?');
   }
   return g_string_free (shown, FALSE);
+}
+
+char *
+text_show (const char *text)
+{
+  return text_cut (text, SHOW_MAX);
 }
 
 char *

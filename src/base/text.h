@@ -9,6 +9,9 @@
  * "..." where it was cut. */
 char *text_show (const char *text);
 
+/* The same with another limit than 60. */
+char *text_cut (const char *text, int length);
+
 /* The shortest decimal that reads back as exactly @x, with a '.' in every locale: "0.1", "1e-05", "3". */
 char *text_number (double x);
 

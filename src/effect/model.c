@@ -10,6 +10,7 @@
 #include "effect/options.h"
 
 #define I64 "%" G_GINT64_FORMAT
+#define METADATA_SHOWN 200 /* characters of a value */
 
 G_STATIC_ASSERT (IMPASTO_ARRAY_AXES == SHAPE_RANK_MAX);
 
@@ -226,6 +227,17 @@ describe_ports (GString *text, const char *kind, const ImpastoModel *model, guin
   }
 }
 
+static void
+describe_metadata (GString *text, const struct onnx_model *model)
+{
+  const char *key;
+  for (guint i = 0; (key = onnx_metadata_key (model, i)); i++) {
+    const char *value = onnx_metadata (model, key);
+    g_autofree char *name = text_show (key), *shown = text_cut (value ? value : "", METADATA_SHOWN);
+    g_string_append_printf (text, "metadata %s: %s\n", name, shown);
+  }
+}
+
 char *
 impasto_model_describe (const ImpastoModel *model)
 {
@@ -239,6 +251,7 @@ impasto_model_describe (const ImpastoModel *model)
   describe_ports (text, "output", model, onnx_output_count (model->onnx), onnx_output);
   g_string_append_printf (text, "opset %d%s%s\nparameters " I64 "\nops %s\n", onnx_opset (model->onnx),
                           *producer ? ", by " : "", producer, onnx_parameters (model->onnx), all);
+  describe_metadata (text, model->onnx);
   g_string_append_printf (text, "not supported: %s\n", *lacking ? lacking : "nothing");
   return g_string_free (text, FALSE);
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Running a model on files: bind names to files, pictures to values, run, values to pictures, save. What a model does not
- * say of its pictures (which values are black and white) is guessed from its last ops, or else from what it gives for
- * pictures of 0..1; what was guessed is told. */
+ * say of its pictures (which values are black and white; models that impasto wrote do say it) is guessed from its last ops,
+ * or else from what it gives for pictures of 0..1; what was guessed is told. */
 #include "effect/run.h"
 
+#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -31,14 +32,16 @@ struct run_settings {
 
 static const struct option run_options[] = {
   {"range", OPTION_CHOICE, offsetof (struct run_settings, range),
-   "values of black and white that the model takes; auto guesses and says so", .choices = range_names},
+   "values of black and white that the model takes; auto reads the model's metadata, else guesses and says so",
+   .choices = range_names},
   {"output-range", OPTION_CHOICE, offsetof (struct run_settings, output_range), "and those that it gives",
    .choices = range_names},
   {"mean", OPTION_STRING, offsetof (struct run_settings, mean),
    "taken away from a picture's values after that: one number, or one for red, green and blue", .metavar = "R,G,B"},
   {"std", OPTION_STRING, offsetof (struct run_settings, deviation), "divides them after that", .metavar = "R,G,B"},
   {"layout", OPTION_CHOICE, offsetof (struct run_settings, layout),
-   "whether channels come before or after height and width; auto looks at the extents", .choices = layout_names},
+   "whether channels come before or after height and width; auto as the metadata or the extents say",
+   .choices = layout_names},
   {"bgr", OPTION_BOOL, offsetof (struct run_settings, bgr), "channels are blue, green, red"},
   {"resize", OPTION_BOOL, offsetof (struct run_settings, resize), "scale a picture to the size that the model wants"},
   {"grey", OPTION_BOOL, offsetof (struct run_settings, grey),
@@ -63,6 +66,7 @@ struct run {
   guint picture_input;
   struct picture_axes axes; /* of that input */
   int channels;
+  int range, output_range, layout; /* as given, else as the model's metadata say, else auto */
   GString *notes;
 };
 
@@ -111,6 +115,27 @@ parse_three (const char *name, const char *text, double fallback, double *three,
     return true;
   g_autofree char *shown = text_show (text);
   return usage (error, "--%s wants one number or three like 0.485,0.456,0.406, not '%s'", name, shown);
+}
+
+/* The choice that the metadata entry @key names; 0, auto, for none of @names. `impasto export` writes them. */
+static int
+said (const struct onnx_model *model, const char *key, const char *const *names)
+{
+  const char *value = onnx_metadata (model, key);
+  for (int i = 1; value && names[i]; i++)
+    if (g_str_equal (value, names[i]))
+      return i;
+  return 0;
+}
+
+static void
+choose_forms (struct run *run)
+{
+  const struct run_settings *settings = run->settings;
+  int range = said (run->model->onnx, "range", range_names);
+  run->range = settings->range ? settings->range : range;
+  run->output_range = settings->output_range ? settings->output_range : range;
+  run->layout = settings->layout ? settings->layout : said (run->model->onnx, "layout", layout_names);
 }
 
 /* --- Names and files --- */
@@ -188,6 +213,34 @@ bind (struct run *run, const char *const *texts, bool inputs, struct binding *bi
 }
 
 static bool
+same_file (const char *a, const char *b)
+{
+  GStatBuf first, second;
+  return g_stat (a, &first) == 0 && g_stat (b, &second) == 0 && first.st_dev == second.st_dev &&
+         first.st_ino == second.st_ino;
+}
+
+/* What can be known of an output's file before the run. */
+static bool
+check_output (struct run *run, guint i, GError **error)
+{
+  const char *file = run->output[i].file;
+  for (guint k = 0; k < run->n_inputs; k++)
+    if (same_file (file, run->input[k].file)) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s: the output would replace the input itself", file);
+      return false;
+    }
+  for (guint k = 0; k < i; k++)
+    if (g_str_equal (file, run->output[k].file))
+      return usage (error, "%s: two outputs go there", file);
+  if (g_str_has_suffix (file, ".npy"))
+    return true;
+  if (!impasto_picture_has_extension (file))
+    return usage (error, "%s: an output is a picture (.png, .jpg, .webp, .tif ...) or an array (.npy)", file);
+  return impasto_picture_can_save (file, error);
+}
+
+static bool
 check_bindings (struct run *run, GError **error)
 {
   for (guint i = 0; i < onnx_input_count (run->model->onnx); i++) {
@@ -197,13 +250,9 @@ check_bindings (struct run *run, GError **error)
     g_autofree char *name = text_show (port->name), *shape = onnx_port_text (port);
     return usage (error, "input '%s' %s is not given: --input %s=FILE", name, shape, name);
   }
-  for (guint i = 0; i < run->n_outputs; i++) {
-    const char *file = run->output[i].file;
-    if (!g_str_has_suffix (file, ".npy") && !impasto_picture_can_save (file, error)) {
-      g_prefix_error (error, "an output is a picture or a .npy file: ");
+  for (guint i = 0; i < run->n_outputs; i++)
+    if (!check_output (run, i, error))
       return false;
-    }
-  }
   return true;
 }
 
@@ -271,7 +320,7 @@ load_picture (struct run *run, guint i, GError **error)
 
   if (run->picture)
     return usage (error, "%s: one input can be a picture; give the others as .npy", binding->file);
-  if (!picture_axes_of (rank, port->rank < 0 ? any : port->dim, run->settings->layout, &run->axes)) {
+  if (!picture_axes_of (rank, port->rank < 0 ? any : port->dim, run->layout, &run->axes)) {
     g_autofree char *name = text_show (port->name), *shape = onnx_port_text (port);
     return usage (error, "%s: input '%s' %s is no picture; give it as .npy", binding->file, name, shape);
   }
@@ -358,7 +407,7 @@ run_once (struct run *run, GError **error)
 static GArray *
 run_guessing (struct run *run, int *output_range, GError **error)
 {
-  int range = run->settings->range;
+  int range = run->range;
   const char *why = "given";
   enum onnx_type type = run->picture ? run->input[run->picture_input].port->type : ONNX_FLOAT;
   if (range == RANGE_AUTO && type != ONNX_UNDEFINED && !onnx_type_float (type))
@@ -381,9 +430,9 @@ run_guessing (struct run *run, int *output_range, GError **error)
           normalised ? "for --mean and --std are given" : why);
     guess = guess_range (judged (run, results), &why);
   }
-  *output_range = run->settings->output_range ? run->settings->output_range : guess;
+  *output_range = run->output_range ? run->output_range : guess;
   for (guint i = 0; i < run->n_outputs; i++)
-    if (!run->settings->output_range && !g_str_has_suffix (run->output[i].file, ".npy")) {
+    if (!run->output_range && !g_str_has_suffix (run->output[i].file, ".npy")) {
       note (run, "output guessed as %s, %s", range_names[guess], why);
       break;
     }
@@ -439,7 +488,7 @@ static bool
 save_picture (struct run *run, const struct onnx_array *output, const char *path, int range, GError **error)
 {
   const struct onnx_port *port = run->input[run->picture_input].port;
-  enum layout layout = run->settings->layout;
+  enum layout layout = run->layout;
   if (layout == LAYOUT_AUTO && run->picture && port->rank > 2 && run->axes.c > run->axes.h)
     layout = LAYOUT_NHWC;
   g_autoptr (picture) picture = picture_from_values (output->value, layout, ranges[range], run->settings->bgr, error);
@@ -488,6 +537,7 @@ static bool
 run_files (struct run *run, const char *const *inputs, const char *const *outputs, GString *summary, GError **error)
 {
   int range = RANGE_UNIT;
+  choose_forms (run);
   if (!bind (run, inputs, true, run->input, &run->n_inputs, error) ||
       !bind (run, outputs, false, run->output, &run->n_outputs, error) || !check_bindings (run, error) ||
       !parse_three ("mean", run->settings->mean, 0, run->form.mean, error) ||
