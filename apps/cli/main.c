@@ -49,7 +49,7 @@ print_overview (void)
   puts ("  help       what a command does and takes: impasto help paint\n\n"
         "impasto --version says what this is and runs on.\n"
         "Exit status: 0 done, 2 wrong usage, 3 bad input, 4 cannot write, 5 too little memory, 6 NaN,\n"
-        "7 network and weights do not fit, 130 stopped.");
+        "7 network, weights or input do not fit, 130 stopped.");
 }
 
 static int
