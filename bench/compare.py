@@ -79,15 +79,24 @@ class PyTorch:
         return call(PYTHON, HERE / "peers.py", "run", job.network, job.input, output, threads, runs) if job.network else None
 
 
+def picture(channels, height, width):
+    """Values in 0..1 with the spectrum of photographs (amplitude 1/f, channels much alike), always the same ones."""
+    rows, columns = numpy.meshgrid(numpy.fft.fftfreq(height), numpy.fft.rfftfreq(width), indexing="ij")
+    falling = 1 / numpy.maximum(numpy.hypot(rows, columns), 1 / max(height, width))
+    noise = numpy.random.default_rng(1).normal(size=(channels + 1, height, width))
+    maps = numpy.fft.irfft2(numpy.fft.rfft2(noise) * falling, (height, width))
+    mixed = maps[:1] + 0.3 * maps[1:]
+    low, high = numpy.percentile(mixed, (1, 99))
+    return numpy.clip((mixed - low) / (high - low), 0, 1).astype(numpy.float32)
+
+
 class Job:
     """A file to run, with its input; or the training step."""
 
     def __init__(self, name, file, shape, work, network=None, train=False):
         self.name, self.file, self.shape, self.network, self.train = name, file, shape, network, train
         self.input = work / f"{name}.npy"
-        values = numpy.random.default_rng(1).random(shape[1:], dtype=numpy.float32)
-        smooth = sum(numpy.roll(values, (i, j), (1, 2)) for i in range(4) for j in range(4)) / 16
-        numpy.save(self.input, smooth[None])
+        numpy.save(self.input, picture(*shape[1:])[None])
 
 
 def engines():
