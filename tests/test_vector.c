@@ -417,6 +417,41 @@ test_reductions (void)
   }
 }
 
+/* Largest and powers of two of rows of any length, with what is no number and what is infinite among them. */
+static void
+test_softmax (void)
+{
+  const struct vector_kernels *vk = vector_kernels ();
+  static float x[CHUNK], y[CHUNK];
+  static uint16_t brief[CHUNK];
+
+  for (size_t n = 1; n < 300; n += n < 70 ? 1 : 37) {
+    float most = -INFINITY;
+    double sum = 0;
+
+    random_normal_fill ((struct random_key){.seed = n}, 0, x, n);
+    for (size_t i = 0; i < n; i++) {
+      x[i] = i % 17 == 5 ? -INFINITY : 40 * x[i];
+      most = fmaxf (most, x[i]);
+    }
+    g_assert_cmpfloat (vk->largest (x, n), ==, most);
+    double total = vk->exp2_sum (y, x, n, most, 0.7f), again = vk->exp2_sum_bf16 (brief, x, n, most, 0.7f);
+    for (size_t i = 0; i < n; i++) {
+      double power = exp2 ((double) ((x[i] - most) * 0.7f));
+
+      sum += power;
+      g_assert_cmpfloat (fabs ((double) y[i] - power), <=, 1.2e-7 * power + 1.2e-38);
+      g_assert_cmpfloat (fabs ((double) bfloat_to_float (brief[i]) - power), <=, 0.00391 * power + 1.2e-38);
+    }
+    g_assert_cmpfloat (fabs (total - sum), <=, 2e-6 * sum);
+    g_assert_cmpfloat (fabs (again - sum), <=, 2e-6 * sum);
+    x[n / 2] = NAN;
+    g_assert_cmpfloat (vk->largest (x, n), <=, most);
+    g_assert_true (isnan (vk->exp2_sum (y, x, n, most, 0.7f)) && isnan (y[n / 2]));
+    g_assert_true (isnan (vk->exp2_sum_bf16 (brief, x, n, most, 0.7f)));
+  }
+}
+
 static void
 test_bfloat (void)
 {
@@ -505,6 +540,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vector/cuts", test_cuts);
   g_test_add_func ("/vector/in-place", test_in_place);
   g_test_add_func ("/vector/reductions", test_reductions);
+  g_test_add_func ("/vector/softmax", test_softmax);
   g_test_add_func ("/vector/bfloat", test_bfloat);
   g_test_add_func ("/vector/scale-shift", test_scale_shift);
   return g_test_run ();

@@ -3,6 +3,8 @@
  * Rewrites over a few nodes of the graph that is being made; what they leave unread, the next round of lowering drops. */
 #include "compile/absorb.h"
 
+#include <math.h>
+
 #include "device/cpu.h"
 #include "device/vector.h"
 #include "graph/op.h"
@@ -205,20 +207,36 @@ absorb_transposes (struct absorb *a, const struct node *node, const sym *x)
                        sym_null (from[1]) ? x[1] : from[1], t->transpose_b != !sym_null (from[1]));
 }
 
-/* s q k^T, with s from a scale without a shift. */
-static bool
-is_scores (const struct absorb *a, sym s, sym *product, double *scale)
+/* From @s, which a softmax reads, to what is scaled there; a shift is lost in the softmax. */
+static sym
+without_scale (const struct absorb *a, sym s, double *scale)
 {
-  *scale = 1;
-  if (used_once (a, s) && is_op (s, &op_affine)) {
+  while (used_once (a, s) && is_op (s, &op_affine)) {
     const double *attrs = sym_node (s)->attrs; /* scale and shift lead, as VECTOR_AFFINE wants */
-    if (attrs[1] != 0)
-      return false;
-    *scale = attrs[0];
+    if (!isfinite (attrs[0]) || !isfinite (attrs[1]))
+      break;
+    *scale *= attrs[0];
     s = input_of (s, 0);
   }
-  *product = s;
-  return used_once (a, s) && is_op (s, &op_matmul) && !((const struct matmul_attrs *) sym_node (s)->attrs)->transpose_a;
+  return s;
+}
+
+/* @scores = scale product + bias, the bias null when there is none. */
+static bool
+is_scores (const struct absorb *a, sym scores, sym *product, sym *bias, double *scale)
+{
+  double outer = 1;
+  sym sum = without_scale (a, scores, &outer);
+  *bias = (sym){scores.graph, -1};
+  *product = sum;
+  *scale = outer;
+  for (int i = 0; i < 2 && !is_op (*product, &op_matmul) && used_once (a, sum) && is_op (sum, &op_add); i++) {
+    *scale = outer;
+    *product = without_scale (a, input_of (sum, i), scale);
+    *bias = outer == 1 ? input_of (sum, 1 - i) : sym_scale (input_of (sum, 1 - i), outer);
+  }
+  struct shape shape = sym_shape (scores), computed = sym_shape (*product);
+  return used_once (a, *product) && is_op (*product, &op_matmul) && shape_equal (&computed, &shape);
 }
 
 static bool
@@ -232,30 +250,39 @@ same_batch (sym a, sym b)
 }
 
 static sym
+swapped (sym s)
+{
+  int axes[SHAPE_RANK_MAX], rank = sym_shape (s).rank;
+  for (int i = 0; i < rank; i++)
+    axes[i] = i < rank - 2 ? i : 2 * rank - 3 - i;
+  return sym_permute (s, axes);
+}
+
+/* A product p v, or the other way round v^T p^T, where p is the softmax of scores. */
+static sym
 absorb_attention (const struct absorb *a, const struct node *node, const sym *x)
 {
-  const struct matmul_attrs *t = node->attrs;
-  sym none = {x[0].graph, -1}, product = none, bias = none;
+  const struct matmul_attrs *t = node->attrs, *inner;
+  sym none = {x[0].graph, -1}, product, bias;
   struct attention_attrs attrs = {0};
-  if (!used_once (a, x[0]) || !is_op (x[0], &op_softmax) || t->transpose_a || t->transpose_b)
+  int left = is_op (x[0], &op_softmax) ? 0 : 1;
+  if (!used_once (a, x[left]) || !is_op (x[left], &op_softmax) || (left ? !t->transpose_b : t->transpose_a))
     return none;
-  const struct softmax_attrs *softmax = sym_node (x[0])->attrs;
-  sym scores = input_of (x[0], 0);
+  const struct softmax_attrs *softmax = sym_node (x[left])->attrs;
+  sym scores = input_of (x[left], 0);
   struct shape shape = sym_shape (scores);
   if (softmax->logarithm || softmax->axis != shape.rank - 1 || !used_once (a, scores) ||
-      shape.dim[shape.rank - 1] * shape.dim[shape.rank - 2] < SCORES_MIN)
+      shape.dim[shape.rank - 1] * shape.dim[shape.rank - 2] < SCORES_MIN ||
+      !is_scores (a, scores, &product, &bias, &attrs.scale))
     return none;
-  bool found = is_scores (a, scores, &product, &attrs.scale);
-  for (int i = 0; i < 2 && !found && is_op (scores, &op_add); i++) {
-    bias = input_of (scores, 1 - i);
-    found = is_scores (a, input_of (scores, i), &product, &attrs.scale);
-  }
-  struct shape computed = sym_shape (product);
-  if (!found || !shape_equal (&computed, &shape))
+  inner = sym_node (product)->attrs;
+  attrs.columns = !inner->transpose_b;
+  sym q = input_of (product, 0), k = input_of (product, 1), v = x[1 - left];
+  if (!same_batch (q, k) || !same_batch (q, v))
     return none;
-  sym q = input_of (product, 0), k = input_of (product, 1);
-  attrs.columns = !((const struct matmul_attrs *) sym_node (product)->attrs)->transpose_b;
-  return same_batch (q, k) && same_batch (q, x[1]) ? sym_attention (q, k, x[1], bias, attrs) : none;
+  sym y = sym_attention (inner->transpose_a ? swapped (q) : q, k,
+                         (left ? !t->transpose_a : t->transpose_b) ? swapped (v) : v, bias, attrs);
+  return left ? swapped (y) : y;
 }
 
 sym

@@ -76,7 +76,8 @@ step_add (struct plan *plan, const struct node *node, struct slot **x, int n, st
                                  .n_inputs = n,
                                  .x = step->x,
                                  .y = &y->value,
-                                 .bias = bias ? &bias->value : NULL};
+                                 .bias = bias ? &bias->value : NULL,
+                                 .brief = plan->precision == PRECISION_BF16};
   g_ptr_array_add (plan->steps, step);
   return step;
 }

@@ -32,7 +32,7 @@ struct matmul_attrs {
 bool cpu_matmul (struct kernel *kernel, GError **error);
 
 /* y = softmax (scale q k^T + bias) v of row-major float32 q (..., n, d), k (..., m, d), v (..., m, e) and perhaps a
- * bias that broadcasts to (..., n, m) */
+ * bias that broadcasts to (..., n, m). With kernel->brief the products are of bfloat16. */
 struct attention_attrs {
   double scale;
   bool columns; /* k is (..., d, m) */

@@ -44,6 +44,8 @@ struct kernel {
   enum activation activation;
   float activation_p[2]; /* slope of a leaky ReLU; bounds of a clamp */
 
+  bool brief; /* the plan is of bfloat16: products of float32 operands may round them to it */
+
   /* NULL, or a kernel prepared before with the same constant operands in the same places, that is not cleared before the
    * last run of this one: what it laid out of them is used, not laid out again. */
   const struct kernel *twin;

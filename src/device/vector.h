@@ -76,6 +76,11 @@ struct vector_kernels {
   void (*mix) (float *y, const float *a, float wa, const float *b, float wb, size_t n);
   double (*sum) (const float *x, size_t n); /* 16 lanes, folded in a fixed order */
   float (*max) (const float *x, size_t n);
+  /* For softmax: the largest that is a number, -inf without one; and y := 2^(scale (x - most)), for x <= most, whose sum
+   * is returned. y may be x. */
+  float (*largest) (const float *x, size_t n);
+  double (*exp2_sum) (float *y, const float *x, size_t n, float most, float scale);
+  double (*exp2_sum_bf16) (uint16_t *y, const float *x, size_t n, float most, float scale);
   const struct winograd_kernels *winograd;
 };
 

@@ -310,6 +310,60 @@ max (const float *x, size_t n)
   return largest;
 }
 
+/* Softmax */
+
+static float
+largest (const float *x, size_t n)
+{
+  float lane[4 * BLOCK];
+  size_t whole = n / (4 * BLOCK) * (4 * BLOCK);
+
+  for (size_t j = 0; j < 4 * BLOCK; j++)
+    lane[j] = -__builtin_inff ();
+  for (size_t i = 0; i < whole; i += 4 * BLOCK)
+    _Pragma ("omp simd")
+    for (size_t j = 0; j < 4 * BLOCK; j++)
+      lane[j] = x[i + j] > lane[j] ? x[i + j] : lane[j];
+  for (size_t j = 0; whole + j < n; j++)
+    lane[j] = x[whole + j] > lane[j] ? x[whole + j] : lane[j];
+  for (size_t half = 2 * BLOCK; half > 0; half /= 2)
+    for (size_t j = 0; j < half; j++)
+      lane[j] = lane[j + half] > lane[j] ? lane[j + half] : lane[j];
+  return lane[0];
+}
+
+/* Nearest, of a number between 0 and 1. */
+static inline uint16_t
+part_to_bfloat (float x)
+{
+  return (uint16_t) ((math_bits (x) + 0x8000) >> 16);
+}
+
+#define SUM_RUN 4096 /* elements added up as float */
+
+#define EXP2_SUM(name, type, store)                                                                \
+  static float name##_run (type *y, const float *x, size_t n, float most, float scale)             \
+  {                                                                                                \
+    float sum = 0;                                                                                 \
+    _Pragma ("omp simd reduction(+ : sum)")                                                        \
+    for (size_t i = 0; i < n; i++) {                                                               \
+      float e = math_exp2_negative ((x[i] - most) * scale);                                        \
+      y[i] = store (e);                                                                            \
+      sum += e;                                                                                    \
+    }                                                                                              \
+    return sum;                                                                                    \
+  }                                                                                                \
+  static double name (type *y, const float *x, size_t n, float most, float scale)                  \
+  {                                                                                                \
+    double sum = 0;                                                                                \
+    for (size_t i = 0; i < n; i += SUM_RUN)                                                        \
+      sum += (double) name##_run (y + i, x + i, n - i < SUM_RUN ? n - i : SUM_RUN, most, scale);   \
+    return sum;                                                                                    \
+  }
+
+EXP2_SUM (exp2_sum, float, KEEP)
+EXP2_SUM (exp2_sum_bf16, uint16_t, part_to_bfloat)
+
 extern const struct vector_kernels VECTOR_SET;
 extern const struct winograd_kernels WINOGRAD_SET; /* winograd_kernels.c, compiled for the same instructions */
 
@@ -360,5 +414,8 @@ const struct vector_kernels VECTOR_SET = {
   .mix = mix,
   .sum = sum,
   .max = max,
+  .largest = largest,
+  .exp2_sum = exp2_sum,
+  .exp2_sum_bf16 = exp2_sum_bf16,
   .winograd = &WINOGRAD_SET,
 };

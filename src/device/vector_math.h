@@ -116,6 +116,21 @@ math_exp (float x)
   return (math_expm1_reduced (r) + 1) * math_exponent (half) * math_exponent (k - half);
 }
 
+/* 2^x for x <= 0, which is how softmax asks; 0 below -126. The exponent's bias is added with the rounding. */
+static inline float
+math_exp2_negative (float x)
+{
+  float t = x + (MATH_ROUND + 127), r = x - (t - (MATH_ROUND + 127)), p = 1.53533619e-4f;
+
+  p = p * r + 1.33988744e-3f;
+  p = p * r + 9.61843736e-3f;
+  p = p * r + 5.55033247e-2f;
+  p = p * r + 2.40226479e-1f;
+  p = p * r + 6.93147203e-1f;
+  p = (p * r + 1) * math_float (math_bits (t) << 23);
+  return x < -126.0f ? 0.0f : p;
+}
+
 /* log (2^e m) = e ln 2 + log (1 + f), f = m - 1 in [sqrt 1/2 - 1, sqrt 2 - 1]; x is normal and positive, and
  * @shift is added to its exponent. */
 static inline float

@@ -19,6 +19,7 @@
 #define I64 "%" G_GINT64_FORMAT
 #define BLOCK 256 /* elements side by side of rows that are not contiguous */
 #define PARALLEL_MIN 16384
+#define LOG2_E 1.44269504088896341
 
 static const struct option softmax_options[] = {
   {"axis", OPTION_INT, offsetof (struct softmax_attrs, axis), "along which values sum to 1", .max = SHAPE_RANK_MAX - 1},
@@ -118,13 +119,14 @@ static void
 row (float *y, const float *x, int64_t n, bool logarithm, float *room)
 {
   const struct vector_kernels *vk = vector_kernels ();
-  float max = vk->max (x, (size_t) n), *e = logarithm ? room : y;
+  float most = vk->largest (x, (size_t) n);
+  double sum = vk->exp2_sum (logarithm ? room : y, x, (size_t) n, most, (float) LOG2_E);
 
-  apply (VECTOR_AFFINE, y, x, NULL, (size_t) n, (const float[]){1, -max});
-  apply (VECTOR_EXP, e, y, NULL, (size_t) n, NULL);
-  double sum = vk->sum (e, (size_t) n);
-  apply (VECTOR_AFFINE, y, y, NULL, (size_t) n,
-         logarithm ? (const float[]){1, (float) -log (sum)} : (const float[]){(float) (1 / sum), 0});
+  if (logarithm) { /* two roundings rather than one of most + log sum, which may be large */
+    apply (VECTOR_AFFINE, y, x, NULL, (size_t) n, (const float[]){1, -most});
+    apply (VECTOR_AFFINE, y, y, NULL, (size_t) n, (const float[]){1, (float) -log (sum)});
+  } else
+    apply (VECTOR_AFFINE, y, y, NULL, (size_t) n, (const float[]){(float) (1 / sum), 0});
 }
 
 /* Rows @stride apart, @width of each; @room for three. */
