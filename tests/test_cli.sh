@@ -322,6 +322,12 @@ run bench gamma --size 24x16 --runs 1 --precision f32 --output one.npy; [ $statu
 check "bench: values in, values of the timed run out"
 run bench dcgan --input one.npy; refused 2 "shape (1, 3, 16, 24).*takes"; check "bench: values of a wrong shape"
 run bench gamma --input one.npy --size 32; refused 2 "gives the size"; check "bench: values and a size"
+run bench gamma --batch 2; refused 2 "go with --train"; check "bench: a batch without training"
+run bench --train style gamma; refused 2 "no network beside it"; check "bench: a step and a network"
+run bench gamma --style alpha; refused 2 "one network"; check "bench: two networks"
+run bench gamma --set width=8; refused 2 "set goes with"; check "bench: settings of a pack"
+run bench gamma --size 24x16 --output result.png; refused 2 "wants a .npy file"; check "bench: values as a picture"
+run bench --train style --output one.npy; refused 2 "not a training step"; check "bench: values of a training step"
 run bench --size 12y4; refused 2 "WIDTHxHEIGHT"; check "bench: a size"
 for net in style vgg19 patch dcgan; do
   run describe $net --size 64; [ $status = 0 ] && grep -q 'conv2d' out && grep -q '[0-9] parameters' out

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "base/text.h"
 #include "compile/plan.h"
 #include "device/cpu.h"
 #include "effect/options.h"
@@ -80,14 +81,24 @@ measure (struct plan *plan, int64_t runs, ImpastoBench *bench)
   bench->min_seconds = seconds[0];
 }
 
+static bool
+check_output (const struct bench_settings *settings, GError **error)
+{
+  const char *path = settings->output;
+  if (!path || (g_str_has_suffix (path, ".npy") && !settings->subject.train))
+    return true;
+  g_autofree char *shown = text_show (path);
+  if (settings->subject.train)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--output keeps what a network gives, not a training step");
+  else
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--output wants a .npy file, not '%s'", shown);
+  return false;
+}
+
 /* The first of the graph's outputs, as the last run left it. */
 static bool
 save_output (const struct subject *subject, const char *path, GError **error)
 {
-  if (!subject->graph) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--output keeps what a network gives, not a training step");
-    return false;
-  }
   return npy_save (plan_output (subject->plan, graph_result (subject->graph, 0).name), false, path, error);
 }
 
@@ -134,6 +145,8 @@ impasto_bench (const char *what, const ImpastoOptions *options, ImpastoBench *be
   *bench = (ImpastoBench){0};
   g_return_val_if_fail (settings, FALSE);
   g_auto (subject) subject = {0};
+  if (!check_output (settings, error))
+    return FALSE;
   if (!subject_init (&subject, what, &settings->subject, error))
     return FALSE;
   *bench = (ImpastoBench){

@@ -296,10 +296,29 @@ init_training (struct subject *subject, const struct subject_options *options, G
   return ok;
 }
 
+/* What is given must be used. */
+static bool
+check_options (const char *what, const struct subject_options *options, GError **error)
+{
+  bool ours = what ? is_net (what) : !options->style;
+  const char *problem =
+    options->train && (what || options->style || options->input) ? "--train times a training step, no network beside it"
+    : what && options->style                                     ? "bench times one network: a name, or --style"
+    : !options->train && (options->batch || options->features)   ? "--batch and --features go with --train"
+    : !options->train && options->set && !ours
+      ? "--set goes with --train, and with networks that impasto describe lists"
+      : NULL;
+  if (problem)
+    g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, problem);
+  return !problem;
+}
+
 bool
 subject_init (struct subject *subject, const char *what, const struct subject_options *options, GError **error)
 {
   *subject = (struct subject){0};
+  if (!check_options (what, options, error))
+    return false;
   if (options->train)
     return init_training (subject, options, error);
   if (what && g_str_has_suffix (what, ".onnx"))
