@@ -331,8 +331,8 @@ IMPASTO_API gboolean impasto_train (const char *recipe, const ImpastoOptions *op
 /**
  * impasto_export_options_new:
  *
- * Returns: (transfer full): "pack", "style", "all-styles", "range", "layout", "fixed", "margin", "weights", "opset", "input-name",
- * "output-name"
+ * Returns: (transfer full): "pack", "style", "all-styles", "range", "layout", "fixed", "margin", "weights", "opset",
+ * "input-name", "output-name"
  */
 IMPASTO_API ImpastoOptions *impasto_export_options_new (void);
 

@@ -2,8 +2,8 @@
  *
  * Internal to this room: the parts of the Winograd convolutions F(4x4, 3x3) and F(5x5, 2x2), one source
  * (winograd_kernels.c) compiled for several instruction sets like the loops of vector.h. A tile is 6x6 pixels of the padded
- * picture and gives 4x4 or 5x5 of the result; its 36 transformed numbers a channel are called points. The convolution is then, at each point, a product of
- * matrices, tiles x channels by channels x outputs:
+ * picture and gives 4x4 or 5x5 of the result; its 36 transformed numbers a channel are called points. The convolution is
+ * then, at each point, a product of matrices, tiles x channels by channels x outputs:
  *
  *   v[point][c / 16][tile][c % 16]   of the picture, from gather    (channels are filled up with zeros)
  *   u[point][c][o]                   of the weight, from weights    (PANEL outputs, filled up with zeros)

@@ -17,9 +17,9 @@
  * onnx_node_input_ints reads one. Run-time values are float32 whatever the model declares: the declared type is remembered in
  * @type, whole numbers and booleans (1 or 0) are held as floats.
  *
- * What need not be checked by a rule: the number of inputs and outputs that its row states, null syms, mistakes of graph builders (sticky: the
- * importer reports them with the node's name), attributes of a wrong type (likewise). Differences between opsets are
- * decided inside a rule, by onnx_node_opset. */
+ * What need not be checked by a rule: the number of inputs and outputs that its row states, null syms, mistakes of graph
+ * builders (sticky: the importer reports them with the node's name), attributes of a wrong type (likewise). Differences
+ * between opsets are decided inside a rule, by onnx_node_opset. */
 #pragma once
 
 #include "graph/graph.h"

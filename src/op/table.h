@@ -10,8 +10,8 @@
 #define OP_TABLE(ROW) \
   /* arithmetic.c */ \
   ROW (add) ROW (sub) ROW (mul) ROW (div) ROW (maximum) ROW (minimum) ROW (pow) ROW (greater) ROW (equal) ROW (where) \
-  ROW (affine) ROW (neg) ROW (abs) ROW (sign) ROW (floor) ROW (ceil) ROW (round) ROW (square) ROW (sqrt) ROW (rsqrt) ROW (reciprocal) ROW (exp) ROW (log) \
-  ROW (sin) ROW (cos) ROW (clamp) \
+  ROW (affine) ROW (neg) ROW (abs) ROW (sign) ROW (floor) ROW (ceil) ROW (round) ROW (square) ROW (sqrt) ROW (rsqrt) \
+  ROW (reciprocal) ROW (exp) ROW (log) ROW (sin) ROW (cos) ROW (clamp) \
   /* activation.c */ \
   ROW (relu) ROW (leaky_relu) ROW (relu_back) ROW (tanh) ROW (erf) ROW (sigmoid) ROW (softplus) \
   /* reduce.c */ \
