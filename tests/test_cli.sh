@@ -129,6 +129,10 @@ run export alpha -o result.png; refused 2 "ends in .onnx"; check "another extens
 run export alpha --opset 9 -o result.onnx; refused 2 "11 to 17"; check "an opset that is too old"
 run export alpha --fixed 0x4 -o result.onnx; refused 2 "--fixed wants"; check "a size that cannot be"
 run export alpha --input-name x --output-name x -o result.onnx; refused 2 "two different names"; check "one name for two"
+run export alpha --input-name '' -o result.onnx; refused 2 "not empty"; check "a name that is none"
+run export alpha -o models; refused 2 "models: a model's file ends in .onnx"; check "a folder for a model"
+mkdir folder.onnx; run export alpha -o folder.onnx; refused 4 "folder.onnx: it is a folder"; check "a folder called like one"
+rmdir folder.onnx
 run export alpha beta; refused 2 "not 'beta' too"; check "one too many"
 run export alpha -o nowhere/result.onnx; refused 4 "nowhere"; check "a folder that is not there"
 run export huge.safetensors --weights f16 -o result.onnx; refused 6 "does not fit half precision"

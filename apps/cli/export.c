@@ -34,7 +34,8 @@ export_run (const struct arguments *arguments)
   }
   if (!path)
     return complain (error);
-  if (g_file_test (path, G_FILE_TEST_EXISTS) && !arguments_flag (arguments, "overwrite")) {
+  bool there = g_file_test (path, G_FILE_TEST_EXISTS) && !g_file_test (path, G_FILE_TEST_IS_DIR);
+  if (there && !arguments_flag (arguments, "overwrite")) {
     g_set_error (&error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s is there already; --overwrite replaces it", path);
     return complain (error);
   }

@@ -260,7 +260,8 @@ check_names (const struct export_settings *settings, GError **error)
     good &= names[i] && *names[i] && g_utf8_validate (names[i], -1, NULL) && g_strcmp0 (names[i], names[2]) != 0;
   if (good && g_strcmp0 (names[0], names[1]) != 0)
     return true;
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--input-name and --output-name want two different names%s",
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+               "--input-name and --output-name want two different names, not empty%s",
                *names[2] ? ", neither of them style" : "");
   return false;
 }
