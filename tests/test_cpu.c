@@ -156,7 +156,8 @@ static const struct conv_case conv_cases[] = {
   {1, 33, 4, 31, 65, 3, 3, {.stride = {1, 1}, .pad = {3, 3, 4, 5}, DENSE}},
   {1, 18, 11, 7, 34, 2, 2, {.stride = {1, 1}, .pad = {1, 1, 0, 0}, DENSE}},
   {2, 33, 5, 6, 48, 2, 2, {.stride = {1, 1}, .pad = {0, 1, 1, 2}, DENSE}},
-  {1, 1, 99, 90, 1, 3, 3, {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE}}, /* several blocks a thread */
+  {1, 512, 6, 5, 64, 3, 3, {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE}}, /* threads divide the outputs */
+  {1, 1, 99, 90, 1, 3, 3, {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE}},  /* several blocks a thread */
 };
 
 static int64_t
@@ -377,14 +378,15 @@ test_winograd_choice (void)
   cpu_set_threads (0);
 }
 
-/* The same bits on any number of threads. */
+/* The same bits on any number of threads, which divide tiles or outputs. */
 static void
-test_winograd_threads (void)
+check_threads (struct shape x_shape, int64_t outputs)
 {
   const struct conv_attrs attrs = {.stride = {1, 1}, .pad = {1, 1, 1, 1}, DENSE};
-  g_autoptr (value) x = value_new (SHAPE (1, 40, 30, 22), LAYOUT_LAST, DTYPE_F32);
-  g_autoptr (value) w = value_new (SHAPE (36, 40, 3, 3), LAYOUT_PLAIN, DTYPE_F32);
-  g_autoptr (value) y = value_new (SHAPE (1, 36, 30, 22), LAYOUT_LAST, DTYPE_F32);
+  const int64_t *d = x_shape.dim;
+  g_autoptr (value) x = value_new (x_shape, LAYOUT_LAST, DTYPE_F32);
+  g_autoptr (value) w = value_new (SHAPE (outputs, d[1], 3, 3), LAYOUT_PLAIN, DTYPE_F32);
+  g_autoptr (value) y = value_new (SHAPE (d[0], outputs, d[2], d[3]), LAYOUT_LAST, DTYPE_F32);
   g_autofree void *first = NULL;
   const struct value *inputs[2] = {x, w};
 
@@ -402,6 +404,13 @@ test_winograd_threads (void)
     kernel_clear (&kernel);
   }
   cpu_set_threads (0);
+}
+
+static void
+test_winograd_threads (void)
+{
+  check_threads (SHAPE (1, 40, 30, 22), 36);
+  check_threads (SHAPE (1, 512, 7, 8), 70);
 }
 
 /* Dense, 3x3 or 2x2, stride 1. */

@@ -24,7 +24,7 @@
   (192 << 10) /* of input rows: with weights and result it fills half of a second-level cache of 1 MiB */
 #define PICTURE_BYTES (256 << 10) /* below which a picture stays in the cache by itself */
 #define FEWEST_BANDS 16
-#define TALL 40 /* rows that make a picture worth computing several at once */
+#define TALL 40 /* rows of which bands of several at once still make enough bands */
 
 /* The convolution of one band by one thread; the tail of a picture has fewer rows. */
 struct worker {
@@ -387,6 +387,7 @@ worker_init (struct banded *b, const struct kernel *kernel, struct worker *worke
                                                                 : kernel->bias,
                                    .activation = kernel->activation,
                                    .activation_p = {kernel->activation_p[0], kernel->activation_p[1]},
+                                   .repeated = true,
                                    .twin = worker != b->worker ? &b->worker->kernel : NULL};
 }
 
@@ -407,7 +408,7 @@ prepare_worker (struct banded *b, const struct kernel *kernel, struct worker *wo
   return true;
 }
 
-/* The convolution computes so many rows in the time of one: bands are a multiple of them high. */
+/* The convolution computes so many rows together: bands are a multiple of them high. */
 static int64_t
 rows_at_once (struct banded *b, const struct kernel *kernel)
 {
@@ -415,7 +416,7 @@ rows_at_once (struct banded *b, const struct kernel *kernel)
 
   if (b->height < TALL)
     return 1;
-  worker_init (b, kernel, &worker, TALL);
+  worker_init (b, kernel, &worker, 1);
   return wide_conv2d_rows (&worker.kernel);
 }
 

@@ -20,8 +20,7 @@ bool winograd_conv2d_back_x (struct kernel *kernel, GError **error);
 bool wide_conv2d (struct kernel *kernel, GError **error);
 bool wide_conv2d_back_x (struct kernel *kernel, GError **error);
 
-/* Rows of the result that wide_conv2d computes together for pictures as high as @kernel's or higher: 1, or what its
- * heights should be multiples of. */
+/* Rows of a result as wide as @kernel's that wide_conv2d computes together, so that heights should be multiples; or 1. */
 int64_t wide_conv2d_rows (const struct kernel *kernel);
 
 /* Results that are pixels of a larger picture, channels-last: output (k, i, j) of the convolution is channel

@@ -8,8 +8,9 @@
  *   for each 32 outputs: m := v u at all 36 points          (multiply)
  *                        y := what m is in pixels, + bias   (scatter)
  *
- * One thread does one block at a time, with a v and an m of its own. No number depends on how tiles are divided. The
- * border is in two tables that say for each row and column of the padded picture where it comes from, or that it is zero.
+ * One thread does one block at a time, with a v and an m of its own. Where there are few tiles and many weights, reading
+ * these is what takes the time: then v holds all tiles, and each thread does some of the outputs, so that a weight is read
+ * once. No number depends on how the work is divided. The border is in two tables that say for each row and column of the padded picture where it comes from, or that it is zero.
  * The derivative for x is the same convolution of dy with the weight transposed and turned around. */
 #include <stdlib.h>
 
@@ -20,42 +21,50 @@
 #include <omp.h>
 
 #define BLOCK_FLOATS (200 * 1024) /* of v and m together; the weights stream past them through the same cache */
-#define LEAST_TILES 16            /* in a block, if there are as many */
+#define LEAST_TILES 32            /* in a block, if there are as many */
 #define MOST_TILES 144
+#define SHARED_FLOATS (16384 * WINOGRAD_POINTS) /* of a v that holds all tiles */
 
 struct winograd {
   const struct winograd_kernels *kernels;
   int64_t channels, outputs, panels;
-  int64_t tile_rows, tile_columns, tiles, block; /* tiles: of all pictures; block: at most so many at a time */
-  int64_t *row, *column;                         /* where those of the padded picture come from; -1: zeros */
-  float *zeros;                                  /* a pixel */
-  int64_t step;                                  /* from tile to tile: results of each along an axis */
+  int64_t tile_rows, tile_columns, tiles; /* tiles: of all pictures */
+  int64_t block;                          /* at most so many at a time */
+  int64_t threads;                        /* as when it was prepared */
+  bool by_outputs;                        /* a thread does all tiles of some outputs */
+  int64_t *row, *column;                  /* where those of the padded picture come from; -1: zeros */
+  float *zeros;                           /* a pixel */
+  int64_t step;                           /* from tile to tile: results of each along an axis */
   enum winograd_form form;
   bool turned;
   const float *u; /* of a constant weight: u[panel][point][c][PANEL]; own, or a twin's */
   float *own;
   const struct spread *spread;                    /* where results go, if not to y */
   size_t block_stride, v_plane, m_plane, u_plane; /* floats */
-  size_t u_floats, thread_floats;                 /* scratch: u unless constant, then v and m of each thread */
+  size_t u_floats, v_floats, m_floats;            /* scratch: u unless constant, v (of each thread), m of each */
 };
 
 /* What is to be convolved, the same for a derivative. */
 struct geometry {
   const struct value *x, *w, *y;
   int64_t before[2]; /* rows and columns of zeros above and left of x */
-  bool turned;
+  bool turned, repeated;
 };
 
 /* Whether it pays */
 
 /* Times in multiply-adds that one thread does meanwhile, measured on 2 cores of a Sapphire Rapids with shapes from
- * 16 -> 16 channels at 256x256 to 512 -> 512 at 4x4; with AVX2 and SSE4.1 Winograd does better still. */
+ * 16 -> 16 channels at 256x256 to 512 -> 512 at 4x4, weights not in a cache; with AVX2 and SSE4.1 Winograd does better
+ * still. */
 #define TRANSFORM 700.0     /* of one channel of a tile, in or out */
-#define FETCH_FAR 10.0      /* reading the weights once: this many tiles' products */
-#define FETCH_NEAR 3.0      /* where they stay in the second-level cache */
-#define NEAR_WEIGHTS 262144 /* that many floats stay there */
+#define FETCH 33.0          /* reading the weights once: this many tiles' products */
+#define FETCH_AGAIN 10.0    /* where they were read just before, */
+#define NEAR_WEIGHTS 262144 /* or stay in the second-level cache, being so few */
+#define FETCH_NEAR 3.0      /* both */
+#define SHARE 16.0          /* reading a number that another thread has written */
+#define MEETING 1e7         /* of all threads, between two parts of a run */
 #define LAY_OUT 4200.0      /* transforming one weight of nine taps, in every run */
-#define WORTHWHILE 1.1
+#define WORTHWHILE 1.25     /* its weights take four times the memory */
 
 static int64_t
 round_up (int64_t n, int64_t unit)
@@ -76,15 +85,51 @@ tiles_along (int64_t extent, int64_t step)
   return (extent + step - 1) / step;
 }
 
-/* As many tiles as fit the cache, the same number for all blocks and the same number of blocks for all threads. */
-static int64_t
-choose_block (int64_t tiles, int64_t channels, int64_t threads)
-{
-  int64_t floats = WINOGRAD_POINTS * (round_up (channels, WINOGRAD_BLOCK) + WINOGRAD_PANEL);
-  int64_t most = CLAMP (BLOCK_FLOATS / floats, LEAST_TILES, MOST_TILES), blocks = (tiles + most - 1) / most;
+/* How the threads divide the work. */
+struct division {
+  int64_t block;
+  bool by_outputs;
+  double time;
+};
 
-  blocks = round_up (blocks, threads);
-  return (tiles + blocks - 1) / blocks;
+/* By blocks: as many tiles as fit the cache, the same number for all blocks and the same number of blocks for all. */
+static struct division
+divide_tiles (int64_t tiles, int64_t c, int64_t o, double fetch, int64_t threads)
+{
+  int64_t floats = WINOGRAD_POINTS * (round_up (c, WINOGRAD_BLOCK) + WINOGRAD_PANEL);
+  int64_t most = CLAMP (BLOCK_FLOATS / floats, LEAST_TILES, MOST_TILES), blocks = (tiles + most - 1) / most;
+  int64_t rounds = (blocks + threads - 1) / threads, block = (tiles + rounds * threads - 1) / (rounds * threads);
+  double products = (double) (WINOGRAD_POINTS * c * round_up (o, WINOGRAD_PANEL)) * ((double) block + fetch);
+
+  return (struct division){block, false, (double) rounds * (products + TRANSFORM * (double) ((c + o) * block))};
+}
+
+/* By outputs, if all tiles fit. */
+static struct division
+divide_outputs (int64_t tiles, int64_t c, int64_t o, double fetch, int64_t threads)
+{
+  int64_t rounds = (round_up (o, WINOGRAD_PANEL) / WINOGRAD_PANEL + threads - 1) / threads;
+  double products = (double) (WINOGRAD_POINTS * c * WINOGRAD_PANEL) * ((double) tiles + fetch);
+  double gather = TRANSFORM * (double) (c * ((tiles + threads - 1) / threads));
+  double share = threads > 1 ? SHARE * (double) (WINOGRAD_POINTS * c * tiles) + MEETING : 0;
+  bool fit = tiles <= MOST_TILES && tiles * round_up (c, WINOGRAD_BLOCK) * WINOGRAD_POINTS <= SHARED_FLOATS;
+
+  return (struct division){
+    tiles, true,
+    fit ? gather + share + (double) rounds * (products + TRANSFORM * (double) (WINOGRAD_PANEL * tiles)) : G_MAXDOUBLE};
+}
+
+static struct division
+divide (const struct geometry *g)
+{
+  const int64_t *y = g->y->shape.dim, step = step_of (g->w->shape.dim[2]);
+  int64_t c = g->x->shape.dim[1], o = y[1], tiles = y[0] * tiles_along (y[2], step) * tiles_along (y[3], step);
+  bool near = WINOGRAD_POINTS * c * o <= NEAR_WEIGHTS;
+  double fetch = near && g->repeated ? FETCH_NEAR : near || g->repeated ? FETCH_AGAIN : FETCH;
+  struct division by_tiles = divide_tiles (tiles, c, o, fetch, cpu_threads ());
+  struct division by_outputs = divide_outputs (tiles, c, o, fetch, cpu_threads ());
+
+  return by_outputs.time < by_tiles.time ? by_outputs : by_tiles;
 }
 
 static bool
@@ -100,17 +145,12 @@ fits (const struct conv_attrs *attrs, const struct geometry *g)
 static bool
 pays (const struct geometry *g)
 {
-  const int64_t *y = g->y->shape.dim, taps = g->w->shape.dim[2], step = step_of (taps);
-  int64_t c = g->x->shape.dim[1], o = y[1], threads = cpu_threads ();
-  int64_t tiles = y[0] * tiles_along (y[2], step) * tiles_along (y[3], step), block = choose_block (tiles, c, threads);
-  int64_t rounds = (tiles + block * threads - 1) / (block * threads);
-  double weights = (double) c * (double) round_up (o, WINOGRAD_PANEL);
-  double fetch = WINOGRAD_POINTS * weights > NEAR_WEIGHTS ? FETCH_FAR : FETCH_NEAR;
-  double lay_out = g->w->constant ? 0 : LAY_OUT * weights / (double) threads;
-  double one_block = WINOGRAD_POINTS * weights * ((double) block + fetch) + TRANSFORM * (double) ((c + o) * block);
-  double direct = (double) (taps * taps * c) * (double) (round_up (o, 16) * y[0] * y[2] * y[3]) / (double) threads;
+  const int64_t *y = g->y->shape.dim, taps = g->w->shape.dim[2];
+  int64_t c = g->x->shape.dim[1], threads = cpu_threads ();
+  double lay_out = g->w->constant ? 0 : LAY_OUT * (double) (c * round_up (y[1], WINOGRAD_PANEL)) / (double) threads;
+  double direct = (double) (taps * taps * c) * (double) (round_up (y[1], 16) * y[0] * y[2] * y[3]) / (double) threads;
 
-  return WORTHWHILE * ((double) rounds * one_block + lay_out) < direct;
+  return WORTHWHILE * (divide (g).time + lay_out) < direct;
 }
 
 /* Weights */
@@ -225,24 +265,56 @@ epilogue_of (const struct kernel *kernel)
   };
 }
 
-/* Tiles @first to @end, with v and m in @scratch. */
+/* Outputs @o and the rest of its panel for the tiles from @first to @end, whose transforms are @v. */
 static void
-run_block (const struct kernel *kernel, const float *u, float *scratch, int64_t first, int64_t end)
+run_panel (const struct kernel *kernel, const float *u, const float *v, float *m, int64_t o, int64_t first, int64_t end)
 {
   const struct winograd *s = kernel->state;
-  float *v = scratch, *m = scratch + WINOGRAD_POINTS * s->v_plane, bias[WINOGRAD_PANEL] = {0};
+  float bias[WINOGRAD_PANEL] = {0};
   struct winograd_epilogue epilogue = epilogue_of (kernel);
 
   epilogue.bias = bias;
+  for (int64_t i = 0; i < MIN (s->outputs - o, WINOGRAD_PANEL) && kernel->bias != NULL; i++)
+    bias[i] = ((const float *) kernel->bias->data)[o + i];
+  u += (size_t) (o / WINOGRAD_PANEL * WINOGRAD_POINTS) * s->u_plane;
+  for (size_t k = 0; k < WINOGRAD_POINTS; k++)
+    s->kernels->multiply (m + k * s->m_plane, v + k * s->v_plane, s->block_stride, u + k * s->u_plane, end - first,
+                          s->channels);
   for (int64_t tile = first; tile < end; tile++)
-    gather_tile (s, v + (tile - first) * WINOGRAD_BLOCK, kernel->x[0], tile);
-  for (int64_t o = 0; o < s->outputs; o += WINOGRAD_PANEL) {
-    for (size_t k = 0; k < WINOGRAD_POINTS; k++, u += s->u_plane)
-      s->kernels->multiply (m + k * s->m_plane, v + k * s->v_plane, s->block_stride, u, end - first, s->channels);
-    for (int64_t i = 0; i < MIN (s->outputs - o, WINOGRAD_PANEL) && kernel->bias != NULL; i++)
-      bias[i] = ((const float *) kernel->bias->data)[o + i];
+    scatter_tile (s, kernel->y, m + (tile - first) * WINOGRAD_PANEL, tile, o, &epilogue);
+}
+
+static void
+run_by_tiles (const struct kernel *kernel, const float *u, float *v_all, float *m_all)
+{
+  const struct winograd *s = kernel->state;
+
+#pragma omp parallel for schedule(dynamic)
+  for (int64_t first = 0; first < s->tiles; first += s->block) {
+    size_t thread = (size_t) omp_get_thread_num ();
+    float *v = v_all + thread * s->v_floats, *m = m_all + thread * s->m_floats;
+    int64_t end = MIN (first + s->block, s->tiles);
+
     for (int64_t tile = first; tile < end; tile++)
-      scatter_tile (s, kernel->y, m + (tile - first) * WINOGRAD_PANEL, tile, o, &epilogue);
+      gather_tile (s, v + (tile - first) * WINOGRAD_BLOCK, kernel->x[0], tile);
+    for (int64_t o = 0; o < s->outputs; o += WINOGRAD_PANEL)
+      run_panel (kernel, u, v, m, o, first, end);
+  }
+}
+
+static void
+run_by_outputs (const struct kernel *kernel, const float *u, float *v, float *m_all)
+{
+  const struct winograd *s = kernel->state;
+
+#pragma omp parallel
+  {
+#pragma omp for schedule(static)
+    for (int64_t tile = 0; tile < s->tiles; tile++)
+      gather_tile (s, v + tile * WINOGRAD_BLOCK, kernel->x[0], tile);
+#pragma omp for schedule(dynamic)
+    for (int64_t o = 0; o < s->outputs; o += WINOGRAD_PANEL)
+      run_panel (kernel, u, v, m_all + (size_t) omp_get_thread_num () * s->m_floats, o, 0, s->tiles);
   }
 }
 
@@ -250,17 +322,18 @@ static void
 run (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
   const struct winograd *s = kernel->state;
-  float *threads = (float *) scratch + (s->u != NULL ? 0 : s->u_floats);
+  float *v = (float *) scratch + (s->u != NULL ? 0 : s->u_floats);
+  float *m = v + (s->by_outputs ? 1 : (size_t) s->threads) * s->v_floats;
   const float *u = s->u;
 
   if (u == NULL) {
     transform_weights (s, scratch, kernel->x[1]);
     u = scratch;
   }
-#pragma omp parallel for schedule(dynamic)
-  for (int64_t first = 0; first < s->tiles; first += s->block)
-    run_block (kernel, u, threads + (size_t) omp_get_thread_num () * s->thread_floats, first,
-               MIN (first + s->block, s->tiles));
+  if (s->by_outputs)
+    run_by_outputs (kernel, u, v, m);
+  else
+    run_by_tiles (kernel, u, v, m);
 }
 
 /* Preparing */
@@ -295,6 +368,7 @@ winograd_new (const struct geometry *g)
   struct winograd *s = g_new0 (struct winograd, 1);
   const int64_t *x = g->x->shape.dim, *y = g->y->shape.dim;
   int64_t blocks = (x[1] + WINOGRAD_BLOCK - 1) / WINOGRAD_BLOCK;
+  struct division division = divide (g);
 
   s->kernels = vector_kernels ()->winograd;
   s->channels = x[1];
@@ -305,7 +379,9 @@ winograd_new (const struct geometry *g)
   s->tile_rows = tiles_along (y[2], s->step);
   s->tile_columns = tiles_along (y[3], s->step);
   s->tiles = y[0] * s->tile_rows * s->tile_columns;
-  s->block = choose_block (s->tiles, x[1], cpu_threads ());
+  s->block = division.block;
+  s->by_outputs = division.by_outputs;
+  s->threads = cpu_threads ();
   s->row = border_table (s, s->tile_rows, g->before[0], x[2]);
   s->column = border_table (s, s->tile_columns, g->before[1], x[3]);
   s->zeros = g_new0 (float, x[1]);
@@ -316,7 +392,8 @@ winograd_new (const struct geometry *g)
   s->m_plane = (size_t) s->block * WINOGRAD_PANEL + WINOGRAD_BLOCK;
   s->u_plane = (size_t) s->channels * WINOGRAD_PANEL + WINOGRAD_BLOCK;
   s->u_floats = (size_t) s->panels * WINOGRAD_POINTS * s->u_plane;
-  s->thread_floats = WINOGRAD_POINTS * (s->v_plane + s->m_plane);
+  s->v_floats = WINOGRAD_POINTS * s->v_plane;
+  s->m_floats = WINOGRAD_POINTS * s->m_plane;
   return s;
 }
 
@@ -334,13 +411,13 @@ prepare (struct kernel *kernel, const struct geometry *g, GError **error)
 {
   const struct winograd *twin = find_twin (kernel, g);
   struct winograd *s = winograd_new (g);
-  size_t threads = (size_t) cpu_threads ();
+  size_t threads = (size_t) s->threads;
 
   kernel->state = s;
   kernel->free_state = winograd_free;
   kernel->run = run;
   kernel->implementation = s->form == WINOGRAD_3 ? "winograd 4x4" : "winograd 5x5";
-  kernel->scratch = threads * s->thread_floats * sizeof (float);
+  kernel->scratch = ((s->by_outputs ? 1 : threads) * s->v_floats + threads * s->m_floats) * sizeof (float);
   if (!g->w->constant) {
     kernel->scratch += s->u_floats * sizeof (float);
     return true;
@@ -364,8 +441,11 @@ forward_geometry (const struct kernel *kernel)
 {
   const struct conv_attrs *attrs = kernel->attrs;
 
-  return (struct geometry){
-    .x = kernel->x[0], .w = kernel->x[1], .y = kernel->y, .before = {attrs->pad[0], attrs->pad[1]}};
+  return (struct geometry){.x = kernel->x[0],
+                           .w = kernel->x[1],
+                           .y = kernel->y,
+                           .before = {attrs->pad[0], attrs->pad[1]},
+                           .repeated = kernel->repeated};
 }
 
 /* The first result meets the last tap first. */
@@ -379,7 +459,8 @@ back_x_geometry (const struct kernel *kernel)
                            .w = kernel->x[1],
                            .y = kernel->y,
                            .before = {reach - attrs->pad[0], reach - attrs->pad[1]},
-                           .turned = true};
+                           .turned = true,
+                           .repeated = kernel->repeated};
 }
 
 bool
@@ -418,8 +499,11 @@ int64_t
 wide_conv2d_rows (const struct kernel *kernel)
 {
   struct geometry g = forward_geometry (kernel);
+  struct value y = *kernel->y;
 
-  return fits (kernel->attrs, &g) && pays (&g) ? step_of (g.w->shape.dim[2]) : 1;
+  g.y = &y;
+  y.shape.dim[2] = step_of (g.w->shape.dim[2]);
+  return fits (kernel->attrs, &g) && pays (&g) ? y.shape.dim[2] : 1;
 }
 
 /* The outputs of a panel must be of one pixel. */

@@ -49,6 +49,7 @@ struct kernel {
   /* NULL, or a kernel prepared before with the same constant operands in the same places, that is not cleared before the
    * last run of this one: what it laid out of them is used, not laid out again. */
   const struct kernel *twin;
+  bool repeated; /* run many times in a row: its constant operands will be in a cache */
 
   /* Set by prepare. */
   size_t scratch; /* bytes wanted at run time, shared with other kernels */
