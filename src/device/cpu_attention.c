@@ -45,12 +45,6 @@ struct attention {
   char *name;
 };
 
-static size_t
-rounded (size_t size)
-{
-  return (size + 63) / 64 * 64;
-}
-
 static int64_t
 filled (int64_t n, int64_t to)
 {
@@ -308,7 +302,7 @@ reserve (size_t *size, int64_t elements, size_t each)
 {
   size_t at = *size;
 
-  *size += rounded ((size_t) elements * each);
+  *size += kernel_aligned ((size_t) elements * each);
   return at;
 }
 
@@ -321,8 +315,8 @@ plan_scratch (struct attention *a, struct kernel *kernel)
 
   for (int i = a->column_blocks > 1 ? 0 : 1; i < 2; i++) {
     inner = MAX (inner, MAX (block_product_scratch (a->scores[i]), block_product_scratch (a->sums[i])));
-    a->k_bytes = MAX (a->k_bytes, a->pack_k ? rounded (block_product_packed (a->scores[i])) : 0);
-    a->v_bytes = MAX (a->v_bytes, a->pack_v ? rounded (block_product_packed (a->sums[i])) : 0);
+    a->k_bytes = MAX (a->k_bytes, a->pack_k ? kernel_aligned (block_product_packed (a->scores[i])) : 0);
+    a->v_bytes = MAX (a->v_bytes, a->pack_v ? kernel_aligned (block_product_packed (a->sums[i])) : 0);
   }
   a->at_q = reserve (&own, a->rows * a->inner, element (a));
   a->at_s = reserve (&own, MAX (a->rows, a->pack_k || a->pack_v ? wide : 0) * longest, sizeof (float));

@@ -55,12 +55,6 @@ struct banded {
 };
 
 static size_t
-rounded (size_t size)
-{
-  return (size + 63) / 64 * 64;
-}
-
-static size_t
 element_size (const struct value *value)
 {
   return value->dtype == DTYPE_BF16 ? 2 : 4;
@@ -441,7 +435,7 @@ band_rows (struct banded *b, const struct kernel *kernel)
 static size_t
 windows_size (const struct banded *b, const struct worker *worker)
 {
-  return spreads (b) && worker->kernel.run != NULL && !worker->places ? rounded (value_bytes (&worker->y)) : 0;
+  return spreads (b) && worker->kernel.run != NULL && !worker->places ? kernel_aligned (value_bytes (&worker->y)) : 0;
 }
 
 /* Scratch: for each thread rows, windows, the source's and the convolution's; then moments, then their buffers. */
@@ -453,10 +447,10 @@ plan_scratch (struct banded *b, struct kernel *kernel)
   int64_t total = b->bands * kernel->x[0]->shape.dim[0], channels = kernel->y->shape.dim[1];
 
   b->at_rows = 0;
-  b->at_windows = rounded (value_bytes (&worker->x));
+  b->at_windows = kernel_aligned (value_bytes (&worker->x));
   b->at_source = b->at_windows + MAX (windows_size (b, worker), windows_size (b, b->tail_worker));
-  b->at_inner = b->at_source + rounded (b->band.source != NULL ? b->band.source->scratch : 0);
-  b->per_thread = b->at_inner + rounded (inner);
+  b->at_inner = b->at_source + kernel_aligned (b->band.source != NULL ? b->band.source->scratch : 0);
+  b->per_thread = b->at_inner + kernel_aligned (inner);
   b->at_moments = (size_t) b->threads * b->per_thread;
   b->at_buffers = b->at_moments + (b->band.moments != NULL ? (size_t) (2 * total * channels) * sizeof (double) : 0);
   kernel->scratch =

@@ -132,12 +132,6 @@ sum_weight (const struct folded *f, const struct value *dw)
 
 /* Running. Scratch: the inner kernel's, the wide weight, the wide bias. */
 
-static size_t
-rounded (size_t size)
-{
-  return (size + 63) / 64 * 64;
-}
-
 static void
 run_forward (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {
@@ -145,11 +139,11 @@ run_forward (const struct kernel *kernel, void *scratch, const struct run_contex
   int64_t o = kernel->y->shape.dim[1];
 
   f->picture.data = kernel->y->data;
-  f->bias.data = (char *) scratch + rounded (f->inner.scratch);
+  f->bias.data = (char *) scratch + kernel_aligned (f->inner.scratch);
   for (int64_t i = 0; kernel->bias != NULL && i < o * f->pixels; i++)
     ((float *) f->bias.data)[i] = ((const float *) kernel->bias->data)[i % o];
   if (!f->w.constant) {
-    f->w.data = (char *) f->bias.data + rounded (value_bytes (&f->bias));
+    f->w.data = (char *) f->bias.data + kernel_aligned (value_bytes (&f->bias));
     widen_weight (f, kernel->x[1]);
   }
   f->inner.run (&f->inner, scratch, context);
@@ -161,7 +155,7 @@ run_back_w (const struct kernel *kernel, void *scratch, const struct run_context
   struct folded *f = kernel->state;
 
   f->picture.data = kernel->x[1]->data;
-  f->w.data = (char *) scratch + rounded (f->inner.scratch);
+  f->w.data = (char *) scratch + kernel_aligned (f->inner.scratch);
   f->inner.run (&f->inner, scratch, context);
   sum_weight (f, kernel->y);
 }
@@ -205,7 +199,8 @@ finish (struct kernel *kernel, struct folded *f, bool ok)
     return false;
   }
   f->name = g_strdup_printf ("%d at once, %s", (int) f->pixels, f->inner.implementation);
-  kernel->scratch = rounded (f->inner.scratch) + rounded (value_bytes (&f->bias)) + rounded (value_bytes (&f->w));
+  kernel->scratch =
+    kernel_aligned (f->inner.scratch) + kernel_aligned (value_bytes (&f->bias)) + kernel_aligned (value_bytes (&f->w));
   kernel->state = f;
   kernel->free_state = folded_free;
   kernel->implementation = f->name;

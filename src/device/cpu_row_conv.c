@@ -50,7 +50,7 @@ row_conv_free (void *state)
 }
 
 static bool
-prepare_worker (const struct kernel *kernel, struct row_worker *worker, GError **error)
+prepare_worker (const struct kernel *kernel, struct row_worker *worker, const struct kernel *twin, GError **error)
 {
   const struct value *x = kernel->x[0], *y = kernel->y;
 
@@ -66,7 +66,9 @@ prepare_worker (const struct kernel *kernel, struct row_worker *worker, GError *
                                    .y = &worker->y,
                                    .bias = kernel->bias,
                                    .activation = kernel->activation,
-                                   .activation_p = {kernel->activation_p[0], kernel->activation_p[1]}};
+                                   .activation_p = {kernel->activation_p[0], kernel->activation_p[1]},
+                                   .repeated = true,
+                                   .twin = twin};
   return cpu_conv2d (&worker->kernel, error);
 }
 
@@ -80,7 +82,7 @@ cpu_conv2d_rows (struct kernel *kernel, struct row_source *source, GError **erro
   conv->worker = g_new0 (struct row_worker, conv->threads);
   cpu_set_threads (1);
   for (int t = 0; ok && t < conv->threads; t++)
-    ok = prepare_worker (kernel, &conv->worker[t], error);
+    ok = prepare_worker (kernel, &conv->worker[t], t > 0 ? &conv->worker->kernel : NULL, error);
   cpu_set_threads (conv->threads);
   kernel->state = conv;
   kernel->free_state = row_conv_free;

@@ -61,6 +61,13 @@ struct kernel {
 
 void kernel_clear (struct kernel *kernel);
 
+/* @size up to a multiple of a cache line, for what lies side by side in scratch. */
+static inline size_t
+kernel_aligned (size_t size)
+{
+  return (size + 63) / 64 * 64;
+}
+
 /* Copies @source into @target of the same logical shape, converting layout and type. All threads. */
 void value_copy (const struct value *target, const struct value *source);
 
