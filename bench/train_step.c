@@ -30,7 +30,7 @@ build (struct graph *graph)
   struct style_net johnson = {.styles = 1, .width = 32, .inner = 128, .residuals = 5, .ends = 9};
   sym photos = graph_input (graph, "photos", SHAPE (BATCH, 3, SIZE, SIZE));
   graph_push (graph, "painter");
-  sym painted = style_net (photos, (sym){graph, -1}, &johnson);
+  sym painted = style_net (photos, (struct style_control){0}, &johnson);
   graph_pop (graph);
   graph_push (graph, "vgg");
   struct vgg content = vgg19 (photos, VGG_RELU3_2), found = vgg19 (painted, VGG_RELU3_4);

@@ -60,7 +60,7 @@ build_style (struct graph *graph, struct size size)
   struct style_net settings = {.styles = 3, .width = 8, .inner = 12, .residuals = 2, .ends = 5, .upsampling = 1};
   sym photo = graph_input (graph, "photo", SHAPE (size.batch, 3, size.height, size.width)),
       style = graph_input (graph, "style", SHAPE (size.batch, 3));
-  graph_output (graph, "painting", style_net (photo, style, &settings));
+  graph_output (graph, "painting", style_net (photo, (struct style_control){.rows = style}, &settings));
 }
 
 static void
@@ -68,7 +68,7 @@ build_one_style (struct graph *graph, struct size size)
 {
   struct style_net settings = {.styles = 1, .width = 8, .inner = 12, .residuals = 1, .ends = 3};
   sym photo = graph_input (graph, "photo", SHAPE (size.batch, 3, size.height, size.width));
-  graph_output (graph, "painting", style_net (photo, (sym){graph, -1}, &settings));
+  graph_output (graph, "painting", style_net (photo, (struct style_control){0}, &settings));
 }
 
 static void

@@ -94,7 +94,7 @@ make (char **argv, GError **error)
   g_autoptr (graph) graph = graph_new ();
   sym photo = graph_input (graph, "photo", SHAPE (1, 3, 32, 32)),
       style = graph_input (graph, "style", SHAPE (1, settings.styles));
-  graph_output (graph, "painting", style_net (photo, style, &settings));
+  graph_output (graph, "painting", style_net (photo, (struct style_control){.rows = style}, &settings));
   g_autoptr (weights) weights = weights_new ();
   if (!graph_check (graph, error) || !weights_init (weights, graph, 1, error))
     return false;

@@ -59,7 +59,8 @@ build_style (struct graph *graph)
   g_autoptr (tensor) style = tensor_new (SHAPE (2, 3), DTYPE_F32, NULL);
   memcpy (style->data, mix, sizeof mix);
   struct style_net settings = {.styles = 3, .width = 8, .inner = 12, .residuals = 2, .ends = 5};
-  return style_net (constant (graph, "photo", SHAPE (2, 3, 30, 26), 1, 0.5), graph_constant (graph, style), &settings);
+  return style_net (constant (graph, "photo", SHAPE (2, 3, 30, 26), 1, 0.5),
+                    (struct style_control){.rows = graph_constant (graph, style)}, &settings);
 }
 
 static sym

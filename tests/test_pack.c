@@ -29,7 +29,8 @@ random_weights (const struct style_net *settings)
   struct weights *weights = weights_new ();
 
   style_net (graph_input (graph, "photo", SHAPE (1, 3, 16, 16)),
-             graph_input (graph, "style", SHAPE (1, settings->styles)), settings);
+             (struct style_control){.rows = graph_input (graph, "style", SHAPE (1, style_net_rows (settings)))},
+             settings);
   g_assert_true (weights_init (weights, graph, 3, NULL));
   return weights;
 }

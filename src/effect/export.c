@@ -122,7 +122,7 @@ build (const struct export_settings *settings, const struct style_net *net, stru
   sym photo = graph_input (graph, settings->input, SHAPE (size.batch, 3, size.height, size.width)), style = {graph, -1};
   if (settings->all_styles)
     style = graph_input (graph, "style", SHAPE (size.batch, net->styles));
-  graph_output (graph, settings->output, style_net (photo, style, net));
+  graph_output (graph, settings->output, style_net (photo, (struct style_control){.rows = style}, net));
   return graph;
 }
 

@@ -9,8 +9,9 @@ static void
 build_style (struct graph *graph, struct shape shape, const void *settings)
 {
   const struct style_net *net = settings;
-  sym photo = graph_input (graph, "photo", shape), style = graph_input (graph, "style", SHAPE (1, net->styles));
-  graph_output (graph, "painting", style_net (photo, style, net));
+  sym photo = graph_input (graph, "photo", shape),
+      style = graph_input (graph, "style", SHAPE (1, style_net_rows (net)));
+  graph_output (graph, "painting", style_net (photo, (struct style_control){.rows = style}, net));
 }
 
 static void
@@ -18,6 +19,13 @@ build_vgg19 (struct graph *graph, struct shape shape, const void *settings)
 {
   struct vgg vgg = vgg19 (graph_input (graph, "picture", shape), VGG_RELU3_4);
   graph_output (graph, "relu3_4", vgg.relu[2][3]);
+}
+
+static void
+build_perceptual (struct graph *graph, struct shape shape, const void *settings)
+{
+  struct perceptual eye = perceptual_net (graph_input (graph, "picture", shape), 3, settings);
+  graph_output (graph, "features4", eye.features[3]);
 }
 
 static void
@@ -42,10 +50,8 @@ static const struct {
   const struct net *net;
   void (*build) (struct graph *graph, struct shape shape, const void *settings);
 } builders[] = {
-  {&net_style, build_style},
-  {&net_vgg19, build_vgg19},
-  {&net_patch, build_patch},
-  {&net_dcgan, build_dcgan},
+  {&net_style, build_style}, {&net_vgg19, build_vgg19}, {&net_perceptual, build_perceptual},
+  {&net_patch, build_patch}, {&net_dcgan, build_dcgan},
 };
 
 void

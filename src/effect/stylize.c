@@ -143,8 +143,8 @@ compile (const struct stylize *stylize, int width, int height, uint64_t limit, u
   };
   g_autoptr (graph) graph = graph_new ();
   sym photo = graph_input (graph, "photo", SHAPE (1, 3, height, width));
-  sym style = graph_input (graph, "style", SHAPE (1, pack->settings.styles));
-  graph_output (graph, "painting", style_net (photo, style, &pack->settings));
+  sym style = graph_input (graph, "style", SHAPE (1, style_net_rows (&pack->settings)));
+  graph_output (graph, "painting", style_net (photo, (struct style_control){.rows = style}, &pack->settings));
   return plan_compile (graph, pack->weights, &options, error);
 }
 

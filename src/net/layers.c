@@ -62,15 +62,30 @@ layer_dense (sym x, const char *name, int features, bool bare)
   return y;
 }
 
-/* One value a channel for each picture: the mix of rows, or the only row. */
-static sym
-channel_values (struct graph *graph, const char *name, sym style, int64_t channels, double start)
+static bool
+given (sym s)
 {
-  bool mixed = style.graph && !sym_null (style);
-  int64_t rows = mixed ? sym_shape (style).dim[1] : 1;
+  return s.graph && !sym_null (s);
+}
+
+/* One value a channel: (1, c, 1, 1), a mix of rows for each picture (n, c, 1, 1), or for each pixel (1, c, h, w). */
+static sym
+channel_values (struct graph *graph, const char *name, const struct layer_norm *options, int64_t channels, double start)
+{
+  bool mixed = given (options->style);
+  int64_t brushes = mixed && options->brush ? 2 : 0, rows = mixed ? sym_shape (options->style).dim[1] - brushes : 1;
   sym table = graph_parameter (graph, name, SHAPE (rows, channels), (struct init){INIT_CONSTANT, start});
-  sym values = mixed ? sym_matmul (style, table) : table;
-  return sym_reshape (values, SHAPE (-1, channels, 1, 1));
+  if (brushes) {
+    g_autofree char *brush = g_strdup_printf ("brush_%s", name);
+    sym both[2] = {table, graph_parameter (graph, brush, SHAPE (brushes, channels), (struct init){INIT_ZERO, 0})};
+    table = sym_concat (both, 2, 0);
+  }
+  sym values = mixed ? sym_matmul (options->style, table) : table;
+  if (!mixed || !given (options->maps))
+    return sym_reshape (values, SHAPE (-1, channels, 1, 1));
+  int64_t mixes = sym_shape (options->style).dim[0];
+  sym weight = sym_reshape (sym_permute (values, (int[]){1, 0}), SHAPE (channels, mixes, 1, 1));
+  return sym_conv2d (options->maps, weight, (struct conv_options){0});
 }
 
 /* (x - mean) / sqrt(variance + epsilon) * scale + shift, as x * a + b with small a and b: one pass over x. */
@@ -88,10 +103,18 @@ layer_instance_norm (sym x, const char *name, struct layer_norm options)
   struct graph *graph = x.graph;
   int64_t channels = sym_shape (x).rank == 4 ? sym_shape (x).dim[1] : 1;
   graph_push (graph, "%s", name);
-  sym scale = channel_values (graph, "scale", options.style, channels, 1);
-  sym shift = channel_values (graph, "shift", options.style, channels, 0);
-  sym mean = options.outside ? options.mean : sym_mean (x, AXES_HW);
-  sym variance = options.outside ? options.variance : sym_variance (x, AXES_HW);
+  sym scale = channel_values (graph, "scale", &options, channels, 1);
+  sym shift = channel_values (graph, "shift", &options, channels, 0);
+  sym mean, variance;
+  if (given (options.moments)) {
+    mean = sym_slice (options.moments, 1, 0, channels, 1);
+    variance = sym_slice (options.moments, 1, channels, 2 * channels, 1);
+  } else {
+    mean = sym_mean (x, AXES_HW);
+    variance = sym_variance (x, AXES_HW);
+    if (options.taken)
+      *options.taken = sym_concat ((sym[]){mean, variance}, 2, 1);
+  }
   sym y = normalize (x, mean, variance, scale, shift, options.epsilon > 0 ? options.epsilon : 1e-5);
   graph_pop (graph);
   return y;
@@ -105,9 +128,9 @@ layer_batch_norm (sym x, const char *name, bool training, double momentum)
   int64_t channels = shape.rank == 4 ? shape.dim[1] : 1;
   struct shape row = SHAPE (1, channels, 1, 1);
   graph_push (graph, "%s", name);
-  sym null = {graph, -1};
-  sym scale = channel_values (graph, "scale", null, channels, 1),
-      shift = channel_values (graph, "shift", null, channels, 0);
+  static const struct layer_norm plain = {0};
+  sym scale = channel_values (graph, "scale", &plain, channels, 1),
+      shift = channel_values (graph, "shift", &plain, channels, 0);
   sym running_mean = graph_parameter (graph, "mean", row, (struct init){INIT_ZERO, 0});
   sym running_variance = graph_parameter (graph, "variance", row, (struct init){INIT_CONSTANT, 1});
   sym mean = running_mean, variance = running_variance;
@@ -129,9 +152,9 @@ layer_layer_norm (sym x, const char *name)
   struct graph *graph = x.graph;
   int64_t channels = sym_shape (x).rank == 4 ? sym_shape (x).dim[1] : 1;
   graph_push (graph, "%s", name);
-  sym null = {graph, -1};
-  sym scale = channel_values (graph, "scale", null, channels, 1),
-      shift = channel_values (graph, "shift", null, channels, 0);
+  static const struct layer_norm plain = {0};
+  sym scale = channel_values (graph, "scale", &plain, channels, 1),
+      shift = channel_values (graph, "shift", &plain, channels, 0);
   sym mean = sym_mean (x, AXES_CHW), variance = sym_variance (x, AXES_CHW);
   sym y = sym_mul (sym_sub (x, mean), sym_rsqrt (sym_shift (variance, 1e-5)));
   y = sym_add (sym_mul (y, scale), shift);

@@ -24,14 +24,18 @@ sym layer_conv_transpose (sym x, const char *name, int channels, int kernel, int
 /* Dense over (n, features): "NAME.weight" (o, i), "NAME.bias" (1, o). */
 sym layer_dense (sym x, const char *name, int features, bool bare);
 
-/* How a normalisation scales and shifts. With @style (n, s), weights over s rows, "NAME.scale" and "NAME.shift" are
+/* How a normalisation scales and shifts. With @style (k, s), weights over s rows, "NAME.scale" and "NAME.shift" are
  * (s, c) and each picture gets its mix of rows (conditional instance normalisation, Dumoulin 2017); without, (1, c).
- * @mean and @variance, when not null, replace the statistics of x: tiles, video and previews share theirs. */
+ * With @maps (1, k, h, w), shares of the k mixes at each pixel, each pixel gets its own. The last two of the s rows
+ * are tables of their own that start at zero when @brush is set: "NAME.brush_scale" and "NAME.brush_shift".
+ * @moments (n, 2c, 1, 1), when not null, replace the means and variances of x: tiles, video and previews share
+ * theirs; otherwise @taken, when not NULL, gets x's. */
 struct layer_norm {
-  sym style;
-  sym mean, variance; /* (n, c, 1, 1) */
-  bool outside;       /* mean and variance are given */
-  double epsilon;     /* 0 = 1e-5 */
+  sym style, maps;
+  bool brush;
+  sym moments;
+  sym *taken;
+  double epsilon; /* 0 = 1e-5 */
 };
 sym layer_instance_norm (sym x, const char *name, struct layer_norm options);
 

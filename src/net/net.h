@@ -5,12 +5,15 @@
 #pragma once
 
 #include "op/sym.h"
+#include "tensor/weights.h"
 
 struct net {
   const char *name;             /* "style" */
   const char *help;             /* one line, with the source */
   const struct option *options; /* of the settings struct */
   size_t options_size;
+  /* Builds it small, for the names and shapes of its parameters (net/net_file.h); NULL where no file holds one. */
+  void (*build) (struct graph *graph, const void *settings);
 };
 
 extern const struct net *const net_table[]; /* NULL-terminated */
@@ -18,20 +21,50 @@ const struct net *net_find (const char *name);
 
 /* style.c: the painter. Feed-forward transformer network after Johnson et al. 2016 with upsampling and conditional instance
  * normalisation: photograph (n,3,h,w) in 0..1 -> painting of the same size in 0..1. Extents that are no
- * multiple of 4 are padded by reflection inside and cut off again. @style is (n, styles), weights over its rows. */
+ * multiple of 4 are padded by reflection inside and cut off again. */
 enum upsampling { UPSAMPLING_NEAREST, UPSAMPLING_BILINEAR };
 extern const char *const upsampling_names[]; /* NULL-terminated */
 
 struct style_net {
-  int64_t styles;    /* rows of the normalisation tables */
+  int64_t styles;    /* styles the network knows */
+  bool photograph;   /* one row more: the photograph as it is */
+  bool brush;        /* two rows more: what a coarser and a finer brush add to any style */
   int64_t width;     /* channels of the first convolution; then twice and `inner` */
   int64_t inner;     /* channels of the residual blocks, at a quarter of the size */
   int64_t residuals; /* residual blocks */
   int64_t ends;      /* kernel of the first and last convolution, odd */
   int upsampling;    /* enum upsampling */
 };
+
+/* A style is a point: weights over the rows of the normalisation tables. Rows are the styles, then the photograph, then
+ * the coarser and the finer brush, as far as the network has them. Weights of styles and photograph add up to 1; those
+ * of the brushes are added to whatever they are: brush size 2^b is max(b, 0) of the coarser and max(-b, 0) of the finer.
+ * Strength t is t of the styles and 1 - t of the photograph, below 0 when t is beyond 1. */
+int64_t style_net_rows (const struct style_net *settings);
+int64_t style_net_photograph_row (const struct style_net *settings); /* -1 = none */
+int64_t style_net_brush_row (const struct style_net *settings);      /* of the coarser, the finer follows; -1 = none */
+
+/* Where the statistics of instance normalisation come from: taken from elsewhere (given, every moments filled), or noted
+ * down in the order in which the network meets them, (n, 2c, 1, 1): means, then variances. */
+enum { STYLE_NORMS_MAX = 136 };
+struct style_statistics {
+  bool given;
+  int count; /* normalisations met so far */
+  sym moments[STYLE_NORMS_MAX];
+};
+
+struct style_control {
+  sym rows; /* (k, rows): mixes; k is n, or how many regions there are. Null (or no graph): one row, without tables */
+  sym maps; /* null, or (1, k, h, w): the share of each mix at each pixel, adding up to 1; n is 1 then */
+  struct style_statistics *statistics; /* NULL: each picture's own */
+  bool gate; /* where the photograph's weight exceeds a half, the painting goes over into it, and at 1 is it exactly;
+                for painting: in training the row must draw the photograph itself */
+};
 extern const struct net net_style;
-sym style_net (sym photo, sym style, const struct style_net *settings);
+sym style_net (sym photo, struct style_control control, const struct style_net *settings);
+
+/* Channels of the normalisations in the order in which they are met; returns their number. */
+int style_net_norms (const struct style_net *settings, int64_t channels[STYLE_NORMS_MAX]);
 
 /* vgg.c: VGG-19 up to relu3_4 (Simonyan and Zisserman 2015) over RGB in 0..1, normalised inside as torchvision does.
  * Fills relu[b][i] with relu(b+1)_(i+1) for the layers up to @last, counted 0 = conv1_1 .. 7 = conv3_4. */
@@ -41,6 +74,25 @@ struct vgg {
 enum { VGG_RELU1_2 = 1, VGG_RELU2_2 = 3, VGG_RELU3_2 = 5, VGG_RELU3_4 = 7 };
 extern const struct net net_vgg19;
 struct vgg vgg19 (sym picture, int last);
+
+/* RGB in 0..1 as torchvision normalises it: (x - mean) / deviation of ImageNet's channels. */
+sym imagenet_normalize (sym picture);
+
+/* Weights of VGG-19 from a safetensors file: our layout "features.conv1_1.weight" or torchvision's "features.0.weight".
+ * Names become "conv1_1.weight", biases (1, c, 1, 1). IMPASTO_ERROR_INPUT says which layer is missing or misshapen. */
+struct weights *vgg19_load (const char *path, GError **error);
+
+/* perceptual.c: a narrow VGG that was distilled from VGG-19: the eye that ships. Convolutions as VGG-19's conv1_1 to
+ * conv3_4; relu1_2, relu2_2, relu3_2 and relu3_4 are features[0..3], up to @last; head[i] (C, c, 1, 1) and bias
+ * (1, C, 1, 1) take features[i] to VGG-19's C channels over a common factor. */
+struct perceptual_net {
+  int64_t channels[3]; /* of the three blocks */
+};
+struct perceptual {
+  sym features[4], head[4], bias[4];
+};
+extern const struct net net_perceptual;
+struct perceptual perceptual_net (sym picture, int last, const struct perceptual_net *settings);
 
 /* patchgan.c: judges overlapping patches (Isola et al. 2017): picture -> one score map a head, (n, heads, h', w'). */
 struct patch_net {

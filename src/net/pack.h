@@ -50,7 +50,3 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (pack, pack_free)
 bool pack_valid_name (const char *name);
 
 int pack_find_style (const struct pack *pack, const char *name); /* row, or -1 */
-
-/* Weights of VGG-19 from a safetensors file: our layout "features.conv1_1.weight" or torchvision's "features.0.weight".
- * Names become "conv1_1.weight", biases (1, c, 1, 1). IMPASTO_ERROR_INPUT says which layer is missing or misshapen. */
-struct weights *vgg19_load (const char *path, GError **error);

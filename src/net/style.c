@@ -7,27 +7,50 @@
 #include "net/layers.h"
 #include "net/net.h"
 
+/* What the layers of one painter share: the control, and its maps at the size of each stage. */
+struct painter {
+  const struct style_net *settings;
+  struct style_control control;
+  sym maps[3]; /* at the picture's size, a half and a quarter; null = none */
+};
+
+/* A normalisation at 1 / 2^level of the picture's size. */
 static sym
-stage (sym x, const char *name, struct layer_conv conv, sym style)
+norm (struct painter *painter, sym x, const char *name, int level)
+{
+  struct style_statistics *statistics = painter->control.statistics;
+  struct layer_norm options = {
+    .style = painter->control.rows, .maps = painter->maps[level], .brush = painter->settings->brush};
+  if (statistics && statistics->count >= STYLE_NORMS_MAX)
+    return graph_fail (x.graph, "style network: more than %d normalisations", STYLE_NORMS_MAX);
+  if (statistics && statistics->given)
+    options.moments = statistics->moments[statistics->count++];
+  else if (statistics)
+    options.taken = &statistics->moments[statistics->count++];
+  return layer_instance_norm (x, name, options);
+}
+
+static sym
+stage (struct painter *painter, sym x, const char *name, struct layer_conv conv, int level)
 {
   graph_push (x.graph, "%s", name);
   conv.pad = PAD_REFLECT;
   conv.bare = true;
   x = layer_conv (x, "conv", conv);
-  x = sym_relu (layer_instance_norm (x, "norm", (struct layer_norm){.style = style}));
+  x = sym_relu (norm (painter, x, "norm", level));
   graph_pop (x.graph);
   return x;
 }
 
 static sym
-residual (sym x, int i, int channels, sym style)
+residual (struct painter *painter, sym x, int i, int channels)
 {
   struct layer_conv conv = {.channels = channels, .kernel = 3, .pad = PAD_REFLECT, .bare = true};
   graph_push (x.graph, "res%d", i + 1);
   sym y = layer_conv (x, "conv1", conv);
-  y = sym_relu (layer_instance_norm (y, "norm1", (struct layer_norm){.style = style}));
+  y = sym_relu (norm (painter, y, "norm1", 2));
   y = layer_conv (y, "conv2", conv);
-  y = layer_instance_norm (y, "norm2", (struct layer_norm){.style = style});
+  y = norm (painter, y, "norm2", 2);
   graph_pop (x.graph);
   return sym_add (x, y);
 }
@@ -41,38 +64,114 @@ upsample (sym x, const struct style_net *settings)
   return sym_resize_bilinear (x, 2 * shape.dim[2], 2 * shape.dim[3]);
 }
 
+/* One value a pixel or picture: how much of the photograph shows. (2p - 1)^2 where its weight p exceeds a half. */
+static sym
+gate (struct painter *painter)
+{
+  int64_t row = style_net_photograph_row (painter->settings);
+  sym share = sym_slice (painter->control.rows, 1, row, row + 1, 1); /* (k, 1) */
+  if (sym_null (painter->maps[0]))
+    share = sym_reshape (share, SHAPE (-1, 1, 1, 1));
+  else
+    share = sym_conv2d (painter->maps[0], sym_reshape (share, SHAPE (1, -1, 1, 1)), (struct conv_options){0});
+  return sym_square (sym_clamp (sym_affine (share, 2, -1), 0, 1));
+}
+
+int64_t
+style_net_rows (const struct style_net *settings)
+{
+  return settings->styles + (settings->photograph ? 1 : 0) + (settings->brush ? 2 : 0);
+}
+
+int64_t
+style_net_photograph_row (const struct style_net *settings)
+{
+  return settings->photograph ? settings->styles : -1;
+}
+
+int64_t
+style_net_brush_row (const struct style_net *settings)
+{
+  return settings->brush ? settings->styles + (settings->photograph ? 1 : 0) : -1;
+}
+
+int
+style_net_norms (const struct style_net *settings, int64_t channels[STYLE_NORMS_MAX])
+{
+  int64_t outer[] = {settings->width, 2 * settings->width, settings->inner};
+  int n = 0;
+  for (int i = 0; i < 3; i++)
+    channels[n++] = outer[i];
+  for (int i = 0; i < 2 * settings->residuals; i++)
+    channels[n++] = settings->inner;
+  for (int i = 1; i >= 0; i--)
+    channels[n++] = outer[i];
+  return n;
+}
+
+static bool
+check (sym photo, const struct style_control *control, const struct style_net *settings)
+{
+  struct shape shape = sym_shape (photo), rows = sym_shape (control->rows);
+  bool plain = !control->rows.graph || sym_null (control->rows);
+  if (shape.rank != 4 || shape.dim[1] != 3)
+    graph_fail (photo.graph, "style network: wants pictures (n, 3, h, w)");
+  else if (settings->ends % 2 == 0)
+    graph_fail (photo.graph, "style network: ends is %d, wants an odd number", (int) settings->ends);
+  else if (!plain && (rows.rank != 2 || rows.dim[1] != style_net_rows (settings)))
+    graph_fail (photo.graph, "style network: wants weights over %d rows", (int) style_net_rows (settings));
+  else
+    return true;
+  return false;
+}
+
 sym
-style_net (sym photo, sym style, const struct style_net *settings)
+style_net (sym photo, struct style_control control, const struct style_net *settings)
 {
   int width = settings->width, inner = settings->inner, ends = settings->ends;
+  struct painter painter = {.settings = settings, .control = control};
   struct shape shape = sym_shape (photo);
-  if (shape.rank != 4 || shape.dim[1] != 3)
-    return graph_fail (photo.graph, "style network: wants pictures (n, 3, h, w)");
-  if (ends % 2 == 0)
-    return graph_fail (photo.graph, "style network: ends is %d, wants an odd number", ends);
+  sym null = {photo.graph, -1};
+  if (!check (photo, &control, settings))
+    return null;
   int64_t h = shape.dim[2], w = shape.dim[3], bottom = (4 - h % 4) % 4, right = (4 - w % 4) % 4;
-  sym x = sym_affine (photo, 2, -1);
-  if (bottom || right)
+  sym maps = control.maps.graph ? control.maps : null, x = photo;
+  if (bottom || right) {
     x = sym_pad (x, PAD_REFLECT, 0, 0, bottom, right);
-  x = stage (x, "down1", (struct layer_conv){.channels = width, .kernel = ends}, style);
-  x = stage (x, "down2", (struct layer_conv){.channels = 2 * width, .kernel = 3, .stride = 2}, style);
-  x = stage (x, "down3", (struct layer_conv){.channels = inner, .kernel = 3, .stride = 2}, style);
+    maps = sym_null (maps) ? maps : sym_pad (maps, PAD_REFLECT, 0, 0, bottom, right);
+  }
+  for (int level = 0; level < 3; level++) {
+    painter.maps[level] = maps;
+    maps = sym_null (maps) ? maps : sym_avg_pool (maps, 2, 2, 0);
+  }
+  sym padded = x;
+  x = sym_affine (x, 2, -1);
+  x = stage (&painter, x, "down1", (struct layer_conv){.channels = width, .kernel = ends}, 0);
+  x = stage (&painter, x, "down2", (struct layer_conv){.channels = 2 * width, .kernel = 3, .stride = 2}, 1);
+  x = stage (&painter, x, "down3", (struct layer_conv){.channels = inner, .kernel = 3, .stride = 2}, 2);
   for (int i = 0; i < settings->residuals; i++)
-    x = residual (x, i, inner, style);
-  x = stage (upsample (x, settings), "up1", (struct layer_conv){.channels = 2 * width, .kernel = 3}, style);
-  x = stage (upsample (x, settings), "up2", (struct layer_conv){.channels = width, .kernel = 3}, style);
+    x = residual (&painter, x, i, inner);
+  x = stage (&painter, upsample (x, settings), "up1", (struct layer_conv){.channels = 2 * width, .kernel = 3}, 1);
+  x = stage (&painter, upsample (x, settings), "up2", (struct layer_conv){.channels = width, .kernel = 3}, 0);
   x = layer_conv (x, "out", (struct layer_conv){.channels = 3, .kernel = ends, .pad = PAD_REFLECT, .gain = 0.5});
+  x = sym_affine (sym_tanh (x), 0.5, 0.5);
+  if (control.gate && settings->photograph && control.rows.graph && !sym_null (control.rows)) {
+    sym share = gate (&painter);
+    x = sym_add (sym_mul (padded, share), sym_mul (x, sym_affine (share, -1, 1)));
+  }
   if (bottom)
     x = sym_slice (x, 2, 0, h, 1);
   if (right)
     x = sym_slice (x, 3, 0, w, 1);
-  return sym_affine (sym_tanh (x), 0.5, 0.5);
+  return x;
 }
 
 const char *const upsampling_names[] = {"nearest", "bilinear", NULL};
 
 static const struct option options[] = {
-  {"styles", OPTION_INT, offsetof (struct style_net, styles), "rows of the normalisation tables", 1, 4096, 1},
+  {"styles", OPTION_INT, offsetof (struct style_net, styles), "styles it knows, a row of the tables each", 1, 4096, 1},
+  {"photograph", OPTION_BOOL, offsetof (struct style_net, photograph), "a row for the photograph as it is"},
+  {"brush", OPTION_BOOL, offsetof (struct style_net, brush), "rows for a coarser and a finer brush"},
   {"width", OPTION_INT, offsetof (struct style_net, width), "channels of the first convolution", 1, 512, 32},
   {"inner", OPTION_INT, offsetof (struct style_net, inner), "channels of the residual blocks", 1, 1024, 96},
   {"residuals", OPTION_INT, offsetof (struct style_net, residuals), "residual blocks", 0, 64, 5},

@@ -266,7 +266,7 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
   sym style = graph_input (graph, "style", SHAPE (b, n));
   sym rate = graph_input (graph, "rate", SHAPE_SCALAR), decay = graph_input (graph, "decay", SHAPE_SCALAR);
   graph_push (graph, "painter");
-  sym painted = style_net (photo, style, &settings->net);
+  sym painted = style_net (photo, (struct style_control){.rows = style}, &settings->net);
   graph_pop (graph);
   sym features[SCALES][LAYERS];
   sym l_style = style_loss (state, painted, style, features);
@@ -313,7 +313,7 @@ build_sampler (struct trainer *trainer, struct state *state, GError **error)
   sym photo = graph_input (graph, "photo", SHAPE (1, 3, settings->size, settings->size));
   sym style = graph_input (graph, "style", SHAPE (1, state->n_styles));
   graph_push (graph, "average.painter");
-  graph_output (graph, "painting", style_net (photo, style, &settings->net));
+  graph_output (graph, "painting", style_net (photo, (struct style_control){.rows = style}, &settings->net));
   graph_pop (graph);
   struct plan_options plan_options = {
     .precision = trainer->run.precision, .threads = trainer->run.threads, .memory_limit = cpu_memory_available ()};

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading and writing networks with their manifests. */
+#include "net/net_file.h"
+
+#include <string.h>
+
+#include "format/safetensors.h"
+#include "net/manifest.h"
+
+struct net_file *
+net_file_new (const struct net *net, const void *settings, struct weights *weights)
+{
+  struct net_file *file = g_new0 (struct net_file, 1);
+  file->net = net;
+  file->settings = g_memdup2 (settings, net->options_size);
+  file->weights = weights_ref (weights);
+  return file;
+}
+
+void
+net_file_free (struct net_file *file)
+{
+  if (!file)
+    return;
+  if (file->settings)
+    option_clear (file->net->options, file->settings);
+  g_free (file->settings);
+  g_free (file->path);
+  g_free (file->title);
+  g_free (file->license);
+  g_free (file->provenance);
+  g_clear_pointer (&file->weights, weights_unref);
+  g_clear_pointer (&file->training, json_object_unref);
+  g_free (file);
+}
+
+static bool
+read_manifest (struct net_file *file, const char *text, const char *path, GError **error)
+{
+  g_autoptr (JsonNode) root = NULL;
+  JsonObject *manifest = manifest_parse (text, file->net->name, path, &root, error);
+  if (!manifest)
+    return false;
+  JsonObject *settings = manifest_object (manifest, "settings"), *training = manifest_object (manifest, "training");
+  if (!settings)
+    return manifest_fail (error, path, "its manifest has no network settings");
+  if (!option_from_json (file->net->options, file->settings, settings, error)) {
+    g_prefix_error (error, "%s: ", path);
+    return false;
+  }
+  file->training = training ? json_object_ref (training) : NULL;
+  return manifest_string (manifest, "title", &file->title, path, error) &&
+         manifest_string (manifest, "license", &file->license, path, error) &&
+         manifest_string (manifest, "provenance", &file->provenance, path, error);
+}
+
+struct net_file *
+net_file_load (const char *path, const struct net *net, GError **error)
+{
+  g_autoptr (weights) head = safetensors_load_metadata (path, error); /* before reading what may be large */
+  if (!head)
+    return NULL;
+  g_autoptr (net_file) file = g_new0 (struct net_file, 1);
+  file->net = net;
+  file->path = g_strdup (path);
+  file->settings = g_malloc0 (net->options_size);
+  option_init (net->options, file->settings);
+  if (!read_manifest (file, weights_metadata (head, "impasto"), path, error))
+    return NULL;
+  g_autoptr (weights) loaded = safetensors_load (path, error);
+  if (!loaded)
+    return NULL;
+  g_autoptr (graph) graph = graph_new ();
+  net->build (graph, file->settings);
+  file->weights = weights_checked (loaded, graph, path, error);
+  return file->weights ? g_steal_pointer (&file) : NULL;
+}
+
+bool
+net_file_save (const struct net_file *file, const char *path, GError **error)
+{
+  g_autoptr (JsonObject) manifest = json_object_new ();
+  json_object_set_int_member (manifest, "format", MANIFEST_FORMAT);
+  json_object_set_string_member (manifest, "network", file->net->name);
+  json_object_set_object_member (manifest, "settings", option_to_json (file->net->options, file->settings));
+  manifest_set_string (manifest, "title", file->title);
+  manifest_set_string (manifest, "license", file->license);
+  manifest_set_string (manifest, "provenance", file->provenance);
+  if (file->training)
+    json_object_set_object_member (manifest, "training", json_object_ref (file->training));
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  json_node_set_object (node, manifest);
+  g_autofree char *text = json_to_string (node, FALSE);
+  return weights_save_half (file->weights, text, path, error);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A network of impasto's own in a file, other than a style pack: weights and a manifest
+ *
+ *   {"format": 1, "network": "perceptual", "settings": {...}, "title": "...", "license": "...", "provenance": "...",
+ *    "training": {...}}
+ *
+ * The caller owns it; a loaded one is constant and may be shared between threads that only read it. */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+#include "net/net.h"
+#include "tensor/weights.h"
+
+struct net_file {
+  char *path; /* where it was loaded from, or NULL */
+  const struct net *net;
+  void *settings;          /* net's settings struct */
+  struct weights *weights; /* F32 */
+  char *title, *license, *provenance;
+  JsonObject *training; /* recipe and figures, or NULL */
+};
+typedef struct net_file net_file;
+
+struct net_file *net_file_new (const struct net *net, const void *settings, struct weights *weights);
+
+/* IMPASTO_ERROR_INPUT: not a safetensors file, no manifest, another network or format, a weight that is missing or of
+ * another shape, NaN. Half precision becomes F32. @net needs `build`. */
+struct net_file *net_file_load (const char *path, const struct net *net, GError **error);
+
+bool net_file_save (const struct net_file *file, const char *path, GError **error); /* half precision on disk */
+void net_file_free (struct net_file *file);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (net_file, net_file_free)
