@@ -1,0 +1,439 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Distillation of the perceptual network: a narrow VGG learns to see what VGG-19 sees (Hinton 2015; features as hints: Romero
+ * 2015). For each of four features
+ *
+ *   L = mean (P f + b - F)^2 / mean F^2  +  gram_weight * mean (gram(P f + b) - gram(F))^2 / mean gram(F)^2
+ *
+ * with the teacher's features F over their usual magnitude. Photographs and paintings, some with noise on them, since a
+ * painter in training shows its eye pictures that are neither. */
+#include <string.h>
+
+#include "base/random.h"
+#include "device/cpu.h"
+#include "image/picture.h"
+#include "image/pixels.h"
+#include "impasto/error.h"
+#include "net/feature_net.h"
+#include "net/net_file.h"
+#include "train/dataset.h"
+#include "train/optimizer.h"
+#include "train/trainer.h"
+
+#define SHEET_PHOTOS 4
+#define NOISE_MAX 0.15 /* standard deviation, in 0..1 */
+
+enum stream { STREAM_NOISE = 300, STREAM_AMOUNT }; /* random numbers of this recipe */
+
+struct settings {
+  char *photos, *paintings, *teacher, *start, *license;
+  int64_t batch, size, painted;
+  double zoom, gram_weight, rate, average;
+  struct perceptual_net net;
+};
+
+static const struct option options[] = {
+  {"photos", OPTION_STRING, offsetof (struct settings, photos), "folder of photographs to learn on; required",
+   .metavar = "DIR"},
+  {"paintings", OPTION_STRING, offsetof (struct settings, paintings), "folder of paintings to learn on as well",
+   .metavar = "DIR"},
+  {"teacher", OPTION_STRING, offsetof (struct settings, teacher),
+   "VGG-19 weights as safetensors, in torchvision's layout; required", .metavar = "FILE"},
+  {"start", OPTION_STRING, offsetof (struct settings, start), "perceptual network to go on from", .metavar = "FILE"},
+  {"license", OPTION_STRING, offsetof (struct settings, license), "licence of the result"},
+  {"channels", OPTION_INTS, offsetof (struct settings, net.channels), "channels of the three blocks", 4, 512,
+   .text = "16,48,96", .count = 3},
+  {"batch", OPTION_INT, offsetof (struct settings, batch), "pictures a step", 1, 64, 8},
+  {"painted", OPTION_INT, offsetof (struct settings, painted), "paintings among them", 0, 64, 2},
+  {"size", OPTION_INT, offsetof (struct settings, size), "pixels of the crops, a multiple of 16", 32, 1024, 128},
+  {"zoom", OPTION_FLOAT, offsetof (struct settings, zoom), "largest shorter side of a picture in crops", 1, 8, 3},
+  {"gram-weight", OPTION_FLOAT, offsetof (struct settings, gram_weight), "weight of the Gram matrices", 0, 1e6, 0.3},
+  {"rate", OPTION_FLOAT, offsetof (struct settings, rate), "learning rate", 1e-8, 1, 0.003},
+  {"average", OPTION_FLOAT, offsetof (struct settings, average), "moving average of the weights that is kept", 0,
+   0.99999, 0.99},
+  {NULL},
+};
+
+static const struct adam_options adam_options = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
+
+struct state {
+  struct dataset *photos, *paintings;
+  struct plan *plan, *sampler;
+  float *sheet_photos;
+  double error[FEATURE_TAPS]; /* of the last step */
+};
+
+/* Root mean square of the teacher's features over photographs: the unit in which the student draws them. */
+static const double magnitude[FEATURE_TAPS] = {210, 300, 340, 1000};
+
+static void
+teacher_features (sym picture, sym F[FEATURE_TAPS])
+{
+  graph_push (picture.graph, "frozen.teacher");
+  struct vgg vgg = vgg19 (picture, VGG_RELU3_4);
+  graph_pop (picture.graph);
+  sym taps[FEATURE_TAPS] = {vgg.relu[0][1], vgg.relu[1][1], vgg.relu[2][1], vgg.relu[2][3]};
+  for (int i = 0; i < FEATURE_TAPS; i++)
+    F[i] = sym_scale (sym_stop_gradient (taps[i]), 1 / magnitude[i]);
+}
+
+static void
+student_features (sym picture, const char *scope, const struct perceptual_net *net, struct feature_tap f[FEATURE_TAPS])
+{
+  static const int64_t channels[FEATURE_TAPS] = {64, 128, 256, 256};
+  graph_push (picture.graph, "%s", scope);
+  struct perceptual eye = perceptual_net (picture, FEATURE_TAPS - 1, net);
+  graph_pop (picture.graph);
+  for (int i = 0; i < FEATURE_TAPS; i++)
+    f[i] = (struct feature_tap){eye.features[i], eye.head[i], eye.bias[i], channels[i]};
+}
+
+/* mean (x - target)^2 / mean target^2 */
+static sym
+relative_error (sym x, sym target)
+{
+  sym distance = sym_mean (sym_square (sym_sub (x, target)), AXES_ALL);
+  return sym_reshape (sym_div (distance, sym_shift (sym_mean (sym_square (target), AXES_ALL), 1e-12)), SHAPE_SCALAR);
+}
+
+static bool
+build_training (struct trainer *trainer, struct state *state, GError **error)
+{
+  static const char *const names[FEATURE_TAPS] = {"relu1_2", "relu2_2", "relu3_2", "relu3_4"};
+  const struct settings *settings = trainer->settings;
+  int64_t b = settings->batch, size = settings->size;
+  g_autoptr (graph) graph = graph_new ();
+  sym picture = graph_input (graph, "picture", SHAPE (b, 3, size, size));
+  sym amount = graph_input (graph, "noise", SHAPE (b, 1, 1, 1));
+  sym rate = graph_input (graph, "rate", SHAPE_SCALAR), decay = graph_input (graph, "decay", SHAPE_SCALAR);
+  sym noise = sym_normal (graph, SHAPE (b, 3, size, size), STREAM_NOISE);
+  sym seen = sym_clamp (sym_add (picture, sym_mul (noise, amount)), 0, 1);
+  sym F[FEATURE_TAPS], loss = graph_scalar (graph, 0), gram_sum = graph_scalar (graph, 0);
+  struct feature_tap f[FEATURE_TAPS];
+  teacher_features (seen, F);
+  student_features (seen, "student", &settings->net, f);
+  for (int i = 0; i < FEATURE_TAPS; i++) {
+    sym features = relative_error (feature_map (f[i]), F[i]);
+    sym gram = relative_error (feature_gram (f[i]), sym_gram (F[i]));
+    loss = sym_add (loss, features);
+    gram_sum = sym_add (gram_sum, gram);
+    graph_output (graph, names[i], features);
+  }
+  loss = sym_scale (sym_add (loss, sym_scale (gram_sum, settings->gram_weight)), 1.0 / FEATURE_TAPS);
+  graph_output (graph, "gram", sym_scale (gram_sum, 1.0 / FEATURE_TAPS));
+  graph_output (graph, "gradient", adam (loss, "student.", rate, decay, &adam_options));
+  graph_output (graph, "loss", loss);
+  if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
+    return false;
+  struct plan_options plan_options = {
+    .precision = trainer->run.precision, .threads = trainer->run.threads, .memory_limit = cpu_memory_available ()};
+  state->plan = plan_compile (graph, trainer->weights, &plan_options, error);
+  return state->plan != NULL;
+}
+
+/* Mean activation of every feature, teacher's and student's, for sample sheets. */
+static bool
+build_sampler (struct trainer *trainer, struct state *state, GError **error)
+{
+  const struct settings *settings = trainer->settings;
+  g_autoptr (graph) graph = graph_new ();
+  sym picture = graph_input (graph, "picture", SHAPE (1, 3, settings->size, settings->size)), F[FEATURE_TAPS];
+  struct feature_tap f[FEATURE_TAPS];
+  teacher_features (picture, F);
+  student_features (picture, "average.student", &settings->net, f);
+  for (int i = 0; i < FEATURE_TAPS; i++)
+    for (int student = 0; student < 2; student++) {
+      sym map = sym_mean (student ? feature_map (f[i]) : F[i], AXIS (1));
+      if (sym_shape (map).dim[2] < settings->size)
+        map = sym_upsample_nearest (map, settings->size / sym_shape (map).dim[2]);
+      g_autofree char *name = g_strdup_printf ("map.%d.%d", i, student);
+      graph_output (graph, g_intern_string (name), map);
+    }
+  struct plan_options plan_options = {
+    .precision = trainer->run.precision, .threads = trainer->run.threads, .memory_limit = cpu_memory_available ()};
+  state->sampler = plan_compile (graph, trainer->weights, &plan_options, error);
+  return state->sampler != NULL;
+}
+
+static bool
+load_teacher (struct trainer *trainer, GError **error)
+{
+  const struct settings *settings = trainer->settings;
+  g_autoptr (weights) vgg = vgg19_load (settings->teacher, error);
+  for (guint i = 0; vgg && i < weights_count (vgg); i++) {
+    g_autofree char *name = g_strdup_printf ("frozen.teacher.%s", weights_name (vgg, i));
+    weights_add (trainer->weights, name, weights_at (vgg, i));
+  }
+  return vgg != NULL;
+}
+
+/* Copies the weights of --start over fresh ones. */
+static bool
+start_from_file (struct trainer *trainer, GError **error)
+{
+  const struct settings *settings = trainer->settings;
+  g_autoptr (net_file) file = net_file_load (settings->start, &net_perceptual, error);
+  if (!file)
+    return false;
+  for (guint i = 0; i < weights_count (file->weights); i++)
+    for (int average = 0; average < 2; average++) {
+      struct tensor *from = weights_at (file->weights, i);
+      g_autofree char *name =
+        g_strdup_printf ("%sstudent.%s", average ? "average." : "", weights_name (file->weights, i));
+      struct tensor *to = weights_find (trainer->weights, name);
+      if (!to || !shape_equal (&to->shape, &from->shape)) {
+        g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its network has other --channels",
+                     settings->start);
+        return false;
+      }
+      memcpy (to->data, from->data, to->size);
+    }
+  return true;
+}
+
+static bool
+open_data (struct trainer *trainer, struct state *state, GError **error)
+{
+  const struct settings *settings = trainer->settings;
+  struct dataset_options data = {.size = settings->size,
+                                 .batch = settings->batch - settings->painted,
+                                 .seed = trainer->run.seed,
+                                 .first_step = trainer->step,
+                                 .zoom = settings->zoom};
+  state->photos = dataset_open (settings->photos, &data, error);
+  if (!state->photos || !settings->painted)
+    return state->photos != NULL;
+  data.batch = settings->painted;
+  data.stream = 1;
+  state->paintings = dataset_open (settings->paintings, &data, error);
+  return state->paintings != NULL;
+}
+
+static bool
+check_settings (struct settings *settings, GError **error)
+{
+  const char *missing = !settings->teacher  ? "teacher FILE: VGG-19 weights as safetensors"
+                        : !settings->photos ? "photos DIR: photographs to learn on"
+                                            : NULL;
+  if (!settings->paintings)
+    settings->painted = 0;
+  if (missing)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train perceptual wants --%s", missing);
+  else if (settings->size % 16 || settings->painted >= settings->batch)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "--size wants a multiple of 16, --painted less than --batch");
+  else
+    return true;
+  return false;
+}
+
+static bool
+start (struct trainer *trainer, GError **error)
+{
+  struct settings *settings = trainer->settings;
+  struct state *state = trainer->state = g_new0 (struct state, 1);
+  int64_t pixels = 3 * settings->size * settings->size;
+  bool fresh = trainer->step == 0;
+  if (!check_settings (settings, error) || !load_teacher (trainer, error) || !open_data (trainer, state, error) ||
+      !build_training (trainer, state, error))
+    return false;
+  if (fresh && settings->start && !start_from_file (trainer, error))
+    return false;
+  if (!build_sampler (trainer, state, error))
+    return false;
+  state->sheet_photos = g_try_new (float, MAX (settings->batch, SHEET_PHOTOS) * pixels);
+  if (!state->sheet_photos) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for the pictures of a batch");
+    return false;
+  }
+  return true;
+}
+
+static void
+set_scalar (struct plan *plan, const char *name, double value)
+{
+  tensor_floats (plan_input (plan, name))[0] = value;
+}
+
+static void
+report (struct trainer *trainer, struct dataset *dataset)
+{
+  if (!dataset)
+    return;
+  g_auto (GStrv) lines = dataset_report (dataset);
+  for (int i = 0; lines[i]; i++)
+    trainer_say (trainer, "left out: %s", lines[i]);
+}
+
+static bool
+step (struct trainer *trainer, struct train_stats *stats, GError **error)
+{
+  static const char *const names[] = {"loss", "relu1_2", "relu2_2", "relu3_2", "relu3_4", "gram", "gradient"};
+  const struct settings *settings = trainer->settings;
+  struct state *state = trainer->state;
+  int64_t pixels = 3 * settings->size * settings->size, warmup = MIN (100, trainer->run.steps / 20);
+  float *pictures = tensor_floats (plan_input (state->plan, "picture"));
+  float *noise = tensor_floats (plan_input (state->plan, "noise"));
+  if (!dataset_batch (state->photos, trainer->step, pictures, error))
+    return false;
+  if (state->paintings && !dataset_batch (state->paintings, trainer->step,
+                                          pictures + (settings->batch - settings->painted) * pixels, error))
+    return false;
+  report (trainer, state->photos);
+  report (trainer, state->paintings);
+  struct random_key key = {.seed = trainer->run.seed, .stream = STREAM_AMOUNT, .step = trainer->step};
+  for (int64_t i = 0; i < settings->batch; i++)
+    noise[i] = i % 3 ? 0 : NOISE_MAX * random_uniform (key, i);
+  set_scalar (
+    state->plan, "rate",
+    adam_rate (&adam_options, cosine_rate (settings->rate, trainer->step, trainer->run.steps, warmup), trainer->step));
+  set_scalar (state->plan, "decay", average_decay (settings->average, trainer->step));
+  plan_run (state->plan, trainer->run.seed, trainer->step);
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    stats->name[stats->n] = names[i];
+    stats->value[stats->n++] = tensor_floats (plan_output (state->plan, names[i]))[0];
+  }
+  for (int i = 0; i < FEATURE_TAPS; i++)
+    state->error[i] = stats->value[1 + i];
+  return true;
+}
+
+static bool
+save_sheet (const float *cells, int n, int64_t size, int columns, const char *path, GError **error)
+{
+  g_autofree const float **cell = g_new (const float *, n);
+  for (int i = 0; i < n; i++)
+    cell[i] = cells + i * 3 * size * size;
+  g_autoptr (picture) sheet = picture_sheet (cell, n, size, size, columns, 4, error);
+  return sheet && picture_save (sheet, path, NULL, error);
+}
+
+/* The first batch: photographs, then paintings. */
+static bool
+reals (struct trainer *trainer, const char *path, GError **error)
+{
+  const struct settings *settings = trainer->settings;
+  struct state *state = trainer->state;
+  int64_t pixels = 3 * settings->size * settings->size;
+  float *paintings = state->sheet_photos + (settings->batch - settings->painted) * pixels;
+  return dataset_make (state->photos, 0, state->sheet_photos, error) &&
+         (!state->paintings || dataset_make (state->paintings, 0, paintings, error)) &&
+         save_sheet (state->sheet_photos, settings->batch, settings->size, MIN (8, settings->batch), path, error);
+}
+
+/* A map as a grey picture; its mean is a third of white. */
+static void
+draw_map (const float *map, int64_t n, float *out)
+{
+  double sum = 0;
+  for (int64_t i = 0; i < n; i++)
+    sum += map[i];
+  double scale = sum > 0 ? n / (3 * sum) : 1;
+  for (int c = 0; c < 3; c++)
+    for (int64_t i = 0; i < n; i++)
+      out[c * n + i] = CLAMP (map[i] * scale, 0, 1);
+}
+
+/* Each row a photograph, then what teacher and student see of it, feature by feature. */
+static bool
+sample (struct trainer *trainer, const char *path, GError **error)
+{
+  const struct settings *settings = trainer->settings;
+  struct state *state = trainer->state;
+  int64_t plane = settings->size * settings->size, pixels = 3 * plane;
+  int columns = 1 + 2 * FEATURE_TAPS, n = columns * SHEET_PHOTOS, per_batch = settings->batch - settings->painted;
+  g_autofree float *cells = g_try_new0 (float, n *pixels);
+  if (!cells) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: no memory for a sheet", path);
+    return false;
+  }
+  if (!plan_refresh (state->sampler, error))
+    return false;
+  for (int row = 0; row < SHEET_PHOTOS; row++) { /* far beyond the run, so that no training batch is the same */
+    if (row % per_batch == 0 && !dataset_make (state->photos, 1000000000 + row / per_batch, state->sheet_photos, error))
+      return false;
+    float *cell = cells + row * columns * pixels;
+    memcpy (cell, state->sheet_photos + row % per_batch * pixels, pixels * sizeof (float));
+    memcpy (tensor_floats (plan_input (state->sampler, "picture")), cell, pixels * sizeof (float));
+    plan_run (state->sampler, 0, 0);
+    for (int i = 0; i < 2 * FEATURE_TAPS; i++) {
+      g_autofree char *name = g_strdup_printf ("map.%d.%d", i / 2, i % 2);
+      draw_map (tensor_floats (plan_output (state->sampler, name)), plane, cell + (1 + i) * pixels);
+    }
+  }
+  return save_sheet (cells, n, settings->size, columns, path, error);
+}
+
+static bool
+finish (struct trainer *trainer, const char *path, GError **error)
+{
+  static const char prefix[] = "average.student.";
+  const struct settings *settings = trainer->settings;
+  const struct state *state = trainer->state;
+  g_autoptr (weights) averaged = weights_new ();
+  for (guint i = 0; i < weights_count (trainer->weights); i++) {
+    const char *name = weights_name (trainer->weights, i);
+    if (g_str_has_prefix (name, prefix))
+      weights_add (averaged, name + strlen (prefix), weights_at (trainer->weights, i));
+  }
+  g_autoptr (net_file) file = net_file_new (&net_perceptual, &settings->net, averaged);
+  file->title = g_strdup ("perceptual network");
+  file->license = g_strdup (settings->license);
+  file->provenance = g_strdup ("distilled from VGG-19 by impasto train perceptual");
+  file->training = option_to_json (options, settings);
+  static const char *const private[] = {"photos", "paintings", "teacher", "start"}; /* names on somebody's disk */
+  for (guint i = 0; i < G_N_ELEMENTS (private); i++)
+    json_object_remove_member (file->training, private[i]);
+  json_object_set_int_member (file->training, "steps", trainer->step);
+  json_object_set_int_member (file->training, "seed", trainer->run.seed);
+  JsonArray *errors = json_array_new ();
+  for (int i = 0; i < FEATURE_TAPS; i++)
+    json_array_add_double_element (errors, state->error[i]);
+  json_object_set_array_member (file->training, "relative-error", errors);
+  return net_file_save (file, path, error);
+}
+
+/* Noise as pictures. */
+static struct plan *
+rehearse (struct trainer *trainer, GError **error)
+{
+  struct settings *settings = trainer->settings;
+  struct state *state = trainer->state = g_new0 (struct state, 1);
+  if ((settings->teacher && !load_teacher (trainer, error)) || !build_training (trainer, state, error))
+    return NULL;
+  struct tensor *pictures = plan_input (state->plan, "picture");
+  struct random_key key = {.stream = STREAM_NOISE};
+  for (int64_t i = 0, n = shape_size (&pictures->shape); i < n; i++)
+    tensor_floats (pictures)[i] = random_uniform (key, i);
+  set_scalar (state->plan, "rate", adam_rate (&adam_options, settings->rate, 0));
+  set_scalar (state->plan, "decay", average_decay (settings->average, 0));
+  return g_steal_pointer (&state->plan);
+}
+
+static void
+stop (struct trainer *trainer)
+{
+  struct state *state = trainer->state;
+  if (!state)
+    return;
+  g_clear_pointer (&state->photos, dataset_free);
+  g_clear_pointer (&state->paintings, dataset_free);
+  g_clear_pointer (&state->plan, plan_free);
+  g_clear_pointer (&state->sampler, plan_free);
+  g_free (state->sheet_photos);
+  g_clear_pointer (&trainer->state, g_free);
+}
+
+const struct recipe recipe_perceptual = {
+  .name = "perceptual",
+  .help = "the eye of the losses: a narrow network that sees what VGG-19 sees (distillation)",
+  .options = options,
+  .settings_size = sizeof (struct settings),
+  .start = start,
+  .step = step,
+  .reals = reals,
+  .sample = sample,
+  .finish = finish,
+  .stop = stop,
+  .rehearse = rehearse,
+};
