@@ -3,6 +3,16 @@
  * The losses of style transfer and of adversaries; see loss.h for formulas and sources. */
 #include "train/loss.h"
 
+/* mean weight * x^2 as a scalar */
+static sym
+mean_square (sym x, sym weight)
+{
+  sym square = sym_square (x);
+  if (weight.graph && !sym_null (weight))
+    square = sym_mul (square, weight);
+  return sym_reshape (sym_mean (square, AXES_ALL), SHAPE_SCALAR);
+}
+
 sym
 loss_content (sym features, sym target)
 {
@@ -14,12 +24,23 @@ loss_content (sym features, sym target)
 sym
 loss_gram (sym features, sym inverse, sym target)
 {
-  sym distance = sym_sub (sym_mul (sym_gram (features), inverse), target);
-  return sym_reshape (sym_mean (sym_square (distance), AXES_ALL), SHAPE_SCALAR);
+  return loss_gram_weighted (sym_gram (features), inverse, target, (sym){0});
+}
+
+sym
+loss_gram_weighted (sym gram, sym inverse, sym target, sym weight)
+{
+  return mean_square (sym_sub (sym_mul (gram, inverse), target), weight);
 }
 
 sym
 loss_variation (sym picture)
+{
+  return loss_variation_weighted (picture, (sym){0});
+}
+
+sym
+loss_variation_weighted (sym picture, sym weight)
 {
   struct shape shape = sym_shape (picture);
   if (shape.rank != 4 || shape.dim[2] < 2 || shape.dim[3] < 2)
@@ -27,14 +48,25 @@ loss_variation (sym picture)
   int64_t h = shape.dim[2], w = shape.dim[3];
   sym dy = sym_sub (sym_slice (picture, 2, 1, h, 1), sym_slice (picture, 2, 0, h - 1, 1));
   sym dx = sym_sub (sym_slice (picture, 3, 1, w, 1), sym_slice (picture, 3, 0, w - 1, 1));
-  sym sum = sym_add (sym_mean (sym_square (dy), AXES_ALL), sym_mean (sym_square (dx), AXES_ALL));
-  return sym_reshape (sum, SHAPE_SCALAR);
+  return sym_add (mean_square (dy, weight), mean_square (dx, weight));
+}
+
+sym
+loss_pixels (sym picture, sym target, sym weight)
+{
+  return mean_square (sym_sub (picture, target), weight);
 }
 
 sym
 loss_least_squares (sym score, double target)
 {
-  return sym_reshape (sym_mean (sym_square (sym_shift (score, -target)), AXES_ALL), SHAPE_SCALAR);
+  return loss_least_squares_weighted (score, target, (sym){0});
+}
+
+sym
+loss_least_squares_weighted (sym score, double target, sym weight)
+{
+  return mean_square (sym_shift (score, -target), weight);
 }
 
 sym

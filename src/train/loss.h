@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Losses: compositions of the graph language, each a scalar. Batches are averaged. */
+ * Losses: compositions of the graph language, each a scalar. Batches are averaged. Where there is a @weight, one value a
+ * picture, (n,1,1) or (n,1,1,1) as the other values have axes, each picture's part is multiplied by its own before that;
+ * a null weight is none. */
 #pragma once
 
 #include "op/sym.h"
@@ -13,11 +15,19 @@ sym loss_content (sym features, sym target);
  * square, @inverse (n,1,1) one over that root (Gatys 2016). */
 sym loss_gram (sym features, sym inverse, sym target);
 
+/* The same of Gram matrices (n,c,c): mean weight * (gram * inverse - target)^2 */
+sym loss_gram_weighted (sym gram, sym inverse, sym target, sym weight);
+
 /* mean squared difference of neighbouring pixels */
 sym loss_variation (sym picture);
+sym loss_variation_weighted (sym picture, sym weight);
+
+/* mean weight * (picture - target)^2 */
+sym loss_pixels (sym picture, sym target, sym weight);
 
 /* mean (score - target)^2 (Mao et al. 2017) */
 sym loss_least_squares (sym score, double target);
+sym loss_least_squares_weighted (sym score, double target, sym weight);
 
 /* mean softplus(-+logits): binary cross-entropy with logits for the label 1 or 0 (Goodfellow 2014, non-saturating) */
 sym loss_logistic (sym logits, bool real);
