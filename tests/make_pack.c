@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * make_pack --features FILE: writes a VGG-19 with random weights.
+ * make_pack --features FILE: writes a VGG-19 with random weights. make_pack --perceptual FILE: a perceptual network of them.
  * make_pack PACK [SETTING=VALUE...] STYLE...: writes a style pack with random weights, for tests of what reads packs.
  * Settings are those of the network (width=8); "nan=NAME" puts a NaN into a weight, "drop=NAME" leaves one out,
  * "misshape=NAME" transposes one, "huge=NAME" makes the network overflow. */
@@ -10,6 +10,7 @@
 
 #include "compile/plan.h"
 #include "format/safetensors.h"
+#include "net/net_file.h"
 #include "net/pack.h"
 
 /* What is done to the weights of a bad pack. */
@@ -93,7 +94,7 @@ make (char **argv, GError **error)
   settings.styles = names->len;
   g_autoptr (graph) graph = graph_new ();
   sym photo = graph_input (graph, "photo", SHAPE (1, 3, 32, 32)),
-      style = graph_input (graph, "style", SHAPE (1, settings.styles));
+      style = graph_input (graph, "style", SHAPE (1, style_net_rows (&settings)));
   graph_output (graph, "painting", style_net (photo, (struct style_control){.rows = style}, &settings));
   g_autoptr (weights) weights = weights_new ();
   if (!graph_check (graph, error) || !weights_init (weights, graph, 1, error))
@@ -125,15 +126,31 @@ make_features (const char *path, GError **error)
   return safetensors_save (named, path, error);
 }
 
+static bool
+make_perceptual (const char *path, GError **error)
+{
+  struct perceptual_net settings = {{4, 4, 8}};
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  net_perceptual.build (graph, &settings);
+  if (!graph_check (graph, error) || !weights_init (weights, graph, 1, error))
+    return false;
+  g_autoptr (net_file) file = net_file_new (&net_perceptual, &settings, weights);
+  return net_file_save (file, path, error);
+}
+
 int
 main (int argc, char **argv)
 {
   g_autoptr (GError) error = NULL;
   if (argc < 3) {
-    fprintf (stderr, "usage: make_pack --features FILE | make_pack PACK [SETTING=VALUE...] STYLE...\n");
+    fprintf (stderr,
+             "usage: make_pack --features FILE | --perceptual FILE | make_pack PACK [SETTING=VALUE...] STYLE...\n");
     return 2;
   }
-  if (g_str_equal (argv[1], "--features") ? make_features (argv[2], &error) : make (argv + 1, &error))
+  if (g_str_equal (argv[1], "--features")     ? make_features (argv[2], &error)
+      : g_str_equal (argv[1], "--perceptual") ? make_perceptual (argv[2], &error)
+                                              : make (argv + 1, &error))
     return 0;
   fprintf (stderr, "make_pack: %s\n", error->message);
   return 1;

@@ -105,6 +105,11 @@ run paint "$picture" --style short.safetensors -o result.png; refused 3 "short.s
 cp short.safetensors models/; run styles; [ $status = 3 ] && grep -q '^alpha' out && grep -q short err
 check "a broken pack does not hide the others"
 rm models/short.safetensors
+"$make_pack" --perceptual models/perceptual.safetensors
+run styles; [ $status = 0 ] && [ ! -s err ]; check "other networks of ours are no broken packs"
+run paint "$picture" --style models/perceptual.safetensors -o result.png; refused 3 'holds a network "perceptual"'
+check "another network as a style"
+rm models/perceptual.safetensors
 
 # --- Models for other programs ---
 
@@ -353,6 +358,12 @@ set -- train style "$picture" --photos photos --features vgg.safetensors --size 
   --width 4 --inner 8 --residuals 1 --judge-width 4 --names learned
 run train style "$picture" --photos photos; [ $status != 0 ] && [ "$(wc -l <err)" = 1 ] && grep -q 'features' err
 check "train: features are wanted"
+"$make_pack" --perceptual models/perceptual.safetensors
+run train style "$picture" --photos photos --size 64 --painting-size 128 --batch 1 --width 4 --inner 8 --residuals 1 \
+  --judge-width 4 --names eye --steps 1 -o own.safetensors
+[ $status = 0 ] && [ -s own.safetensors ] && grep -q models/perceptual.safetensors runs/*/recipe.json
+check "train: the eye that ships"
+rm -r runs models/perceptual.safetensors
 run train style "$picture" --photos nowhere --features vgg.safetensors; [ $status = 3 ] && grep -q nowhere err
 check "train: photographs are wanted"
 run "$@" --steps 2 -o models/learned.safetensors --progress json

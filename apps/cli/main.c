@@ -42,7 +42,7 @@ print_overview (void)
 {
   puts ("impasto paints photographs with learned styles, and learns a style from a painting.\n\n"
         "  impasto paint photo.jpg --style starry-night -o painting.png\n"
-        "  impasto train style painting.jpg --photos DIR --features vgg19.safetensors -o mine.safetensors\n\n"
+        "  impasto train style painting.jpg --photos DIR -o mine.safetensors\n\n"
         "Commands:");
   for (int i = 0; command_table[i]; i++)
     printf ("  %-10s %s\n", command_table[i]->name, command_table[i]->summary);

@@ -118,7 +118,7 @@ const struct command command_train = {
   .usage = "RECIPE INPUT... [-o PACK]",
   .examples =
     {
-      "impasto train style painting.jpg --photos photos/ --features vgg19.safetensors -o mine.safetensors",
+      "impasto train style painting.jpg --photos photos/ -o mine.safetensors",
       "impasto train style --resume runs/00001-style",
     },
   .notes = "Recipes: style. impasto train style --help lists its options. Ctrl-C saves a checkpoint and says how to "

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "net/manifest.h"
 
 #define PACK_SUFFIX ".safetensors"
 #define LEVELS_UP 4 /* from the program's folder to where models/ may be: build/apps/cli, and the folder itself */
@@ -99,16 +100,24 @@ is_listed (GPtrArray *styles, const char *name)
   return false;
 }
 
+/* Whether the file is one of another network of ours: perceptual.safetensors lies beside the packs. */
+static bool
+is_other_network (const char *path)
+{
+  g_autofree char *network = manifest_network (path);
+  return network && !g_str_equal (network, net_style.name) && net_find (network);
+}
+
 /* Adds the styles of a pack whose names are new. */
 static void
 list_pack (GPtrArray *styles, const char *path, GPtrArray *broken)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (pack) pack = pack_load_manifest (path, &error);
-  if (!pack) {
+  if (!pack && !is_other_network (path))
     g_ptr_array_add (broken, g_strdup (error->message));
+  if (!pack)
     return;
-  }
   for (guint i = 0; i < pack->styles->len; i++) {
     const struct pack_style *row = pack->styles->pdata[i];
     if (is_listed (styles, row->name))
@@ -210,6 +219,18 @@ fail_unknown (const char *name, GPtrArray *styles, GPtrArray *broken, GError **e
   if (nearest)
     return fail (error, IMPASTO_ERROR_USAGE, "no style '%s'; did you mean %s? there are %s", shown, nearest, all);
   return fail (error, IMPASTO_ERROR_USAGE, "no style '%s'; there are %s", shown, all);
+}
+
+char *
+style_folders_find (const char *name)
+{
+  g_auto (GStrv) folders = impasto_style_folders ();
+  for (char **folder = folders; *folder; folder++) {
+    g_autofree char *path = g_build_filename (*folder, name, NULL);
+    if (g_file_test (path, G_FILE_TEST_IS_REGULAR))
+      return g_steal_pointer (&path);
+  }
+  return NULL;
 }
 
 char *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Where styles are found: packs (.safetensors files of net/pack.h) in a list of folders, and the packs a user names by
- * file. Pure functions of the environment and the disk; any thread. */
+ * file; and the other files that ship beside them. Pure functions of the environment and the disk; any thread. */
 #pragma once
 
 #include "impasto/impasto.h"
@@ -18,6 +18,9 @@ struct style {
  * IMPASTO_ERROR_USAGE: no such style, with the nearest names; IMPASTO_ERROR_INPUT: the pack. */
 bool style_find (const char *text, struct style *style, GError **error);
 void style_clear (struct style *style);
+
+/* The file @name in the first of the folders of packs that has it; a new string, NULL when there is none. */
+char *style_folders_find (const char *name);
 
 /* The pack that holds the style @name; a new string, NULL when there is none. */
 char *style_pack (const char *name);

@@ -3,6 +3,7 @@
  * The public face of training: recipes with their options, and runs. */
 #include "base/text.h"
 #include "effect/options.h"
+#include "effect/styles.h"
 #include "train/trainer.h"
 
 struct call {
@@ -60,6 +61,18 @@ impasto_train_options_new (const char *name, GError **error)
   return options;
 }
 
+/* The network by which a recipe compares pictures is the one that ships, unless another was given. Where it is not found,
+ * the recipe says what it lacks. */
+static bool
+give_features (const struct recipe *recipe, void *settings, GError **error)
+{
+  if (!option_find (recipe->options, FEATURES_OPTION))
+    return true;
+  g_autofree char *given = option_get (recipe->options, settings, FEATURES_OPTION);
+  g_autofree char *found = given ? NULL : style_folders_find (FEATURES_FILE);
+  return !found || option_set (recipe->options, settings, FEATURES_OPTION, found, error);
+}
+
 static bool
 forward (const struct train_progress *progress, void *data)
 {
@@ -89,5 +102,6 @@ impasto_train (const char *name, const ImpastoOptions *options, const char *cons
   const struct run_settings *run = options_settings (options, run_options);
   g_return_val_if_fail (settings && run, FALSE);
   struct call call = {func, data};
-  return train (recipe, settings, run, (char **) inputs, forward, &call, error);
+  return give_features (recipe, settings, error) &&
+         train (recipe, settings, run, (char **) inputs, forward, &call, error);
 }

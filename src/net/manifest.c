@@ -68,24 +68,43 @@ read_head (JsonObject *manifest, const char *network, const char *path, GError *
   return true;
 }
 
-JsonObject *
-manifest_parse (const char *text, const char *network, const char *path, JsonNode **root, GError **error)
+/* @text as a JSON object, bounded in size and depth; a new reference. */
+static JsonNode *
+parse_object (const char *text, const char *path, GError **error)
 {
   g_autoptr (JsonParser) parser = json_parser_new_immutable ();
-  if (!text)
-    return manifest_fail (error, path, "is no %s pack (its metadata has no \"impasto\" manifest)", network), NULL;
   if (strlen (text) > MANIFEST_MAX || text_json_depth (text) > DEPTH_MAX)
     return manifest_fail (error, path, "its manifest is larger than %d KiB or nested deeper than %d",
                           MANIFEST_MAX >> 10, DEPTH_MAX),
            NULL;
   JsonNode *node = json_parser_load_from_data (parser, text, -1, NULL) ? json_parser_get_root (parser) : NULL;
-  JsonObject *manifest = node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
-  if (!manifest)
+  if (!node || !JSON_NODE_HOLDS_OBJECT (node))
     return manifest_fail (error, path, "its manifest is no JSON object"), NULL;
-  if (!read_head (manifest, network, path, error))
+  return json_node_ref (node);
+}
+
+JsonObject *
+manifest_parse (const char *text, const char *network, const char *path, JsonNode **root, GError **error)
+{
+  if (!text)
+    return manifest_fail (error, path, "is no %s pack (its metadata has no \"impasto\" manifest)", network), NULL;
+  g_autoptr (JsonNode) node = parse_object (text, path, error);
+  if (!node || !read_head (json_node_get_object (node), network, path, error))
     return NULL;
-  *root = json_node_ref (node);
-  return manifest;
+  *root = g_steal_pointer (&node);
+  return json_node_get_object (*root);
+}
+
+char *
+manifest_network (const char *path)
+{
+  g_autoptr (weights) head = safetensors_load_metadata (path, NULL);
+  const char *text = head ? weights_metadata (head, "impasto") : NULL;
+  g_autoptr (JsonNode) node = text ? parse_object (text, path, NULL) : NULL;
+  char *network = NULL;
+  if (node && manifest_string (json_node_get_object (node), "network", &network, path, NULL))
+    return network;
+  return NULL;
 }
 
 struct weights *

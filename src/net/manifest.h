@@ -19,6 +19,9 @@ bool manifest_fail (GError **error, const char *path, const char *format, ...) G
  * caller unrefs. IMPASTO_ERROR_INPUT. */
 JsonObject *manifest_parse (const char *text, const char *network, const char *path, JsonNode **root, GError **error);
 
+/* The network that the manifest of the file @path names, whatever else it says; NULL: no such file, no manifest. */
+char *manifest_network (const char *path);
+
 /* A member that must be a string when it is there, on one line: what a file says is printed to terminals. A new string
  * in @value, or NULL. */
 bool manifest_string (JsonObject *object, const char *name, char **value, const char *path, GError **error);

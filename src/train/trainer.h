@@ -24,6 +24,11 @@ extern const struct option run_options[];
 
 #define STATS_MAX 12
 
+/* A recipe's option of this name is the feature network of net/feature_net.h; who calls train fills it with the file of this
+ * name, which ships, when it is not given. */
+#define FEATURES_OPTION "features"
+#define FEATURES_FILE "perceptual.safetensors"
+
 struct train_stats {
   int n;
   const char *name[STATS_MAX];
@@ -58,6 +63,8 @@ struct recipe {
   const char *name, *help;
   const struct option *options;
   size_t settings_size;
+  /* Fills in numbers that are 0 and whose defaults depend on other settings; or NULL. */
+  void (*settle) (void *settings, struct run_settings *run);
   /* Opens data, builds plans; weights of a resumed checkpoint are in trainer->weights already. */
   bool (*start) (struct trainer *trainer, GError **error);
   /* One step: number trainer->step, counted from 0. */
