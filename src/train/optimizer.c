@@ -45,7 +45,8 @@ adam (sym loss, const char *prefix, sym rate, sym decay, const struct adam_optio
   for (int id = 0; id < graph_count (graph); id++) {
     const struct node *node = graph_node (graph, id);
     sym parameter = {graph, id};
-    if (node->op == &op_parameter && g_str_has_prefix (node->name, prefix))
+    if (node->op == &op_parameter && g_str_has_prefix (node->name, prefix) &&
+        (!options->wanted || options->wanted (node->name)))
       g_array_append_val (parameters, parameter);
   }
   int n = parameters->len;

@@ -8,7 +8,8 @@
 
 struct adam_options {
   double beta1, beta2, epsilon;
-  double clip; /* largest global norm of the gradient; 0 = none */
+  double clip;                       /* largest global norm of the gradient; 0 = none */
+  bool (*wanted) (const char *name); /* which parameters are trained; NULL = all */
 };
 
 /* Adam (Kingma and Ba 2015) for every parameter whose name begins with @prefix. @rate is a scalar input that holds the

@@ -17,10 +17,11 @@
 #include "format/safetensors.h"
 #include "impasto/error.h"
 
+#define STEPS 2400      /* where neither the user nor the recipe says how many */
 #define RECIPE_DEPTH 16 /* of brackets in recipe.json */
 
 const struct option run_options[] = {
-  {"steps", OPTION_INT, offsetof (struct run_settings, steps), "training steps", 1, 1e9, 2400},
+  {"steps", OPTION_INT, offsetof (struct run_settings, steps), "training steps; 0 = as the recipe has it", 0, 1e9, 0},
   {"seed", OPTION_INT, offsetof (struct run_settings, seed), "same seed, machine and threads: same bytes", 0, 9e15, 1},
   {"threads", OPTION_INT, offsetof (struct run_settings, threads), "threads; 0 = all", 0, 1024, 0},
   {"precision", OPTION_CHOICE, offsetof (struct run_settings, precision),
@@ -506,6 +507,16 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
   return true;
 }
 
+/* Numbers left to the recipe. */
+static void
+settle (struct trainer *trainer)
+{
+  if (trainer->recipe->settle)
+    trainer->recipe->settle (trainer->settings, &trainer->run);
+  if (trainer->run.steps == 0)
+    trainer->run.steps = STEPS;
+}
+
 bool
 train (const struct recipe *recipe, void *settings, const struct run_settings *run, char **inputs,
        train_progress_fn progress, void *data, GError **error)
@@ -528,6 +539,8 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
     trainer.run = resumed;
     trainer.inputs = resumed_inputs;
   }
+  if (ok)
+    settle (&trainer);
   ok = ok && run_all (&trainer, progress, data, &local);
   if (!ok) {
     trainer_log (&trainer, "ended: %s", local->message);
@@ -550,6 +563,7 @@ train_rehearse (const struct recipe *recipe, void *settings, const struct run_se
 {
   struct trainer trainer = {
     .recipe = recipe, .settings = settings, .run = *run, .weights = weights_new (), .message = g_string_new (NULL)};
+  settle (&trainer);
   struct plan *plan = recipe->rehearse (&trainer, error);
   recipe->stop (&trainer);
   weights_unref (trainer.weights);

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The plans of the style recipe: the training step, the painter alone, and what a pack's styles lack of a painting. The
+ * formula is in recipe_style.c. */
+#include <math.h>
+#include <string.h>
+
+#include "device/cpu.h"
+#include "train/loss.h"
+#include "train/style_pack.h"
+#include "train/style_recipe.h"
+
+const struct adam_options style_painter_adam = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
+const struct adam_options style_judge_adam = {.beta1 = 0.5, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
+
+bool
+style_has_judge (const struct style_settings *settings)
+{
+  return settings->adversary_weight > 0 && !settings->into;
+}
+
+float *
+style_input_at (struct plan *plan, const char *name, int64_t item)
+{
+  struct tensor *tensor = plan_input (plan, name);
+  return tensor ? tensor_floats (tensor) + item * shape_size (&tensor->shape) / tensor->shape.dim[0] : NULL;
+}
+
+static struct plan *
+compile (struct trainer *trainer, struct graph *graph, struct weights *weights, GError **error)
+{
+  struct plan_options options = {
+    .precision = trainer->run.precision, .threads = trainer->run.threads, .memory_limit = cpu_memory_available ()};
+  return plan_compile (graph, weights, &options, error);
+}
+
+static void
+build_features (const struct style_state *state, sym picture, int last, struct feature_tap taps[FEATURE_TAPS])
+{
+  graph_push (picture.graph, "frozen.features");
+  features_build (state->features, picture, last, taps);
+  graph_pop (picture.graph);
+}
+
+/* Mean over scales and taps of the Gram losses against the mix of targets that @targets (n, rows of the tables) says,
+ * each picture's times @weight (n, 1, 1). @content gets the features in which content is compared. */
+static sym
+style_loss (const struct style_state *state, sym painted, sym targets, sym weight, sym *content)
+{
+  struct graph *graph = painted.graph;
+  const struct style_data *data = &state->data;
+  sym sum = graph_scalar (graph, 0), x = painted;
+  for (int s = 0; s < STYLE_SCALES; s++) {
+    struct feature_tap taps[FEATURE_TAPS];
+    build_features (state, x, FEATURE_TAPS - 1, taps);
+    if (s == 0)
+      *content = feature_map (taps[FEATURE_CONTENT]);
+    for (int tap = 0; tap < FEATURE_TAPS; tap++) {
+      int64_t c = taps[tap].channels;
+      sym mix = sym_matmul (targets, graph_constant (graph, data->gram[s][tap]));
+      sym inverse = sym_matmul (targets, graph_constant (graph, data->inverse[s][tap]));
+      sum = sym_add (sum, loss_gram_weighted (feature_gram (taps[tap]), sym_reshape (inverse, SHAPE (-1, 1, 1)),
+                                              sym_reshape (mix, SHAPE (-1, c, c)), weight));
+    }
+    x = sym_avg_pool (x, 2, 2, 0);
+  }
+  return sym_scale (sum, 1.0 / (STYLE_SCALES * FEATURE_TAPS));
+}
+
+/* Score maps of the head that belongs to each picture's style. */
+static sym
+judge (sym picture, sym style, const struct style_settings *settings, int n_styles)
+{
+  struct patch_net net = {.heads = n_styles, .width = settings->judge_width, .layers = 3, .norm = true};
+  graph_push (picture.graph, "judge");
+  sym maps = patch_net (sym_affine (picture, 2, -1), &net);
+  graph_pop (picture.graph);
+  return sym_sum (sym_mul (maps, sym_reshape (style, SHAPE (-1, n_styles, 1, 1))), AXIS (1));
+}
+
+/* Adds the judge's losses: returns the painter's, assigns the judge's weights. */
+static sym
+build_judge (const struct style_settings *settings, sym painted, sym style, sym weight)
+{
+  struct graph *graph = painted.graph;
+  int n = sym_shape (style).dim[1];
+  sym painting = graph_input (graph, "painting", sym_shape (painted));
+  sym rate = graph_input (graph, "judge-rate", SHAPE_SCALAR);
+  sym loss = loss_least_squares_weighted (judge (painted, style, settings, n), 1, weight);
+  sym real = loss_least_squares (judge (painting, style, settings, n), 1);
+  sym fake = loss_least_squares_weighted (judge (sym_stop_gradient (painted), style, settings, n), 0, weight);
+  sym l_judge = sym_scale (sym_add (real, fake), 0.5);
+  graph_output (graph, "adversary", loss);
+  graph_output (graph, "judge", l_judge);
+  graph_output (graph, "judge-gradient", adam (l_judge, "judge.", rate, (sym){graph, -1}, &style_judge_adam));
+  return loss;
+}
+
+static sym
+weighted_sum (sym sum, sym loss, double weight)
+{
+  return sym_add (sum, sym_scale (loss, weight));
+}
+
+bool
+style_build_training (struct trainer *trainer, GError **error)
+{
+  const struct style_settings *settings = trainer->settings;
+  struct style_state *state = trainer->state;
+  int64_t b = settings->batch, size = settings->size, photograph = style_net_photograph_row (&state->net);
+  g_autoptr (graph) graph = graph_new ();
+  sym photo = graph_input (graph, "photo", SHAPE (b, 3, size, size));
+  sym style = graph_input (graph, "style", SHAPE (b, state->net.styles));
+  sym rows = graph_input (graph, "rows", SHAPE (b, style_net_rows (&state->net)));
+  sym targets = graph_input (graph, "targets", SHAPE (b, style_data_rows (&state->data)));
+  sym rate = graph_input (graph, "rate", SHAPE_SCALAR), decay = graph_input (graph, "decay", SHAPE_SCALAR);
+  sym share = {graph, -1}, weight = share, weight3 = share; /* p and (1 - p)^2 */
+  if (photograph >= 0) {
+    share = sym_reshape (sym_slice (rows, 1, photograph, photograph + 1, 1), SHAPE (b, 1, 1, 1));
+    weight = sym_square (sym_affine (share, -1, 1));
+    weight3 = sym_reshape (weight, SHAPE (b, 1, 1));
+  }
+  graph_push (graph, "painter");
+  sym painted = style_net (photo, (struct style_control){.rows = rows}, &state->net);
+  graph_pop (graph);
+  sym content;
+  struct feature_tap taps[FEATURE_TAPS];
+  sym l_style = style_loss (state, painted, targets, weight3, &content);
+  build_features (state, photo, FEATURE_CONTENT, taps);
+  sym l_content = loss_content (content, feature_map (taps[FEATURE_CONTENT]));
+  sym l_variation = loss_variation_weighted (painted, weight);
+  sym loss = weighted_sum (sym_scale (l_content, settings->content_weight), l_style, settings->style_weight);
+  loss = weighted_sum (loss, l_variation, settings->variation_weight);
+  if (photograph >= 0) {
+    sym l_pixel = loss_pixels (painted, photo, share);
+    loss = weighted_sum (loss, l_pixel, settings->pixel_weight);
+    graph_output (graph, "pixel", l_pixel);
+  }
+  if (style_has_judge (settings))
+    loss = weighted_sum (loss, build_judge (settings, painted, style, weight), settings->adversary_weight);
+  struct adam_options options = style_painter_adam;
+  options.wanted = state->into ? style_pack_is_row : NULL;
+  sym norm = adam (loss, "painter.", rate, decay, &options);
+  graph_output (graph, "loss", loss);
+  graph_output (graph, "content", l_content);
+  graph_output (graph, "style", l_style);
+  graph_output (graph, "variation", l_variation);
+  graph_output (graph, "gradient", norm);
+  if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
+    return false;
+  state->plan = compile (trainer, graph, trainer->weights, error);
+  return state->plan != NULL;
+}
+
+bool
+style_build_sampler (struct trainer *trainer, GError **error)
+{
+  const struct style_settings *settings = trainer->settings;
+  struct style_state *state = trainer->state;
+  g_autoptr (graph) graph = graph_new ();
+  sym photo = graph_input (graph, "photo", SHAPE (1, 3, settings->size, settings->size));
+  sym rows = graph_input (graph, "rows", SHAPE (1, style_net_rows (&state->net)));
+  graph_push (graph, "average.painter");
+  graph_output (graph, "painting", style_net (photo, (struct style_control){.rows = rows}, &state->net));
+  graph_pop (graph);
+  state->sampler = compile (trainer, graph, trainer->weights, error);
+  return state->sampler != NULL;
+}
+
+/* One photograph painted in a row of the pack, and its style loss against one painting. */
+static struct plan *
+trial_plan (struct trainer *trainer, GError **error)
+{
+  const struct style_settings *settings = trainer->settings;
+  const struct style_state *state = trainer->state;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  features_add_weights (state->features, weights, "frozen.features");
+  for (guint i = 0; i < weights_count (state->into->weights); i++) {
+    g_autofree char *name = g_strdup_printf ("painter.%s", weights_name (state->into->weights, i));
+    weights_add (weights, name, weights_at (state->into->weights, i));
+  }
+  sym photo = graph_input (graph, "photo", SHAPE (1, 3, settings->size, settings->size));
+  sym rows = graph_input (graph, "rows", SHAPE (1, style_net_rows (&state->into->settings)));
+  sym targets = graph_input (graph, "targets", SHAPE (1, style_data_rows (&state->data)));
+  graph_push (graph, "painter");
+  sym painted = style_net (photo, (struct style_control){.rows = rows}, &state->into->settings), content;
+  graph_pop (graph);
+  graph_output (graph, "style", style_loss (state, painted, targets, (sym){graph, -1}, &content));
+  return compile (trainer, graph, weights, error);
+}
+
+bool
+style_nearest_rows (struct trainer *trainer, int *nearest, GError **error)
+{
+  const struct style_settings *settings = trainer->settings;
+  const struct style_state *state = trainer->state;
+  size_t bytes = 3 * settings->size * settings->size * sizeof (float);
+  g_autoptr (plan) plan = trial_plan (trainer, error);
+  if (!plan)
+    return false;
+  for (int painting = 0; painting < state->data.n_styles; painting++) {
+    double least = INFINITY;
+    style_draw_targets ((struct style_draw){.style = painting}, &state->data, style_input_at (plan, "targets", 0));
+    for (int row = 0; row < state->into->settings.styles; row++) {
+      double sum = 0;
+      style_draw_rows ((struct style_draw){.style = row}, &state->into->settings, style_input_at (plan, "rows", 0));
+      for (int i = 0; i < STYLE_SHEET_PHOTOS; i++) {
+        memcpy (style_input_at (plan, "photo", 0), (const char *) state->sheet_photos + i * bytes, bytes);
+        plan_run (plan, 0, 0);
+        sum += tensor_floats (plan_output (plan, "style"))[0];
+      }
+      if (sum < least)
+        nearest[painting] = row;
+      least = fmin (least, sum);
+    }
+    const struct pack_style *style = state->into->styles->pdata[nearest[painting]];
+    trainer_say (trainer, "%s begins as %s, style loss %.4g", state->data.names[painting], style->name,
+                 least / STYLE_SHEET_PHOTOS);
+  }
+  return true;
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Weights from packs into training and rows from training into packs; see style_pack.h. */
+#include "train/style_pack.h"
+
+#include <string.h>
+
+#include "impasto/error.h"
+
+static bool
+is_brush (const char *name)
+{
+  return g_str_has_suffix (name, ".brush_scale") || g_str_has_suffix (name, ".brush_shift");
+}
+
+bool
+style_pack_is_row (const char *name)
+{
+  return g_str_has_suffix (name, ".scale") || g_str_has_suffix (name, ".shift");
+}
+
+static char *
+painter_name (const char *part, bool average)
+{
+  return g_strdup_printf ("%spainter.%s", average ? "average." : "", part);
+}
+
+static float *
+row_of (struct tensor *table, int64_t row)
+{
+  return tensor_floats (table) + row * table->shape.dim[1];
+}
+
+/* --- Starting from a pack --- */
+
+/* The mean of the first @n rows. */
+static void
+mean_row (struct tensor *table, int64_t n, float *mean)
+{
+  for (int64_t i = 0; i < table->shape.dim[1]; i++) {
+    double sum = 0;
+    for (int64_t row = 0; row < n; row++)
+      sum += row_of (table, row)[i];
+    mean[i] = sum / n;
+  }
+}
+
+static void
+start_rows (const struct pack *pack, const struct style_net *net, char **names, struct tensor *from, struct tensor *to)
+{
+  for (int64_t row = 0; row < to->shape.dim[0]; row++) {
+    bool style = row < net->styles;
+    int64_t known = style ? pack_find_style (pack, names[row]) : style_net_photograph_row (&pack->settings);
+    if (known >= 0)
+      memcpy (row_of (to, row), row_of (from, known), to->shape.dim[1] * sizeof (float));
+    else
+      mean_row (from, pack->settings.styles, row_of (to, row));
+  }
+}
+
+bool
+style_pack_start (const char *path, const struct style_net *net, char **names, struct weights *weights, GError **error)
+{
+  g_autoptr (pack) pack = pack_load (path, error);
+  if (!pack)
+    return false;
+  for (guint i = 0; i < 2 * weights_count (pack->weights); i++) {
+    const char *part = weights_name (pack->weights, i / 2);
+    struct tensor *from = weights_at (pack->weights, i / 2);
+    g_autofree char *name = painter_name (part, i % 2);
+    struct tensor *to = weights_find (weights, name);
+    if (!to && is_brush (part) && !net->brush)
+      continue;
+    bool rows = to && style_pack_is_row (part) && to->shape.dim[1] == from->shape.dim[1];
+    if (!to || (!rows && !shape_equal (&to->shape, &from->shape))) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its network is of another size (%s)", path, name);
+      return false;
+    }
+    if (rows)
+      start_rows (pack, net, names, from, to);
+    else
+      memcpy (to->data, from->data, to->size);
+  }
+  return true;
+}
+
+/* --- Fitting rows into a pack --- */
+
+struct style_net
+style_pack_fit_net (const struct pack *pack, int64_t styles)
+{
+  struct style_net net = pack->settings;
+  net.styles = styles;
+  net.photograph = net.brush = false;
+  return net;
+}
+
+bool
+style_pack_fit (const struct pack *pack, const struct style_net *net, const int *begin, struct weights *weights,
+                GError **error)
+{
+  for (guint i = 0; i < 2 * weights_count (pack->weights); i++) {
+    const char *part = weights_name (pack->weights, i / 2);
+    struct tensor *from = weights_at (pack->weights, i / 2);
+    g_autofree char *name = painter_name (part, i % 2);
+    struct tensor *there = weights_find (weights, name);
+    if (is_brush (part) || (there && style_pack_is_row (part)))
+      continue;
+    if (there && (!shape_equal (&there->shape, &from->shape) || memcmp (there->data, from->data, there->size))) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s is not the pack that this run began with (%s)",
+                   pack->path, part);
+      return false;
+    }
+    if (!style_pack_is_row (part)) {
+      weights_add (weights, name, from);
+      continue;
+    }
+    g_autoptr (tensor) table = tensor_new (SHAPE (net->styles, from->shape.dim[1]), DTYPE_F32, error);
+    if (!table)
+      return false;
+    for (int64_t row = 0; row < net->styles; row++)
+      memcpy (row_of (table, row), row_of (from, begin[row]), table->shape.dim[1] * sizeof (float));
+    weights_add (weights, name, table);
+  }
+  return true;
+}
+
+/* @table with the rows of @more behind its first @n. */
+static struct tensor *
+extend_table (struct tensor *table, int64_t n, struct tensor *more, GError **error)
+{
+  int64_t rows = table->shape.dim[0], added = more->shape.dim[0], c = table->shape.dim[1];
+  struct tensor *all = tensor_new (SHAPE (rows + added, c), DTYPE_F32, error);
+  if (!all)
+    return NULL;
+  memcpy (row_of (all, 0), row_of (table, 0), n * c * sizeof (float));
+  memcpy (row_of (all, n), row_of (more, 0), added * c * sizeof (float));
+  memcpy (row_of (all, n + added), row_of (table, n), (rows - n) * c * sizeof (float));
+  return all;
+}
+
+void
+style_pack_name (struct pack *pack, const struct style_data *data)
+{
+  for (int i = 0; i < data->n_styles; i++) {
+    g_autofree char *about = g_strdup (data->about[i]);
+    char *artist = NULL, *year = strrchr (about, ',');
+    if (year) {
+      *year++ = 0;
+      artist = strrchr (about, ',');
+    }
+    if (artist)
+      *artist++ = 0;
+    pack_add_style (pack, data->names[i], about, artist ? g_strstrip (artist) : NULL, year ? g_strstrip (year) : NULL);
+  }
+}
+
+struct pack *
+style_pack_extend (const struct pack *pack, struct weights *weights, const struct style_data *data, GError **error)
+{
+  struct style_net settings = pack->settings;
+  g_autoptr (weights) all = weights_new ();
+  settings.styles += data->n_styles;
+  for (guint i = 0; i < weights_count (pack->weights); i++) {
+    const char *part = weights_name (pack->weights, i);
+    struct tensor *from = weights_at (pack->weights, i);
+    g_autofree char *name = painter_name (part, true);
+    g_autoptr (tensor) table = NULL;
+    if (style_pack_is_row (part) &&
+        !(table = extend_table (from, pack->settings.styles, weights_find (weights, name), error)))
+      return NULL;
+    weights_add (all, part, table ? table : from);
+  }
+  struct pack *extended = pack_new (&settings, all);
+  for (guint i = 0; i < pack->styles->len; i++) {
+    const struct pack_style *style = pack->styles->pdata[i];
+    pack_add_style (extended, style->name, style->title, style->artist, style->year);
+  }
+  style_pack_name (extended, data);
+  extended->title = g_strdup (pack->title);
+  extended->license = g_strdup (pack->license);
+  extended->provenance = g_strdup (pack->provenance);
+  return extended;
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Packs in the style recipe: weights that training starts from (--start), and rows that are fitted into a pack (--into).
+ *
+ * To fit rows, a network with the pack's trunk and tables of the new rows alone is trained, of which nothing but those
+ * tables changes: no gradient of a convolution's weights is computed, and the other rows cannot move. */
+#pragma once
+
+#include "net/pack.h"
+#include "train/style_data.h"
+
+/* Copies what fits of the pack @path over the weights of the painter @net, of which every style has one of @names: rows of
+ * styles by name, the photograph's and the brushes' if it has them. Rows it does not have begin as the mean of its styles,
+ * a brush it does not have as it is. IMPASTO_ERROR_USAGE: a network of another size. */
+bool style_pack_start (const char *path, const struct style_net *net, char **names, struct weights *weights,
+                       GError **error);
+
+/* The network that fits @styles new rows into @pack. */
+struct style_net style_pack_fit_net (const struct pack *pack, int64_t styles);
+
+/* Gives @weights what the painter of @net, such a network, lacks: the pack's trunk, and tables whose row i begins as the
+ * pack's row @begin[i]. IMPASTO_ERROR_INPUT: there is a trunk already, and it is another. */
+bool style_pack_fit (const struct pack *pack, const struct style_net *net, const int *begin, struct weights *weights,
+                     GError **error);
+
+/* Whether the painter's parameter @name is a table of styles. */
+bool style_pack_is_row (const char *name);
+
+/* A new pack: @pack with the averaged rows of @weights behind its styles, under the names of @data. All else is the same. */
+struct pack *style_pack_extend (const struct pack *pack, struct weights *weights, const struct style_data *data,
+                                GError **error);
+
+/* Adds the styles of @data to the pack's list. */
+void style_pack_name (struct pack *pack, const struct style_data *data);

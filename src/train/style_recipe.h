@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The inside of the style recipe, shared by its files: recipe_style.c (options, start, step, result), style_graph.c
+ * (losses, the plans), style_sheet.c (sample sheets), style_data.c (paintings) and style_pack.c (packs to begin with). */
+#pragma once
+
+#include "net/pack.h"
+#include "train/dataset.h"
+#include "train/optimizer.h"
+#include "train/style_data.h"
+#include "train/trainer.h"
+
+enum { STYLE_SHEET_PHOTOS = 3 };
+
+struct style_settings {
+  char *photos, *features, *names, *title, *license, *start, *into;
+  int64_t batch, size, painting_size;
+  double content_weight, style_weight, variation_weight, adversary_weight, pixel_weight;
+  double rate, judge_rate, average;
+  struct style_net net; /* as the options say */
+  int64_t judge_width;
+};
+
+struct style_state {
+  struct style_net net; /* the network that is trained: with --into, the pack's with the new rows alone */
+  struct pack *into;    /* or NULL */
+  struct features *features;
+  struct style_data data;
+  struct dataset *photos;
+  struct plan *plan, *sampler;
+  float *sheet_photos; /* (STYLE_SHEET_PHOTOS, 3, size, size) */
+};
+
+/* Whether there is a judge: rows that are fitted into a pack have none. */
+bool style_has_judge (const struct style_settings *settings);
+
+extern const struct adam_options style_painter_adam, style_judge_adam;
+
+/* Draws weights that are lacking and compiles state->plan. Inputs: photo, style (one-hot, for the judge), rows, targets,
+ * painting (crops, for the judge), rate, judge-rate, decay; outputs: the statistics by name. */
+bool style_build_training (struct trainer *trainer, GError **error);
+
+/* Compiles state->sampler: the painter with averaged weights, one photograph at a time. */
+bool style_build_sampler (struct trainer *trainer, GError **error);
+
+/* For each painting the row of state->into whose own paintings of the sheets' photographs are nearest to it by the style
+ * loss. */
+bool style_nearest_rows (struct trainer *trainer, int *nearest, GError **error);
+
+/* Input @name of @plan at picture @item; NULL when there is none. */
+float *style_input_at (struct plan *plan, const char *name, int64_t item);
+
+/* style_sheet.c */
+bool style_load_sheet_photos (struct trainer *trainer, GError **error);
+bool style_reals (struct trainer *trainer, const char *path, GError **error);
+bool style_sample (struct trainer *trainer, const char *path, GError **error);
