@@ -35,8 +35,8 @@ static const struct option options[] = {
    "names"},
   {"title", OPTION_STRING, offsetof (struct style_settings, title), "title of the pack"},
   {"license", OPTION_STRING, offsetof (struct style_settings, license), "licence of the pack"},
-  {"start", OPTION_STRING, offsetof (struct style_settings, start), "pack whose weights training starts from",
-   .metavar = "PACK"},
+  {"start", OPTION_STRING, offsetof (struct style_settings, start),
+   "pack whose weights training starts from; one with more width and residuals is pruned", .metavar = "PACK"},
   {"into", OPTION_STRING, offsetof (struct style_settings, into),
    "pack that gets the paintings as further styles: all else of it stays as it is, and its network is taken, without a "
    "judge; the result is a pack of its own",

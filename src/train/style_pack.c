@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "impasto/error.h"
+#include "train/prune.h"
 
 static bool
 is_brush (const char *name)
@@ -61,7 +62,18 @@ start_rows (const struct pack *pack, const struct style_net *net, char **names, 
 bool
 style_pack_start (const char *path, const struct style_net *net, char **names, struct weights *weights, GError **error)
 {
-  g_autoptr (pack) pack = pack_load (path, error);
+  g_autoptr (pack) whole = pack_load (path, error);
+  if (!whole)
+    return false;
+  if (!prune_fits (&whole->settings, net)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "%s: its network is narrower or otherwise of another size: start with --width %d --inner %d "
+                 "--residuals %d --ends %d, or less width and residuals",
+                 path, (int) whole->settings.width, (int) whole->settings.inner, (int) whole->settings.residuals,
+                 (int) whole->settings.ends);
+    return false;
+  }
+  g_autoptr (pack) pack = prune (whole, net, error);
   if (!pack)
     return false;
   for (guint i = 0; i < 2 * weights_count (pack->weights); i++) {
@@ -71,12 +83,7 @@ style_pack_start (const char *path, const struct style_net *net, char **names, s
     struct tensor *to = weights_find (weights, name);
     if (!to && is_brush (part) && !net->brush)
       continue;
-    bool rows = to && style_pack_is_row (part) && to->shape.dim[1] == from->shape.dim[1];
-    if (!to || (!rows && !shape_equal (&to->shape, &from->shape))) {
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its network is of another size (%s)", path, name);
-      return false;
-    }
-    if (rows)
+    if (style_pack_is_row (part))
       start_rows (pack, net, names, from, to);
     else
       memcpy (to->data, from->data, to->size);

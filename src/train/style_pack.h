@@ -11,7 +11,7 @@
 
 /* Copies what fits of the pack @path over the weights of the painter @net, of which every style has one of @names: rows of
  * styles by name, the photograph's and the brushes' if it has them. Rows it does not have begin as the mean of its styles,
- * a brush it does not have as it is. IMPASTO_ERROR_USAGE: a network of another size. */
+ * a brush it does not have as it is. A larger network is pruned (prune.h). IMPASTO_ERROR_USAGE: any other size. */
 bool style_pack_start (const char *path, const struct style_net *net, char **names, struct weights *weights,
                        GError **error);
 
