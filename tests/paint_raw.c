@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "effect/stylize.h"
+#include "compile/plan.h"
+#include "effect/paint.h"
 
 static bool
 paint (char **argv, GError **error)
@@ -25,9 +26,9 @@ paint (char **argv, GError **error)
     return false;
   }
   memcpy (picture->rgb, bytes, size);
-  struct stylize_settings settings = {.style = argv[1], .precision = PRECISION_F32, .seed = 1};
-  g_autoptr (stylize) stylize = stylize_new (&settings, error);
-  return stylize && stylize_run (stylize, picture, error) &&
+  struct paint_settings settings = {.style = argv[1], .precision = PRECISION_F32, .seed = 1};
+  g_autoptr (painter) painter = painter_new (&settings, error);
+  return painter && painter_run (painter, picture, NULL, error) &&
          g_file_set_contents (argv[4], (const char *) picture->rgb, size, error);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The public face of pictures and of the painter: impasto/impasto.h over image/picture.h and effect/stylize.h. Messages
+ * The public face of pictures and of the painter: impasto/impasto.h over image/picture.h and effect/paint.h. Messages
  * about a file begin with its name. */
 #include <errno.h>
 #include <glib/gstdio.h>
@@ -9,11 +9,7 @@
 
 #include "device/cpu.h"
 #include "effect/options.h"
-#include "effect/stylize.h"
-
-struct _ImpastoPainter {
-  struct stylize *stylize;
-};
+#include "effect/paint.h"
 
 const char *
 impasto_version (void)
@@ -87,7 +83,7 @@ impasto_picture_get_rgb (const ImpastoPicture *picture, guint8 *rgb, gsize strid
 gboolean
 impasto_picture_save (const ImpastoPicture *picture, const char *path, const ImpastoOptions *options, GError **error)
 {
-  const struct stylize_settings *settings = options ? options_settings (options, stylize_options) : NULL;
+  const struct paint_settings *settings = options ? options_settings (options, paint_options) : NULL;
   struct picture_save_options save = {0};
   if (settings)
     save = (struct picture_save_options){.quality = settings->quality, .keep_gps = settings->keep_gps};
@@ -123,54 +119,47 @@ ImpastoOptions *
 impasto_paint_options_new (void)
 {
   ImpastoOptions *options = impasto_options_new ();
-  options_add (options, NULL, stylize_options, sizeof (struct stylize_settings));
+  options_add (options, NULL, paint_options, sizeof (struct paint_settings));
   return options;
 }
+
+/* ImpastoPainter is struct painter, likewise. */
 
 ImpastoPainter *
 impasto_painter_new (const ImpastoOptions *options, GError **error)
 {
-  const struct stylize_settings *settings = options_settings (options, stylize_options);
+  const struct paint_settings *settings = options_settings (options, paint_options);
   g_return_val_if_fail (settings, NULL);
-  struct stylize *stylize = stylize_new (settings, error);
-  if (!stylize)
-    return NULL;
-  ImpastoPainter *painter = g_new0 (ImpastoPainter, 1);
-  painter->stylize = stylize;
-  return painter;
+  return (ImpastoPainter *) painter_new (settings, error);
 }
 
 void
 impasto_painter_free (ImpastoPainter *painter)
 {
-  if (!painter)
-    return;
-  stylize_free (painter->stylize);
-  g_free (painter);
+  painter_free ((struct painter *) painter);
 }
 
 const char *
 impasto_painter_get_style (const ImpastoPainter *painter)
 {
-  const struct style *style = stylize_style (painter->stylize);
-  return ((const struct pack_style *) style->pack->styles->pdata[style->row])->name;
+  return painter_style ((const struct painter *) painter);
 }
 
 const char *
 impasto_painter_get_pack (const ImpastoPainter *painter)
 {
-  return stylize_style (painter->stylize)->pack->path;
+  return painter_file ((const struct painter *) painter);
 }
 
 gboolean
 impasto_painter_forecast (ImpastoPainter *painter, const char *path, ImpastoForecast *forecast, GError **error)
 {
-  struct stylize_forecast inside = {0};
+  struct paint_forecast inside = {0};
   struct picture_info info;
   *forecast = (ImpastoForecast){0};
   if (!picture_probe (path, 0, &info, error))
     return FALSE;
-  bool ok = stylize_prepare (painter->stylize, info.width, info.height, info.alpha, &inside, error);
+  bool ok = painter_prepare ((struct painter *) painter, info.width, info.height, info.alpha, &inside, error);
   if (!ok)
     g_prefix_error (error, "%s: ", path);
   *forecast = (ImpastoForecast){
@@ -180,19 +169,16 @@ impasto_painter_forecast (ImpastoPainter *painter, const char *path, ImpastoFore
     .paint_height = inside.paint_height,
     .bytes = inside.bytes,
     .limit = inside.limit,
-    .plan_seconds = inside.plan_seconds,
+    .precision = inside.precision,
+    .operations = inside.operations,
+    .plan_seconds = inside.prepare_seconds,
     .threads = cpu_threads (),
   };
-  const struct plan *plan = stylize_plan (painter->stylize);
-  if (ok) {
-    forecast->precision = precision_names[plan_precision (plan)];
-    forecast->operations = plan_flops (plan);
-  }
   return ok;
 }
 
 gboolean
 impasto_painter_paint (ImpastoPainter *painter, ImpastoPicture *picture, GError **error)
 {
-  return stylize_run (painter->stylize, inner (picture), error);
+  return painter_run ((struct painter *) painter, inner (picture), NULL, error);
 }

@@ -8,6 +8,7 @@
 
 #include "effect/inspect.h"
 #include "effect/options.h"
+#include "effect/styles.h"
 #include "effect/stylize.h"
 #include "onnx/export.h"
 

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Painting: one picture at a time, by one of several methods. What all methods share is here and in paint.c: the
+ * settings, the painting's size, the limit of memory and the forecast made before anything is decoded, what is done to
+ * colours before and after, and the recipe that is stored with the painting. A method (struct method, one file each, a
+ * row in paint.c's table) knows how the picture itself is painted. One thread at a time uses a painter. */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+#include "base/option.h"
+#include "image/picture.h"
+
+/* Every option of `impasto paint` that says how a picture looks and what it may cost. */
+struct paint_settings {
+  char *style;   /* as style_find takes it */
+  int method;    /* index into the table of methods */
+  int64_t size;  /* of the longer side of the painting; 0 = as the photograph */
+  int precision; /* enum precision */
+  int64_t threads, seed;
+  char *memory; /* "2G": may be used in all; NULL = what is free */
+  int64_t quality;
+  bool keep_gps;
+};
+extern const struct option paint_options[];
+
+/* Called while a picture is painted: @share 0..1 of it is done, @what says in a word or two what is being done. False
+ * cancels. May be called from the painting thread only. */
+typedef bool (*paint_progress_fn) (double share, const char *what, void *data);
+
+struct paint_job {
+  paint_progress_fn progress; /* or NULL */
+  void *data;
+};
+
+/* Tells @job; false, with IMPASTO_ERROR_CANCELLED, when it is to stop. @job may be NULL. */
+bool paint_progress (const struct paint_job *job, double share, const char *what, GError **error);
+
+/* What a method takes, beside the picture's own planes (rgb and alpha of the painting's size). */
+struct method_forecast {
+  uint64_t bytes;        /* at the peak of a run; planes that the method gives back while it runs are counted off */
+  uint64_t held;         /* of them, what is there between pictures too, while the next is loaded */
+  uint64_t fixed;        /* of them, what does not go with the picture's size: weights */
+  double operations;     /* of a run */
+  const char *precision; /* "f32" or "bf16" */
+};
+
+/* One way of painting. */
+struct method {
+  const char *name; /* "network" */
+  /* Loads what the settings name; they stay valid until close. IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT. */
+  void *(*open) (const struct paint_settings *settings, GError **error);
+  void (*close) (void *self);
+  /* Gets ready for pictures of this size; what is ready already is kept. @limit: what forecast->bytes may be.
+   * IMPASTO_ERROR_MEMORY, before the memory is touched and with the forecast filled in; the message is paint.c's. */
+  bool (*prepare) (void *self, int width, int height, uint64_t limit, struct method_forecast *forecast, GError **error);
+  /* picture->rgb (planar float sRGB, upright, of the size prepared) becomes the painting. It may be given back and set
+   * anew. After a failure the pixels are undefined. */
+  bool (*run) (void *self, struct picture *picture, const struct paint_job *job, GError **error);
+  /* What the result is called after: "starry-night"; and the file that is painted with. Borrowed. */
+  const char *(*style) (const void *self);
+  const char *(*file) (const void *self);
+  /* Adds what replay needs: style, file's base name and sha256, precision. After prepare. */
+  void (*describe) (const void *self, JsonObject *recipe);
+};
+extern const struct method method_network; /* stylize.c: a style pack's network */
+
+struct paint_forecast {
+  int width, height; /* of the photograph */
+  int paint_width, paint_height;
+  uint64_t bytes;         /* at the peak */
+  uint64_t limit;         /* bytes that may be used */
+  double operations;      /* multiplications and additions */
+  double prepare_seconds; /* getting ready */
+  const char *precision;
+};
+
+typedef struct painter painter;
+
+/* Copies the settings and loads what they name. IMPASTO_ERROR_USAGE: no such style, --memory that is no size;
+ * IMPASTO_ERROR_INPUT: the pack. */
+struct painter *painter_new (const struct paint_settings *settings, GError **error);
+void painter_free (struct painter *painter);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (painter, painter_free)
+
+const char *painter_style (const struct painter *painter);
+const char *painter_file (const struct painter *painter);
+
+/* Gets ready for photographs of @width x @height. IMPASTO_ERROR_MEMORY: more than the limit; nothing of it was touched,
+ * and @forecast is filled in nevertheless. */
+bool painter_prepare (struct painter *painter, int width, int height, bool alpha, struct paint_forecast *forecast,
+                      GError **error);
+
+/* @picture becomes the painting; its alpha is scaled with it, its recipe is set. @job may be NULL. After a failure its
+ * pixels are undefined. IMPASTO_ERROR_MEMORY; IMPASTO_ERROR_NUMERIC: NaN or infinity; IMPASTO_ERROR_CANCELLED. */
+bool painter_run (struct painter *painter, struct picture *picture, const struct paint_job *job, GError **error);
