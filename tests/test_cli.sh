@@ -338,7 +338,7 @@ run bench gamma --set width=8; refused 2 "set goes with"; check "bench: settings
 run bench gamma --size 24x16 --output result.png; refused 2 "wants a .npy file"; check "bench: values as a picture"
 run bench --train style --output one.npy; refused 2 "not a training step"; check "bench: values of a training step"
 run bench --size 12y4; refused 2 "WIDTHxHEIGHT"; check "bench: a size"
-for net in style vgg19 patch dcgan; do
+for net in style vgg19 resnet18 perceptual patch dcgan; do
   run describe $net --size 64; [ $status = 0 ] && grep -q 'conv2d' out && grep -q '[0-9] parameters' out
 check "describe $net"
 done

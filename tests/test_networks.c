@@ -8,32 +8,19 @@
 
 #include "compile/grad.h"
 #include "compile/plan.h"
+#include "net/feature_net.h"
 #include "net/net.h"
 #include "net/pack.h"
+#include "noise.h"
 
 #define SAMPLES 5
 #define TOLERANCE 1e-4
-
-/* Uniform in [-0.5, 0.5): a multiplicative hash of the index, seeded by FNV-1a of the name. */
-static void
-noise (const char *name, double scale, double shift, float *out, int64_t n)
-{
-  uint32_t seed = 2166136261u;
-  for (const char *c = name; *c; c++)
-    seed = (seed ^ (uint8_t) *c) * 16777619u;
-  for (int64_t i = 0; i < n; i++) {
-    uint32_t x = (uint32_t) ((i + 1) * 2654435761u) + seed;
-    x = ((x >> 15) ^ x) * 2246822519u;
-    x = (x >> 13) ^ x;
-    out[i] = (x / 4294967296.0 - 0.5) * scale + shift;
-  }
-}
 
 static sym
 constant (struct graph *graph, const char *name, struct shape shape, double scale, double shift)
 {
   g_autoptr (tensor) tensor = tensor_new (shape, DTYPE_F32, NULL);
-  noise (name, scale, shift, tensor_floats (tensor), shape_size (&shape));
+  noise_fill (name, scale, shift, tensor_floats (tensor), shape_size (&shape));
   return graph_constant (graph, tensor);
 }
 
@@ -48,7 +35,7 @@ fill_parameter (struct weights *weights, const struct node *node)
     scale = sqrt (12 * 2 / fan_in);
   else if (g_str_has_suffix (node->name, "scale"))
     scale = 0.4, shift = 1;
-  noise (node->name, scale, shift, tensor_floats (tensor), shape_size (&node->shape));
+  noise_fill (node->name, scale, shift, tensor_floats (tensor), shape_size (&node->shape));
   weights_add (weights, node->name, tensor);
 }
 
@@ -92,6 +79,20 @@ build_vgg_gram (struct graph *graph)
   sym features[] = {vgg.relu[0][1], vgg.relu[1][1], vgg.relu[2][1], vgg.relu[2][3]}, grams[4];
   for (int i = 0; i < 4; i++)
     grams[i] = sym_reshape (sym_gram (features[i]), SHAPE (-1));
+  return sym_concat (grams, 4, 0);
+}
+
+static sym
+build_perceptual_gram (struct graph *graph)
+{
+  static const int64_t wide[] = {64, 128, 256, 256};
+  sym picture = graph_parameter (graph, "picture", SHAPE (1, 3, 32, 36), (struct init){INIT_ZERO, 0}), grams[4];
+  struct perceptual eye =
+    perceptual_net (sym_affine (picture, 2.5, 0.5), 3, &(struct perceptual_net){.channels = {4, 6, 8}});
+  for (int i = 0; i < 4; i++) {
+    struct feature_tap tap = {eye.features[i], eye.head[i], eye.bias[i], wide[i]};
+    grams[i] = sym_reshape (feature_gram (tap), SHAPE (-1));
+  }
   return sym_concat (grams, 4, 0);
 }
 
@@ -240,7 +241,7 @@ main (int argc, char **argv)
   static const struct network networks[] = {
     {"style_network", build_style},       {"patch", build_patch},
     {"dcgan_generator", build_generator}, {"dcgan_discriminator", build_discriminator},
-    {"vgg_gram", build_vgg_gram},
+    {"vgg_gram", build_vgg_gram},         {"perceptual_gram", build_perceptual_gram},
   };
   g_test_init (&argc, &argv, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (networks); i++) {

@@ -22,6 +22,13 @@ build_vgg19 (struct graph *graph, struct shape shape, const void *settings)
 }
 
 static void
+build_resnet18 (struct graph *graph, struct shape shape, const void *settings)
+{
+  struct resnet resnet = resnet18 (graph_input (graph, "picture", shape), 3);
+  graph_output (graph, "layer3", resnet.tap[3]);
+}
+
+static void
 build_perceptual (struct graph *graph, struct shape shape, const void *settings)
 {
   struct perceptual eye = perceptual_net (graph_input (graph, "picture", shape), 3, settings);
@@ -50,8 +57,8 @@ static const struct {
   const struct net *net;
   void (*build) (struct graph *graph, struct shape shape, const void *settings);
 } builders[] = {
-  {&net_style, build_style}, {&net_vgg19, build_vgg19}, {&net_perceptual, build_perceptual},
-  {&net_patch, build_patch}, {&net_dcgan, build_dcgan},
+  {&net_style, build_style},           {&net_vgg19, build_vgg19}, {&net_resnet18, build_resnet18},
+  {&net_perceptual, build_perceptual}, {&net_patch, build_patch}, {&net_dcgan, build_dcgan},
 };
 
 void

@@ -39,6 +39,26 @@ vgg_build (sym picture, int last, const void *settings, struct feature_tap taps[
 }
 
 static bool
+resnet_holds (struct weights *head)
+{
+  return weights_find (head, "layer1.0.conv1.weight") && weights_find (head, "bn1.running_mean");
+}
+
+static struct weights *
+resnet_load (const char *path, void **settings, GError **error)
+{
+  return resnet18_load (path, error);
+}
+
+static void
+resnet_build (sym picture, int last, const void *settings, struct feature_tap taps[FEATURE_TAPS])
+{
+  struct resnet resnet = resnet18 (picture, last);
+  for (int tap = 0; tap < FEATURE_TAPS; tap++)
+    taps[tap].x = resnet.tap[tap];
+}
+
+static bool
 perceptual_holds (struct weights *head)
 {
   return weights_metadata (head, "impasto") != NULL;
@@ -68,6 +88,7 @@ perceptual_build (sym picture, int last, const void *settings, struct feature_ta
 static const struct feature_kind kinds[] = {
   {"perceptual", {64, 128, 256, 256}, perceptual_holds, perceptual_load, perceptual_build},
   {"vgg19", {64, 128, 256, 256}, vgg_holds, vgg_load, vgg_build},
+  {"resnet18", {64, 64, 128, 256}, resnet_holds, resnet_load, resnet_build},
 };
 
 struct features *
@@ -89,9 +110,10 @@ features_load (const char *path, GError **error)
     features->weights = kinds[i].load (path, &features->settings, error);
     return features->weights ? g_steal_pointer (&features) : NULL;
   }
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-               "%s: holds no feature network (VGG-19 in torchvision's layout, or one of impasto train perceptual)",
-               path);
+  g_set_error (
+    error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+    "%s: holds no feature network (VGG-19 or ResNet-18 in torchvision's layout, or one of impasto train perceptual)",
+    path);
   return NULL;
 }
 

@@ -82,6 +82,19 @@ sym imagenet_normalize (sym picture);
  * Names become "conv1_1.weight", biases (1, c, 1, 1). IMPASTO_ERROR_INPUT says which layer is missing or misshapen. */
 struct weights *vgg19_load (const char *path, GError **error);
 
+/* resnet.c: ResNet-18 (He et al. 2016) over RGB in 0..1, normalised inside as torchvision does, without the classifier.
+ * tap[0] is the first convolution at 1/2 (64 channels), tap[1..3] the stages at 1/4, 1/8, 1/16 (64, 128, 256), up to
+ * tap @last. Batch normalisations are in the convolutions: "layer1.0.conv1.weight", "layer1.0.conv1.bias". */
+struct resnet {
+  sym tap[4];
+};
+extern const struct net net_resnet18;
+struct resnet resnet18 (sym picture, int last);
+
+/* Weights of a torchvision ResNet-18 from a safetensors file: "conv1.weight", "bn1.running_mean", "layer2.0.downsample.1.bias"
+ * ...; what comes after the third stage is not read. IMPASTO_ERROR_INPUT says which tensor is missing or misshapen. */
+struct weights *resnet18_load (const char *path, GError **error);
+
 /* perceptual.c: a narrow VGG that was distilled from VGG-19: the eye that ships. Convolutions as VGG-19's conv1_1 to
  * conv3_4; relu1_2, relu2_2, relu3_2 and relu3_4 are features[0..3], up to @last; head[i] (C, c, 1, 1) and bias
  * (1, C, 1, 1) take features[i] to VGG-19's C channels over a common factor. */

@@ -4,7 +4,8 @@
 
 Every network is written here a second time, in PyTorch and double precision, over weights that both sides compute from
 the parameter's name: no weights are stored. For each network the file holds the loss (the output against a fixed probe),
-the norm and some values of the output, and the norm and some values of every parameter's gradient.
+the norm and some values of the output, and the norm and some values of every parameter's gradient. Of ResNet-18, whose
+weights are made as torchvision calls them and go through the program's reader, it holds the features alone.
 
 With the weights of VGG-19 (safetensors, features.convB_I) it adds the activations of their eight layers.
 
@@ -146,6 +147,51 @@ def vgg_gram(p):
     return torch.cat(grams)
 
 
+def perceptual_gram(p):
+    """Gram matrices of the heads over relu1_2 .. relu3_4 of the narrow VGG, each feature taken to its channels first."""
+    x = p("picture", 1, 3, 32, 36) * 2.5 + 0.5
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    x = (x - mean.double()[:, None, None]) / std.double()[:, None, None]
+    grams, tap = [], 0
+    for b, (c, depth) in enumerate([(4, 2), (6, 2), (8, 4)], 1):
+        x = F.max_pool2d(x, 2) if b > 1 else x
+        for i in range(1, depth + 1):
+            x = F.relu(F.conv2d(x, p(f"conv{b}_{i}.weight", c, x.shape[1], 3, 3), padding=1) + p(f"conv{b}_{i}.bias", 1, c, 1, 1))
+            if i % 2 == 0:
+                wide, tap = (64, 128, 256, 256)[tap], tap + 1
+                f = (F.conv2d(x, p(f"head{tap}.weight", wide, c, 1, 1)) + p(f"head{tap}.bias", 1, wide, 1, 1)).flatten(2)
+                grams.append((f @ f.transpose(1, 2) / (wide * f.shape[2])).flatten())
+    return torch.cat(grams)
+
+
+def resnet18_taps():
+    """relu after bn1, layer1, layer2 and layer3 of torchvision's ResNet-18 in evaluation mode."""
+    def float32(x):
+        return x.to(torch.float32).to(torch.float64)
+
+    def conv(x, conv_name, norm_name, out, k, stride):
+        c = x.shape[1]
+        weight = float32(noise(f"{conv_name}.weight", (out, c, k, k)) * math.sqrt(24 / (c * k * k)))
+        x = F.conv2d(x, weight, stride=stride, padding=k // 2)
+        gamma, beta, mean, variance = (float32(noise(f"{norm_name}.{kind}", (out,)) * scale + shift) for kind, scale, shift in (
+            ("weight", 0.4, 1), ("bias", 0.2, 0), ("running_mean", 0.2, 0), ("running_var", 1, 1)))
+        return F.batch_norm(x, mean, variance, gamma, beta, training=False, eps=1e-5)
+
+    x = noise("photo", (1, 3, 72, 56)) + 0.5
+    mean, std = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
+    x = F.relu(conv((x - mean.double()[:, None, None]) / std.double()[:, None, None], "conv1", "bn1", 64, 7, 2))
+    taps = {"tap0": samples(x)}
+    x = F.max_pool2d(x, 3, 2, 1)
+    for stage, (out, stride) in enumerate([(64, 1), (128, 2), (256, 2)], 1):
+        for i in range(2):
+            name, s = f"layer{stage}.{i}", stride if i == 0 else 1
+            y = F.relu(conv(x, f"{name}.conv1", f"{name}.bn1", out, 3, s))
+            y = conv(y, f"{name}.conv2", f"{name}.bn2", out, 3, 1)
+            x = F.relu(y + (conv(x, f"{name}.downsample.0", f"{name}.downsample.1", out, 1, s) if s == 2 else x))
+        taps[f"tap{stage}"] = samples(x)
+    return taps
+
+
 def load_safetensors(path):
     with open(path, "rb") as file:
         header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
@@ -182,7 +228,8 @@ def reference(build):
 
 
 if __name__ == "__main__":
-    networks = {f.__name__: reference(f) for f in (style_network, patch, dcgan_generator, dcgan_discriminator, vgg_gram)}
+    networks = {f.__name__: reference(f) for f in (style_network, patch, dcgan_generator, dcgan_discriminator, vgg_gram, perceptual_gram)}
+    networks["resnet18_taps"] = resnet18_taps()
     if len(sys.argv) > 1:
         networks["vgg_activations"] = vgg_activations(sys.argv[1])
     print(json.dumps(networks, indent=1))
