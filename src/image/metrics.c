@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How far pictures are apart; see metrics.h for formulas and sources. Sums are doubles, one row after another, so that a
+ * figure does not depend on threads. SSIM keeps the last rows of windowed sums only: memory goes with the width. */
+#include "image/metrics.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "impasto/error.h"
+
+enum { WINDOW = 11, SUMS = 5 }; /* a, b, a a, b b, a b */
+
+/* A sum over samples that becomes a distance. */
+struct tally {
+  double square, absolute, most;
+  int64_t n;
+};
+
+static void
+tally_add (struct tally *tally, float a, float b)
+{
+  double difference = fabs ((double) a - b);
+  tally->square += difference * difference;
+  tally->absolute += difference;
+  tally->most = fmax (tally->most, difference);
+  tally->n++;
+}
+
+static struct picture_distance
+tally_distance (const struct tally *tally)
+{
+  if (tally->n == 0)
+    return (struct picture_distance){.psnr = INFINITY};
+  double square = tally->square / tally->n;
+  return (struct picture_distance){
+    .psnr = square > 0 ? -10 * log10 (square) : INFINITY,
+    .mean = tally->absolute / tally->n,
+    .most = tally->most,
+  };
+}
+
+struct picture_distance
+picture_compare (const struct picture *a, const struct picture *b)
+{
+  struct tally tally = {0};
+  g_return_val_if_fail (a->width == b->width && a->height == b->height, (struct picture_distance){0});
+  for (int64_t i = 0; i < 3 * (int64_t) a->width * a->height; i++)
+    tally_add (&tally, a->rgb[i], b->rgb[i]);
+  return tally_distance (&tally);
+}
+
+/* --- Structural similarity --- */
+
+/* The window along one axis of @extent pixels; returns how many taps it has. */
+static int
+window_of (int extent, double taps[WINDOW])
+{
+  const double sigma = 1.5;
+  int n = MIN (extent, WINDOW);
+  double sum = 0;
+  for (int i = 0; i < n; i++) {
+    double x = i - (n - 1) / 2.0;
+    sum += taps[i] = exp (-x * x / (2 * sigma * sigma));
+  }
+  for (int i = 0; i < n; i++)
+    taps[i] /= sum;
+  return n;
+}
+
+static void
+luma_row (const struct picture *picture, int y, double *row)
+{
+  int64_t plane = (int64_t) picture->width * picture->height;
+  const float *r = picture->rgb + (int64_t) y * picture->width, *g = r + plane, *b = g + plane;
+  for (int x = 0; x < picture->width; x++)
+    row[x] = 0.299 * r[x] + 0.587 * g[x] + 0.114 * b[x];
+}
+
+/* Sums of one row under the horizontal window: (SUMS, width - n + 1). */
+static void
+window_row (const double *a, const double *b, int width, const double *taps, int n, double *sums)
+{
+  int out = width - n + 1;
+  for (int x = 0; x < out; x++) {
+    double sum[SUMS] = {0};
+    for (int i = 0; i < n; i++) {
+      double p = a[x + i], q = b[x + i], wp = taps[i] * p, wq = taps[i] * q;
+      sum[0] += wp;
+      sum[1] += wq;
+      sum[2] += wp * p;
+      sum[3] += wq * q;
+      sum[4] += wp * q;
+    }
+    for (int s = 0; s < SUMS; s++)
+      sums[(int64_t) s * out + x] = sum[s];
+  }
+}
+
+static double
+similarity (const double sum[SUMS])
+{
+  const double c1 = 0.01 * 0.01, c2 = 0.03 * 0.03;
+  double ma = sum[0], mb = sum[1], va = sum[2] - ma * ma, vb = sum[3] - mb * mb, cov = sum[4] - ma * mb;
+  return (2 * ma * mb + c1) * (2 * cov + c2) / ((ma * ma + mb * mb + c1) * (va + vb + c2));
+}
+
+bool
+picture_ssim (const struct picture *a, const struct picture *b, double *ssim, GError **error)
+{
+  g_return_val_if_fail (a->width == b->width && a->height == b->height, false);
+  double across[WINDOW], down[WINDOW];
+  int width = a->width, height = a->height, n = window_of (width, across), m = window_of (height, down);
+  int64_t out = width - n + 1, row = SUMS * out;
+  g_autofree double *luma = g_try_malloc_n (2 * (gsize) width, sizeof (double));
+  g_autofree double *ring = g_try_malloc_n ((gsize) row * m, sizeof (double)); /* the last m rows of sums */
+  if (!luma || !ring) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory to compare pictures of %d x %d", width, height);
+    return false;
+  }
+  double total = 0;
+  for (int y = 0; y < height; y++) {
+    luma_row (a, y, luma);
+    luma_row (b, y, luma + width);
+    window_row (luma, luma + width, width, across, n, ring + y % m * row);
+    for (int64_t x = 0; y >= m - 1 && x < out; x++) {
+      double sum[SUMS] = {0};
+      for (int i = 0; i < m; i++)
+        for (int s = 0; s < SUMS; s++)
+          sum[s] += down[i] * ring[(y - m + 1 + i) % m * row + s * out + x];
+      total += similarity (sum);
+    }
+  }
+  *ssim = total / ((double) out * (height - m + 1));
+  return true;
+}
+
+/* --- Seams --- */
+
+/* Mean over the channels of |p(i) - p(j)|. */
+static double
+step (const struct picture *picture, int64_t i, int64_t j)
+{
+  int64_t plane = (int64_t) picture->width * picture->height;
+  double sum = 0;
+  for (int c = 0; c < 3; c++)
+    sum += fabs ((double) picture->rgb[c * plane + i] - picture->rgb[c * plane + j]);
+  return sum / 3;
+}
+
+/* Walks the lines that cross one axis, edge by edge. @at: index of pixel (line, along) is line * across + along * way. */
+struct axis {
+  int extent, tile;       /* in the direction the lines cross */
+  int length, other_tile; /* along a line */
+  int64_t across, along;  /* index steps */
+};
+
+static void
+measure_edges (const struct picture *picture, const struct axis *axis, struct picture_seams *seams, int64_t *pixels)
+{
+  for (int line = axis->tile; line < axis->extent; line += axis->tile)
+    for (int start = 0; start < axis->length; start += MIN (axis->other_tile, axis->length - start)) {
+      int stop = start + MIN (axis->other_tile, axis->length - start);
+      double excess = 0;
+      for (int k = start; k < stop; k++) {
+        int64_t here = line * axis->across + k * axis->along, before = here - axis->across;
+        double jump = step (picture, here, before), beside = 0;
+        int sides = 0;
+        if (line >= 2)
+          beside += step (picture, before, before - axis->across), sides++;
+        if (line + 1 < axis->extent)
+          beside += step (picture, here, here + axis->across), sides++;
+        beside = sides ? beside / sides : jump;
+        seams->step += jump;
+        seams->beside += beside;
+        excess += jump - beside;
+      }
+      excess /= stop - start;
+      seams->worst = seams->lines++ ? fmax (seams->worst, excess) : excess;
+      *pixels += stop - start;
+    }
+}
+
+static void
+axes_of (const struct picture *picture, int tile_width, int tile_height, struct axis axes[2])
+{
+  int w = picture->width, h = picture->height;
+  axes[0] = (struct axis){w, tile_width, h, tile_height, 1, w};
+  axes[1] = (struct axis){h, tile_height, w, tile_width, w, 1};
+}
+
+struct picture_seams
+picture_seams (const struct picture *picture, int tile_width, int tile_height)
+{
+  struct picture_seams seams = {0};
+  struct axis axes[2];
+  int64_t pixels = 0;
+  g_return_val_if_fail (tile_width > 0 && tile_height > 0, seams);
+  axes_of (picture, tile_width, tile_height, axes);
+  for (int i = 0; i < 2; i++)
+    measure_edges (picture, &axes[i], &seams, &pixels);
+  seams.step /= MAX (pixels, 1);
+  seams.beside /= MAX (pixels, 1);
+  return seams;
+}
+
+struct picture_distance
+picture_compare_seams (const struct picture *a, const struct picture *b, int tile_width, int tile_height)
+{
+  struct tally tally = {0};
+  struct axis axes[2];
+  int64_t plane = (int64_t) a->width * a->height;
+  g_return_val_if_fail (tile_width > 0 && tile_height > 0, (struct picture_distance){0});
+  g_return_val_if_fail (a->width == b->width && a->height == b->height, (struct picture_distance){0});
+  axes_of (a, tile_width, tile_height, axes);
+  for (int i = 0; i < 2; i++)
+    for (int line = axes[i].tile; line < axes[i].extent; line += axes[i].tile)
+      for (int k = 0; k < axes[i].length; k++)
+        for (int side = 0; side < 2; side++)
+          for (int c = 0; c < 3; c++) {
+            int64_t at = c * plane + (line - side) * axes[i].across + k * axes[i].along;
+            tally_add (&tally, a->rgb[at], b->rgb[at]);
+          }
+  return tally_distance (&tally);
+}
+
+/* --- Colours --- */
+
+struct palette
+picture_palette (const struct picture *picture)
+{
+  struct palette palette;
+  int64_t plane = (int64_t) picture->width * picture->height;
+  for (int c = 0; c < 3; c++) {
+    const float *values = picture->rgb + c * plane;
+    double sum = 0, square = 0;
+    for (int64_t i = 0; i < plane; i++)
+      sum += values[i];
+    double mean = sum / plane;
+    for (int64_t i = 0; i < plane; i++)
+      square += (values[i] - mean) * (values[i] - mean);
+    palette.mean[c] = mean;
+    palette.deviation[c] = sqrt (square / plane);
+  }
+  return palette;
+}
+
+double
+palette_distance (const struct palette *a, const struct palette *b)
+{
+  double sum = 0;
+  for (int c = 0; c < 3; c++) {
+    double mean = a->mean[c] - b->mean[c], deviation = a->deviation[c] - b->deviation[c];
+    sum += mean * mean + deviation * deviation;
+  }
+  return sqrt (sum);
+}
+
+void
+picture_flatten (struct picture *picture)
+{
+  int64_t plane = (int64_t) picture->width * picture->height;
+  if (!picture->alpha)
+    return;
+  for (int c = 0; c < 3; c++)
+    for (int64_t i = 0; i < plane; i++)
+      picture->rgb[c * plane + i] = picture->rgb[c * plane + i] * picture->alpha[i] + 1 - picture->alpha[i];
+  g_clear_pointer (&picture->alpha, g_free);
+}
