@@ -58,7 +58,7 @@ status=$?
 
 run --version; [ $status = 0 ] && grep -q '^impasto [0-9]' out && grep -q 'oneDNN.*threads' out; check "version"
 run; [ $status = 2 ] && grep -q 'paint ' out; check "no command: an overview"
-for command in paint styles train bench describe export run; do
+for command in paint styles train bench describe export run eval; do
   run $command --help
   [ $status = 0 ] && [ "$(head -n 2 out | grep -c "^  impasto $command")" = 2 ] && [ "$(awk 'length > 120' out)" = "" ]
   check "$command --help: two examples on top"
@@ -384,6 +384,44 @@ for _ in $(seq 600); do grep -q '"step":' out && break; sleep 0.1; done
 kill -TERM $pid; wait $pid; status=$?
 [ $status = 130 ] && [ "$(sed -n 's/.*"step":\([0-9]*\),.*/\1/p' out | head -n 1)" = $((last + 1)) ]
 check "train: goes on from there"
+
+# --- Figures ---
+
+mkdir painted wanted
+cp small.png painted/a-alpha.png; cp other.png painted/b.png; cp small.jpg wanted/a.jpg; cp other.png wanted/b.png
+run eval small.png --against small.png
+[ $status = 0 ] && [ ! -s err ] && grep -q '^picture .*psnr .*ssim .*mean_difference .*max_difference$' out &&
+  grep -Eq '^small.png +inf +1 +0 +0$' out
+check "eval: a picture against itself"
+run eval painted --against wanted --json
+[ $status = 0 ] && [ ! -s err ] && [ "$(wc -l <out)" = 2 ] && grep -q '"picture":"painted/a-alpha.png","width":40,"height":30,"psnr":[0-9]' out &&
+  grep -q 'b.png.*"psnr":null,"ssim":1' out
+check "eval: folders by name, as JSON"
+run eval painted/a-alpha.png painted/b.png --against wanted --tile 16x16
+[ $status = 0 ] && [ "$(wc -l <out)" = 4 ] && grep -q '^a-alpha.png ' out && grep -q '^mean ' out && grep -q 'worst_seam' out
+check "eval: a table with a mean, and seams"
+run eval painted --style-image "$picture" --style-size 64 --content wanted --features vgg.safetensors
+[ $status = 0 ] && [ ! -s err ] && grep -q 'style_distance .*palette_distance .*content_distance' out && grep -Eq '^b.png .* 0$' out
+check "eval: distance from a style and a photograph"
+run eval tiny.png --style-image small.png --style-size 0 --content tiny.png --features vgg.safetensors; [ $status = 0 ]
+check "eval: a tiny picture"
+run eval small.png other.png --against gamma.png
+[ $status = 0 ]; check "eval: several against one"
+run eval small.png --against "$picture"; refused 3 "40x30, but .*--preview"; check "eval: sizes that differ"
+run eval small.png --against "$picture" --preview; [ $status = 0 ] && grep -q 'was scaled to 40x30' err
+check "eval: a preview"
+cp cut.png painted/c.png; cp small.png wanted/c.png; cp small.png painted/d.png
+run eval painted --against wanted; [ $status = 3 ] && [ "$(wc -l <out)" = 4 ] && [ "$(wc -l <err)" = 2 ] &&
+  grep -q 'c.png.*truncated' err && grep -q 'd.png: there is no picture of its name in wanted' err
+check "eval: bad ones are reported, the rest is measured"
+run eval small.png --content small.png; refused 3 "no perceptual.safetensors in .*--features"; check "eval: no eye"
+run eval small.png --content small.png --features models/one.safetensors; refused 3 "one.safetensors: holds a network"
+check "eval: an eye that is none"
+run eval small.png; refused 2 "something to hold pictures against"; check "eval: against nothing"
+run eval; refused 2 "eval wants pictures"; check "eval: nothing"
+run eval small.png --tile big; refused 2 "tile wants WIDTHxHEIGHT"; check "eval: tiles that are none"
+run eval small.png --tile 4 --preview; refused 2 "preview goes with --against"; check "eval: a preview of nothing"
+run eval absent.png --tile 4; refused 3 "absent.png: no such file"; check "eval: missing"
 
 echo "1..$count"
 exit $failed

@@ -10,7 +10,8 @@
 
 static const struct command *const command_table[] = {
   &command_paint,    &command_styles, &command_train, &command_bench,
-  &command_describe, &command_export, &command_run,   NULL,
+  &command_describe, &command_export, &command_run,   &command_eval,
+  NULL,
 };
 
 static const struct command *

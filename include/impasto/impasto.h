@@ -439,6 +439,72 @@ IMPASTO_API ImpastoOptions *impasto_run_options_new (void);
 IMPASTO_API gboolean impasto_run (const char *path, const ImpastoOptions *options, const char *const *inputs,
                                   const char *const *outputs, char **summary, char **notes, GError **error);
 
+/* Figures. */
+
+/**
+ * ImpastoFigure:
+ * @name: "style_distance"
+ * @value: the figure; PSNR is infinite for equal pictures
+ */
+typedef struct {
+  const char *name;
+  double value;
+} ImpastoFigure;
+
+#define IMPASTO_FIGURES 16
+
+/**
+ * ImpastoFigures:
+ * @width: of the picture
+ * @height: likewise
+ * @n_figures: how many
+ * @figure: the figures: "style_distance" and "palette_distance" when there is a style, "content_distance" with a photograph,
+ * "seam_step", "step_beside" and "worst_seam" with tiles; for pairs "psnr", "ssim", "mean_difference", "max_difference",
+ * and with tiles "mean_at_seams", "max_at_seams". Differences and steps are of 8-bit samples, 0..255
+ * @notes: (nullable): what was scaled, in lines
+ */
+typedef struct {
+  int width, height, n_figures;
+  ImpastoFigure figure[IMPASTO_FIGURES];
+  char *notes;
+} ImpastoFigures;
+
+IMPASTO_API void impasto_figures_clear (ImpastoFigures *figures);
+
+/* (transfer full): "style-image", "features", "style-size", "size", "preview", "tile", "threads". */
+IMPASTO_API ImpastoOptions *impasto_eval_options_new (void);
+
+typedef struct _ImpastoEvaluator ImpastoEvaluator;
+
+/**
+ * impasto_evaluator_new:
+ * @options: from impasto_eval_options_new(); read now, not kept
+ * @photographs: whether impasto_evaluator_run() will be given some
+ * @error: IMPASTO_ERROR_INPUT: no feature network, or a damaged one; a painting that cannot be read
+ *
+ * Loads the feature network when it is needed, and looks at the painting whose style is wanted.
+ */
+IMPASTO_API ImpastoEvaluator *impasto_evaluator_new (const ImpastoOptions *options, gboolean photographs,
+                                                     GError **error);
+IMPASTO_API void impasto_evaluator_free (ImpastoEvaluator *evaluator);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoEvaluator, impasto_evaluator_free)
+
+/**
+ * impasto_evaluator_run:
+ * @evaluator: who looks
+ * @path: a picture; alpha is laid onto white
+ * @content: (nullable): the photograph it was painted from
+ * @against: (nullable): a picture it should equal
+ * @figures: (out): what is found; clear it with impasto_figures_clear(), also after an error
+ * @error: IMPASTO_ERROR_INPUT: a file, or sizes that differ without "preview"; IMPASTO_ERROR_MEMORY
+ *
+ * Style distance is the mean, over four features at three scales, of the squared difference of Gram matrices in units of the
+ * style's root mean square (Gatys et al. 2016); content distance the squared difference of features over the photograph's
+ * mean square (Johnson et al. 2016): 0 is equal. Both are those of training.
+ */
+IMPASTO_API gboolean impasto_evaluator_run (ImpastoEvaluator *evaluator, const char *path, const char *content,
+                                            const char *against, ImpastoFigures *figures, GError **error);
+
 /* Looking inside. */
 
 /* (transfer full): "net" or "style" or "train", "size", "precision", "threads", "runs", "layers", "input" and "output"

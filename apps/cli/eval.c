@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * impasto eval: figures of paintings, a row each: how near to the style and to the photograph, how near to another picture,
+ * whether tiles show. A bad file is reported and does not stop the rest. */
+#include <json-glib/json-glib.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "files.h"
+
+static const ImpastoOption options[] = {
+  {"content", IMPASTO_OPTION_STRING,
+   "the photograph that was painted, or a folder of them: how far the scene is from it", .metavar = "PHOTO"},
+  {"against", IMPASTO_OPTION_STRING, "a picture that each should equal, or a folder of them: PSNR, SSIM, differences",
+   .metavar = "PICTURE"},
+  {"recursive", IMPASTO_OPTION_BOOLEAN, "folders with all that is below"},
+  {"json", IMPASTO_OPTION_BOOLEAN, "a JSON line a picture instead of a table"},
+  {NULL},
+};
+
+static ImpastoOptions *
+eval_options (const char *subject, GError **error)
+{
+  ImpastoOptions *all = impasto_eval_options_new ();
+  impasto_options_add (all, "Files", options);
+  return all;
+}
+
+/* The pictures that belong to those looked at: one for all, or a folder's by name. */
+struct partners {
+  char *word;       /* as given; "" when there are none */
+  GPtrArray *files; /* struct input, of a folder; else NULL */
+};
+
+static bool
+partners_init (struct partners *partners, const struct arguments *arguments, const char *name, GError **error)
+{
+  partners->word = arguments_text (arguments, name);
+  if (!g_file_test (partners->word, G_FILE_TEST_IS_DIR))
+    return true;
+  char *words[] = {partners->word, NULL};
+  partners->files = inputs_collect (words, arguments_flag (arguments, "recursive"), error);
+  return partners->files != NULL;
+}
+
+static void
+partners_clear (struct partners *partners)
+{
+  g_clear_pointer (&partners->word, g_free);
+  g_clear_pointer (&partners->files, g_ptr_array_unref);
+}
+
+/* Length of a name without its extension. */
+static size_t
+stem_length (const char *relative)
+{
+  const char *slash = strrchr (relative, G_DIR_SEPARATOR), *dot = strrchr (slash ? slash : relative, '.');
+  return dot && dot > relative ? (size_t) (dot - relative) : strlen (relative);
+}
+
+/* The file of the same name, whatever the extension; otherwise the longest name that the picture's continues with '-' or
+ * '_': harbour.jpg for harbour-great-wave.png. NULL without @error: there are no partners. */
+static const char *
+partner_of (const struct partners *partners, const struct input *input, GError **error)
+{
+  const struct input *best = NULL;
+  size_t length = stem_length (input->relative), best_length = 0;
+  if (!partners->files)
+    return *partners->word ? partners->word : NULL;
+  for (guint i = 0; i < partners->files->len; i++) {
+    const struct input *file = partners->files->pdata[i];
+    size_t n = stem_length (file->relative);
+    bool begins = n <= length && strncmp (file->relative, input->relative, n) == 0;
+    bool ends = n == length || input->relative[n] == '-' || input->relative[n] == '_';
+    if (begins && ends && n > best_length) {
+      best = file;
+      best_length = n;
+    }
+  }
+  if (!best)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: there is no picture of its name in %s", input->path,
+                 partners->word);
+  return best ? best->path : NULL;
+}
+
+struct job {
+  bool json;
+  ImpastoEvaluator *evaluator;
+  struct partners content, against;
+  GPtrArray *inputs;
+  int name_width;
+  double sums[IMPASTO_FIGURES];
+  guint rows;
+  int status; /* of the first picture that failed */
+};
+
+enum { COLUMN = 9 }; /* characters of a figure at least */
+
+static void
+print_figures (const ImpastoFigures *figures, const double *values)
+{
+  for (int i = 0; i < figures->n_figures; i++)
+    printf ("  %*.5g", MAX (COLUMN, (int) strlen (figures->figure[i].name)), values[i]);
+  putchar ('\n');
+}
+
+/* Pads by characters, not bytes. */
+static void
+print_name (const struct job *job, const char *name)
+{
+  printf ("%s%*s", name, MAX (0, job->name_width - (int) g_utf8_strlen (name, -1)), "");
+}
+
+static void
+print_row (struct job *job, const struct input *input, const ImpastoFigures *figures)
+{
+  double values[IMPASTO_FIGURES];
+  if (job->rows == 0) {
+    print_name (job, "picture");
+    for (int i = 0; i < figures->n_figures; i++)
+      printf ("  %*s", COLUMN, figures->figure[i].name);
+    putchar ('\n');
+  }
+  for (int i = 0; i < figures->n_figures; i++) {
+    values[i] = figures->figure[i].value;
+    job->sums[i] += values[i];
+  }
+  job->rows++;
+  print_name (job, input->relative);
+  print_figures (figures, values);
+  fflush (stdout); /* large pictures take their time */
+}
+
+static void
+print_json (const struct input *input, const ImpastoFigures *figures)
+{
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *object = json_object_new ();
+  json_object_set_string_member (object, "picture", input->path);
+  json_object_set_int_member (object, "width", figures->width);
+  json_object_set_int_member (object, "height", figures->height);
+  for (int i = 0; i < figures->n_figures; i++) {
+    if (isfinite (figures->figure[i].value))
+      json_object_set_double_member (object, figures->figure[i].name, figures->figure[i].value);
+    else
+      json_object_set_null_member (object, figures->figure[i].name);
+  }
+  json_node_take_object (node, object);
+  g_autofree char *text = json_to_string (node, FALSE);
+  puts (text);
+  fflush (stdout);
+}
+
+static bool
+look_at (struct job *job, const struct input *input, ImpastoFigures *figures, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  const char *content = partner_of (&job->content, input, &local);
+  const char *against = local ? NULL : partner_of (&job->against, input, &local);
+  if (!local)
+    return impasto_evaluator_run (job->evaluator, input->path, content, against, figures, error);
+  g_propagate_error (error, g_steal_pointer (&local));
+  return false;
+}
+
+static void
+evaluate_input (struct job *job, const struct input *input, ImpastoFigures *figures)
+{
+  g_autoptr (GError) error = NULL;
+  bool ok = look_at (job, input, figures, &error);
+  g_auto (GStrv) notes = g_strsplit (figures->notes ? figures->notes : "", "\n", -1);
+  for (char **line = notes; ok && *line; line++)
+    fprintf (stderr, "impasto: %s\n", *line);
+  if (ok && job->json)
+    print_json (input, figures);
+  else if (ok)
+    print_row (job, input, figures);
+  else {
+    int status = complain (error);
+    job->status = job->status ? job->status : status;
+  }
+}
+
+static void
+evaluate_inputs (struct job *job)
+{
+  ImpastoFigures last = {0};
+  for (guint i = 0; i < job->inputs->len; i++) {
+    ImpastoFigures figures = {0};
+    evaluate_input (job, job->inputs->pdata[i], &figures);
+    impasto_figures_clear (&figures);
+    last = figures.n_figures ? figures : last;
+  }
+  if (job->rows < 2)
+    return;
+  for (int i = 0; i < last.n_figures; i++)
+    job->sums[i] /= job->rows;
+  print_name (job, "mean");
+  print_figures (&last, job->sums);
+}
+
+static bool
+start (struct job *job, const struct arguments *arguments, GError **error)
+{
+  g_autofree char *style = arguments_text (arguments, "style-image"), *tile = arguments_text (arguments, "tile");
+  const char *complaint = NULL;
+  if (!partners_init (&job->content, arguments, "content", error) ||
+      !partners_init (&job->against, arguments, "against", error))
+    return false;
+  if (arguments->n_words == 0)
+    complaint = "eval wants pictures; impasto eval --help shows how";
+  else if (!*style && !*tile && !*job->content.word && !*job->against.word)
+    complaint = "eval wants something to hold pictures against: --style-image, --content, --against or --tile";
+  else if (arguments_flag (arguments, "preview") && !*job->against.word)
+    complaint = "--preview goes with --against";
+  if (complaint) {
+    g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, complaint);
+    return false;
+  }
+  job->json = arguments_flag (arguments, "json");
+  job->inputs = inputs_collect (arguments->words, arguments_flag (arguments, "recursive"), error);
+  if (!job->inputs)
+    return false;
+  job->name_width = strlen ("picture");
+  for (guint i = 0; i < job->inputs->len; i++)
+    job->name_width =
+      MAX (job->name_width, (int) g_utf8_strlen (((const struct input *) job->inputs->pdata[i])->relative, -1));
+  job->evaluator = impasto_evaluator_new (arguments->options, *job->content.word, error);
+  return job->evaluator != NULL;
+}
+
+static int
+eval_run (const struct arguments *arguments)
+{
+  g_autoptr (GError) error = NULL;
+  struct job job = {0};
+  if (start (&job, arguments, &error))
+    evaluate_inputs (&job);
+  else
+    job.status = complain (error);
+  g_clear_pointer (&job.evaluator, impasto_evaluator_free);
+  g_clear_pointer (&job.inputs, g_ptr_array_unref);
+  partners_clear (&job.content);
+  partners_clear (&job.against);
+  return job.status;
+}
+
+const struct command command_eval = {
+  .name = "eval",
+  .summary = "Measures paintings: distance from style, photograph or another picture",
+  .usage = "PICTURE... [--style-image PAINTING] [--content PHOTO] [--against PICTURE] [--tile WxH]",
+  .examples =
+    {
+      "impasto eval painting.png --content photo.jpg --style-image starry-night.jpg --features vgg19.safetensors",
+      "impasto eval painted/ --against reference/ --json",
+      "impasto eval preview.png --against print.tif --preview --tile 512x512",
+    },
+  .notes =
+    "style_distance and content_distance are the losses of training (0 = equal); palette_distance compares mean and\n"
+    "deviation of the colours. Differences, and steps across the lines of tiles, are of 8-bit samples, 0..255;\n"
+    "worst_seam is by how much one edge of a tile steps more than the pixels beside it: 0 or less is no seam.\n"
+    "With a folder for --content or --against, pictures are paired by name: a/harbour-great-wave.png with\n"
+    "a/harbour.jpg. Colours are compared in sRGB, alpha on white. In JSON the psnr of equal pictures is null.",
+  .options = eval_options,
+  .run = eval_run,
+};
