@@ -35,6 +35,16 @@ build_perceptual (struct graph *graph, struct shape shape, const void *settings)
   graph_output (graph, "features4", eye.features[3]);
 }
 
+/* A style image of 512x512 included. */
+static void
+build_arbitrary (struct graph *graph, struct shape shape, const void *settings)
+{
+  sym photo = graph_input (graph, "photo", shape), one = graph_scalar (graph, 1);
+  struct arbitrary_style style = arbitrary_encode (graph_input (graph, "style", SHAPE (1, 3, 512, 512)), settings);
+  struct arbitrary_control control = {.styles = &style, .n_styles = 1, .attention = one};
+  graph_output (graph, "painting", arbitrary_net (photo, control, settings));
+}
+
 static void
 build_patch (struct graph *graph, struct shape shape, const void *settings)
 {
@@ -57,8 +67,9 @@ static const struct {
   const struct net *net;
   void (*build) (struct graph *graph, struct shape shape, const void *settings);
 } builders[] = {
-  {&net_style, build_style},           {&net_vgg19, build_vgg19}, {&net_resnet18, build_resnet18},
-  {&net_perceptual, build_perceptual}, {&net_patch, build_patch}, {&net_dcgan, build_dcgan},
+  {&net_style, build_style},           {&net_vgg19, build_vgg19},         {&net_resnet18, build_resnet18},
+  {&net_perceptual, build_perceptual}, {&net_arbitrary, build_arbitrary}, {&net_patch, build_patch},
+  {&net_dcgan, build_dcgan},
 };
 
 void

@@ -107,6 +107,35 @@ struct perceptual {
 extern const struct net net_perceptual;
 struct perceptual perceptual_net (sym picture, int last, const struct perceptual_net *settings);
 
+/* arbitrary.c: the painter of any style at once (Huang and Belongie 2017, Liu et al. 2021). A painting becomes a few
+ * symbols once, arbitrary_encode; arbitrary_net paints any number of photographs with them. Its encoder is a
+ * perceptual network, in the scope "encoder"; what is trained is in the scope "decoder". */
+struct arbitrary_net {
+  struct perceptual_net encoder;
+  int64_t keys;      /* numbers by which places of photograph and painting are compared */
+  int64_t residuals; /* residual blocks of the decoder, at a quarter of the size */
+};
+
+/* A painting, cut into tokens of 16x16 pixels, t in all: what places are found by, (n, t, keys), what they are like,
+ * (n, t, 2c), and the means over the whole, (n, c, 1, 1), c being arbitrary_channels. */
+struct arbitrary_style {
+  sym keys, values, mean;
+};
+struct arbitrary_control {
+  const struct arbitrary_style *styles;
+  int n_styles;
+  sym weights;   /* (n, n_styles), adding up to 1; null: 1, for one style */
+  sym attention; /* (n, 1): 0 = moments of the whole painting (AdaIN) .. 1 = those of places alike; null: 0 */
+  sym strength;  /* (n, 1): 0 = the photograph's own moments .. 1 = the style's; null: 1 */
+  struct style_statistics *statistics; /* NULL: each photograph's own; five of them */
+};
+extern const struct net net_arbitrary;
+struct arbitrary_style arbitrary_encode (sym picture, const struct arbitrary_net *settings); /* multiples of 16 */
+int64_t arbitrary_tokens (int64_t height, int64_t width);                                    /* t */
+int64_t arbitrary_channels (const struct arbitrary_net *settings);
+/* photograph (n,3,h,w) in 0..1 -> painting of the same size in 0..1 */
+sym arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitrary_net *settings);
+
 /* patchgan.c: judges overlapping patches (Isola et al. 2017): picture -> one score map a head, (n, heads, h', w'). */
 struct patch_net {
   int64_t heads;

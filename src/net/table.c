@@ -3,7 +3,8 @@
  * The index of networks. */
 #include "net/net.h"
 
-const struct net *const net_table[] = {&net_style, &net_vgg19, &net_resnet18, &net_perceptual, &net_patch, &net_dcgan, NULL};
+const struct net *const net_table[] = {&net_style,     &net_vgg19, &net_resnet18, &net_perceptual,
+                                       &net_arbitrary, &net_patch, &net_dcgan,    NULL};
 
 const struct net *
 net_find (const char *name)
