@@ -6,21 +6,28 @@
  * AdaIN (Huang and Belongie 2017) takes the means and deviations of the whole painting. Attention takes, for each place of
  * the photograph, those of the places of the painting that resemble it, weighted (AdaAttN: Liu et al. 2021; attention
  * between normalised features: Park and Lee 2019). With even weights the second is the first: hence one decoder, and any
- * mix of the two. It happens at the size of the picture, a half and a quarter, in the decoder too, whose features are
- * given the painting's moments at each size (Avatar-Net: Sheng et al. 2018): colour and grain arrive with no skip
- * connection that would carry the photograph's grain along. */
+ * mix of the two. It happens in the decoder too, whose features at a half and the whole of the size, and the picture it
+ * draws, are given the painting's moments there (Avatar-Net: Sheng et al. 2018): palette and grain arrive with no skip
+ * connection that would carry the photograph's along. */
 #include "net/layers.h"
 #include "net/net.h"
 
-#define LEVELS 3
+#define LEVELS 4
 #define EPSILON 1e-5
 #define TOKEN 16 /* pixels of the painting to a side of a token */
 #define QUERY 8  /* pixels of the photograph to a side of a query */
 
-/* Features of the encoder at 1, 1/2 and 1/4 of the size. */
+/* The picture itself, and features of the encoder at 1, 1/2 and 1/4 of the size. */
 struct seen {
   sym feature[LEVELS];
 };
+static const int shrinks[LEVELS] = {1, 1, 2, 4};
+
+static int64_t
+level_channels (const struct arbitrary_net *settings, int level)
+{
+  return level == 0 ? 3 : settings->encoder.channels[level - 1];
+}
 
 /* Means (n,c,h,w) and deviations of all levels one after another in c; h and w are 1 unless they are each place's own. */
 struct moments {
@@ -45,7 +52,7 @@ see (sym picture, const struct arbitrary_net *settings)
   graph_push (picture.graph, "encoder");
   struct perceptual eye = perceptual_net (picture, 3, &settings->encoder);
   graph_pop (picture.graph);
-  return (struct seen){{eye.features[0], eye.features[1], eye.features[3]}};
+  return (struct seen){{picture, eye.features[0], eye.features[1], eye.features[3]}};
 }
 
 /* x less its mean over its deviation, both (n,c,1,1): its own or the given ones. */
@@ -112,8 +119,8 @@ arbitrary_encode (sym picture, const struct arbitrary_net *settings)
   for (int i = 0; i < LEVELS; i++) { /* around the mean, so that a variance is no difference of large numbers */
     means[i] = sym_mean (seen.feature[i], AXES_HW);
     sym x = sym_sub (seen.feature[i], means[i]);
-    parts[i] = sym_avg_pool (x, TOKEN >> i, TOKEN >> i, 0);
-    parts[LEVELS + i] = sym_avg_pool (sym_square (x), TOKEN >> i, TOKEN >> i, 0);
+    parts[i] = sym_avg_pool (x, TOKEN / shrinks[i], TOKEN / shrinks[i], 0);
+    parts[LEVELS + i] = sym_avg_pool (sym_square (x), TOKEN / shrinks[i], TOKEN / shrinks[i], 0);
   }
   struct moments own;
   sym x = normalized (seen.feature[LEVELS - 1], NULL, &own);
@@ -130,8 +137,10 @@ arbitrary_tokens (int64_t height, int64_t width)
 int64_t
 arbitrary_channels (const struct arbitrary_net *settings)
 {
-  const int64_t *c = settings->encoder.channels;
-  return c[0] + c[1] + c[2];
+  int64_t sum = 0;
+  for (int i = 0; i < LEVELS; i++)
+    sum += level_channels (settings, i);
+  return sum;
 }
 
 /* One number a picture as (n,1,1,1). */
@@ -177,10 +186,10 @@ fuse (const struct arbitrary_style *style, sym query, int64_t h, int64_t w, sym 
 static sym
 level_part (sym moments, sym x, int level, const struct arbitrary_net *settings)
 {
-  int64_t start = 0, c = settings->encoder.channels[level];
+  int64_t start = 0, c = level_channels (settings, level);
   struct shape shape = sym_shape (x);
   for (int i = 0; i < level; i++)
-    start += settings->encoder.channels[i];
+    start += level_channels (settings, i);
   sym part = sym_slice (moments, 1, start, start + c, 1);
   if (sym_null (part) || (sym_shape (part).dim[2] == 1 && sym_shape (part).dim[3] == 1))
     return part;
@@ -217,7 +226,7 @@ decode (struct painter *painter, sym x)
   const int64_t *c = settings->encoder.channels;
   struct moments own;
   graph_push (x.graph, "decoder");
-  x = sym_relu (conv (restore (painter, x, 2), "in", c[2]));
+  x = sym_relu (conv (restore (painter, x, 3), "in", c[2]));
   for (int i = 0; i < settings->residuals; i++) {
     graph_push (x.graph, "res%d", i + 1);
     x = sym_add (x, conv (sym_relu (conv (x, "conv1", c[2])), "conv2", c[2]));
@@ -225,13 +234,15 @@ decode (struct painter *painter, sym x)
   }
   x = sym_relu (conv (x, "narrow", c[1]));
   x = sym_relu (conv (double_size (x), "up1", c[1]));
-  x = restore (painter, normalized (x, painter->statistics, &own), 1);
+  x = restore (painter, normalized (x, painter->statistics, &own), 2);
   x = sym_relu (conv (x, "narrow1", (c[1] + 1) / 2));
   x = sym_relu (conv (double_size (x), "up2", c[0]));
+  x = restore (painter, normalized (x, painter->statistics, &own), 1);
+  x =
+    layer_conv (x, "out", (struct layer_conv){.channels = 3, .kernel = 3, .pad = PAD_REFLECT, .gain = 1, .bare = true});
   x = restore (painter, normalized (x, painter->statistics, &own), 0);
-  x = layer_conv (x, "out", (struct layer_conv){.channels = 3, .kernel = 3, .pad = PAD_REFLECT, .gain = 0.5});
   graph_pop (x.graph);
-  return sym_affine (sym_tanh (x), 0.5, 0.5);
+  return sym_clamp (x, 0, 1);
 }
 
 sym
@@ -294,7 +305,7 @@ build (struct graph *graph, const void *settings)
 
 static const struct option options[] = {
   {"channels", OPTION_INTS, offsetof (struct arbitrary_net, encoder.channels), "channels of the encoder's blocks", 4,
-   512, .text = "16,48,96", .count = LEVELS},
+   512, .text = "16,48,96", .count = LEVELS - 1},
   {"keys", OPTION_INT, offsetof (struct arbitrary_net, keys), "numbers by which places are compared", 1, 512, 32},
   {"residuals", OPTION_INT, offsetof (struct arbitrary_net, residuals), "residual blocks of the decoder", 0, 32, 1},
   {NULL},

@@ -127,7 +127,7 @@ struct arbitrary_control {
   sym weights;   /* (n, n_styles), adding up to 1; null: 1, for one style */
   sym attention; /* (n, 1): 0 = moments of the whole painting (AdaIN) .. 1 = those of places alike; null: 0 */
   sym strength;  /* (n, 1): 0 = the photograph's own moments .. 1 = the style's; null: 1 */
-  struct style_statistics *statistics; /* NULL: each photograph's own; five of them */
+  struct style_statistics *statistics; /* NULL: each photograph's own; seven of them */
 };
 extern const struct net net_arbitrary;
 struct arbitrary_style arbitrary_encode (sym picture, const struct arbitrary_net *settings); /* multiples of 16 */

@@ -57,7 +57,7 @@ static const struct option options[] = {
    0.2},
   {"content-weight", OPTION_FLOAT, offsetof (struct settings, content_weight), "how much of the scene stays", 0, 1e6,
    1},
-  {"style-weight", OPTION_FLOAT, offsetof (struct settings, style_weight), "how much of the painting comes", 0, 1e6, 3},
+  {"style-weight", OPTION_FLOAT, offsetof (struct settings, style_weight), "how much of the painting comes", 0, 1e6, 5},
   {"identity-weight", OPTION_FLOAT, offsetof (struct settings, identity_weight), "how exactly photographs stay", 0, 1e6,
    50},
   {"variation-weight", OPTION_FLOAT, offsetof (struct settings, variation_weight), "smoothness", 0, 1e6, 2},
