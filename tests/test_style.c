@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * How the style recipe begins and what it draws: rows and brushes of a step, weights from a pack, rows into a pack. */
+#include <math.h>
+#include <string.h>
+
+#include "train/style_recipe.h"
+#include "train_fixture.h"
+
+/* What a step draws: shares that add up, an even brush, and the same again. */
+static void
+test_draws (void)
+{
+  static const struct style_net net = {.styles = 3, .photograph = true, .brush = true};
+  static const struct style_net bare = {.styles = 3};
+  struct style_data data = {.n_styles = 3, .n_anchors = STYLE_ANCHORS};
+  int n = 4000, photographs = 0, whole = 0, coarse = 0;
+
+  for (int i = 0; i < n; i++) {
+    struct style_draw draw = style_draw (&net, 7, i / 2, i % 2, 2), again = style_draw (&net, 7, i / 2, i % 2, 2);
+    float rows[6], targets[9];
+    double sum = 0, styles = 0;
+
+    g_assert_cmpmem (&draw, sizeof draw, &again, sizeof again);
+    g_assert_cmpint (draw.style, ==, i % 3);
+    g_assert_true (draw.photograph == 0 || draw.brush == 0);
+    style_draw_rows (draw, &net, rows);
+    style_draw_targets (draw, &data, targets);
+    for (int k = 0; k < 9; k++)
+      sum += targets[k];
+    for (int k = 0; k < 4; k++)
+      styles += rows[k];
+    g_assert_cmpfloat_with_epsilon (sum, 1, 1e-6);
+    g_assert_cmpfloat_with_epsilon (styles, 1, 1e-6);
+    g_assert_cmpfloat_with_epsilon (rows[4] - rows[5], draw.brush, 1e-6);
+    g_assert_cmpfloat_with_epsilon (targets[3 * draw.style + 2] - targets[3 * draw.style], draw.brush, 1e-6);
+    photographs += draw.photograph > 0;
+    whole += draw.photograph == 1;
+    coarse += draw.brush > 0;
+    draw = style_draw (&bare, 7, i / 2, i % 2, 2);
+    g_assert_true (draw.photograph == 0 && draw.brush == 0);
+  }
+  g_assert_cmpfloat_with_epsilon ((double) photographs / n, 0.2, 0.02);
+  g_assert_cmpfloat_with_epsilon ((double) whole / n, 0.08, 0.02);
+  g_assert_cmpfloat_with_epsilon ((double) coarse / n, 0.2, 0.02);
+}
+
+static double
+distance (const float *a, const float *b, int64_t n)
+{
+  double most = 0;
+
+  for (int64_t i = 0; i < n; i++)
+    most = fmax (most, fabs ((double) a[i] - b[i]));
+  return most;
+}
+
+/* What a pack has comes along: rows by name, the photograph's and the brushes'; a further style begins as their mean. */
+static void
+test_start (void)
+{
+  struct job job;
+  struct watch watch = {0};
+  g_autoptr (GError) error = NULL;
+  g_autofree char *pack = g_build_filename (uninterrupted (false), "result.safetensors", NULL);
+  g_autofree char *runs = file ("start/00001-style/network-000001.safetensors");
+
+  job_init (&job, "start", 2, false);
+  job_set (&job, "start", pack);
+  job_set (&job, "rate", "1e-8");
+  job_set (&job, "names", "blue;new");
+  run_until (&job, &watch, 1);
+  g_autoptr (weights) from = safetensors_load (pack, &error), to = safetensors_load (runs, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < weights_count (from); i++) {
+    const char *part = weights_name (from, i);
+    g_autofree char *name = g_strconcat ("painter.", part, NULL);
+    g_autoptr (tensor) old = tensor_convert (weights_at (from, i), DTYPE_F32, NULL);
+    const float *a = tensor_floats (old), *b = tensor_floats (weights_find (to, name));
+    int64_t n = shape_size (&old->shape), c = old->shape.dim[1];
+    if (!g_str_has_suffix (part, ".scale") && !g_str_has_suffix (part, ".shift")) {
+      g_assert_cmpfloat (distance (a, b, n), <, 1e-6);
+      continue;
+    }
+    g_assert_cmpint (old->shape.dim[0], ==, 3);
+    g_assert_cmpfloat (distance (a + c, b, c), <, 1e-6);
+    for (int64_t k = 0; k < c; k++)
+      g_assert_cmpfloat_with_epsilon (b[c + k], (a[k] + a[c + k]) / 2, 1e-6);
+    g_assert_cmpfloat (distance (a + 2 * c, b + 2 * c, c), <, 1e-6);
+  }
+  job_set (&job, "width", "8");
+  check_fails (&job, IMPASTO_ERROR_USAGE, "of another size");
+  watch_clear (&watch);
+  job_clear (&job);
+}
+
+/* A painting joins a pack: its rows alone are new, to the bit, whether or not the run was stopped. */
+static void
+test_into (void)
+{
+  struct job job;
+  struct watch watch = {0}, rest = {0}, whole = {0};
+  g_autoptr (GError) error = NULL;
+  g_autofree char *base = g_build_filename (uninterrupted (true), "result.safetensors", NULL), *text = NULL;
+  g_autofree char *pack = file ("base.safetensors"), *made = file ("extended.safetensors");
+  gsize size;
+
+  g_assert_true (g_file_get_contents (base, &text, &size, NULL));
+  g_assert_true (g_file_set_contents (pack, text, (gssize) size, NULL));
+  job_init (&job, "into", 4, true);
+  job_set (&job, "into", pack);
+  check_fails (&job, IMPASTO_ERROR_USAGE, "has a style red already");
+  g_clear_pointer (&job.inputs[1], g_free);
+  job_set (&job, "names", "green: Green, A Test, 1900");
+  run_whole (&job, &whole);
+  g_assert_nonnull (strstr (whole.messages->str, "green begins as "));
+  g_autofree char *uncut = g_build_filename (whole.folder, "result.safetensors", NULL);
+  job_set (&job, "output", made);
+  run_until (&job, &watch, 2);
+  job_set (&job, "resume", watch.folder);
+  run_whole (&job, &rest);
+  g_autoptr (weights) old = safetensors_load (pack, &error), new = safetensors_load (made, &error);
+  g_autoptr (weights) same = safetensors_load (uncut, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < weights_count (old); i++) {
+    const char *name = weights_name (old, i);
+    struct tensor *a = weights_at (old, i), *b = weights_find (new, name), *c = weights_find (same, name);
+    g_assert_cmpmem (b->data, b->size, c->data, c->size);
+    if (!g_str_has_suffix (name, ".scale") && !g_str_has_suffix (name, ".shift")) {
+      g_assert_cmpmem (a->data, a->size, b->data, b->size);
+      continue;
+    }
+    size_t row = a->size / 3; /* red, blue, the photograph */
+    const char *x = a->data, *y = b->data;
+    g_assert_cmpint (b->shape.dim[0], ==, 4);
+    g_assert_cmpmem (x, 2 * row, y, 2 * row);
+    g_assert_cmpmem (x + 2 * row, row, y + 3 * row, row);
+    g_assert_true (memcmp (y + 2 * row, x, row) && memcmp (y + 2 * row, x + row, row));
+  }
+  g_autoptr (pack) loaded = pack_load (made, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (pack_find_style (loaded, "green"), ==, 2);
+  g_assert_cmpstr (((struct pack_style *) loaded->styles->pdata[2])->artist, ==, "A Test");
+  g_assert_true (json_object_has_member (loaded->training, "fitted"));
+  g_clear_pointer (&text, g_free);
+  g_assert_true (g_file_get_contents (made, &text, &size, NULL));
+  g_assert_true (g_file_set_contents (pack, text, (gssize) size, NULL)); /* the extended one in its place: same trunk */
+  job_set (&job, "names", "mauve");
+  g_clear_pointer (&job.run.resume, g_free);
+  job_set (&job, "output", pack); /* over the pack itself, as it is asked to */
+  watch_clear (&watch);
+  run_until (&job, &watch, 1);
+  g_autofree char *other = g_build_filename (uninterrupted (false), "result.safetensors", NULL);
+  g_clear_pointer (&text, g_free);
+  g_assert_true (g_file_get_contents (other, &text, &size, NULL));
+  g_assert_true (g_file_set_contents (pack, text, (gssize) size, NULL));
+  job_set (&job, "resume", watch.folder);
+  check_fails (&job, IMPASTO_ERROR_INPUT, "is not the pack that this run began with");
+  g_clear_pointer (&job.run.resume, g_free);
+  job_set (&job, "start", other);
+  check_fails (&job, IMPASTO_ERROR_USAGE, "leave --start out");
+  watch_clear (&watch);
+  watch_clear (&rest);
+  watch_clear (&whole);
+  job_clear (&job);
+}
+
+/* Numbers that nobody chose are the recipe's. */
+static void
+test_defaults (void)
+{
+  for (int into = 0; into < 2; into++) {
+    struct style_settings *settings = g_malloc0 (recipe_style.settings_size);
+    struct run_settings run = {0};
+    option_init (recipe_style.options, settings);
+    option_init (run_options, &run);
+    if (into)
+      g_assert_true (option_set (recipe_style.options, settings, "into", "pack.safetensors", NULL));
+    recipe_style.settle (settings, &run);
+    g_assert_cmpint (run.steps, ==, into ? 300 : 0);
+    g_assert_cmpfloat (settings->rate, ==, into ? 0.02 : 0.001);
+    option_clear (recipe_style.options, settings);
+    option_clear (run_options, &run);
+    g_free (settings);
+  }
+}
+
+int
+main (int argc, char **argv)
+{
+  fixture_begin (&argc, &argv);
+  g_test_add_func ("/style/draws", test_draws);
+  g_test_add_func ("/style/start", test_start);
+  g_test_add_func ("/style/into", test_into);
+  g_test_add_func ("/style/defaults", test_defaults);
+  return fixture_run ();
+}

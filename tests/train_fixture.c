@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Pictures, weights and tiny runs for the tests of training; see train_fixture.h. */
+#include "train_fixture.h"
+
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/random.h"
+
+#define FOLDER_VARIABLE "TEST_TRAIN_FOLDER" /* tells a child where the pictures are */
+
+char *folder;
+static bool child;
+
+char *
+file (const char *name)
+{
+  return g_build_filename (folder, name, NULL);
+}
+
+/* Pictures and weights */
+
+static void
+make_picture (const char *name, int width, int height, int kind)
+{
+  g_autofree char *path = file (name);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (picture) picture = picture_new (width, height, false, &error);
+
+  for (int c = 0; c < 3; c++)
+    for (int y = 0; y < height; y++)
+      for (int x = 0; x < width; x++) {
+        double phase = (double) x * (1 + kind % 3) / 9 + (double) y * (1 + kind / 3) / 7 + c * (kind + 1);
+        picture->rgb[(c * height + y) * width + x] = (float) (0.5 + 0.45 * sin (phase));
+      }
+  g_assert_true (picture_save (picture, path, NULL, &error));
+}
+
+/* Random weights whose activations keep their size, @gain times, in one of the two layouts. */
+static void
+make_features (const char *name, bool torchvision, double gain)
+{
+  static const struct {
+    const char *ours, *theirs;
+    int out, in;
+  } layers[] = {
+    {"conv1_1", "0", 64, 3},     {"conv1_2", "2", 64, 64},    {"conv2_1", "5", 128, 64},   {"conv2_2", "7", 128, 128},
+    {"conv3_1", "10", 256, 128}, {"conv3_2", "12", 256, 256}, {"conv3_3", "14", 256, 256}, {"conv3_4", "16", 256, 256},
+  };
+  g_autofree char *path = file (name);
+  g_autoptr (weights) weights = weights_new ();
+  g_autoptr (GError) error = NULL;
+
+  for (guint i = 0; i < G_N_ELEMENTS (layers); i++) {
+    const char *layer = torchvision ? layers[i].theirs : layers[i].ours;
+    g_autofree char *weight = g_strdup_printf ("features.%s.weight", layer);
+    g_autofree char *bias = g_strdup_printf ("features.%s.bias", layer);
+    g_autoptr (tensor) w = tensor_new (SHAPE (layers[i].out, layers[i].in, 3, 3), DTYPE_F32, NULL);
+    g_autoptr (tensor) b = tensor_new (SHAPE (layers[i].out), DTYPE_F32, NULL);
+    double scale = gain * sqrt (2.0 / (9 * layers[i].in));
+    for (int64_t k = 0; k < shape_size (&w->shape); k++)
+      tensor_floats (w)[k] =
+        (float) (scale * random_normal ((struct random_key){.seed = 5, .stream = i}, (uint64_t) k));
+    weights_add (weights, weight, w);
+    weights_add (weights, bias, b);
+  }
+  g_assert_true (safetensors_save (weights, path, &error));
+}
+
+static void
+make_everything (void)
+{
+  g_autofree char *photos = file ("photos"), *one = file ("one"), *mixed = file ("mixed"), *empty = file ("empty");
+  g_autofree char *broken = file ("mixed/broken.png"), *text = file ("mixed/text.jpg"), *whole = NULL;
+  g_autofree char *source = file ("photos/0.png");
+  gsize size;
+
+  g_mkdir (photos, 0700);
+  g_mkdir (one, 0700);
+  g_mkdir (mixed, 0700);
+  g_mkdir (empty, 0700);
+  for (int i = 0; i < 6; i++) {
+    g_autofree char *name = g_strdup_printf ("photos/%d.png", i);
+    make_picture (name, 90 + 5 * i, 80, i);
+  }
+  make_picture ("one/only.png", 100, 90, 4);
+  make_picture ("mixed/a.png", 100, 90, 2);
+  make_picture ("mixed/b.png", 100, 90, 3);
+  make_picture ("mixed/small.png", 12, 9, 3);
+  g_assert_true (g_file_get_contents (source, &whole, &size, NULL));
+  g_assert_true (g_file_set_contents (broken, whole, (gssize) size / 2, NULL));
+  g_assert_true (g_file_set_contents (text, "no picture", -1, NULL));
+  make_picture ("red.png", 120, 100, 7);
+  make_picture ("blue.png", 100, 130, 8);
+  make_features ("vgg.safetensors", false, 1);
+  make_features ("torchvision.safetensors", true, 1);
+  make_features ("huge.safetensors", false, 1e6);
+}
+
+/* Runs */
+
+void
+job_set (struct job *job, const char *name, const char *value)
+{
+  g_autoptr (GError) error = NULL;
+  bool own = option_find (recipe_style.options, name) != NULL;
+
+  option_set (own ? recipe_style.options : run_options, own ? job->settings : &job->run, name, value, &error);
+  g_assert_no_error (error);
+}
+
+void
+job_init (struct job *job, const char *runs, int steps, bool adversary)
+{
+  static const char *const settings[][2] = {
+    {"batch", "1"}, {"size", "64"},      {"painting-size", "128"}, {"width", "4"},   {"inner", "8"},
+    {"ends", "3"},  {"residuals", "1"},  {"judge-width", "4"},     {"threads", "1"}, {"precision", "f32"},
+    {"keep", "3"},  {"save-every", "2"}, {"sample-every", "1000"},
+  };
+  g_autofree char *photos = file ("photos"), *features = file ("vgg.safetensors"), *below = file (runs);
+  g_autofree char *count = g_strdup_printf ("%d", steps);
+
+  *job = (struct job){.settings = g_malloc0 (recipe_style.settings_size)};
+  option_init (recipe_style.options, job->settings);
+  option_init (run_options, &job->run);
+  for (guint i = 0; i < G_N_ELEMENTS (settings); i++)
+    job_set (job, settings[i][0], settings[i][1]);
+  job_set (job, "adversary-weight", adversary ? "0.1" : "0");
+  job_set (job, "photos", photos);
+  job_set (job, "features", features);
+  job_set (job, "runs", below);
+  job_set (job, "steps", count);
+  job->inputs[0] = file ("red.png");
+  job->inputs[1] = file ("blue.png");
+}
+
+void
+job_clear (struct job *job)
+{
+  option_clear (recipe_style.options, job->settings);
+  option_clear (run_options, &job->run);
+  g_free (job->settings);
+  g_free (job->inputs[0]);
+  g_free (job->inputs[1]);
+}
+
+static bool
+on_progress (const struct train_progress *progress, void *data)
+{
+  struct watch *watch = data;
+
+  g_assert_cmpstr (progress->stats->name[0], ==, "loss");
+  watch->loss[watch->n++] = progress->stats->value[0];
+  if (progress->message != NULL)
+    g_string_append_printf (watch->messages, "%s\n", progress->message);
+  if (watch->folder == NULL)
+    watch->folder = g_strdup (progress->folder);
+  if (watch->each != NULL)
+    watch->each (progress);
+  return progress->step != watch->stop_at;
+}
+
+void
+watch_clear (struct watch *watch)
+{
+  g_free (watch->folder);
+  g_string_free (watch->messages, TRUE);
+  *watch = (struct watch){0};
+}
+
+bool
+run (struct job *job, struct watch *watch, GError **error)
+{
+  if (watch->messages == NULL)
+    watch->messages = g_string_new (NULL);
+  return train (&recipe_style, job->settings, &job->run, job->inputs, on_progress, watch, error);
+}
+
+void
+run_whole (struct job *job, struct watch *watch)
+{
+  g_autoptr (GError) error = NULL;
+
+  run (job, watch, &error);
+  g_assert_no_error (error);
+}
+
+void
+run_until (struct job *job, struct watch *watch, int step)
+{
+  g_autoptr (GError) error = NULL;
+
+  watch->stop_at = step;
+  g_assert_false (run (job, watch, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+  g_assert_nonnull (strstr (error->message, watch->folder));
+}
+
+void
+check_error (GError *error, int code, const char *text)
+{
+  g_assert_error (error, IMPASTO_ERROR, code);
+  if (strstr (error->message, text) == NULL || strpbrk (error->message, "\r\n") != NULL)
+    g_error ("message is \"%s\", wanted \"%s\" in it", error->message, text);
+}
+
+void
+check_fails (struct job *job, int code, const char *text)
+{
+  struct watch watch = {0};
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (run (job, &watch, &error));
+  check_error (error, code, text);
+  watch_clear (&watch);
+}
+
+/* Files of runs */
+
+char *
+read_file (const char *run_folder, const char *name, gsize *size)
+{
+  g_autofree char *path = g_build_filename (run_folder, name, NULL);
+  g_autoptr (GError) error = NULL;
+  char *text = NULL;
+
+  g_file_get_contents (path, &text, size, &error);
+  g_assert_no_error (error);
+  return text;
+}
+
+bool
+there (const char *run_folder, const char *name)
+{
+  g_autofree char *path = g_build_filename (run_folder, name, NULL);
+
+  return g_file_test (path, G_FILE_TEST_IS_REGULAR);
+}
+
+static void
+same_file (const char *a, const char *b, const char *name)
+{
+  gsize a_size, b_size;
+  g_autofree char *x = read_file (a, name, &a_size), *y = read_file (b, name, &b_size);
+
+  if (a_size != b_size || memcmp (x, y, a_size) != 0)
+    g_error ("%s is not the same in %s and %s", name, a, b);
+}
+
+/* Without the times. */
+static char *
+stats_of (const char *run_folder)
+{
+  g_autofree char *text = read_file (run_folder, "stats.jsonl", NULL);
+  g_autoptr (GRegex) seconds = g_regex_new (",\"seconds\":[0-9.]+", 0, 0, NULL);
+
+  return g_regex_replace_literal (seconds, text, -1, 0, "", 0, NULL);
+}
+
+void
+same_run (const char *a, const char *b, int steps)
+{
+  g_autofree char *checkpoint = g_strdup_printf ("network-%06d.safetensors", steps);
+  g_autofree char *sheet = g_strdup_printf ("fakes%06d.png", steps);
+  g_autofree char *a_stats = stats_of (a), *b_stats = stats_of (b);
+
+  same_file (a, b, checkpoint);
+  same_file (a, b, sheet);
+  same_file (a, b, "result.safetensors");
+  g_assert_cmpstr (a_stats, ==, b_stats);
+}
+
+const char *
+uninterrupted (bool adversary)
+{
+  static char *made[2];
+
+  if (made[adversary] == NULL) {
+    struct job job;
+    struct watch watch = {0};
+    job_init (&job, "whole", 6, adversary);
+    run_whole (&job, &watch);
+    made[adversary] = g_steal_pointer (&watch.folder);
+    watch_clear (&watch);
+    job_clear (&job);
+  }
+  return made[adversary];
+}
+
+double
+mean (const double *x, int n)
+{
+  double sum = 0;
+
+  for (int i = 0; i < n; i++)
+    sum += x[i];
+  return sum / n;
+}
+
+static void
+remove_tree (const char *path)
+{
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+
+  for (const char *name; dir != NULL && (name = g_dir_read_name (dir)) != NULL;) {
+    g_autofree char *below = g_build_filename (path, name, NULL);
+    if (g_file_test (below, G_FILE_TEST_IS_DIR))
+      remove_tree (below);
+    else
+      g_unlink (below);
+  }
+  g_rmdir (path);
+}
+
+void
+fixture_begin (int *argc, char ***argv)
+{
+  const char *given = g_getenv (FOLDER_VARIABLE);
+
+  g_test_init (argc, argv, NULL);
+  g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* libvips warns of damaged files, unheard */
+  child = given != NULL;
+  folder = child ? g_strdup (given) : g_dir_make_tmp ("impasto-train-XXXXXX", NULL);
+  if (!child) {
+    g_setenv (FOLDER_VARIABLE, folder, TRUE);
+    make_everything ();
+  }
+}
+
+int
+fixture_run (void)
+{
+  int failed = g_test_run ();
+
+  if (!child)
+    remove_tree (folder);
+  g_free (folder);
+  return failed;
+}

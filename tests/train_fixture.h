@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the tests of training share: a temporary folder with made-up pictures and random feature weights, tiny runs of the
+ * style recipe and their files. A child process of a test finds the folder of its parent. */
+#pragma once
+
+#include "format/safetensors.h"
+#include "image/picture.h"
+#include "impasto/error.h"
+#include "net/pack.h"
+#include "train/trainer.h"
+
+#define VALUES_MAX 64
+
+extern char *folder;
+char *file (const char *name); /* a path in it */
+
+/* Makes the folder, or takes the parent's; returns g_test_run's result after removing it. */
+void fixture_begin (int *argc, char ***argv);
+int fixture_run (void);
+
+/* A run to be: settings as a user gives them. */
+struct job {
+  void *settings;
+  struct run_settings run;
+  char *inputs[3];
+};
+
+void job_set (struct job *job, const char *name, const char *value);
+
+/* The whole of a tiny run of @steps steps, with or without the adversary; run folders go below @runs. */
+void job_init (struct job *job, const char *runs, int steps, bool adversary);
+void job_clear (struct job *job);
+
+/* What a run said while it went, and when it is to stop. */
+struct watch {
+  int n, stop_at;
+  double loss[VALUES_MAX];
+  char *folder;
+  GString *messages;
+  void (*each) (const struct train_progress *progress);
+};
+
+void watch_clear (struct watch *watch);
+
+bool run (struct job *job, struct watch *watch, GError **error);
+void run_whole (struct job *job, struct watch *watch);
+void run_until (struct job *job, struct watch *watch, int step);
+
+void check_error (GError *error, int code, const char *text);
+void check_fails (struct job *job, int code, const char *text); /* a run that fails before or while it goes */
+
+char *read_file (const char *run_folder, const char *name, gsize *size);
+bool there (const char *run_folder, const char *name);
+void same_run (const char *a, const char *b, int steps); /* two runs came to the same end */
+
+/* Folder of an uninterrupted run of six steps, made once for each kind. */
+const char *uninterrupted (bool adversary);
+
+double mean (const double *x, int n);
