@@ -113,7 +113,6 @@ test_into (void)
   g_clear_pointer (&job.inputs[1], g_free);
   job_set (&job, "names", "green: Green, A Test, 1900");
   run_whole (&job, &whole);
-  g_assert_nonnull (strstr (whole.messages->str, "green begins as "));
   g_autofree char *uncut = g_build_filename (whole.folder, "result.safetensors", NULL);
   job_set (&job, "output", made);
   run_until (&job, &watch, 2);

@@ -151,9 +151,7 @@ build (struct trainer *trainer, GError **error)
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
   bool fresh = trainer->step == 0;
-  g_autofree int *nearest = g_new0 (int, state->data.n_styles);
-  if (state->into && ((fresh && !style_nearest_rows (trainer, nearest, error)) ||
-                      !style_pack_fit (state->into, &state->net, nearest, trainer->weights, error)))
+  if (state->into && !style_pack_fit (state->into, &state->net, trainer->weights, error))
     return false;
   return style_build_training (trainer, error) &&
          (!fresh || !settings->start ||

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The plans of the style recipe: the training step, the painter alone, and what a pack's styles lack of a painting. The
- * formula is in recipe_style.c. */
-#include <math.h>
-#include <string.h>
-
+ * The plans of the style recipe: the training step, and the painter alone. The formula is in recipe_style.c. */
 #include "device/cpu.h"
 #include "train/loss.h"
 #include "train/style_pack.h"
@@ -165,58 +161,4 @@ style_build_sampler (struct trainer *trainer, GError **error)
   graph_pop (graph);
   state->sampler = compile (trainer, graph, trainer->weights, error);
   return state->sampler != NULL;
-}
-
-/* One photograph painted in a row of the pack, and its style loss against one painting. */
-static struct plan *
-trial_plan (struct trainer *trainer, GError **error)
-{
-  const struct style_settings *settings = trainer->settings;
-  const struct style_state *state = trainer->state;
-  g_autoptr (graph) graph = graph_new ();
-  g_autoptr (weights) weights = weights_new ();
-  features_add_weights (state->features, weights, "frozen.features");
-  for (guint i = 0; i < weights_count (state->into->weights); i++) {
-    g_autofree char *name = g_strdup_printf ("painter.%s", weights_name (state->into->weights, i));
-    weights_add (weights, name, weights_at (state->into->weights, i));
-  }
-  sym photo = graph_input (graph, "photo", SHAPE (1, 3, settings->size, settings->size));
-  sym rows = graph_input (graph, "rows", SHAPE (1, style_net_rows (&state->into->settings)));
-  sym targets = graph_input (graph, "targets", SHAPE (1, style_data_rows (&state->data)));
-  graph_push (graph, "painter");
-  sym painted = style_net (photo, (struct style_control){.rows = rows}, &state->into->settings), content;
-  graph_pop (graph);
-  graph_output (graph, "style", style_loss (state, painted, targets, (sym){graph, -1}, &content));
-  return compile (trainer, graph, weights, error);
-}
-
-bool
-style_nearest_rows (struct trainer *trainer, int *nearest, GError **error)
-{
-  const struct style_settings *settings = trainer->settings;
-  const struct style_state *state = trainer->state;
-  size_t bytes = 3 * settings->size * settings->size * sizeof (float);
-  g_autoptr (plan) plan = trial_plan (trainer, error);
-  if (!plan)
-    return false;
-  for (int painting = 0; painting < state->data.n_styles; painting++) {
-    double least = INFINITY;
-    style_draw_targets ((struct style_draw){.style = painting}, &state->data, style_input_at (plan, "targets", 0));
-    for (int row = 0; row < state->into->settings.styles; row++) {
-      double sum = 0;
-      style_draw_rows ((struct style_draw){.style = row}, &state->into->settings, style_input_at (plan, "rows", 0));
-      for (int i = 0; i < STYLE_SHEET_PHOTOS; i++) {
-        memcpy (style_input_at (plan, "photo", 0), (const char *) state->sheet_photos + i * bytes, bytes);
-        plan_run (plan, 0, 0);
-        sum += tensor_floats (plan_output (plan, "style"))[0];
-      }
-      if (sum < least)
-        nearest[painting] = row;
-      least = fmin (least, sum);
-    }
-    const struct pack_style *style = state->into->styles->pdata[nearest[painting]];
-    trainer_say (trainer, "%s begins as %s, style loss %.4g", state->data.names[painting], style->name,
-                 least / STYLE_SHEET_PHOTOS);
-  }
-  return true;
 }

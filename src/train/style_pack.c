@@ -103,8 +103,7 @@ style_pack_fit_net (const struct pack *pack, int64_t styles)
 }
 
 bool
-style_pack_fit (const struct pack *pack, const struct style_net *net, const int *begin, struct weights *weights,
-                GError **error)
+style_pack_fit (const struct pack *pack, const struct style_net *net, struct weights *weights, GError **error)
 {
   for (guint i = 0; i < 2 * weights_count (pack->weights); i++) {
     const char *part = weights_name (pack->weights, i / 2);
@@ -126,7 +125,7 @@ style_pack_fit (const struct pack *pack, const struct style_net *net, const int 
     if (!table)
       return false;
     for (int64_t row = 0; row < net->styles; row++)
-      memcpy (row_of (table, row), row_of (from, begin[row]), table->shape.dim[1] * sizeof (float));
+      mean_row (from, pack->settings.styles, row_of (table, row));
     weights_add (weights, name, table);
   }
   return true;

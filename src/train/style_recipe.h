@@ -43,10 +43,6 @@ bool style_build_training (struct trainer *trainer, GError **error);
 /* Compiles state->sampler: the painter with averaged weights, one photograph at a time. */
 bool style_build_sampler (struct trainer *trainer, GError **error);
 
-/* For each painting the row of state->into whose own paintings of the sheets' photographs are nearest to it by the style
- * loss. */
-bool style_nearest_rows (struct trainer *trainer, int *nearest, GError **error);
-
 /* Input @name of @plan at picture @item; NULL when there is none. */
 float *style_input_at (struct plan *plan, const char *name, int64_t item);
 
