@@ -8,10 +8,11 @@
 #include "effect/distance.h"
 #include "effect/inspect.h"
 #include "effect/options.h"
+#include "effect/styles.h"
 #include "image/metrics.h"
 #include "image/pixels.h"
+#include "train/trainer.h"
 
-#define DEFAULT_FEATURES "perceptual.safetensors"
 #define LEVELS 255 /* differences are told in steps of 8-bit samples */
 
 struct evaluate_settings {
@@ -25,7 +26,7 @@ static const struct option evaluate_options[] = {
    "the painting whose style was wanted: how far each picture's style is from it", .metavar = "PAINTING"},
   {"features", OPTION_STRING, offsetof (struct evaluate_settings, features),
    "the eye of both distances: VGG-19 or ResNet-18 in torchvision's layout, or a network of impasto train perceptual; "
-   "otherwise " DEFAULT_FEATURES " from the folders of packs",
+   "otherwise " FEATURES_FILE " from the folders of packs",
    .metavar = "FILE"},
   {"style-size", OPTION_INT, offsetof (struct evaluate_settings, style_size),
    "longer side at which the painting is looked at, as in training; 0 = as it is", 0, 16384, 768},
@@ -61,15 +62,13 @@ impasto_eval_options_new (void)
 static char *
 find_features (GError **error)
 {
+  char *found = style_folders_find (FEATURES_FILE);
+  if (found)
+    return found;
   g_auto (GStrv) folders = impasto_style_folders ();
-  for (char **folder = folders; *folder; folder++) {
-    g_autofree char *path = g_build_filename (*folder, DEFAULT_FEATURES, NULL);
-    if (g_file_test (path, G_FILE_TEST_IS_REGULAR))
-      return g_steal_pointer (&path);
-  }
   g_autofree char *searched = g_strjoinv (", ", folders);
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-               "no feature network: there is no " DEFAULT_FEATURES "%s%s; name one with --features FILE (VGG-19 or "
+               "no feature network: there is no " FEATURES_FILE "%s%s; name one with --features FILE (VGG-19 or "
                "ResNet-18 in torchvision's layout)",
                *searched ? " in " : "", searched);
   return NULL;
