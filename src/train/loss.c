@@ -57,6 +57,44 @@ loss_pixels (sym picture, sym target, sym weight)
   return mean_square (sym_sub (picture, target), weight);
 }
 
+/* Numbers @start .. @stop - 1 of every palette. */
+static sym
+palette_part (sym palette, int start, int stop, struct shape shape)
+{
+  return sym_reshape (sym_slice (palette, 1, start, stop, 1), shape);
+}
+
+sym
+loss_palette (sym picture, sym target, sym weight)
+{
+  sym mean = sym_mean (picture, AXES_HW), around = sym_sub (picture, mean);
+  sym covariance = sym_scale (sym_gram (around), 3); /* (n,3,3) */
+  sym v = palette_part (target, 12, 13, SHAPE (-1, 1, 1));
+  sym dm = sym_sub (sym_reshape (mean, SHAPE (-1, 3, 1)), palette_part (target, 0, 3, SHAPE (-1, 3, 1)));
+  sym dc = sym_sub (covariance, palette_part (target, 3, 12, SHAPE (-1, 3, 3)));
+  return sym_add (mean_square (sym_mul (dm, sym_rsqrt (v)), weight), mean_square (sym_div (dc, v), weight));
+}
+
+void
+loss_palette_target (const float *rgb, int64_t pixels, float target[LOSS_PALETTE])
+{
+  double mean[3] = {0}, variance = 0;
+  for (int c = 0; c < 3; c++) {
+    for (int64_t i = 0; i < pixels; i++)
+      mean[c] += rgb[c * pixels + i];
+    target[c] = mean[c] /= MAX (pixels, 1);
+  }
+  for (int a = 0; a < 3; a++)
+    for (int b = 0; b < 3; b++) {
+      double sum = 0;
+      for (int64_t i = 0; i < pixels; i++)
+        sum += (rgb[a * pixels + i] - mean[a]) * (rgb[b * pixels + i] - mean[b]);
+      target[3 + 3 * a + b] = sum /= MAX (pixels, 1);
+      variance += a == b ? sum / 3 : 0;
+    }
+  target[12] = MAX (variance, 0.005); /* a painting of hardly any contrast asks for no more care than that */
+}
+
 sym
 loss_least_squares (sym score, double target)
 {

@@ -25,6 +25,15 @@ sym loss_variation_weighted (sym picture, sym weight);
 /* mean weight * (picture - target)^2 */
 sym loss_pixels (sym picture, sym target, sym weight);
 
+/* How far the colours of @picture (n,3,h,w) are from those of a painting, by their means m and covariances C, in units of
+ * the painting's variance v (its mean over channels): mean (m - m')^2 / v + mean (C - C')^2 / v^2. Feature networks, and
+ * narrow ones above all, see edges better than hues. @target (n, LOSS_PALETTE): m', then C' row by row, then v. */
+enum { LOSS_PALETTE = 13 };
+sym loss_palette (sym picture, sym target, sym weight);
+
+/* Fills @target from the planes of a painting, (3, pixels). */
+void loss_palette_target (const float *rgb, int64_t pixels, float target[LOSS_PALETTE]);
+
 /* mean (score - target)^2 (Mao et al. 2017) */
 sym loss_least_squares (sym score, double target);
 sym loss_least_squares_weighted (sym score, double target, sym weight);

@@ -3,7 +3,8 @@
  * Style training: photographs in, a feed-forward painter out, one row of it a painting.
  *
  *   L = content_weight * L_content + pixel_weight * p L_pixel
- *       + (1 - p)^2 (style_weight * L_gram + variation_weight * L_tv + adversary_weight * L_adv)
+ *       + (1 - p)^2 (style_weight * L_gram + palette_weight * L_palette + variation_weight * L_tv
+ *                    + adversary_weight * L_adv)
  *
  * p is the photograph's share of a picture's row. Content at FEATURE_CONTENT of the feature network (Johnson 2016); Gram
  * matrices at all of its taps on the picture at scales 1, 1/2 and 1/4, which stand in for the deeper blocks; each
@@ -49,6 +50,8 @@ static const struct option options[] = {
    1e6, 1},
   {"style-weight", OPTION_FLOAT, offsetof (struct style_settings, style_weight), "how much of the painting comes", 0,
    1e6, 12},
+  {"palette-weight", OPTION_FLOAT, offsetof (struct style_settings, palette_weight),
+   "how much the colours' means and covariances are the painting's", 0, 1e6, 1},
   {"variation-weight", OPTION_FLOAT, offsetof (struct style_settings, variation_weight), "smoothness", 0, 1e6, 4},
   {"adversary-weight", OPTION_FLOAT, offsetof (struct style_settings, adversary_weight),
    "the patch judge's say; 0 = none", 0, 1e6, 0.15},
@@ -216,8 +219,8 @@ set_item (struct plan *plan, int64_t item, struct style_draw draw, const struct 
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
-  static const char *const names[] = {"loss",      "content", "style",    "variation",     "pixel",
-                                      "adversary", "judge",   "gradient", "judge-gradient"};
+  static const char *const names[] = {"loss",  "content",   "style", "palette",  "variation",
+                                      "pixel", "adversary", "judge", "gradient", "judge-gradient"};
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
   int64_t b = settings->batch, size = settings->size, warmup = MIN (100, trainer->run.steps / 20);

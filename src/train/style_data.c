@@ -13,6 +13,7 @@
 #include "image/pixels.h"
 #include "impasto/error.h"
 #include "net/pack.h"
+#include "train/loss.h"
 
 #define TILE 1024
 
@@ -190,7 +191,8 @@ new_tables (struct style_data *data, const struct features *features, GError **e
       if (!data->inverse[s][tap])
         return false;
     }
-  return true;
+  data->palette = tensor_new (SHAPE (style_data_rows (data), LOSS_PALETTE), DTYPE_F32, error);
+  return data->palette != NULL;
 }
 
 static char *
@@ -264,6 +266,8 @@ measure_painting (struct style_data *data, const struct features *features, int6
   for (int s = 0; s < STYLE_SCALES; s++)
     for (int tap = 0; tap < FEATURE_TAPS; tap++)
       normalize_row (data->gram[s][tap], data->inverse[s][tap], row);
+  loss_palette_target (painting->rgb, (int64_t) painting->width * painting->height,
+                       tensor_floats (data->palette) + row * LOSS_PALETTE);
   return true;
 }
 
@@ -292,6 +296,8 @@ style_data_make_up (struct style_data *data, const struct features *features, bo
         random_uniform_fill ((struct random_key){.stream = STREAM_NOISE}, 0, tensor_floats (tables[i]),
                              shape_size (&tables[i]->shape));
     }
+  random_uniform_fill ((struct random_key){.stream = STREAM_NOISE}, 0, tensor_floats (data->palette),
+                       shape_size (&data->palette->shape));
   return true;
 }
 
@@ -305,6 +311,7 @@ style_data_clear (struct style_data *data)
       g_clear_pointer (&data->gram[s][tap], tensor_unref);
       g_clear_pointer (&data->inverse[s][tap], tensor_unref);
     }
+  g_clear_pointer (&data->palette, tensor_unref);
   g_strfreev (data->names);
   g_strfreev (data->about);
   g_free (data->paintings);

@@ -125,8 +125,12 @@ style_build_training (struct trainer *trainer, GError **error)
   build_features (state, photo, FEATURE_CONTENT, taps);
   sym l_content = loss_content (content, feature_map (taps[FEATURE_CONTENT]));
   sym l_variation = loss_variation_weighted (painted, weight);
+  sym palette = sym_matmul (targets, graph_constant (graph, state->data.palette));
+  sym l_palette = loss_palette (painted, palette, weight3);
   sym loss = weighted_sum (sym_scale (l_content, settings->content_weight), l_style, settings->style_weight);
   loss = weighted_sum (loss, l_variation, settings->variation_weight);
+  loss = weighted_sum (loss, l_palette, settings->palette_weight);
+  graph_output (graph, "palette", l_palette);
   if (photograph >= 0) {
     sym l_pixel = loss_pixels (painted, photo, share);
     loss = weighted_sum (loss, l_pixel, settings->pixel_weight);
