@@ -1,0 +1,118 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# Figures of paintings as a Markdown table: how near each way of painting comes to styles, and what is left of the scene.
+#
+#   bench/quality.sh [-n PHOTOS] [-o "NAME..."] [-s SIZE] [-t STEPS] [-p PAINTING-SIZE] [-f FEATURES] [-k KEPT]
+#                    FOLDER STYLE=PAINTING...
+#
+# FOLDER has the photographs: the first -n of them (3), or those named with -o "A B C". STYLE is what `impasto paint --style`
+# takes, PAINTING the picture of that style; without a name (=PAINTING) only what needs no training is measured. Painted at
+# -s pixels (256), optimised with -t steps (300). The painting is looked at with -p pixels (768) on its longer side by
+# every way and by the figures, so that strokes are measured at one scale. -f names the eye, of the figures and of the
+# optimisation (otherwise the one that ships); -k keeps the paintings. Uses nothing but `impasto` ($IMPASTO).
+set -eu
+
+usage () { sed -n '6,7s/^# *//p' "$0" >&2; exit 2; }
+
+photos=3 size=256 steps=300 painting_size=768 features= keep= only=
+while getopts n:s:t:p:f:k:o: option; do
+  case $option in
+    n) photos=$OPTARG ;;
+    s) size=$OPTARG ;;
+    t) steps=$OPTARG ;;
+    p) painting_size=$OPTARG ;;
+    f) features=$OPTARG ;;
+    k) keep=$OPTARG ;;
+    o) only=$OPTARG ;;
+    *) usage ;;
+  esac
+done
+shift $((OPTIND - 1))
+[ $# -ge 2 ] && [ -d "$1" ] || usage
+folder=$1
+shift
+
+impasto=${IMPASTO:-$(cd "$(dirname "$0")/.." && pwd)/impasto}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+results=${keep:-$work/results}
+mkdir -p "$results" "$work/photos"
+"$impasto" paint --help >"$work/help"
+knows () { grep -q -e "--$1" "$work/help"; }
+
+# The photographs, under names without spaces.
+n=0
+for photo in "$folder"/*; do
+  base=$(basename "$photo")
+  name=${base%.*}
+  case $base in *.jpg|*.jpeg|*.png|*.webp|*.tif|*.tiff) ;; *) continue ;; esac
+  case $name in *[!A-Za-z0-9_-]*) continue ;; esac
+  if [ -n "$only" ]; then case " $only " in *" $name "*) ;; *) continue ;; esac
+  else [ $n -lt "$photos" ] || break; fi
+  cp "$photo" "$work/photos/$base"
+  n=$((n + 1))
+done
+[ $n -gt 0 ] || { echo "quality: no photographs in $folder" >&2; exit 3; }
+
+# paint METHOD STYLE PAINTING OUT: all photographs; false where this build or the style has no such way.
+paint () {
+  set -- "$1" "$2" "$3" "$4" --size "$size" --quiet --overwrite -o "$4/"
+  method=$1 style=$2 painting=$3
+  shift 4
+  case $method in
+    feed-forward) [ -n "$style" ] || return 1; set -- --style "$style" "$@" ;;
+    arbitrary) knows style-image || return 1; set -- --style-image "$painting" "$@" ;;
+    optimised)
+      knows style-scale || return 1
+      set -- --method optimize --style-image "$painting" --steps "$steps" \
+        --style-scale "$(awk "BEGIN { print $painting_size / $size }")" "$@"
+      [ -z "$features" ] || set -- --features "$features" "$@" ;;
+  esac
+  "$impasto" paint "$work/photos" "$@" >&2
+}
+
+# figures FOLDER PAINTING: a line a photograph: style, palette and content distance.
+figures () {
+  "$impasto" eval "$1" --content "$work/photos" --style-image "$2" --style-size "$painting_size" --json \
+    ${features:+--features "$features"} 2>/dev/null |
+    sed -n 's/.*"style_distance":\([^,]*\),"palette_distance":\([^,]*\),"content_distance":\([^,}]*\).*/\1 \2 \3/p'
+}
+
+# Median of the numbers on stdin.
+median () { sort -g | awk '{ x[NR] = $1 } END { if (NR) printf "%.4g", (x[int((NR + 1) / 2)] + x[int((NR + 2) / 2)]) / 2 }'; }
+
+eye=${features:+$(basename "$features")}
+echo "$n photographs at $size pixels, paintings at $painting_size, $steps steps; distances by ${eye:-the network that ships}, as" \
+  "\`impasto eval\` takes them: 0 is equal. Each row is the mean over the photographs."
+echo
+echo "| style | way | style distance | content distance | palette distance | seconds a picture |"
+echo "|---|---|---|---|---|---|"
+for pair; do
+  style=${pair%%=*} painting=${pair#*=}
+  case $pair in *=*) ;; *) usage ;; esac
+  name=${style:-$(basename "$painting" | sed 's/\.[^.]*$//')}
+  for way in feed-forward arbitrary optimised; do
+    out=$results/$name-$way
+    started=$(date +%s.%N)
+    mkdir -p "$out"
+    paint "$way" "$style" "$painting" "$out" || { rmdir "$out" 2>/dev/null || true; continue; }
+    seconds=$(awk "BEGIN { print ($(date +%s.%N) - $started) / $n }")
+    figures "$out" "$painting" >"$work/figures"
+    awk -v name="$name" -v way="$way" -v seconds="$seconds" \
+      '{ s += $1; p += $2; c += $3 }
+       END { if (NR) printf "| %s | %s | %.4f | %.3f | %.3f | %.3g |\n", name, way, s / NR, c / NR, p / NR, seconds }' \
+      "$work/figures"
+    awk -v name="$name" '{ s += $1; c += $3 } END { if (NR) print name, s / NR, c / NR }' "$work/figures" >>"$work/$way"
+  done
+done
+
+# How the others stand to optimisation, style by style.
+echo
+for way in feed-forward arbitrary; do
+  [ -f "$work/$way" ] && [ -f "$work/optimised" ] || continue
+  awk 'NR == FNR { s[$1] = $2; c[$1] = $3; next } $1 in s { print $2 / s[$1], $3 / c[$1] }' "$work/optimised" "$work/$way" >"$work/ratios"
+  echo "The median style, $way over optimised: style distance $(cut -d' ' -f1 "$work/ratios" | median) times," \
+    "content distance $(cut -d' ' -f2 "$work/ratios" | median) times."
+done
