@@ -3,24 +3,27 @@
 #
 # Figures of paintings as a Markdown table: how near each way of painting comes to styles, and what is left of the scene.
 #
-#   bench/quality.sh [-n PHOTOS] [-o "NAME..."] [-s SIZE] [-t STEPS] [-p PAINTING-SIZE] [-f FEATURES] [-k KEPT]
-#                    FOLDER STYLE=PAINTING...
+#   bench/quality.sh [-n PHOTOS] [-o "NAME..."] [-s SIZE] [-t STEPS] [-w "WEIGHT..."] [-p PAINTING-SIZE]
+#                    [-f FEATURES] [-k KEPT] FOLDER STYLE=PAINTING...
 #
 # FOLDER has the photographs: the first -n of them (3), or those named with -o "A B C". STYLE is what `impasto paint --style`
 # takes, PAINTING the picture of that style; without a name (=PAINTING) only what needs no training is measured. Painted at
-# -s pixels (256), optimised with -t steps (300). The painting is looked at with -p pixels (768) on its longer side by
-# every way and by the figures, so that strokes are measured at one scale. -f names the eye, of the figures and of the
-# optimisation (otherwise the one that ships); -k keeps the paintings. Uses nothing but `impasto` ($IMPASTO).
+# -s pixels (256), optimised with -t steps (300) and each of the style weights -w (30): the more style, the less is left of
+# the scene; with several, the other ways are held against optimisation at equal content distance, by interpolation. The
+# painting is looked at with -p pixels (768) on its longer side by every way and by the figures, so that strokes are measured
+# at one scale. -f names the eye, of the figures and of the optimisation (otherwise the one that ships); -k keeps the
+# paintings. Uses nothing but `impasto` ($IMPASTO).
 set -eu
 
 usage () { sed -n '6,7s/^# *//p' "$0" >&2; exit 2; }
 
-photos=3 size=256 steps=300 painting_size=768 features= keep= only=
-while getopts n:s:t:p:f:k:o: option; do
+photos=3 size=256 steps=300 weights=30 painting_size=768 features= keep= only=
+while getopts n:s:t:w:p:f:k:o: option; do
   case $option in
     n) photos=$OPTARG ;;
     s) size=$OPTARG ;;
     t) steps=$OPTARG ;;
+    w) weights=$OPTARG ;;
     p) painting_size=$OPTARG ;;
     f) features=$OPTARG ;;
     k) keep=$OPTARG ;;
@@ -61,12 +64,12 @@ paint () {
   set -- "$1" "$2" "$3" "$4" --size "$size" --quiet --overwrite -o "$4/"
   method=$1 style=$2 painting=$3
   shift 4
-  case $method in
-    feed-forward) [ -n "$style" ] || return 1; set -- --style "$style" "$@" ;;
+  case ${method%-*} in
+    feed) [ -n "$style" ] || return 1; set -- --style "$style" "$@" ;;
     arbitrary) knows style-image || return 1; set -- --style-image "$painting" "$@" ;;
-    optimised)
+    optimised) weight=${method#*-}
       knows style-scale || return 1
-      set -- --method optimize --style-image "$painting" --steps "$steps" \
+      set -- --method optimize --style-image "$painting" --steps "$steps" --style-weight "$weight" \
         --style-scale "$(awk "BEGIN { print $painting_size / $size }")" "$@"
       [ -z "$features" ] || set -- --features "$features" "$@" ;;
   esac
@@ -93,7 +96,7 @@ for pair; do
   style=${pair%%=*} painting=${pair#*=}
   case $pair in *=*) ;; *) usage ;; esac
   name=${style:-$(basename "$painting" | sed 's/\.[^.]*$//')}
-  for way in feed-forward arbitrary optimised; do
+  for way in feed-forward arbitrary $(printf 'optimised-%s ' $weights); do
     out=$results/$name-$way
     started=$(date +%s.%N)
     mkdir -p "$out"
@@ -104,15 +107,27 @@ for pair; do
       '{ s += $1; p += $2; c += $3 }
        END { if (NR) printf "| %s | %s | %.4f | %.3f | %.3f | %.3g |\n", name, way, s / NR, c / NR, p / NR, seconds }' \
       "$work/figures"
-    awk -v name="$name" '{ s += $1; c += $3 } END { if (NR) print name, s / NR, c / NR }' "$work/figures" >>"$work/$way"
+    awk -v name="$name" '{ s += $1; c += $3 } END { if (NR) print name, s / NR, c / NR }' "$work/figures" >>"$work/${way%-[0-9]*}"
   done
 done
 
-# How the others stand to optimisation, style by style.
+# How the others stand to optimisation at the content distance they have: between its two nearest points, in logarithms;
+# beyond its last, that one.
 echo
 for way in feed-forward arbitrary; do
   [ -f "$work/$way" ] && [ -f "$work/optimised" ] || continue
-  awk 'NR == FNR { s[$1] = $2; c[$1] = $3; next } $1 in s { print $2 / s[$1], $3 / c[$1] }' "$work/optimised" "$work/$way" >"$work/ratios"
-  echo "The median style, $way over optimised: style distance $(cut -d' ' -f1 "$work/ratios" | median) times," \
-    "content distance $(cut -d' ' -f2 "$work/ratios" | median) times."
+  sort -k1,1 -k3,3g "$work/optimised" |
+    awk 'NR == FNR { i = ++n[$1]; s[$1, i] = log($2); c[$1, i] = log($3); next }
+         n[$1] {
+           x = log($3); k = n[$1]
+           if (x <= c[$1, 1]) { y = s[$1, 1]; out = x < c[$1, 1] }
+           else if (x >= c[$1, k]) { y = s[$1, k]; out = x > c[$1, k] }
+           else {
+             for (i = 1; c[$1, i + 1] < x; i++);
+             y = s[$1, i] + (s[$1, i + 1] - s[$1, i]) * (x - c[$1, i]) / (c[$1, i + 1] - c[$1, i]); out = 0
+           }
+           print exp(log($2) - y), out
+         }' - "$work/$way" >"$work/ratios"
+  echo "At equal content distance, $way has $(cut -d' ' -f1 "$work/ratios" | median) times the style distance of optimisation in the" \
+    "median style ($(wc -l <"$work/ratios") styles, $(grep -c ' 1$' "$work/ratios" || true) of them beyond the weights that were tried)."
 done
