@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any text as the manifest of a style pack without weights: refused with a message of one line. */
+ * Any text as the manifest of a style pack, or of another network's file, without weights: refused with a message of one
+ * line. */
 #include <json-glib/json-glib.h>
 #include <string.h>
 
 #include "impasto/error.h"
+#include "net/net_file.h"
 #include "net/pack.h"
 
 int LLVMFuzzerTestOneInput (const uint8_t *data, size_t size);
@@ -28,6 +30,14 @@ file_of (const char *manifest)
   return bytes;
 }
 
+static void
+check_refused (const void *result, const GError *error)
+{
+  g_assert_null (result);
+  g_assert_true (g_error_matches (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT));
+  g_assert_true (g_utf8_validate (error->message, -1, NULL) && strpbrk (error->message, "\r\n") == NULL);
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
@@ -39,8 +49,13 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     return 0;
   g_autoptr (GByteArray) file = file_of (manifest);
   g_autoptr (pack) pack = pack_parse (file->data, file->len, "input", &error);
-  g_assert_null (pack);
-  g_assert_true (g_error_matches (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT));
-  g_assert_true (g_utf8_validate (error->message, -1, NULL) && strpbrk (error->message, "\r\n") == NULL);
+  check_refused (pack, error);
+  for (int i = 0; net_table[i]; i++) {
+    if (!net_table[i]->build)
+      continue;
+    g_autoptr (GError) other = NULL;
+    g_autoptr (net_file) network = net_file_parse (file->data, file->len, "input", net_table[i], &other);
+    check_refused (network, other);
+  }
   return 0;
 }

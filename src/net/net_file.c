@@ -55,26 +55,42 @@ read_manifest (struct net_file *file, const char *text, const char *path, GError
          manifest_string (manifest, "provenance", &file->provenance, path, error);
 }
 
-struct net_file *
-net_file_load (const char *path, const struct net *net, GError **error)
+/* A file whose manifest is read, without weights. */
+static struct net_file *
+open_head (struct weights *head, const char *path, const struct net *net, GError **error)
 {
-  g_autoptr (weights) head = safetensors_load_metadata (path, error); /* before reading what may be large */
-  if (!head)
-    return NULL;
   g_autoptr (net_file) file = g_new0 (struct net_file, 1);
   file->net = net;
   file->path = g_strdup (path);
   file->settings = g_malloc0 (net->options_size);
   option_init (net->options, file->settings);
-  if (!read_manifest (file, weights_metadata (head, "impasto"), path, error))
-    return NULL;
-  g_autoptr (weights) loaded = safetensors_load (path, error);
-  if (!loaded)
-    return NULL;
+  return read_manifest (file, weights_metadata (head, "impasto"), path, error) ? g_steal_pointer (&file) : NULL;
+}
+
+static bool
+take_weights (struct net_file *file, struct weights *loaded, GError **error)
+{
   g_autoptr (graph) graph = graph_new ();
-  net->build (graph, file->settings);
-  file->weights = weights_checked (loaded, graph, path, error);
-  return file->weights ? g_steal_pointer (&file) : NULL;
+  file->net->build (graph, file->settings);
+  file->weights = weights_checked (loaded, graph, file->path, error);
+  return file->weights != NULL;
+}
+
+struct net_file *
+net_file_load (const char *path, const struct net *net, GError **error)
+{
+  g_autoptr (weights) head = safetensors_load_metadata (path, error); /* before reading what may be large */
+  g_autoptr (net_file) file = head ? open_head (head, path, net, error) : NULL;
+  g_autoptr (weights) loaded = file ? safetensors_load (path, error) : NULL;
+  return loaded && take_weights (file, loaded, error) ? g_steal_pointer (&file) : NULL;
+}
+
+struct net_file *
+net_file_parse (const void *data, size_t size, const char *name, const struct net *net, GError **error)
+{
+  g_autoptr (weights) loaded = safetensors_parse (data, size, name, error);
+  g_autoptr (net_file) file = loaded ? open_head (loaded, name, net, error) : NULL;
+  return file && take_weights (file, loaded, error) ? g_steal_pointer (&file) : NULL;
 }
 
 bool

@@ -29,6 +29,10 @@ struct net_file *net_file_new (const struct net *net, const void *settings, stru
  * another shape, NaN. Half precision becomes F32. @net needs `build`. */
 struct net_file *net_file_load (const char *path, const struct net *net, GError **error);
 
+/* The same from memory; @name stands for the file in messages. */
+struct net_file *net_file_parse (const void *data, size_t size, const char *name, const struct net *net,
+                                 GError **error);
+
 bool net_file_save (const struct net_file *file, const char *path, GError **error); /* half precision on disk */
 void net_file_free (struct net_file *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (net_file, net_file_free)
