@@ -126,6 +126,29 @@ test_files (void)
 }
 
 static void
+test_figures (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ImpastoOptions) options = new_options (), wanted = impasto_eval_options_new ();
+  g_autoptr (ImpastoPainter) painter = impasto_painter_new (options, NULL);
+  g_autoptr (ImpastoPicture) picture = paint (painter);
+  g_autofree char *path = g_build_filename (folder, "painting.png", NULL);
+  g_assert_true (impasto_picture_save (picture, path, options, &error));
+  g_assert_true (impasto_options_set (wanted, "tile", "8x8", &error));
+  g_autoptr (ImpastoEvaluator) evaluator = impasto_evaluator_new (wanted, FALSE, &error);
+  g_assert_no_error (error);
+  ImpastoFigures figures;
+  g_assert_true (impasto_evaluator_run (evaluator, path, NULL, path, &figures, &error));
+  g_assert_cmpint (figures.width, ==, WIDTH);
+  g_assert_cmpint (figures.n_figures, ==, 9);
+  g_assert_cmpstr (figures.figure[0].name, ==, "seam_step");
+  g_assert_cmpstr (figures.figure[4].name, ==, "ssim");
+  g_assert_cmpfloat_with_epsilon (figures.figure[4].value, 1, 1e-9);
+  impasto_figures_clear (&figures);
+  g_unlink (path);
+}
+
+static void
 test_memory (void)
 {
   g_autoptr (GError) error = NULL;
@@ -269,6 +292,7 @@ main (int argc, char **argv)
   g_test_add_func ("/api/files", test_files);
   g_test_add_func ("/api/memory", test_memory);
   g_test_add_func ("/api/options", test_options);
+  g_test_add_func ("/api/figures", test_figures);
   g_test_add_func ("/api/styles", test_styles);
   g_test_add_func ("/api/recipes", test_recipes);
   g_test_add_func ("/api/export", test_export);

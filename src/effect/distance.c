@@ -115,8 +115,9 @@ prepare (struct distance *distance, int width, int height, bool grams, bool cont
   if (distance->plan)
     return true;
   if (g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY))
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "looking at %dx%d pixels %s; a smaller size needs less",
-                 width, height, local->message);
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY,
+                 "looking at %dx%d pixels %s; a smaller --size or --style-size needs less", width, height,
+                 local->message);
   else
     g_propagate_error (error, g_steal_pointer (&local));
   return false;
