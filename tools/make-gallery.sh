@@ -154,7 +154,7 @@ fi
 # --- Any picture as a style ---
 
 # The style images are our own: two example pictures, painted.
-if knows style-image; then
+if knows style-image && painted probe harbour --style-image "$root/examples/valley.jpg" --size 64 >/dev/null 2>&1; then
   first=$(painted own-first still-life --style "$d" --size 512)
   second=$(painted own-second village --style "$a" --size 512 2>/dev/null || painted own-second valley --style "$a" --size 512)
   cells=
@@ -173,6 +173,9 @@ A style that no network was trained on, from one picture of it (here two paintin
 END
 fi
 
+for option in brush strength region style-image; do
+  knows $option || echo "make-gallery: this build has no --$option; its section is left out" >&2
+done
 rm -f "$images"/*.jpg
 mv "$work"/new/*.jpg "$images/"
 mv "$page" "$root/docs/gallery.md"
