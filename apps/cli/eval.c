@@ -72,9 +72,9 @@ partner_of (const struct partners *partners, const struct input *input, GError *
   for (guint i = 0; i < partners->files->len; i++) {
     const struct input *file = partners->files->pdata[i];
     size_t n = stem_length (file->relative);
-    bool begins = n <= length && strncmp (file->relative, input->relative, n) == 0;
-    bool ends = n == length || input->relative[n] == '-' || input->relative[n] == '_';
-    if (begins && ends && n > best_length) {
+    if (n > length || n <= best_length || strncmp (file->relative, input->relative, n) != 0)
+      continue;
+    if (n == length || input->relative[n] == '-' || input->relative[n] == '_') {
       best = file;
       best_length = n;
     }
