@@ -369,6 +369,12 @@ check "train: photographs are wanted"
 run "$@" --steps 2 -o models/learned.safetensors --progress json
 [ $status = 0 ] && [ "$(grep -c '"event":"step"' out)" = 2 ] && [ -s models/learned.safetensors ]; check "train: a pack"
 run paint small.png --style learned -o learned.png; painted learned.png; check "train: that paints"
+cp models/learned.safetensors before
+run train style "$picture" --into models/learned.safetensors --photos photos --features vgg.safetensors --size 64 \
+  --painting-size 128 --batch 1 --names further --steps 1 -o further.safetensors
+[ $status = 0 ] && cmp -s models/learned.safetensors before && grep -q learned further.safetensors
+check "train: a style joins a pack, which stays as it was"
+run paint small.png --style further.safetensors:further -o further.png; painted further.png; check "train: that paints too"
 "$impasto" "$@" --steps 100000 -o never.safetensors --progress json >out 2>err </dev/null &
 pid=$!
 for _ in $(seq 600); do grep -q '"step":2,' out && break; sleep 0.1; done

@@ -282,6 +282,11 @@ training_facts (const struct trainer *trainer)
   return facts;
 }
 
+/* Settings that say nothing of rows fitted into a pack. */
+static const char *const not_fitted[] = {
+  "title", "license", "adversary-weight", "pixel-weight", "judge-rate", "judge-width", "photograph", "brush",
+  "width", "inner",   "residuals",        "ends",         "upsampling"};
+
 /* What the pack of --into tells, and which styles were fitted into it how. */
 static JsonObject *
 fitted_facts (const struct trainer *trainer)
@@ -299,6 +304,8 @@ fitted_facts (const struct trainer *trainer)
   for (int i = 0; i < state->data.n_styles; i++)
     json_array_add_string_element (names, state->data.names[i]);
   json_object_set_array_member (fit, "names", names);
+  for (guint i = 0; i < G_N_ELEMENTS (not_fitted); i++)
+    json_object_remove_member (fit, not_fitted[i]);
   json_array_add_object_element (fits, fit);
   json_object_set_array_member (all, "fitted", fits);
   return all;
