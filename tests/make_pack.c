@@ -2,7 +2,7 @@
  *
  * make_pack --features FILE: writes a VGG-19 with random weights. make_pack --perceptual FILE: a perceptual network of them.
  * make_pack PACK [SETTING=VALUE...] STYLE...: writes a style pack with random weights, for tests of what reads packs.
- * Settings are those of the network (width=8); "nan=NAME" puts a NaN into a weight, "drop=NAME" leaves one out,
+ * Settings are those of the network (width=8, photograph=yes, brush=yes); "nan=NAME" puts a NaN into a weight, "drop=NAME" leaves one out,
  * "misshape=NAME" transposes one, "huge=NAME" makes the network overflow. */
 #include <math.h>
 #include <stdio.h>
@@ -49,6 +49,16 @@ damage_weights (struct weights *weights, const struct damage *damage)
   bool dropped = damage->drop && weights_remove (weights, damage->drop);
   return (!damage->nan || tensor) && (!damage->misshape || turned) && (!damage->huge || large) &&
          (!damage->drop || dropped);
+}
+
+/* Rows start out the same, those of the brushes at zero: as if each had learned something. */
+static void
+move_rows (struct weights *weights)
+{
+  for (guint i = 0; i < weights_count (weights); i++)
+    if (g_str_has_suffix (weights_name (weights, i), "scale") || g_str_has_suffix (weights_name (weights, i), "shift"))
+      for (size_t k = 0; k < weights_at (weights, i)->size / sizeof (float); k++)
+        tensor_floats (weights_at (weights, i))[k] += 0.3f * sinf (7 * i + 3 * k);
 }
 
 /* pack_save refuses what half precision cannot hold, so a damaged pack takes its manifest from a good one. */
@@ -99,6 +109,7 @@ make (char **argv, GError **error)
   g_autoptr (weights) weights = weights_new ();
   if (!graph_check (graph, error) || !weights_init (weights, graph, 1, error))
     return false;
+  move_rows (weights);
   g_autoptr (pack) pack = pack_new (&settings, weights);
   pack->title = g_strdup ("Random");
   pack->license = g_strdup ("CC0-1.0");

@@ -26,7 +26,10 @@ paint (char **argv, GError **error)
     return false;
   }
   memcpy (picture->rgb, bytes, size);
-  struct paint_settings settings = {.style = argv[1], .precision = PRECISION_F32, .seed = 1};
+  struct paint_settings settings = {0};
+  option_init (paint_options, &settings);
+  settings.style = argv[1];
+  settings.precision = PRECISION_F32;
   g_autoptr (painter) painter = painter_new (&settings, error);
   return painter && painter_run (painter, picture, NULL, error) &&
          g_file_set_contents (argv[4], (const char *) picture->rgb, size, error);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Painting a picture: load -> (scale) -> method -> recipe. The peak of memory is forecast from sizes alone: the program
- * itself, the float planes that are held at a time, and what the method says that it takes. */
+ * Painting a picture: load -> (scale) -> method -> (strength) -> (colours) -> (finish) -> recipe. The peak of memory is
+ * forecast from sizes alone: the program itself, the float planes that are held at a time, and what the method says that
+ * it takes.
+ *
+ * What a method does not know is done around it. Strength t: photograph + t (painting - photograph). Brush: a painting of
+ * size / brush has strokes as wide again once it is enlarged by brush. */
 #include "effect/paint.h"
 
 #include <math.h>
@@ -11,6 +15,7 @@
 
 #include "compile/plan.h"
 #include "device/cpu.h"
+#include "effect/colors.h"
 #include "image/pixels.h"
 #include "impasto/impasto.h"
 
@@ -28,14 +33,33 @@ struct painter {
   uint64_t memory; /* of --memory; 0 = what is free */
   const struct method *method;
   void *self;
+  unsigned controls; /* METHOD_STRENGTH, ... */
 };
 
 const struct option paint_options[] = {
   {"style", OPTION_STRING, offsetof (struct paint_settings, style),
-   "a style's name (see impasto styles), FILE.safetensors, or FILE.safetensors:NAME", .metavar = "NAME"},
+   "a style's name (see impasto styles), FILE.safetensors, or FILE.safetensors:NAME; or a mix of a pack's styles: "
+   "starry-night:0.6,great-wave:0.4",
+   .metavar = "NAME[:WEIGHT],..."},
+  {"strength", OPTION_FLOAT, offsetof (struct paint_settings, strength),
+   "how much of the style: 0 is the photograph, beyond 1 is more than was learned", 0, 2, 1},
+  {"brush", OPTION_FLOAT, offsetof (struct paint_settings, brush), "how wide the brush is; 1 = as learned", 0.5, 2, 1},
+  {"region", OPTION_STRING, offsetof (struct paint_settings, region),
+   "another style or mix where the picture MASK is white, with @0.4 in another strength; may be given several times, "
+   "the last on top",
+   .metavar = "MASK=STYLE[@STRENGTH]"},
+  {"keep-colors", OPTION_CHOICE, offsetof (struct paint_settings, keep_colors),
+   "of the photograph: luminance = pixel by pixel, palette = as a whole", .choices = keep_colors_names},
   {"method", OPTION_CHOICE, offsetof (struct paint_settings, method), "how it is painted", .choices = method_names},
   {"size", OPTION_INT, offsetof (struct paint_settings, size),
    "longer side of the painting in pixels; smaller gives broader strokes; 0 = as the photograph", 0, 65536, 0},
+  {"denoise", OPTION_FLOAT, offsetof (struct paint_settings, finish.denoise), "smooths the painting between its edges",
+   0, 1, 0},
+  {"detail", OPTION_FLOAT, offsetof (struct paint_settings, finish.detail), "of the painting's relief; 1 = as painted",
+   0, 2, 1},
+  {"sharpen", OPTION_FLOAT, offsetof (struct paint_settings, finish.sharpen), "the painting's edges", 0, 2, 0},
+  {"saturation", OPTION_FLOAT, offsetof (struct paint_settings, finish.saturation),
+   "of the painting's colours; 0 = grey, 1 = as painted", 0, 2, 1},
   {"precision", OPTION_CHOICE, offsetof (struct paint_settings, precision),
    "of the arithmetic; auto = bf16 where the CPU has it", .choices = precision_names},
   {"threads", OPTION_INT, offsetof (struct paint_settings, threads), "threads; 0 = all", 0, 1024, 0},
@@ -102,7 +126,15 @@ painter_new (const struct paint_settings *settings, GError **error)
     return NULL;
   painter->method = methods[settings->method];
   painter->self = painter->method->open (&painter->settings, error);
-  return painter->self ? g_steal_pointer (&painter) : NULL;
+  if (!painter->self)
+    return NULL;
+  painter->controls = painter->method->controls ? painter->method->controls (painter->self) : 0;
+  if (settings->region && *settings->region && !(painter->controls & METHOD_REGIONS)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--region does not go with --method %s",
+                 painter->method->name);
+    return NULL;
+  }
+  return g_steal_pointer (&painter);
 }
 
 void
@@ -139,6 +171,38 @@ painting_size (const struct painter *painter, int *width, int *height)
   *height = MAX (1, (h * size + longer / 2) / longer);
 }
 
+/* What the method is given: smaller for a broader brush, when it knows none. */
+static void
+method_size (const struct painter *painter, int *width, int *height)
+{
+  double brush = painter->controls & METHOD_BRUSH ? 1 : painter->settings.brush;
+  *width = MAX (1, lround (*width / brush));
+  *height = MAX (1, lround (*height / brush));
+}
+
+/* Nothing but photograph: the method need not be asked. */
+static bool
+is_photograph (const struct painter *painter)
+{
+  const struct paint_settings *settings = &painter->settings;
+  return settings->strength == 0 && !(settings->region && *settings->region);
+}
+
+/* Whether the result is blended with the photograph here. */
+static bool
+blends (const struct painter *painter)
+{
+  const struct paint_settings *settings = &painter->settings;
+  bool all = settings->strength == 1 && !(settings->region && strchr (settings->region, '@'));
+  return !(painter->controls & METHOD_STRENGTH) && !all;
+}
+
+static bool
+needs_photograph (const struct painter *painter)
+{
+  return blends (painter) || painter->settings.keep_colors != KEEP_COLORS_NO;
+}
+
 /* Bytes of this process in memory now: what is free for it is what the system has left, and this. */
 static uint64_t
 resident (void)
@@ -165,16 +229,26 @@ planes (int width, int height, bool alpha)
   return (3 + alpha) * sizeof (float) * (uint64_t) width * height;
 }
 
-/* Bytes at the peak: while the photograph is loaded (and scaled), or while it is painted. */
+/* Bytes at the peak: while the photograph is loaded and scaled, while it is painted, or while the painting is scaled and
+ * finished. */
 static uint64_t
-peak (const struct paint_forecast *forecast, bool alpha, const struct method_forecast *method)
+peak (const struct painter *painter, const struct paint_forecast *forecast, bool alpha,
+      const struct method_forecast *method)
 {
-  uint64_t photo = planes (forecast->width, forecast->height, alpha),
-           painting = planes (forecast->paint_width, forecast->paint_height, alpha);
-  uint64_t loading = photo + method->held, running = painting + method->bytes;
+  int width = forecast->paint_width, height = forecast->paint_height;
+  uint64_t photo = planes (forecast->width, forecast->height, alpha), painting = planes (width, height, alpha);
+  uint64_t kept = needs_photograph (painter) ? planes (width, height, false) : 0;
+  method_size (painter, &width, &height);
+  uint64_t inner = planes (width, height, false), apart = 0;
+  bool resampled = width != forecast->paint_width || height != forecast->paint_height;
+  if (resampled) /* colours of another size than the painting's */
+    apart = painting - planes (forecast->paint_width, forecast->paint_height, false);
+  uint64_t loading = photo + method->held, running = (resampled ? inner + apart : painting) + kept + method->bytes;
+  uint64_t finishing = painting + kept + method->held + (resampled ? inner : 0) +
+                       finish_bytes (&painter->settings.finish, forecast->paint_width, forecast->paint_height);
   if (painting != photo)
     loading += painting + (alpha ? photo / 4 : 0);
-  return BASE_BYTES + MAX (loading, running);
+  return BASE_BYTES + MAX (loading, MAX (running, finishing));
 }
 
 static char *
@@ -208,14 +282,16 @@ painter_prepare (struct painter *painter, int width, int height, bool alpha, str
   forecast->limit = memory_limit (painter);
   struct method_forecast method = {0};
   g_autoptr (GError) local = NULL;
-  uint64_t beside = BASE_BYTES + planes (forecast->paint_width, forecast->paint_height, alpha);
+  int inner_width = forecast->paint_width, inner_height = forecast->paint_height;
+  method_size (painter, &inner_width, &inner_height);
+  uint64_t beside = peak (painter, forecast, alpha, &method);
+  uint64_t room = forecast->limit > beside ? forecast->limit - beside : 0;
   gint64 start = g_get_monotonic_time ();
-  bool ready = painter->method->prepare (painter->self, forecast->paint_width, forecast->paint_height,
-                                         forecast->limit > beside ? forecast->limit - beside : 0, &method, &local);
+  bool ready = painter->method->prepare (painter->self, inner_width, inner_height, room, &method, &local);
   forecast->prepare_seconds = (g_get_monotonic_time () - start) * 1e-6;
   forecast->operations = method.operations;
   forecast->precision = method.precision;
-  forecast->bytes = peak (forecast, alpha, &method);
+  forecast->bytes = peak (painter, forecast, alpha, &method);
   bool fits =
     ready ? forecast->bytes <= forecast->limit : !g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);
   if (!fits)
@@ -225,17 +301,20 @@ painter_prepare (struct painter *painter, int width, int height, bool alpha, str
   return ready;
 }
 
-/* {"program": "impasto 0.1.0", "command": "paint", "style": ..., "pack": ..., "sha256": ..., "options": {...}} */
+/* What goes into the recipe apart from the options, or has no bearing on how the painting looks. */
+static const char *const apart[] = {"style", "region", "threads", "memory", "quality", "keep-gps", NULL};
+
+/* {"program": "impasto 0.1.0", "command": "paint", "options": {...}, and what the method says} */
 static char *
 recipe_text (const struct painter *painter)
 {
   g_autoptr (JsonObject) recipe = json_object_new ();
   g_autofree char *program = g_strdup_printf ("impasto %s", impasto_version ());
+  JsonObject *options = option_to_json (paint_options, &painter->settings);
   json_object_set_string_member (recipe, "program", program);
   json_object_set_string_member (recipe, "command", "paint");
-  JsonObject *options = json_object_new ();
-  json_object_set_int_member (options, "size", painter->settings.size);
-  json_object_set_int_member (options, "seed", painter->settings.seed);
+  for (const char *const *name = apart; *name; name++)
+    json_object_remove_member (options, *name);
   json_object_set_object_member (recipe, "options", options);
   painter->method->describe (painter->self, recipe);
   g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
@@ -243,12 +322,10 @@ recipe_text (const struct painter *painter)
   return json_to_string (node, FALSE);
 }
 
-/* Scales @picture to what will be painted. */
+/* Scales @picture in place. */
 static bool
-scale (const struct painter *painter, struct picture *picture, GError **error)
+scale (struct picture *picture, int width, int height, GError **error)
 {
-  int width = picture->width, height = picture->height;
-  painting_size (painter, &width, &height);
   if (width == picture->width && height == picture->height)
     return true;
   g_autoptr (picture) scaled = picture_resize (picture, width, height, error);
@@ -264,12 +341,83 @@ scale (const struct painter *painter, struct picture *picture, GError **error)
   return true;
 }
 
+/* The method, on a picture of the size that it was prepared for; alpha stays as it is. */
+static bool
+run_method (struct painter *painter, struct picture *picture, const struct paint_job *job, GError **error)
+{
+  int width = picture->width, height = picture->height, inner_width = width, inner_height = height;
+  float *alpha = picture->alpha;
+  method_size (painter, &inner_width, &inner_height);
+  if (inner_width == width && inner_height == height)
+    return painter->method->run (painter->self, picture, job, error);
+  picture->alpha = NULL;
+  bool ok = scale (picture, inner_width, inner_height, error) &&
+            painter->method->run (painter->self, picture, job, error) && scale (picture, width, height, error);
+  picture->alpha = alpha;
+  return ok;
+}
+
+/* @painting = photo + strength (painting - photo), by bands of rows. */
+static void
+blend (const struct painter *painter, const float *photo, float *painting, int width, int height)
+{
+  enum { ROWS = 64 };
+  g_autofree float *map = g_new (float, (int64_t) width *ROWS);
+  int64_t n = (int64_t) width * height;
+  for (int64_t i = 0; i < (int64_t) width * ROWS; i++)
+    map[i] = painter->settings.strength;
+  for (int y = 0; y < height; y += ROWS) {
+    int rows = MIN (ROWS, height - y);
+    if (painter->method->strength)
+      painter->method->strength (painter->self, 0, y, width, rows, map);
+    for (int c = 0; c < 3; c++) {
+      const float *from = photo + c * n + (int64_t) y * width;
+      float *to = painting + c * n + (int64_t) y * width;
+      for (int64_t i = 0; i < (int64_t) rows * width; i++)
+        to[i] = CLAMP (from[i] + map[i] * (to[i] - from[i]), 0, 1);
+    }
+  }
+}
+
+static bool
+fail_planes (const struct picture *picture, GError **error)
+{
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for a painting of %dx%d", picture->width,
+               picture->height);
+  return false;
+}
+
+/* The method and what is done around it; @picture has the painting's size. */
+static bool
+paint (struct painter *painter, struct picture *picture, const struct paint_job *job, GError **error)
+{
+  int64_t n = (int64_t) picture->width * picture->height;
+  g_autofree float *photo = NULL;
+  if (needs_photograph (painter)) {
+    photo = g_try_malloc_n (n, 3 * sizeof (float));
+    if (!photo)
+      return fail_planes (picture, error);
+    memcpy (photo, picture->rgb, 3 * n * sizeof (float));
+  }
+  if (!run_method (painter, picture, job, error))
+    return false;
+  if (blends (painter))
+    blend (painter, photo, picture->rgb, picture->width, picture->height);
+  if (painter->settings.keep_colors == KEEP_COLORS_LUMINANCE)
+    colors_keep_luminance (photo, picture->rgb, n);
+  else if (painter->settings.keep_colors == KEEP_COLORS_PALETTE)
+    colors_keep_palette (photo, picture->rgb, picture->alpha, n);
+  return true;
+}
+
 bool
 painter_run (struct painter *painter, struct picture *picture, const struct paint_job *job, GError **error)
 {
   struct paint_forecast forecast;
   if (!painter_prepare (painter, picture->width, picture->height, picture->alpha != NULL, &forecast, error) ||
-      !scale (painter, picture, error) || !painter->method->run (painter->self, picture, job, error))
+      !scale (picture, forecast.paint_width, forecast.paint_height, error) ||
+      (!is_photograph (painter) && !paint (painter, picture, job, error)) ||
+      !finish_run (&painter->settings.finish, picture->rgb, picture->width, picture->height, error))
     return false;
   g_free (picture->recipe);
   picture->recipe = recipe_text (painter);

@@ -9,13 +9,19 @@
 #include <json-glib/json-glib.h>
 
 #include "base/option.h"
+#include "effect/finish.h"
 #include "image/picture.h"
 
 /* Every option of `impasto paint` that says how a picture looks and what it may cost. */
 struct paint_settings {
-  char *style;   /* as style_find takes it */
-  int method;    /* index into the table of methods */
-  int64_t size;  /* of the longer side of the painting; 0 = as the photograph */
+  char *style;     /* a mix, as control.h reads it */
+  double strength; /* 0 = the photograph, 1 = the style, up to 2 */
+  double brush;    /* how wide, 0.5..2; 1 = as learned */
+  char *region;    /* "MASK=STYLE", joined by ';' or newlines; or NULL */
+  int method;      /* index into the table of methods */
+  int64_t size;    /* of the longer side of the painting; 0 = as the photograph */
+  int keep_colors; /* enum keep_colors */
+  struct finish finish;
   int precision; /* enum precision */
   int64_t threads, seed;
   char *memory; /* "2G": may be used in all; NULL = what is free */
@@ -45,18 +51,26 @@ struct method_forecast {
   const char *precision; /* "f32" or "bf16" */
 };
 
+/* What a method may do itself; the rest is done around it: paint.c blends the result with the photograph, and paints
+ * smaller for a broader brush. */
+enum { METHOD_STRENGTH = 1, METHOD_BRUSH = 2, METHOD_REGIONS = 4 };
+
 /* One way of painting. */
 struct method {
   const char *name; /* "network" */
   /* Loads what the settings name; they stay valid until close. IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT. */
   void *(*open) (const struct paint_settings *settings, GError **error);
   void (*close) (void *self);
+  unsigned (*controls) (const void *self); /* METHOD_STRENGTH, ...; NULL = none */
   /* Gets ready for pictures of this size; what is ready already is kept. @limit: what forecast->bytes may be.
    * IMPASTO_ERROR_MEMORY, before the memory is touched and with the forecast filled in; the message is paint.c's. */
   bool (*prepare) (void *self, int width, int height, uint64_t limit, struct method_forecast *forecast, GError **error);
   /* picture->rgb (planar float sRGB, upright, of the size prepared) becomes the painting. It may be given back and set
    * anew. After a failure the pixels are undefined. */
   bool (*run) (void *self, struct picture *picture, const struct paint_job *job, GError **error);
+  /* The strength at each pixel of a rectangle of the painting, for methods without METHOD_STRENGTH; NULL: it is the
+   * settings' everywhere. */
+  void (*strength) (const void *self, int x, int y, int w, int h, float *map);
   /* What the result is called after: "starry-night"; and the file that is painted with. Borrowed. */
   const char *(*style) (const void *self);
   const char *(*file) (const void *self);

@@ -170,32 +170,45 @@ fail (GError **error, int code, const char *format, ...)
   return false;
 }
 
-static bool
-load (const char *path, const char *name, struct style *style, GError **error)
+/* The row of @name, or of the only style when it is NULL; -1 with @error. */
+static int
+find_row (const struct pack *pack, const char *name, GError **error)
 {
-  g_autofree char *data = NULL;
-  gsize size;
+  int row = name ? pack_find_style (pack, name) : 0;
+  if (row >= 0 && (name || pack->styles->len == 1))
+    return row;
+  g_autoptr (GString) names = g_string_new (NULL);
+  for (guint i = 0; i < pack->styles->len; i++)
+    g_string_append_printf (names, "%s%s", i ? ", " : "", ((struct pack_style *) pack->styles->pdata[i])->name);
+  if (name)
+    fail (error, IMPASTO_ERROR_USAGE, "%s has no style %s; it has %s", pack->path, name, names->str);
+  else
+    fail (error, IMPASTO_ERROR_USAGE, "%s holds %u styles; choose one with %s:NAME: %s", pack->path, pack->styles->len,
+          pack->path, names->str);
+  return -1;
+}
+
+static bool
+load_pack (const char *path, struct style *style, GError **error)
+{
   *style = (struct style){.pack = pack_load (path, error)};
   if (!style->pack)
     return false;
-  style->row = name ? pack_find_style (style->pack, name) : 0;
-  if (style->row < 0 || (!name && style->pack->styles->len > 1)) {
-    g_autoptr (GString) names = g_string_new (NULL);
-    for (guint i = 0; i < style->pack->styles->len; i++)
-      g_string_append_printf (names, "%s%s", i ? ", " : "",
-                              ((struct pack_style *) style->pack->styles->pdata[i])->name);
-    if (name)
-      fail (error, IMPASTO_ERROR_USAGE, "%s has no style %s; it has %s", path, name, names->str);
-    else
-      fail (error, IMPASTO_ERROR_USAGE, "%s holds %u styles; choose one with %s:NAME: %s", path,
-            style->pack->styles->len, path, names->str);
-  } else if (g_file_get_contents (path, &data, &size, NULL)) {
-    style->sha256 = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) data, size);
-    return true;
-  } else
-    fail (error, IMPASTO_ERROR_INPUT, "cannot read %s", path);
-  style_clear (style);
-  return false;
+  style->sha256 = style_sha256 (path, error);
+  if (!style->sha256)
+    style_clear (style);
+  return style->sha256 != NULL;
+}
+
+char *
+style_sha256 (const char *path, GError **error)
+{
+  g_autofree char *data = NULL;
+  gsize size;
+  if (g_file_get_contents (path, &data, &size, NULL))
+    return g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) data, size);
+  fail (error, IMPASTO_ERROR_INPUT, "cannot read %s", path);
+  return NULL;
 }
 
 /* "no style 'x'; did you mean y? there are a, b, c" */
@@ -243,23 +256,104 @@ style_pack (const char *name)
   return NULL;
 }
 
+/* "FILE.safetensors:NAME", "FILE.safetensors", "NAME"; what is not there is NULL. */
+static void
+split (const char *text, char **file, char **name)
+{
+  const char *colon = strstr (text, PACK_SUFFIX ":");
+  bool is_file = g_str_has_suffix (text, PACK_SUFFIX) || strchr (text, G_DIR_SEPARATOR) || colon;
+  *file = colon ? g_strndup (text, colon + strlen (PACK_SUFFIX) - text) : is_file ? g_strdup (text) : NULL;
+  *name = colon ? g_strdup (colon + strlen (PACK_SUFFIX ":")) : is_file ? NULL : g_strdup (text);
+}
+
+/* Whether the pack at @path has all of @names. */
+static bool
+has_all (const char *path, const GPtrArray *names)
+{
+  g_autoptr (pack) pack = pack_load_manifest (path, NULL);
+  bool all = pack != NULL;
+  for (guint i = 0; all && i < names->len; i++)
+    all = pack_find_style (pack, names->pdata[i]) >= 0;
+  return all;
+}
+
+/* The first pack that has all of @names; a new string, NULL with @error. */
+static char *
+pack_of_all (const GPtrArray *names, GError **error)
+{
+  g_auto (GStrv) folders = impasto_style_folders ();
+  for (char **folder = folders; *folder; folder++) {
+    g_autoptr (GPtrArray) paths = packs_in (*folder);
+    for (guint i = 0; i < paths->len; i++)
+      if (has_all (paths->pdata[i], names))
+        return g_strdup (paths->pdata[i]);
+  }
+  g_autoptr (GPtrArray) broken = NULL, styles = impasto_styles (&broken);
+  g_autofree char *first = style_pack (names->pdata[0]);
+  for (guint i = 0; i < names->len; i++) {
+    g_autofree char *other = style_pack (names->pdata[i]);
+    if (!other)
+      fail_unknown (names->pdata[i], styles, broken, error);
+    else if (!g_str_equal (first, other))
+      fail (error, IMPASTO_ERROR_USAGE,
+            "%s is a style of %s, %s of %s; styles of one pack can be mixed, see impasto styles",
+            (char *) names->pdata[0], first, (char *) names->pdata[i], other);
+    else
+      continue;
+    break;
+  }
+  return NULL;
+}
+
+/* The one file that @files name, or the pack of all @names. */
+static char *
+choose_pack (const GPtrArray *files, const GPtrArray *names, GError **error)
+{
+  for (guint i = 1; i < files->len; i++)
+    if (!g_str_equal (files->pdata[0], files->pdata[i])) {
+      fail (error, IMPASTO_ERROR_USAGE, "%s and %s are two packs; the styles of one can be mixed",
+            (char *) files->pdata[0], (char *) files->pdata[i]);
+      return NULL;
+    }
+  return files->len ? g_strdup (files->pdata[0]) : pack_of_all (names, error);
+}
+
+bool
+styles_find (const char *const *texts, int n, struct style *style, int *rows, GError **error)
+{
+  g_autoptr (GPtrArray) files = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free), wanted = g_ptr_array_new ();
+  *style = (struct style){0};
+  for (int i = 0; i < n; i++) {
+    char *file, *name;
+    if (!texts[i] || !*texts[i])
+      return fail (error, IMPASTO_ERROR_USAGE, "a style is wanted: --style NAME or --style FILE" PACK_SUFFIX);
+    split (texts[i], &file, &name);
+    if (file)
+      g_ptr_array_add (files, file);
+    g_ptr_array_add (names, name);
+    if (name)
+      g_ptr_array_add (wanted, name);
+  }
+  g_autofree char *path = choose_pack (files, wanted, error);
+  if (!path || !load_pack (path, style, error))
+    return false;
+  for (int i = 0; i < n; i++) {
+    rows[i] = find_row (style->pack, names->pdata[i], error);
+    if (rows[i] < 0) {
+      style_clear (style);
+      return false;
+    }
+  }
+  style->row = rows[0];
+  return true;
+}
+
 bool
 style_find (const char *text, struct style *style, GError **error)
 {
-  if (!text || !*text)
-    return fail (error, IMPASTO_ERROR_USAGE, "a style is wanted: --style NAME or --style FILE" PACK_SUFFIX);
-  const char *colon = strstr (text, PACK_SUFFIX ":");
-  if (g_str_has_suffix (text, PACK_SUFFIX) || strchr (text, G_DIR_SEPARATOR) || colon) {
-    g_autofree char *path = colon ? g_strndup (text, colon + strlen (PACK_SUFFIX) - text) : g_strdup (text);
-    return load (path, colon ? colon + strlen (PACK_SUFFIX ":") : NULL, style, error);
-  }
-  g_autoptr (GPtrArray) broken = NULL, styles = impasto_styles (&broken);
-  for (guint i = 0; i < styles->len; i++) {
-    const ImpastoStyle *listed = styles->pdata[i];
-    if (g_str_equal (listed->name, text))
-      return load (listed->pack, text, style, error);
-  }
-  return fail_unknown (text, styles, broken, error);
+  int row;
+  return styles_find (&text, 1, style, &row, error);
 }
 
 void

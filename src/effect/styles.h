@@ -17,10 +17,17 @@ struct style {
 /* @text is a style's name, FILE.safetensors with one style in it, or FILE.safetensors:NAME.
  * IMPASTO_ERROR_USAGE: no such style, with the nearest names; IMPASTO_ERROR_INPUT: the pack. */
 bool style_find (const char *text, struct style *style, GError **error);
+
+/* The pack that has all of @texts, with the row of each; ->row is the first's. Names without a file are looked up in the
+ * file that another gives, or in the first pack that has them all. IMPASTO_ERROR_USAGE also: of two packs. */
+bool styles_find (const char *const *texts, int n, struct style *style, int *rows, GError **error);
 void style_clear (struct style *style);
 
 /* The file @name in the first of the folders of packs that has it; a new string, NULL when there is none. */
 char *style_folders_find (const char *name);
+
+/* Of a file; a new string. IMPASTO_ERROR_INPUT. */
+char *style_sha256 (const char *path, GError **error);
 
 /* The pack that holds the style @name; a new string, NULL when there is none. */
 char *style_pack (const char *name);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "compile/plan.h"
+#include "effect/control.h"
 #include "effect/paint.h"
 #include "effect/styles.h"
 #include "impasto/error.h"
@@ -19,7 +20,9 @@
 
 struct stylize {
   const struct paint_settings *settings;
-  struct style style;
+  struct control *control;
+  struct style style; /* the pack */
+  char *label, *text; /* "a+b"; "a:0.6,b:0.4" */
   struct plan *plan;
   int plan_width, plan_height; /* of the plan's input */
   double bytes_per_pixel;      /* of a small plan; 0 = not known yet */
@@ -30,8 +33,35 @@ stylize_close (void *self)
 {
   struct stylize *stylize = self;
   g_clear_pointer (&stylize->plan, plan_free);
+  g_clear_pointer (&stylize->control, control_free);
   style_clear (&stylize->style);
+  g_free (stylize->label);
+  g_free (stylize->text);
   g_free (stylize);
+}
+
+/* One pack that has the styles of every mix, and their rows in it. */
+static bool
+find_styles (struct stylize *stylize, GError **error)
+{
+  g_autoptr (GPtrArray) parts = g_ptr_array_new (), texts = g_ptr_array_new ();
+  for (guint i = 0; i < stylize->control->mixes->len; i++) {
+    GArray *of_mix = control_mix_at (stylize->control, i)->parts;
+    for (guint j = 0; j < of_mix->len; j++) {
+      struct control_part *part = &g_array_index (of_mix, struct control_part, j);
+      g_ptr_array_add (parts, part);
+      g_ptr_array_add (texts, part->style);
+    }
+  }
+  g_autofree int *rows = g_new (int, parts->len);
+  if (!styles_find ((const char *const *) texts->pdata, texts->len, &stylize->style, rows, error))
+    return false;
+  for (guint i = 0; i < parts->len; i++) {
+    struct control_part *part = parts->pdata[i];
+    part->row = rows[i];
+    part->name = g_strdup (((const struct pack_style *) stylize->style.pack->styles->pdata[rows[i]])->name);
+  }
+  return true;
 }
 
 static void *
@@ -39,17 +69,27 @@ stylize_open (const struct paint_settings *settings, GError **error)
 {
   struct stylize *stylize = g_new0 (struct stylize, 1);
   stylize->settings = settings;
-  if (style_find (settings->style, &stylize->style, error))
-    return stylize;
-  stylize_close (stylize);
-  return NULL;
+  stylize->control = control_new (settings, error);
+  if (!stylize->control || !find_styles (stylize, error)) {
+    stylize_close (stylize);
+    return NULL;
+  }
+  stylize->label = control_mix_label (control_mix_at (stylize->control, 0));
+  stylize->text = control_mix_text (control_mix_at (stylize->control, 0));
+  return stylize;
+}
+
+static unsigned
+stylize_controls (const void *self)
+{
+  const struct style_net *net = &((const struct stylize *) self)->style.pack->settings;
+  return METHOD_REGIONS | (net->photograph ? METHOD_STRENGTH : 0) | (net->brush ? METHOD_BRUSH : 0);
 }
 
 static const char *
 stylize_style (const void *self)
 {
-  const struct style *style = &((const struct stylize *) self)->style;
-  return ((const struct pack_style *) style->pack->styles->pdata[style->row])->name;
+  return ((const struct stylize *) self)->label;
 }
 
 static const char *
@@ -75,10 +115,15 @@ compile (const struct stylize *stylize, int width, int height, uint64_t limit, u
     .memory_limit = limit,
     .needed = needed,
   };
+  struct style_control control = {.gate =
+                                    control_least_strength (stylize->control) < 0.5}; /* it is shut from there on */
+  int64_t mixes = stylize->control->mixes->len;
   g_autoptr (graph) graph = graph_new ();
   sym photo = graph_input (graph, "photo", SHAPE (1, 3, height, width));
-  sym style = graph_input (graph, "style", SHAPE (1, style_net_rows (&pack->settings)));
-  graph_output (graph, "painting", style_net (photo, (struct style_control){.rows = style}, &pack->settings));
+  control.rows = graph_input (graph, "rows", SHAPE (mixes, style_net_rows (&pack->settings)));
+  if (mixes > 1)
+    control.maps = graph_input (graph, "maps", SHAPE (1, mixes, height, width));
+  graph_output (graph, "painting", style_net (photo, control, &pack->settings));
   return plan_compile (graph, pack->weights, &options, error);
 }
 
@@ -139,7 +184,9 @@ stylize_prepare (void *self, int width, int height, uint64_t limit, struct metho
 {
   struct stylize *stylize = self;
   uint64_t plane = sizeof (float) * (uint64_t) width * height, given_back = 3 * plane, needed = 0;
-  forecast->fixed = weights_bytes (stylize);
+  if (!control_fit (stylize->control, width, height, error))
+    return false;
+  forecast->fixed = weights_bytes (stylize) + control_bytes (stylize->control);
   limit += given_back;
   limit = limit > forecast->fixed ? MAX (limit - forecast->fixed, 1) : 1; /* 0 would be none */
   bool ready = make_plan (stylize, with_margin (width), with_margin (height), limit, &needed, error);
@@ -187,13 +234,20 @@ copy_out (const float *in, int in_width, int in_height, float *out, int width, i
 }
 
 static void
+stylize_strength (const void *self, int x, int y, int w, int h, float *map)
+{
+  control_strength (((const struct stylize *) self)->control, x, y, w, h, map);
+}
+
+static void
 stylize_describe (const void *self, JsonObject *recipe)
 {
   const struct stylize *stylize = self;
   g_autofree char *pack = g_path_get_basename (stylize_file (self));
-  json_object_set_string_member (recipe, "style", stylize_style (self));
+  json_object_set_string_member (recipe, "style", stylize->text);
   json_object_set_string_member (recipe, "pack", pack);
   json_object_set_string_member (recipe, "sha256", stylize->style.sha256);
+  control_describe (stylize->control, recipe);
   json_object_set_string_member (json_object_get_object_member (recipe, "options"), "precision",
                                  precision_names[plan_precision (stylize->plan)]);
 }
@@ -209,7 +263,10 @@ stylize_run (void *self, struct picture *picture, const struct paint_job *job, G
     return false;
   copy_in (picture->rgb, width, height, tensor_floats (photo), stylize->plan_width, stylize->plan_height);
   g_clear_pointer (&picture->rgb, g_free);
-  tensor_floats (plan_input (stylize->plan, "style"))[stylize->style.row] = 1;
+  control_rows (stylize->control, &stylize->style.pack->settings, tensor_floats (plan_input (stylize->plan, "rows")));
+  if (stylize->control->mixes->len > 1)
+    control_shares (stylize->control, -MARGIN, -MARGIN, stylize->plan_width, stylize->plan_height,
+                    tensor_floats (plan_input (stylize->plan, "maps")));
   plan_run (stylize->plan, stylize->settings->seed, 0);
 
   plan_release (stylize->plan);
@@ -234,8 +291,10 @@ const struct method method_network = {
   .name = "network",
   .open = stylize_open,
   .close = stylize_close,
+  .controls = stylize_controls,
   .prepare = stylize_prepare,
   .run = stylize_run,
+  .strength = stylize_strength,
   .style = stylize_style,
   .file = stylize_file,
   .describe = stylize_describe,

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Keeping colours (Gatys, Bethge, Hertzmann, Shechtman 2016, "Preserving color in neural artistic style transfer", whose two
+ * ways these are).
+ *
+ * Luminance: luma Y' = 0.2126 R' + 0.7152 G' + 0.0722 B' of the painting, and R' - Y', G' - Y', B' - Y' of the photograph,
+ * shrunk where they would leave the cube of colours, so that the luma and the hue stay.
+ *
+ * Palette: both pictures are taken as clouds of colours with means m and covariances S. Of the linear maps that take the one
+ * to the other, the one that moves colours least is the optimal transport between two Gaussians (Monge's map: Olkin and
+ * Pukelsheim 1982; for colours Pitie and Kokaram 2007):
+ *
+ *   x -> m2 + A (x - m1),   A = S1^-1/2 (S1^1/2 S2 S1^1/2)^1/2 S1^-1/2
+ *
+ * A little is added to both covariances, and A is bounded: grey pictures and single pixels have no covariance to divide
+ * by, and what is next to grey would turn its noise into colour. */
+#include "effect/colors.h"
+
+#include <glib.h>
+#include <math.h>
+
+#define LEAST_VARIANCE 1e-5 /* deviation of 0.8/255 */
+#define MOST_GAIN 4.0
+
+const char *const keep_colors_names[] = {"no", "luminance", "palette", NULL};
+
+static float
+luma (float r, float g, float b)
+{
+  return 0.2126f * r + 0.7152f * g + 0.0722f * b;
+}
+
+/* The most of a chroma component @c that a luma @y has room for, 1 = all. */
+static float
+room (float y, float c)
+{
+  if (c > 0)
+    return y + c > 1 ? (1 - y) / c : 1;
+  return y + c < 0 ? y / -c : 1;
+}
+
+void
+colors_keep_luminance (const float *photo, float *painting, int64_t n)
+{
+#pragma omp parallel for
+  for (int64_t i = 0; i < n; i++) {
+    float r = photo[i], g = photo[n + i], b = photo[2 * n + i], grey = luma (r, g, b);
+    float y = luma (painting[i], painting[n + i], painting[2 * n + i]);
+    y = fminf (fmaxf (y, 0), 1);
+    float share = fminf (room (y, r - grey), fminf (room (y, g - grey), room (y, b - grey)));
+    painting[i] = y + share * (r - grey);
+    painting[n + i] = y + share * (g - grey);
+    painting[2 * n + i] = y + share * (b - grey);
+  }
+}
+
+typedef double matrix[3][3];
+
+static void
+multiply (matrix a, matrix b, matrix out)
+{
+  for (int i = 0; i < 3; i++)
+    for (int j = 0; j < 3; j++)
+      out[i][j] = a[i][0] * b[0][j] + a[i][1] * b[1][j] + a[i][2] * b[2][j];
+}
+
+/* Eigenvalues and eigenvectors (columns) of a symmetric matrix by Jacobi's rotations. */
+static void
+eigen (matrix a, double values[3], matrix vectors)
+{
+  for (int i = 0; i < 3; i++)
+    for (int j = 0; j < 3; j++)
+      vectors[i][j] = i == j;
+  for (int sweep = 0; sweep < 32; sweep++)
+    for (int p = 0; p < 2; p++)
+      for (int q = p + 1; q < 3; q++) {
+        if (fabs (a[p][q]) < 1e-300)
+          continue;
+        double theta = (a[q][q] - a[p][p]) / (2 * a[p][q]);
+        double t = (theta >= 0 ? 1 : -1) / (fabs (theta) + sqrt (theta * theta + 1)), c = 1 / sqrt (t * t + 1),
+               s = t * c;
+        for (int k = 0; k < 3; k++) {
+          double x = a[k][p], y = a[k][q];
+          a[k][p] = c * x - s * y;
+          a[k][q] = s * x + c * y;
+        }
+        for (int k = 0; k < 3; k++) {
+          double x = a[p][k], y = a[q][k];
+          a[p][k] = c * x - s * y;
+          a[q][k] = s * x + c * y;
+          x = vectors[k][p], y = vectors[k][q];
+          vectors[k][p] = c * x - s * y;
+          vectors[k][q] = s * x + c * y;
+        }
+      }
+  for (int i = 0; i < 3; i++)
+    values[i] = a[i][i];
+}
+
+/* f of a symmetric matrix: f of its eigenvalues. */
+static void
+apply (matrix a, double (*f) (double), matrix out)
+{
+  matrix copy, vectors;
+  double values[3];
+  for (int i = 0; i < 3; i++)
+    for (int j = 0; j < 3; j++)
+      copy[i][j] = a[i][j];
+  eigen (copy, values, vectors);
+  for (int i = 0; i < 3; i++)
+    for (int j = 0; j < 3; j++) {
+      out[i][j] = 0;
+      for (int k = 0; k < 3; k++)
+        out[i][j] += vectors[i][k] * f (values[k]) * vectors[j][k];
+    }
+}
+
+static double
+root (double x)
+{
+  return sqrt (fmax (x, 0));
+}
+
+static double
+inverse_root (double x)
+{
+  return 1 / sqrt (fmax (x, LEAST_VARIANCE / 2));
+}
+
+static double
+bounded (double x)
+{
+  return fmin (fmax (x, 0), MOST_GAIN);
+}
+
+struct palette {
+  double mean[3];
+  matrix covariance;
+};
+
+/* Sums are taken by rows of 4096 pixels, in the same order whatever the threads. */
+static void
+measure (const float *rgb, const float *alpha, int64_t n, struct palette *palette)
+{
+  enum { RUN = 4096, SUMS = 10 };
+  int64_t runs = (n + RUN - 1) / RUN;
+  g_autofree double *sums = g_new0 (double, runs *SUMS);
+#pragma omp parallel for
+  for (int64_t run = 0; run < runs; run++) {
+    double *s = sums + run * SUMS;
+    for (int64_t i = run * RUN; i < MIN (n, (run + 1) * RUN); i++) {
+      double weight = alpha ? alpha[i] : 1, x[3] = {rgb[i], rgb[n + i], rgb[2 * n + i]};
+      *s += weight;
+      for (int a = 0, at = 4; a < 3; a++) {
+        s[1 + a] += weight * x[a];
+        for (int b = a; b < 3; b++)
+          s[at++] += weight * x[a] * x[b];
+      }
+    }
+  }
+  double all[SUMS] = {0};
+  for (int64_t run = 0; run < runs; run++)
+    for (int k = 0; k < SUMS; k++)
+      all[k] += sums[run * SUMS + k];
+  double weight = fmax (all[0], 1e-9);
+  for (int a = 0; a < 3; a++)
+    palette->mean[a] = all[1 + a] / weight;
+  for (int a = 0, at = 4; a < 3; a++)
+    for (int b = a; b < 3; b++) {
+      double value = all[at++] / weight - palette->mean[a] * palette->mean[b];
+      palette->covariance[a][b] = palette->covariance[b][a] = value + (a == b ? LEAST_VARIANCE : 0);
+    }
+}
+
+/* A of the formula above. */
+static void
+monge (matrix from, matrix to, matrix out)
+{
+  matrix half, inverse, left, middle;
+  apply (from, root, half);
+  apply (from, inverse_root, inverse);
+  multiply (half, to, left);
+  multiply (left, half, middle);
+  apply (middle, root, left);
+  multiply (inverse, left, middle);
+  multiply (middle, inverse, left);
+  apply (left, bounded, out);
+}
+
+void
+colors_keep_palette (const float *photo, float *painting, const float *alpha, int64_t n)
+{
+  struct palette from, to;
+  matrix a;
+  measure (painting, alpha, n, &from);
+  measure (photo, alpha, n, &to);
+  monge (from.covariance, to.covariance, a);
+#pragma omp parallel for
+  for (int64_t i = 0; i < n; i++) {
+    double x[3];
+    for (int c = 0; c < 3; c++)
+      x[c] = painting[c * n + i] - from.mean[c];
+    for (int c = 0; c < 3; c++)
+      painting[c * n + i] = CLAMP (to.mean[c] + a[c][0] * x[0] + a[c][1] * x[1] + a[c][2] * x[2], 0, 1);
+  }
+}
