@@ -262,10 +262,12 @@ const struct command command_paint = {
     {
       "impasto paint photo.jpg --style starry-night -o painting.png",
       "impasto paint holiday/ --recursive --style great-wave -o painted/",
-      "impasto paint photo.jpg --style mine.safetensors --size 1024",
+      "impasto paint photo.jpg --style starry-night:0.6,great-wave:0.4 --strength 0.8 --brush 1.5",
+      "impasto paint photo.jpg --style great-wave --region sky.png=starry-night --keep-colors luminance",
     },
   .notes = "IN is a picture (PNG, JPEG, WebP, TIFF; HEIC and AVIF where libvips has them) or a folder of pictures.\n"
            "A file named with -o is replaced; names that impasto makes up never replace anything without --overwrite.",
+  .lists = (const char *const[]){"region", NULL},
   .options = paint_options,
   .run = paint_run,
 };
