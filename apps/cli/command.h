@@ -18,7 +18,7 @@ struct command {
   const char *name;
   const char *summary;      /* one line */
   const char *usage;        /* what follows the name: "IN... --style NAME [-o OUT]" */
-  const char *examples[4];  /* two at least */
+  const char *examples[8];  /* two at least, NULL-terminated */
   const char *notes;        /* a paragraph for the help text, or NULL */
   const char *const *lists; /* options that may be given several times, NULL-terminated; or NULL */
   /* New options; @subject is the first word on the line, or NULL: a recipe, a network. NULL with @error. */

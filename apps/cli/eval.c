@@ -41,7 +41,7 @@ partners_init (struct partners *partners, const struct arguments *arguments, con
   if (!g_file_test (partners->word, G_FILE_TEST_IS_DIR))
     return true;
   char *words[] = {partners->word, NULL};
-  partners->files = inputs_collect (words, arguments_flag (arguments, "recursive"), error);
+  partners->files = inputs_collect (words, arguments_flag (arguments, "recursive"), "", error);
   return partners->files != NULL;
 }
 
@@ -220,7 +220,7 @@ start (struct job *job, const struct arguments *arguments, GError **error)
     return false;
   }
   job->json = arguments_flag (arguments, "json");
-  job->inputs = inputs_collect (arguments->words, arguments_flag (arguments, "recursive"), error);
+  job->inputs = inputs_collect (arguments->words, arguments_flag (arguments, "recursive"), "", error);
   if (!job->inputs)
     return false;
   job->name_width = strlen ("picture");

@@ -33,9 +33,17 @@ by_relative (gconstpointer a, gconstpointer b)
   return strcmp ((*(struct input *const *) a)->relative, (*(struct input *const *) b)->relative);
 }
 
-/* Hidden files are left alone; links to folders are not followed, so that the walk ends. */
+static bool
+same_file (const char *a, const char *b)
+{
+  GStatBuf x, y;
+  return g_stat (a, &x) == 0 && g_stat (b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
+}
+
+/* Hidden files are left alone; links to folders are not followed, so that the walk ends; nor is the folder of the
+ * results, or they would be painted the next time. */
 static void
-collect_folder (GPtrArray *inputs, const char *folder, const char *below, bool recursive)
+collect_folder (GPtrArray *inputs, const char *folder, const char *below, bool recursive, const char *output)
 {
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   for (const char *name; dir && (name = g_dir_read_name (dir));) {
@@ -45,15 +53,15 @@ collect_folder (GPtrArray *inputs, const char *folder, const char *below, bool r
     if (*name == '.' || g_lstat (path, &status) != 0)
       continue;
     if (S_ISDIR (status.st_mode)) {
-      if (recursive)
-        collect_folder (inputs, path, relative, true);
+      if (recursive && !same_file (path, output))
+        collect_folder (inputs, path, relative, true, output);
     } else if (impasto_picture_has_extension (name) && g_file_test (path, G_FILE_TEST_IS_REGULAR))
       add_input (inputs, path, relative);
   }
 }
 
 GPtrArray *
-inputs_collect (char **words, bool recursive, GError **error)
+inputs_collect (char **words, bool recursive, const char *output, GError **error)
 {
   g_autoptr (GPtrArray) inputs = g_ptr_array_new_with_free_func (input_free);
   for (; *words; words++) {
@@ -63,7 +71,7 @@ inputs_collect (char **words, bool recursive, GError **error)
       continue;
     }
     g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (input_free);
-    collect_folder (found, *words, NULL, recursive);
+    collect_folder (found, *words, NULL, recursive, output);
     if (found->len == 0) {
       g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no pictures in this folder%s", *words,
                    recursive ? "" : "; --recursive looks below it");
@@ -122,13 +130,6 @@ made_name (const struct naming *naming, const struct input *input)
                                                        : "png",
                                        NULL);
   return naming->folder ? g_build_filename (naming->output, name, NULL) : g_steal_pointer (&name);
-}
-
-static bool
-same_file (const char *a, const char *b)
-{
-  GStatBuf x, y;
-  return g_stat (a, &x) == 0 && g_stat (b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
 static bool refuse (GError **error, const char *format, ...) G_GNUC_PRINTF (2, 3);

@@ -13,9 +13,10 @@ struct input {
   char *relative; /* below the folder that was given, or its base name */
 };
 
-/* Files stay as they are given; folders become the pictures in them, sorted, with what is below when @recursive.
+/* Files stay as they are given; folders become the pictures in them, sorted, with what is below when @recursive, but for
+ * the folder @output.
  * IMPASTO_ERROR_INPUT: nothing there, a folder without pictures. Elements are struct input. */
-GPtrArray *inputs_collect (char **words, bool recursive, GError **error);
+GPtrArray *inputs_collect (char **words, bool recursive, const char *output, GError **error);
 
 struct naming {
   const char *output; /* -o, or "" */

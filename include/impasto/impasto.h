@@ -204,6 +204,14 @@ IMPASTO_API gboolean impasto_picture_save (const ImpastoPicture *picture, const 
  */
 IMPASTO_API gboolean impasto_picture_can_save (const char *path, GError **error);
 
+/**
+ * impasto_picture_bytes:
+ * @path: a picture; only its header is read
+ *
+ * Returns: the memory that it takes once it is loaded, or 0 when it cannot be read
+ */
+IMPASTO_API guint64 impasto_picture_bytes (const char *path);
+
 /* Whether @path ends like a picture that can be read and saved. */
 IMPASTO_API gboolean impasto_picture_has_extension (const char *path);
 
@@ -240,7 +248,8 @@ typedef struct {
 /**
  * impasto_paint_options_new:
  *
- * Returns: (transfer full): "style", "size", "precision", "threads", "memory", "seed", "quality", "keep-gps"
+ * Returns: (transfer full): what steers a painting: "style", "strength", "brush", "region", "keep-colors", "size",
+ * "memory", ... as impasto_options_help() explains them
  */
 IMPASTO_API ImpastoOptions *impasto_paint_options_new (void);
 
@@ -255,7 +264,7 @@ IMPASTO_API ImpastoPainter *impasto_painter_new (const ImpastoOptions *options, 
 IMPASTO_API void impasto_painter_free (ImpastoPainter *painter);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoPainter, impasto_painter_free)
 
-/* The name of its style, and the pack it is from. */
+/* The name of its style, of a mix joined by '+', and the pack it is from. */
 IMPASTO_API const char *impasto_painter_get_style (const ImpastoPainter *painter);
 IMPASTO_API const char *impasto_painter_get_pack (const ImpastoPainter *painter);
 
@@ -271,11 +280,19 @@ IMPASTO_API const char *impasto_painter_get_pack (const ImpastoPainter *painter)
 IMPASTO_API gboolean impasto_painter_forecast (ImpastoPainter *painter, const char *path, ImpastoForecast *forecast,
                                                GError **error);
 
+/* Called while a picture is painted, in the thread that paints: @share 0..1 of it is done; @what is being done, in a
+ * word or two. %FALSE stops. */
+typedef gboolean (*ImpastoPaintFunc) (double share, const char *what, gpointer data);
+
+/* From now on @func, or nobody when it is %NULL, is told how far a painting is. */
+IMPASTO_API void impasto_painter_set_progress (ImpastoPainter *painter, ImpastoPaintFunc func, gpointer data);
+
 /**
  * impasto_painter_paint:
  * @painter: who paints
  * @picture: becomes the painting: of the size that "size" says, alpha and metadata carried along
- * @error: IMPASTO_ERROR_MEMORY, IMPASTO_ERROR_NUMERIC; the picture is then good for nothing but impasto_picture_free()
+ * @error: IMPASTO_ERROR_MEMORY, IMPASTO_ERROR_NUMERIC, IMPASTO_ERROR_CANCELLED when the progress function stopped it;
+ * the picture is then good for nothing but impasto_picture_free()
  */
 IMPASTO_API gboolean impasto_painter_paint (ImpastoPainter *painter, ImpastoPicture *picture, GError **error);
 

@@ -96,6 +96,15 @@ impasto_picture_has_extension (const char *path)
   return picture_can_save (path, NULL);
 }
 
+guint64
+impasto_picture_bytes (const char *path)
+{
+  struct picture_info info;
+  if (!picture_probe (path, 0, &info, NULL))
+    return 0;
+  return (3 + info.alpha) * sizeof (float) * (guint64) info.width * info.height;
+}
+
 gboolean
 impasto_picture_can_save (const char *path, GError **error)
 {
@@ -123,32 +132,51 @@ impasto_paint_options_new (void)
   return options;
 }
 
-/* ImpastoPainter is struct painter, likewise. */
+struct _ImpastoPainter {
+  struct painter *inner;
+  ImpastoPaintFunc func;
+  gpointer data;
+};
 
 ImpastoPainter *
 impasto_painter_new (const ImpastoOptions *options, GError **error)
 {
   const struct paint_settings *settings = options_settings (options, paint_options);
   g_return_val_if_fail (settings, NULL);
-  return (ImpastoPainter *) painter_new (settings, error);
+  struct painter *made = painter_new (settings, error);
+  if (!made)
+    return NULL;
+  ImpastoPainter *painter = g_new0 (ImpastoPainter, 1);
+  painter->inner = made;
+  return painter;
 }
 
 void
 impasto_painter_free (ImpastoPainter *painter)
 {
-  painter_free ((struct painter *) painter);
+  if (!painter)
+    return;
+  painter_free (painter->inner);
+  g_free (painter);
+}
+
+void
+impasto_painter_set_progress (ImpastoPainter *painter, ImpastoPaintFunc func, gpointer data)
+{
+  painter->func = func;
+  painter->data = data;
 }
 
 const char *
 impasto_painter_get_style (const ImpastoPainter *painter)
 {
-  return painter_style ((const struct painter *) painter);
+  return painter_style (painter->inner);
 }
 
 const char *
 impasto_painter_get_pack (const ImpastoPainter *painter)
 {
-  return painter_file ((const struct painter *) painter);
+  return painter_file (painter->inner);
 }
 
 gboolean
@@ -159,7 +187,7 @@ impasto_painter_forecast (ImpastoPainter *painter, const char *path, ImpastoFore
   *forecast = (ImpastoForecast){0};
   if (!picture_probe (path, 0, &info, error))
     return FALSE;
-  bool ok = painter_prepare ((struct painter *) painter, info.width, info.height, info.alpha, &inside, error);
+  bool ok = painter_prepare (painter->inner, info.width, info.height, info.alpha, &inside, error);
   if (!ok)
     g_prefix_error (error, "%s: ", path);
   *forecast = (ImpastoForecast){
@@ -177,8 +205,16 @@ impasto_painter_forecast (ImpastoPainter *painter, const char *path, ImpastoFore
   return ok;
 }
 
+/* The library's bool is not GLib's gboolean. */
+static bool
+progress (double share, const char *what, void *data)
+{
+  const ImpastoPainter *painter = data;
+  return !painter->func || painter->func (share, what, painter->data);
+}
+
 gboolean
 impasto_painter_paint (ImpastoPainter *painter, ImpastoPicture *picture, GError **error)
 {
-  return painter_run ((struct painter *) painter, inner (picture), NULL, error);
+  return painter_run (painter->inner, inner (picture), &(struct paint_job){progress, painter}, error);
 }
