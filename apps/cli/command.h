@@ -26,8 +26,8 @@ struct command {
   int (*run) (const struct arguments *arguments);
 };
 
-extern const struct command command_paint, command_styles, command_train, command_bench, command_describe,
-  command_export, command_run, command_eval;
+extern const struct command command_paint, command_replay, command_styles, command_train, command_bench,
+  command_describe, command_export, command_run, command_eval;
 
 /* args.c */
 

@@ -254,6 +254,20 @@ typedef struct {
 IMPASTO_API ImpastoOptions *impasto_paint_options_new (void);
 
 /**
+ * impasto_paint_options_replay:
+ * @options: from impasto_paint_options_new(); what has been set in them stays
+ * @painting: a file that holds a painting
+ * @force: take files of the right names, whatever is in them
+ * @error: IMPASTO_ERROR_INPUT: no recipe in the file, or one that makes no sense; a pack or mask that is not there, or is
+ * not the one that was painted with
+ *
+ * Sets @options as they were when @painting was painted. Packs are looked for by name in impasto_style_folders(), masks
+ * beside the painting and in the current folder.
+ */
+IMPASTO_API gboolean impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gboolean force,
+                                                   GError **error);
+
+/**
  * impasto_painter_new:
  * @options: read now, not kept
  * @error: IMPASTO_ERROR_USAGE: no such style; IMPASTO_ERROR_INPUT: a pack that is damaged

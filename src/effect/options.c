@@ -14,6 +14,7 @@ struct group {
 
 struct _ImpastoOptions {
   GArray *groups;
+  GHashTable *given; /* names that were set */
 };
 
 static void
@@ -31,6 +32,7 @@ impasto_options_new (void)
   ImpastoOptions *options = g_new0 (ImpastoOptions, 1);
   options->groups = g_array_new (FALSE, TRUE, sizeof (struct group));
   g_array_set_clear_func (options->groups, group_clear);
+  options->given = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   return options;
 }
 
@@ -40,6 +42,7 @@ impasto_options_free (ImpastoOptions *options)
   if (!options)
     return;
   g_array_unref (options->groups);
+  g_hash_table_unref (options->given);
   g_free (options);
 }
 
@@ -130,13 +133,23 @@ gboolean
 impasto_options_set (ImpastoOptions *options, const char *name, const char *text, GError **error)
 {
   struct group *group = find (options, name);
-  if (group)
-    return option_set (group->table, group->object, name, text, error);
+  if (group && !option_set (group->table, group->object, name, text, error))
+    return FALSE;
+  if (group) {
+    g_hash_table_add (options->given, g_strdup (name));
+    return TRUE;
+  }
   g_autofree char *shown = text_show (name);
   const char *meant = nearest (options, name);
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
                meant ? "unknown option --%s; did you mean --%s?" : "unknown option --%s", shown, meant);
   return FALSE;
+}
+
+bool
+options_given (const ImpastoOptions *options, const char *name)
+{
+  return g_hash_table_contains (options->given, name);
 }
 
 gboolean

@@ -10,5 +10,8 @@
 /* Adds the settings struct of @size bytes that @table describes, with its defaults; borrowed. */
 void *options_add (ImpastoOptions *options, const char *heading, const struct option *table, size_t size);
 
+/* Whether @name was set since the options were made. */
+bool options_given (const ImpastoOptions *options, const char *name);
+
 /* The settings struct that was added with @table, or NULL. */
 void *options_settings (const ImpastoOptions *options, const struct option *table);

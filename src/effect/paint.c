@@ -301,8 +301,18 @@ painter_prepare (struct painter *painter, int width, int height, bool alpha, str
   return ready;
 }
 
-/* What goes into the recipe apart from the options, or has no bearing on how the painting looks. */
-static const char *const apart[] = {"style", "region", "threads", "memory", "quality", "keep-gps", NULL};
+bool
+paint_option_is_stored (const struct option *option)
+{
+  static const char *const apart[] = {"threads", "quality", "keep-gps", NULL};
+  return option->type != OPTION_STRING && !g_strv_contains (apart, option->name);
+}
+
+const struct method *
+paint_method (int index)
+{
+  return methods[index];
+}
 
 /* {"program": "impasto 0.1.0", "command": "paint", "options": {...}, and what the method says} */
 static char *
@@ -313,8 +323,9 @@ recipe_text (const struct painter *painter)
   JsonObject *options = option_to_json (paint_options, &painter->settings);
   json_object_set_string_member (recipe, "program", program);
   json_object_set_string_member (recipe, "command", "paint");
-  for (const char *const *name = apart; *name; name++)
-    json_object_remove_member (options, *name);
+  for (const struct option *option = paint_options; option->name; option++)
+    if (!paint_option_is_stored (option))
+      json_object_remove_member (options, option->name);
   json_object_set_object_member (recipe, "options", options);
   painter->method->describe (painter->self, recipe);
   g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);

@@ -30,6 +30,9 @@ struct paint_settings {
 };
 extern const struct option paint_options[];
 
+/* Whether an option goes into the recipe by itself: numbers and choices that say how a painting looks. */
+bool paint_option_is_stored (const struct option *option);
+
 /* Called while a picture is painted: @share 0..1 of it is done, @what says in a word or two what is being done. False
  * cancels. May be called from the painting thread only. */
 typedef bool (*paint_progress_fn) (double share, const char *what, void *data);
@@ -50,6 +53,8 @@ struct method_forecast {
   double operations;     /* of a run */
   const char *precision; /* "f32" or "bf16" */
 };
+
+struct recipe_source;
 
 /* What a method may do itself; the rest is done around it: paint.c blends the result with the photograph, and paints
  * smaller for a broader brush. */
@@ -74,10 +79,17 @@ struct method {
   /* What the result is called after: "starry-night"; and the file that is painted with. Borrowed. */
   const char *(*style) (const void *self);
   const char *(*file) (const void *self);
-  /* Adds what replay needs: style, file's base name and sha256, precision. After prepare. */
+  /* Adds what replay needs beside the options that are numbers and choices: names of files without their folders, their
+   * sha256; the precision in "options". After prepare. */
   void (*describe) (const void *self, JsonObject *recipe);
+  /* The other way: fills the text of @settings (style, ...) from what describe wrote, see recipe.h; the recipe comes from a
+   * file and may hold anything. NULL: paintings of this method cannot be replayed. */
+  bool (*replay) (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
+                  GError **error);
 };
 extern const struct method method_network; /* stylize.c: a style pack's network */
+
+const struct method *paint_method (int index); /* as paint_settings.method counts */
 
 struct paint_forecast {
   int width, height; /* of the photograph */

@@ -11,6 +11,7 @@
 #include "compile/plan.h"
 #include "effect/control.h"
 #include "effect/paint.h"
+#include "effect/recipe.h"
 #include "effect/styles.h"
 #include "impasto/error.h"
 
@@ -298,4 +299,5 @@ const struct method method_network = {
   .style = stylize_style,
   .file = stylize_file,
   .describe = stylize_describe,
+  .replay = recipe_replay_mixes,
 };

@@ -119,6 +119,18 @@ picture_probe (const char *path, int64_t max_pixels, struct picture_info *info, 
   return true;
 }
 
+char *
+picture_recipe (const char *path, GError **error)
+{
+  g_autoptr (vips_image) image = image_open (path, 0, 1, NULL, error);
+  g_autoptr (vips_image) meta = image ? meta_keep (image) : NULL;
+  char *recipe = meta ? meta_recipe (meta) : NULL;
+  if (image && !recipe)
+    image_refuse (error, IMPASTO_ERROR_INPUT, path,
+                  "no recipe in it; impasto stores one in what it paints, but programs that edit pictures may drop it");
+  return recipe;
+}
+
 struct picture *
 picture_load (const char *path, int64_t max_pixels, GError **error)
 {

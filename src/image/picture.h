@@ -46,6 +46,9 @@ bool picture_probe (const char *path, int64_t max_pixels, struct picture_info *i
  * IMPASTO_ERROR_MEMORY when the planes cannot be allocated. */
 struct picture *picture_load (const char *path, int64_t max_pixels, GError **error);
 
+/* The recipe in the file, from its header only; a new string. IMPASTO_ERROR_INPUT also: there is none. */
+char *picture_recipe (const char *path, GError **error);
+
 /* Writes a temporary file beside @path and renames it; nothing is left behind when that fails. The extension chooses
  * the format. Tagged sRGB. Alpha is flattened onto white for JPEG. @options NULL means defaults. IMPASTO_ERROR_USAGE:
  * unknown extension, bad option, recipe over 48 KiB; IMPASTO_ERROR_NUMERIC: NaN or infinity in the pixels;

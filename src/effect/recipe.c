@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Reading a recipe: bounds, then JSON, then each value checked as a person's would be. */
+#include "effect/recipe.h"
+
+#include <string.h>
+
+#include "base/text.h"
+#include "compile/plan.h"
+#include "device/cpu.h"
+#include "effect/control.h"
+#include "effect/options.h"
+#include "effect/styles.h"
+#include "net/pack.h"
+
+static bool refuse (const struct recipe_source *source, GError **error, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+static bool
+refuse (const struct recipe_source *source, GError **error, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_autofree char *what = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", source->painting, what);
+  return false;
+}
+
+const char *
+recipe_string (JsonObject *object, const char *name, const struct recipe_source *source, GError **error)
+{
+  JsonNode *node = json_object_get_member (object, name);
+  if (node && JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING)
+    return json_node_get_string (node);
+  refuse (source, error, "its recipe has no \"%s\"", name);
+  return NULL;
+}
+
+static bool
+is_base_name (const char *name)
+{
+  return *name && *name != '.' && !strchr (name, G_DIR_SEPARATOR) && strlen (name) < 256;
+}
+
+char *
+recipe_find_file (const struct recipe_source *source, const char *what, const char *name, const char *sha256,
+                  const char *const *folders, const char *cure, GError **error)
+{
+  g_autofree char *shown = text_show (name), *was = text_cut (sha256, 12), *other = NULL, *is = NULL;
+  if (!is_base_name (name)) {
+    refuse (source, error, "its recipe names %s '%s', which is no name of a file", what, shown);
+    return NULL;
+  }
+  for (; *folders; folders++) {
+    g_autofree char *path = g_build_filename (*folders, name, NULL);
+    g_autofree char *of_path = g_file_test (path, G_FILE_TEST_IS_REGULAR) ? style_sha256 (path, NULL) : NULL;
+    if (of_path && (source->force || g_str_equal (of_path, sha256)))
+      return g_steal_pointer (&path);
+    if (of_path && !other) {
+      other = g_steal_pointer (&path);
+      is = g_steal_pointer (&of_path);
+    }
+  }
+  if (other)
+    refuse (source, error, "%s %s is another than it was painted with (SHA-256 %.12s..., was %s); --force takes it",
+            what, other, is, was);
+  else
+    refuse (source, error, "%s '%s' that it was painted with is not there; %s", what, shown, cure);
+  return NULL;
+}
+
+char *
+recipe_find_beside (const struct recipe_source *source, const char *what, const char *name, const char *sha256,
+                    GError **error)
+{
+  g_autofree char *folder = g_path_get_dirname (source->painting);
+  return recipe_find_file (source, what, name, sha256, (const char *const[]){folder, ".", NULL},
+                           "put it beside the painting", error);
+}
+
+/* A recipe's mix has names of styles in it, never files. */
+static bool
+check_mix (const char *text, const struct recipe_source *source, GError **error)
+{
+  g_autofree char *shown = text_show (text);
+  g_autoptr (GArray) parts = strchr (text, G_DIR_SEPARATOR) ? NULL : control_parse_mix ("style", text, NULL);
+  bool ok = parts != NULL;
+  for (guint i = 0; ok && i < parts->len; i++)
+    ok = pack_valid_name (g_array_index (parts, struct control_part, i).style);
+  return ok || refuse (source, error, "its recipe has a style that is none: '%s'", shown);
+}
+
+/* One region as the command line would have it: "MASK=STYLE@STRENGTH". */
+static bool
+add_region (JsonNode *node, const struct recipe_source *source, GString *regions, GError **error)
+{
+  JsonObject *region = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+  if (!region)
+    return refuse (source, error, "its recipe has a region that is none");
+  const char *mask = recipe_string (region, "mask", source, error);
+  const char *sha256 = mask ? recipe_string (region, "sha256", source, error) : NULL;
+  const char *style = sha256 ? recipe_string (region, "style", source, error) : NULL;
+  if (!style || !check_mix (style, source, error))
+    return false;
+  g_autofree char *path = recipe_find_beside (source, "the mask", mask, sha256, error);
+  JsonNode *number = json_object_get_member (region, "strength");
+  double strength = number && JSON_NODE_HOLDS_VALUE (number) ? json_node_get_double (number) : -1;
+  g_autofree char *text = text_number (strength);
+  if (!path)
+    return false;
+  if (strpbrk (path, ";\n"))
+    return refuse (source, error, "the mask's name may have no ';' and no line break in it");
+  g_string_append_printf (regions, "%s%s=%s@%s", regions->len ? "\n" : "", path, style, text);
+  return true;
+}
+
+bool
+recipe_replay_mixes (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
+                     GError **error)
+{
+  const char *style = recipe_string (recipe, "style", source, error);
+  const char *pack = style ? recipe_string (recipe, "pack", source, error) : NULL;
+  const char *sha256 = pack ? recipe_string (recipe, "sha256", source, error) : NULL;
+  g_auto (GStrv) folders = impasto_style_folders ();
+  if (!sha256 || !check_mix (style, source, error))
+    return false;
+  g_autofree char *path = recipe_find_file (source, "the pack", pack, sha256, (const char *const *) folders,
+                                            "set IMPASTO_MODELS to its folder, or name a style with --style", error);
+  if (!path)
+    return false;
+  settings->style = g_strdup_printf ("%s:%s", path, style);
+
+  JsonNode *node = json_object_get_member (recipe, "regions");
+  if (!node)
+    return true;
+  JsonArray *array = JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  g_autoptr (GString) regions = g_string_new (NULL);
+  if (!array || json_array_get_length (array) > CONTROL_REGIONS_MAX)
+    return refuse (source, error, "its recipe has regions that are none");
+  for (guint i = 0; i < json_array_get_length (array); i++)
+    if (!add_region (json_array_get_element (array, i), source, regions, error))
+      return false;
+  settings->region = g_strdup (regions->str);
+  return true;
+}
+
+/* The recipe's object, within bounds. It lives as long as @root. */
+static JsonObject *
+parse (const char *text, const struct recipe_source *source, JsonNode **root, GError **error)
+{
+  if (strlen (text) > RECIPE_MAX_BYTES || text_json_depth (text) > RECIPE_MAX_DEPTH) {
+    refuse (source, error, "its recipe is longer or deeper than any of impasto's");
+    return NULL;
+  }
+  *root = g_utf8_validate (text, -1, NULL) ? json_from_string (text, NULL) : NULL;
+  JsonObject *recipe = *root && JSON_NODE_HOLDS_OBJECT (*root) ? json_node_get_object (*root) : NULL;
+  const char *command = recipe ? recipe_string (recipe, "command", source, NULL) : NULL;
+  if (command && g_str_equal (command, "paint"))
+    return recipe;
+  refuse (source, error, "its recipe is not one of impasto paint's");
+  return NULL;
+}
+
+/* The recipe in @settings, which have their defaults. */
+static bool
+read_recipe (JsonObject *recipe, const struct recipe_source *source, bool styled, struct paint_settings *settings,
+             GError **error)
+{
+  JsonNode *node = json_object_get_member (recipe, "options");
+  g_autoptr (JsonObject) stored = json_object_new ();
+  if (!node || !JSON_NODE_HOLDS_OBJECT (node))
+    return refuse (source, error, "its recipe has no \"options\"");
+  g_autoptr (GList) names = json_object_get_members (json_node_get_object (node));
+  for (GList *name = names; name; name = name->next) {
+    const struct option *option = option_find (paint_options, name->data);
+    if (!option || paint_option_is_stored (option)) /* what is unknown is complained of: a newer impasto's */
+      json_object_set_member (stored, name->data,
+                              json_node_copy (json_object_get_member (json_node_get_object (node), name->data)));
+  }
+  if (!option_from_json (paint_options, settings, stored, error)) {
+    g_prefix_error (error, "%s: its recipe: ", source->painting);
+    return false;
+  }
+  if (settings->precision == PRECISION_BF16 && !cpu_has_bf16 ())
+    settings->precision = PRECISION_AUTO;
+  if (styled)
+    return true;
+  const struct method *method = paint_method (settings->method);
+  if (!method->replay)
+    return refuse (source, error, "paintings of method %s cannot be replayed", method->name);
+  return method->replay (recipe, source, settings, error);
+}
+
+gboolean
+impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gboolean force, GError **error)
+{
+  const struct recipe_source source = {painting, force};
+  struct paint_settings *to = options_settings (options, paint_options), from = {0};
+  g_autoptr (JsonNode) root = NULL;
+  g_return_val_if_fail (to, FALSE);
+  g_autofree char *text = picture_recipe (painting, error);
+  JsonObject *recipe = text ? parse (text, &source, &root, error) : NULL;
+  if (!recipe)
+    return FALSE;
+  option_init (paint_options, &from);
+  g_autoptr (GError) local = NULL;
+  bool ok = read_recipe (recipe, &source, options_given (options, "style"), &from, &local);
+  for (const struct option *option = paint_options; ok && option->name; option++) {
+    g_autofree char *value = option_get (paint_options, &from, option->name);
+    bool read = paint_option_is_stored (option) || option->type == OPTION_STRING;
+    if (value && read && !options_given (options, option->name))
+      ok = option_set (paint_options, to, option->name, value, &local);
+  }
+  option_clear (paint_options, &from);
+  if (local)
+    g_propagate_error (error, g_steal_pointer (&local));
+  return ok;
+}

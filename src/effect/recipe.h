@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Recipes read back: what a painting's metadata say about how it was painted, made into settings again. A recipe is text
+ * from a file: it is bounded, its depth is limited, and files are taken by base name and SHA-256 from few folders only. It
+ * never names a file to be written. */
+#pragma once
+
+#include "effect/paint.h"
+
+enum { RECIPE_MAX_BYTES = 48 << 10, RECIPE_MAX_DEPTH = 6 };
+
+struct recipe_source {
+  const char *painting; /* the file that holds the recipe */
+  bool force;           /* a file of the right name will do, whatever is in it */
+};
+
+/* The file of base name @name with @sha256 in one of @folders (NULL-terminated); a new string. IMPASTO_ERROR_INPUT: none,
+ * or with another sha256. @what says what it is: "the pack"; @cure what to do when it is not there. */
+char *recipe_find_file (const struct recipe_source *source, const char *what, const char *name, const char *sha256,
+                        const char *const *folders, const char *cure, GError **error);
+
+/* The same for what the painter was given by the user: beside the painting, then in the current folder. */
+char *recipe_find_beside (const struct recipe_source *source, const char *what, const char *name, const char *sha256,
+                          GError **error);
+
+/* A string member, or NULL with IMPASTO_ERROR_INPUT. Borrowed. */
+const char *recipe_string (JsonObject *object, const char *name, const struct recipe_source *source, GError **error);
+
+/* struct method's replay for those that write "style", "pack", "sha256" and control_describe's "regions". */
+bool recipe_replay_mixes (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
+                          GError **error);
