@@ -125,6 +125,64 @@ test_files (void)
   g_unlink (path);
 }
 
+static gboolean
+count (double share, const char *what, gpointer data)
+{
+  g_assert_cmpfloat (share, >=, 0);
+  g_assert_cmpfloat (share, <=, 1);
+  g_assert_cmpint (strlen (what), >, 0);
+  return ++*(int *) data < 2;
+}
+
+/* Told of the painting, which ends when it is not wanted any more; and nobody is told afterwards. */
+static void
+test_progress (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ImpastoOptions) options = new_options ();
+  g_autoptr (ImpastoPainter) painter = impasto_painter_new (options, NULL);
+  int calls = 1;
+  guint8 rgb[3 * WIDTH * HEIGHT];
+  fill (rgb);
+  impasto_painter_set_progress (painter, count, &calls);
+  g_autoptr (ImpastoPicture) picture = impasto_picture_new_from_rgb (rgb, WIDTH, HEIGHT, 3 * WIDTH, NULL);
+  g_assert_false (impasto_painter_paint (painter, picture, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+  g_assert_cmpint (calls, ==, 2);
+  impasto_painter_set_progress (painter, NULL, NULL);
+  g_autoptr (ImpastoPicture) again = paint (painter);
+  g_assert_cmpint (calls, ==, 2);
+}
+
+/* What was set before stays, the rest is the painting's. */
+static void
+test_replay (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ImpastoOptions) options = new_options (), again = impasto_paint_options_new ();
+  g_autofree char *path = g_build_filename (folder, "replay.png", NULL);
+  g_assert_true (impasto_options_set (options, "strength", "0.5", NULL));
+  g_assert_true (impasto_options_set (options, "saturation", "1.5", NULL));
+  g_assert_true (impasto_options_set (options, "threads", "1", NULL));
+  g_autoptr (ImpastoPainter) painter = impasto_painter_new (options, NULL);
+  g_autoptr (ImpastoPicture) picture = paint (painter);
+  g_assert_true (impasto_picture_save (picture, path, NULL, &error));
+  g_assert_cmpuint (impasto_picture_bytes (path), ==, 3 * sizeof (float) * WIDTH * HEIGHT);
+  g_assert_cmpuint (impasto_picture_bytes (folder), ==, 0);
+  g_assert_true (impasto_options_set (again, "saturation", "1", NULL));
+  g_assert_true (impasto_paint_options_replay (again, path, FALSE, &error));
+  g_assert_no_error (error);
+  g_autofree char *strength = impasto_options_get (again, "strength");
+  g_autofree char *saturation = impasto_options_get (again, "saturation"),
+                  *style = impasto_options_get (again, "style");
+  g_assert_cmpstr (strength, ==, "0.5");
+  g_assert_cmpstr (saturation, ==, "1");
+  g_assert_cmpint (impasto_options_get_int (again, "threads"), ==, 0);
+  g_assert_true (g_str_has_prefix (style, pack));
+  g_assert_true (g_str_has_suffix (style, ":only"));
+  g_unlink (path);
+}
+
 static void
 test_figures (void)
 {
@@ -290,6 +348,8 @@ main (int argc, char **argv)
   g_test_add_func ("/api/precision", test_precision);
   g_test_add_func ("/api/size", test_size);
   g_test_add_func ("/api/files", test_files);
+  g_test_add_func ("/api/progress", test_progress);
+  g_test_add_func ("/api/replay", test_replay);
   g_test_add_func ("/api/memory", test_memory);
   g_test_add_func ("/api/options", test_options);
   g_test_add_func ("/api/figures", test_figures);

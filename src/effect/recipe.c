@@ -161,13 +161,13 @@ parse (const char *text, const struct recipe_source *source, JsonNode **root, GE
   return NULL;
 }
 
-/* The recipe in @settings, which have their defaults. */
+/* "options": numbers and choices. */
 static bool
-read_recipe (JsonObject *recipe, const struct recipe_source *source, bool styled, struct paint_settings *settings,
-             GError **error)
+read_options (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings, GError **error)
 {
   JsonNode *node = json_object_get_member (recipe, "options");
   g_autoptr (JsonObject) stored = json_object_new ();
+  g_autoptr (GError) local = NULL;
   if (!node || !JSON_NODE_HOLDS_OBJECT (node))
     return refuse (source, error, "its recipe has no \"options\"");
   g_autoptr (GList) names = json_object_get_members (json_node_get_object (node));
@@ -177,12 +177,21 @@ read_recipe (JsonObject *recipe, const struct recipe_source *source, bool styled
       json_object_set_member (stored, name->data,
                               json_node_copy (json_object_get_member (json_node_get_object (node), name->data)));
   }
-  if (!option_from_json (paint_options, settings, stored, error)) {
-    g_prefix_error (error, "%s: its recipe: ", source->painting);
-    return false;
-  }
+  if (!option_from_json (paint_options, settings, stored, &local))
+    return refuse (source, error, "its recipe: %s", local->message);
   if (settings->precision == PRECISION_BF16 && !cpu_has_bf16 ())
     settings->precision = PRECISION_AUTO;
+  return true;
+}
+
+bool
+recipe_read (const char *text, const struct recipe_source *source, bool styled, struct paint_settings *settings,
+             GError **error)
+{
+  g_autoptr (JsonNode) root = NULL;
+  JsonObject *recipe = parse (text, source, &root, error);
+  if (!recipe || !read_options (recipe, source, settings, error))
+    return false;
   if (styled)
     return true;
   const struct method *method = paint_method (settings->method);
@@ -196,15 +205,13 @@ impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gbo
 {
   const struct recipe_source source = {painting, force};
   struct paint_settings *to = options_settings (options, paint_options), from = {0};
-  g_autoptr (JsonNode) root = NULL;
   g_return_val_if_fail (to, FALSE);
   g_autofree char *text = picture_recipe (painting, error);
-  JsonObject *recipe = text ? parse (text, &source, &root, error) : NULL;
-  if (!recipe)
+  if (!text)
     return FALSE;
   option_init (paint_options, &from);
   g_autoptr (GError) local = NULL;
-  bool ok = read_recipe (recipe, &source, options_given (options, "style"), &from, &local);
+  bool ok = recipe_read (text, &source, options_given (options, "style"), &from, &local);
   for (const struct option *option = paint_options; ok && option->name; option++) {
     g_autofree char *value = option_get (paint_options, &from, option->name);
     bool read = paint_option_is_stored (option) || option->type == OPTION_STRING;

@@ -26,6 +26,11 @@ char *recipe_find_beside (const struct recipe_source *source, const char *what, 
 /* A string member, or NULL with IMPASTO_ERROR_INPUT. Borrowed. */
 const char *recipe_string (JsonObject *object, const char *name, const struct recipe_source *source, GError **error);
 
+/* The recipe @text into @settings, which hold their defaults; strings are left alone when @styled: the user named a style.
+ * IMPASTO_ERROR_INPUT, with @settings to be cleared. */
+bool recipe_read (const char *text, const struct recipe_source *source, bool styled, struct paint_settings *settings,
+                  GError **error);
+
 /* struct method's replay for those that write "style", "pack", "sha256" and control_describe's "regions". */
 bool recipe_replay_mixes (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
                           GError **error);
