@@ -200,6 +200,29 @@ test_shares (void)
   g_unlink (grey);
 }
 
+/* A mask of a print's size says the same with less memory, and its hash is the file's. */
+static void
+test_large_mask (void)
+{
+  g_autofree char *large = make_mask ("large.png", 4200, 4100, 0, 1), *bytes = NULL;
+  gsize size;
+  struct paint_settings settings = new_settings ("a");
+  settings.region = g_strdup_printf ("%s=b", large);
+  g_autoptr (control) control = control_new (&settings, NULL);
+  g_autofree float *shares = g_new (float, 2 * N);
+  g_assert_true (g_file_get_contents (large, &bytes, &size, NULL));
+  g_autofree char *sha256 = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (guchar *) bytes, size);
+  g_assert_cmpstr (control_mix_at (control, 1)->sha256, ==, sha256);
+  g_assert_cmpuint (control_bytes (control), <, 20 << 20);
+  g_assert_true (control_fit (control, W, H, NULL));
+  control_shares (control, 0, 0, W, H, shares);
+  for (int i = 0; i < N; i++)
+    if (ABS (i % W - W / 2) > 2)
+      g_assert_cmpfloat_with_epsilon (shares[N + i], i % W >= W / 2, 0.01);
+  option_clear (paint_options, &settings);
+  g_unlink (large);
+}
+
 static void
 test_rows (void)
 {
@@ -418,6 +441,7 @@ main (int argc, char **argv)
   g_test_add_func ("/control/mixes", test_mixes);
   g_test_add_func ("/control/regions", test_regions);
   g_test_add_func ("/control/shares", test_shares);
+  g_test_add_func ("/control/large-mask", test_large_mask);
   g_test_add_func ("/control/rows", test_rows);
   g_test_add_func ("/control/continuous", test_continuous);
   g_test_add_func ("/control/effect", test_effect);

@@ -8,10 +8,14 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "effect/styles.h"
+#include "image/bitmap.h"
 #include "image/pixels.h"
 #include "impasto/error.h"
 
 #define PACK_SUFFIX ".safetensors"
+#define LARGE_PIXELS (1 << 24) /* a mask of more is kept with a shorter side of LARGE_SIDE */
+#define LARGE_SIDE 2048
 
 static bool fail (GError **error, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
@@ -129,38 +133,68 @@ mix_free (gpointer data)
   g_free (mix);
 }
 
-/* The grey values of a picture; what is transparent is black. */
+static bool
+new_mask (struct control_mix *mix, int width, int height, GError **error)
+{
+  mix->width = width;
+  mix->height = height;
+  mix->grey = g_try_malloc_n ((size_t) width * height, sizeof (float));
+  return mix->grey || fail (error, IMPASTO_ERROR_MEMORY, "%s: no memory for a mask of %dx%d", mix->mask, width, height);
+}
+
+static float
+grey_of (float r, float g, float b)
+{
+  return r == g && g == b ? r : 0.2126f * r + 0.7152f * g + 0.0722f * b;
+}
+
+/* A mask of a print is shrunk while it is decoded. */
+static bool
+load_large (struct control_mix *mix, GError **error)
+{
+  g_autoptr (bitmap) bitmap = bitmap_load (mix->mask, LARGE_SIDE, 0, error);
+  if (!bitmap || !new_mask (mix, bitmap->width, bitmap->height, error))
+    return false;
+  for (int64_t i = 0; i < (int64_t) mix->width * mix->height; i++)
+    mix->grey[i] = grey_of (bitmap->rgb[3 * i], bitmap->rgb[3 * i + 1], bitmap->rgb[3 * i + 2]) / 255;
+  return true;
+}
+
+/* What is transparent is black. */
+static bool
+load_small (struct control_mix *mix, GError **error)
+{
+  g_autoptr (picture) picture = picture_load (mix->mask, 0, error);
+  if (!picture || !new_mask (mix, picture->width, picture->height, error))
+    return false;
+  int64_t n = (int64_t) picture->width * picture->height;
+  for (int64_t i = 0; i < n; i++) {
+    float grey = grey_of (picture->rgb[i], picture->rgb[n + i], picture->rgb[2 * n + i]);
+    mix->grey[i] = CLAMP (picture->alpha ? grey * picture->alpha[i] : grey, 0, 1);
+  }
+  return true;
+}
+
+/* The grey values of a picture. */
 static bool
 load_mask (struct control_mix *mix, GError **error)
 {
-  g_autofree char *bytes = NULL;
-  gsize size;
+  struct picture_info info;
   float most = 0;
-  g_autoptr (picture) picture = picture_load (mix->mask, 0, error);
-  if (!picture) {
+  if (!picture_probe (mix->mask, 0, &info, error)) {
     g_prefix_error (error, "--region: ");
     return false;
   }
-  int64_t n = (int64_t) picture->width * picture->height;
-  float *red = picture->rgb, *green = red + n, *blue = green + n;
-  mix->width = picture->width;
-  mix->height = picture->height;
-  mix->grey = g_try_malloc_n (n, sizeof (float));
-  if (!mix->grey)
-    return fail (error, IMPASTO_ERROR_MEMORY, "%s: no memory for a mask of %dx%d", mix->mask, mix->width, mix->height);
-  for (int64_t i = 0; i < n; i++) {
-    float grey =
-      red[i] == green[i] && green[i] == blue[i] ? red[i] : 0.2126f * red[i] + 0.7152f * green[i] + 0.0722f * blue[i];
-    mix->grey[i] = CLAMP (picture->alpha ? grey * picture->alpha[i] : grey, 0, 1);
+  bool large = (int64_t) info.width * info.height > LARGE_PIXELS && !info.alpha;
+  if (!(large ? load_large (mix, error) : load_small (mix, error)))
+    return false;
+  for (int64_t i = 0; i < (int64_t) mix->width * mix->height; i++)
     most = MAX (most, mix->grey[i]);
-  }
   if (most == 0)
     return fail (error, IMPASTO_ERROR_INPUT, "%s: the mask is black all over; white is where its style shows",
                  mix->mask);
-  if (!g_file_get_contents (mix->mask, &bytes, &size, NULL))
-    return fail (error, IMPASTO_ERROR_INPUT, "cannot read %s", mix->mask);
-  mix->sha256 = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) bytes, size);
-  return true;
+  mix->sha256 = style_sha256 (mix->mask, error);
+  return mix->sha256 != NULL;
 }
 
 /* "MASK=STYLE[:WEIGHT],...[@STRENGTH]"; @strength is the picture's. */

@@ -4,12 +4,14 @@
  * found. */
 #include "effect/styles.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "net/manifest.h"
 
 #define PACK_SUFFIX ".safetensors"
+#define READ_BYTES (1 << 16)
 #define LEVELS_UP 4 /* from the program's folder to where models/ may be: build/apps/cli, and the folder itself */
 
 static void
@@ -203,10 +205,17 @@ load_pack (const char *path, struct style *style, GError **error)
 char *
 style_sha256 (const char *path, GError **error)
 {
-  g_autofree char *data = NULL;
-  gsize size;
-  if (g_file_get_contents (path, &data, &size, NULL))
-    return g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) data, size);
+  g_autoptr (GChecksum) checksum = g_checksum_new (G_CHECKSUM_SHA256);
+  g_autofree guchar *buffer = g_malloc (READ_BYTES);
+  FILE *file = fopen (path, "rbe");
+  size_t size;
+  while (file && (size = fread (buffer, 1, READ_BYTES, file)) > 0)
+    g_checksum_update (checksum, buffer, size);
+  bool read = file && !ferror (file);
+  if (file)
+    fclose (file);
+  if (read)
+    return g_strdup (g_checksum_get_string (checksum));
   fail (error, IMPASTO_ERROR_INPUT, "cannot read %s", path);
   return NULL;
 }
