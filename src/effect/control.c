@@ -287,15 +287,6 @@ control_least_strength (const struct control *control)
   return least;
 }
 
-double
-control_most_strength (const struct control *control)
-{
-  double most = control_mix_at (control, 0)->strength;
-  for (guint i = 1; i < control->mixes->len; i++)
-    most = MAX (most, control_mix_at (control, i)->strength);
-  return most;
-}
-
 void
 control_rows (const struct control *control, const struct style_net *net, float *rows)
 {

@@ -57,7 +57,6 @@ char *control_mix_text (const struct control_mix *mix);
 char *control_mix_label (const struct control_mix *mix);
 
 double control_least_strength (const struct control *control);
-double control_most_strength (const struct control *control);
 
 /* Weights over the rows of @net: (mixes, style_net_rows), from the parts' rows, with strength and brush as far as the
  * network has rows for them. */
