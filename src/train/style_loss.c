@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Measuring paintings, and the loss against what was measured; see style_loss.h. One plan a painting gives all its Gram
+ * matrices; they are mixed before they are normalised, so that a mix is as strong a style as a painting. */
+#include "train/style_loss.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "compile/plan.h"
+#include "impasto/error.h"
+
+#define SCALES STYLE_LOSS_SCALES
+
+/* Taps of @picture by the network in scope "eye": its parameters are the same at every scale. */
+static void
+look (sym picture, const struct features *features, struct feature_tap taps[FEATURE_TAPS])
+{
+  graph_push (picture.graph, "eye");
+  features_build (features, picture, FEATURE_TAPS - 1, taps);
+  graph_pop (picture.graph);
+}
+
+static const char *
+gram_name (int scale, int tap)
+{
+  g_autofree char *name = g_strdup_printf ("gram.%d.%d", scale, tap);
+  return g_intern_string (name);
+}
+
+static struct plan *
+measuring_plan (const struct features *features, int64_t width, int64_t height, int threads, uint64_t limit,
+                GError **error)
+{
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  features_add_weights (features, weights, "eye");
+  sym x = graph_input (graph, "painting", SHAPE (1, 3, height, width));
+  for (int s = 0; s < SCALES; s++) {
+    struct feature_tap taps[FEATURE_TAPS];
+    look (x, features, taps);
+    for (int t = 0; t < FEATURE_TAPS; t++)
+      graph_output (graph, gram_name (s, t), feature_gram (taps[t]));
+    x = sym_avg_pool (x, 2, 2, 0);
+  }
+  struct plan_options options = {.precision = PRECISION_F32, .threads = threads, .memory_limit = limit};
+  return plan_compile (graph, weights, &options, error);
+}
+
+/* Adds @painting's Gram matrices, times its share, to the target's. */
+static bool
+add_painting (struct style_target *target, const struct features *features, const struct style_painting *painting,
+              int threads, uint64_t limit, GError **error)
+{
+  const struct picture *picture = painting->picture;
+  int64_t h = picture->height / 4 * 4, w = picture->width / 4 * 4;
+  g_autoptr (plan) plan = measuring_plan (features, w, h, threads, limit, error);
+  if (!plan)
+    return false;
+  float *pixels = tensor_floats (plan_input (plan, "painting"));
+  for (int64_t c = 0; c < 3; c++)
+    for (int64_t y = 0; y < h; y++)
+      memcpy (pixels + (c * h + y) * w, picture->rgb + (c * picture->height + y) * picture->width, w * sizeof (float));
+  plan_run (plan, 0, 0);
+  for (int s = 0; s < SCALES; s++)
+    for (int t = 0; t < FEATURE_TAPS; t++) {
+      struct tensor *gram = plan_output (plan, gram_name (s, t)), **sum = &target->gram[s][t];
+      if (!*sum && !(*sum = tensor_new (gram->shape, DTYPE_F32, error)))
+        return false;
+      for (int64_t i = 0; i < shape_size (&gram->shape); i++)
+        tensor_floats (*sum)[i] += painting->share * tensor_floats (gram)[i];
+    }
+  return true;
+}
+
+bool
+style_target_measure (struct style_target *target, const struct features *features,
+                      const struct style_painting *paintings, int n, int threads, uint64_t limit, GError **error)
+{
+  style_target_clear (target);
+  for (int i = 0; i < n; i++)
+    if (!add_painting (target, features, &paintings[i], threads, limit, error))
+      return false;
+  for (int s = 0; s < SCALES; s++)
+    for (int t = 0; t < FEATURE_TAPS; t++) {
+      float *gram = tensor_floats (target->gram[s][t]);
+      int64_t size = shape_size (&target->gram[s][t]->shape);
+      double square = 0;
+      for (int64_t i = 0; i < size; i++)
+        square += (double) gram[i] * gram[i];
+      target->inverse[s][t] = 1 / sqrt (square / size + 1e-20);
+      for (int64_t i = 0; i < size; i++)
+        gram[i] *= target->inverse[s][t];
+    }
+  return true;
+}
+
+bool
+style_target_blank (struct style_target *target, const struct features *features, GError **error)
+{
+  style_target_clear (target);
+  for (int s = 0; s < SCALES; s++)
+    for (int t = 0; t < FEATURE_TAPS; t++) {
+      int64_t c = features_channels (features, t);
+      target->gram[s][t] = tensor_new (SHAPE (1, c, c), DTYPE_F32, error);
+      target->inverse[s][t] = 1;
+      if (!target->gram[s][t])
+        return false;
+    }
+  return true;
+}
+
+void
+style_target_clear (struct style_target *target)
+{
+  for (int s = 0; s < SCALES; s++)
+    for (int t = 0; t < FEATURE_TAPS; t++)
+      g_clear_pointer (&target->gram[s][t], tensor_unref);
+}
+
+sym
+style_loss (sym picture, const struct features *features, const struct style_target *target,
+            struct feature_tap taps[FEATURE_TAPS])
+{
+  struct graph *graph = picture.graph;
+  sym sum = graph_scalar (graph, 0), x = picture;
+  for (int s = 0; s < SCALES; s++) {
+    struct feature_tap seen[FEATURE_TAPS];
+    if (s > 0)
+      x = sym_avg_pool (x, 2, 2, 0);
+    look (x, features, seen);
+    for (int t = 0; t < FEATURE_TAPS; t++) {
+      sym gram = sym_scale (feature_gram (seen[t]), target->inverse[s][t]);
+      sym distance = sym_sub (gram, graph_constant (graph, target->gram[s][t]));
+      sum = sym_add (sum, sym_reshape (sym_mean (sym_square (distance), AXES_ALL), SHAPE_SCALAR));
+    }
+    if (s == 0 && taps)
+      memcpy (taps, seen, sizeof seen);
+  }
+  return sym_scale (sum, 1.0 / (SCALES * FEATURE_TAPS));
+}
