@@ -39,7 +39,7 @@ struct job {
   struct naming naming;
   ImpastoPainter *painter;
   GPtrArray *inputs;
-  bool dry;
+  bool dry, stopped;
   gint64 start, painting_since, told; /* microseconds */
   double pack_seconds;
   struct item *now; /* what is being painted */
@@ -311,7 +311,7 @@ on_progress (double share, const char *what, gpointer data)
   if (share > 0 && progress_due (&job->progress))
     show_progress (job, share, what);
   g_mutex_unlock (&job->lock);
-  return TRUE;
+  return !interrupt_pending ();
 }
 
 /* Forecasts, reads unless that was done ahead, and paints; *@next becomes the picture after it. */
@@ -339,8 +339,14 @@ paint_item (struct item *item, guint i, struct item **next)
   *next = read_ahead (item, i + 1);
   start = job->painting_since = job->told = g_get_monotonic_time ();
   job->now = item;
+  impasto_painter_set_output (job->painter, item->path);
+  interrupt_hold (true); /* what takes long saves what it has */
   if (!impasto_painter_paint (job->painter, item->picture, &item->error))
     g_prefix_error (&item->error, "%s: ", item->input->path);
+  job->stopped = g_error_matches (item->error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+  if (job->stopped)
+    interrupt_forget ();
+  interrupt_hold (false);
   item->times.paint = since (&start);
 }
 
@@ -348,7 +354,7 @@ static void
 paint_all (struct job *job)
 {
   struct item *next = NULL;
-  for (guint i = 0; i < job->inputs->len; i++) {
+  for (guint i = 0; i < job->inputs->len && !job->stopped; i++) {
     struct item *item = next ? next : new_item (job, i);
     next = NULL;
     paint_item (item, i, &next);
@@ -363,6 +369,9 @@ paint_all (struct job *job)
     g_mutex_unlock (&job->lock);
     g_thread_pool_push (job->writer, item, NULL);
   }
+  if (next && next->bytes > 0) /* stopped */
+    wait_for_reader (next);
+  g_clear_pointer (&next, item_free);
 }
 
 /* The picture that a single word names is looked at before the style is loaded: its name is the likeliest mistake. */

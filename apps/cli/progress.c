@@ -86,7 +86,7 @@ duration_text (double seconds)
   return s >= 60 ? g_strdup_printf ("%d min %02d s", s / 60, s % 60) : g_strdup_printf ("%d s", s);
 }
 
-static volatile sig_atomic_t holding, noted;
+static volatile gint holding, noted;
 
 static void
 end (void)
@@ -116,8 +116,8 @@ interrupt_install (void)
 void
 interrupt_hold (bool hold)
 {
-  holding = hold;
-  if (!hold && noted)
+  g_atomic_int_add (&holding, hold ? 1 : -1);
+  if (!holding && noted)
     end ();
 }
 

@@ -41,8 +41,8 @@ char *progress_bar (double share);
 char *duration_text (double seconds);
 
 /* From now on Ctrl-C and SIGTERM end the program at once with status 130; between interrupt_hold (true) and (false)
- * they wait: the first is only noted, the second ends it. interrupt_hold (false) ends a program that was asked to
- * meanwhile. */
+ * they wait: the first is only noted, the second ends it. Holds of several threads are counted; the last
+ * interrupt_hold (false) ends a program that was asked to meanwhile. */
 void interrupt_install (void);
 void interrupt_hold (bool hold);
 bool interrupt_pending (void);

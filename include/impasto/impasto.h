@@ -302,6 +302,16 @@ typedef gboolean (*ImpastoPaintFunc) (double share, const char *what, gpointer d
 IMPASTO_API void impasto_painter_set_progress (ImpastoPainter *painter, ImpastoPaintFunc func, gpointer data);
 
 /**
+ * impasto_painter_set_output:
+ * @painter: who paints
+ * @path: (nullable): where the next painting will be saved, or %NULL
+ *
+ * Methods that take long write previews beside that file, and the state of a painting that was stopped, from which the
+ * next impasto_painter_paint() of the same picture with the same settings goes on. Without it they write nothing.
+ */
+IMPASTO_API void impasto_painter_set_output (ImpastoPainter *painter, const char *path);
+
+/**
  * impasto_painter_paint:
  * @painter: who paints
  * @picture: becomes the painting: of the size that "size" says, alpha and metadata carried along

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "device/cpu.h"
+#include "effect/optimize.h"
 #include "effect/options.h"
 #include "effect/paint.h"
 
@@ -128,7 +129,8 @@ ImpastoOptions *
 impasto_paint_options_new (void)
 {
   ImpastoOptions *options = impasto_options_new ();
-  options_add (options, NULL, paint_options, sizeof (struct paint_settings));
+  struct paint_settings *settings = options_add (options, NULL, paint_options, sizeof (struct paint_settings));
+  settings->optimize = options_add (options, "Method optimize", optimize_options, sizeof (struct optimize_settings));
   return options;
 }
 
@@ -136,6 +138,7 @@ struct _ImpastoPainter {
   struct painter *inner;
   ImpastoPaintFunc func;
   gpointer data;
+  char *output; /* or NULL */
 };
 
 ImpastoPainter *
@@ -157,6 +160,7 @@ impasto_painter_free (ImpastoPainter *painter)
   if (!painter)
     return;
   painter_free (painter->inner);
+  g_free (painter->output);
   g_free (painter);
 }
 
@@ -165,6 +169,13 @@ impasto_painter_set_progress (ImpastoPainter *painter, ImpastoPaintFunc func, gp
 {
   painter->func = func;
   painter->data = data;
+}
+
+void
+impasto_painter_set_output (ImpastoPainter *painter, const char *path)
+{
+  g_free (painter->output);
+  painter->output = g_strdup (path);
 }
 
 const char *
@@ -216,5 +227,5 @@ progress (double share, const char *what, void *data)
 gboolean
 impasto_painter_paint (ImpastoPainter *painter, ImpastoPicture *picture, GError **error)
 {
-  return painter_run (painter->inner, inner (picture), &(struct paint_job){progress, painter}, error);
+  return painter_run (painter->inner, inner (picture), &(struct paint_job){progress, painter, painter->output}, error);
 }

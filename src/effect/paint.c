@@ -16,6 +16,7 @@
 #include "compile/plan.h"
 #include "device/cpu.h"
 #include "effect/colors.h"
+#include "effect/optimize.h"
 #include "image/pixels.h"
 #include "impasto/impasto.h"
 
@@ -25,8 +26,8 @@
  * that they bring, generated code, thread stacks. Measured: peak minus the rest, for 1 to 24 megapixels. */
 #define BASE_BYTES (44 * (uint64_t) 1048576)
 
-static const struct method *const methods[] = {&method_network};
-static const char *const method_names[] = {"network", NULL};
+static const struct method *const methods[] = {&method_network, &method_optimize};
+static const char *const method_names[] = {"network", "optimize", NULL};
 
 struct painter {
   struct paint_settings settings;
@@ -41,6 +42,8 @@ const struct option paint_options[] = {
    "a style's name (see impasto styles), FILE.safetensors, or FILE.safetensors:NAME; or a mix of a pack's styles: "
    "starry-night:0.6,great-wave:0.4",
    .metavar = "NAME[:WEIGHT],..."},
+  {"style-image", OPTION_STRING, offsetof (struct paint_settings, style_image),
+   "any painting as a style: a picture file, or a mix of several", .metavar = "FILE[:WEIGHT],..."},
   {"strength", OPTION_FLOAT, offsetof (struct paint_settings, strength),
    "how much of the style: 0 is the photograph, beyond 1 is more than was learned", 0, 2, 1},
   {"brush", OPTION_FLOAT, offsetof (struct paint_settings, brush), "how wide the brush is; 1 = as learned", 0.5, 2, 1},

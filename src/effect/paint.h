@@ -12,21 +12,25 @@
 #include "effect/finish.h"
 #include "image/picture.h"
 
+struct optimize_settings;
+
 /* Every option of `impasto paint` that says how a picture looks and what it may cost. */
 struct paint_settings {
-  char *style;     /* a mix, as control.h reads it */
-  double strength; /* 0 = the photograph, 1 = the style, up to 2 */
-  double brush;    /* how wide, 0.5..2; 1 = as learned */
-  char *region;    /* "MASK=STYLE", joined by ';' or newlines; or NULL */
-  int method;      /* index into the table of methods */
-  int64_t size;    /* of the longer side of the painting; 0 = as the photograph */
-  int keep_colors; /* enum keep_colors */
+  char *style;       /* a mix, as control.h reads it */
+  char *style_image; /* paintings as style: FILE or FILE:WEIGHT, joined by ',' */
+  double strength;   /* 0 = the photograph, 1 = the style, up to 2 */
+  double brush;      /* how wide, 0.5..2; 1 = as learned */
+  char *region;      /* "MASK=STYLE", joined by ';' or newlines; or NULL */
+  int method;        /* index into the table of methods */
+  int64_t size;      /* of the longer side of the painting; 0 = as the photograph */
+  int keep_colors;   /* enum keep_colors */
   struct finish finish;
   int precision; /* enum precision */
   int64_t threads, seed;
   char *memory; /* "2G": may be used in all; NULL = what is free */
   int64_t quality;
   bool keep_gps;
+  struct optimize_settings *optimize; /* that method's own; NULL: its defaults. Read while opening */
 };
 extern const struct option paint_options[];
 
@@ -40,6 +44,7 @@ typedef bool (*paint_progress_fn) (double share, const char *what, void *data);
 struct paint_job {
   paint_progress_fn progress; /* or NULL */
   void *data;
+  const char *output; /* where the painting will be saved: previews and states go beside it; NULL: none are written */
 };
 
 /* Tells @job; false, with IMPASTO_ERROR_CANCELLED, when it is to stop. @job may be NULL. */

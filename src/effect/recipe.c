@@ -9,6 +9,7 @@
 #include "compile/plan.h"
 #include "device/cpu.h"
 #include "effect/control.h"
+#include "effect/optimize.h"
 #include "effect/options.h"
 #include "effect/styles.h"
 #include "net/pack.h"
@@ -209,7 +210,10 @@ impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gbo
   g_autofree char *text = picture_recipe (painting, error);
   if (!text)
     return FALSE;
+  struct optimize_settings own = {0}, *to_own = to->optimize;
   option_init (paint_options, &from);
+  option_init (optimize_options, &own);
+  from.optimize = &own;
   g_autoptr (GError) local = NULL;
   bool ok = recipe_read (text, &source, options_given (options, "style"), &from, &local);
   for (const struct option *option = paint_options; ok && option->name; option++) {
@@ -218,6 +222,12 @@ impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gbo
     if (value && read && !options_given (options, option->name))
       ok = option_set (paint_options, to, option->name, value, &local);
   }
+  for (const struct option *option = optimize_options; ok && to_own && option->name; option++) {
+    g_autofree char *value = option_get (optimize_options, &own, option->name);
+    if (value && !options_given (options, option->name))
+      ok = option_set (optimize_options, to_own, option->name, value, &local);
+  }
+  option_clear (optimize_options, &own);
   option_clear (paint_options, &from);
   if (local)
     g_propagate_error (error, g_steal_pointer (&local));
