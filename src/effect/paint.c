@@ -26,8 +26,8 @@
  * that they bring, generated code, thread stacks. Measured: peak minus the rest, for 1 to 24 megapixels. */
 #define BASE_BYTES (44 * (uint64_t) 1048576)
 
-static const struct method *const methods[] = {&method_network, &method_optimize};
-static const char *const method_names[] = {"network", "optimize", NULL};
+static const struct method *const methods[] = {&method_network, &method_image, &method_optimize};
+static const char *const method_names[] = {"network", "image", "optimize", NULL};
 
 struct painter {
   struct paint_settings settings;
@@ -56,6 +56,14 @@ const struct option paint_options[] = {
   {"method", OPTION_CHOICE, offsetof (struct paint_settings, method), "how it is painted", .choices = method_names},
   {"size", OPTION_INT, offsetof (struct paint_settings, size),
    "longer side of the painting in pixels; smaller gives broader strokes; 0 = as the photograph", 0, 65536, 0},
+  {"fusion", OPTION_CHOICE, offsetof (struct paint_settings, fusion),
+   "of photograph and --style-image: each place with the places of the painting that are like it, or with the painting "
+   "as a whole",
+   .choices = fusion_names},
+  {"fusion-strength", OPTION_FLOAT, offsetof (struct paint_settings, fusion_strength),
+   "of the style image in the network's features; 0 redraws the photograph, nearly (exactly: --strength)", 0, 1, 1},
+  {"style-size", OPTION_INT, offsetof (struct paint_settings, style_size),
+   "longer side of the style image as the network sees it: larger = larger strokes", 64, 1024, 512},
   {"denoise", OPTION_FLOAT, offsetof (struct paint_settings, finish.denoise), "smooths the painting between its edges",
    0, 1, 0},
   {"detail", OPTION_FLOAT, offsetof (struct paint_settings, finish.detail), "of the painting's relief; 1 = as painted",
@@ -120,6 +128,29 @@ copy_settings (struct paint_settings *to, const struct paint_settings *from)
     }
 }
 
+static int
+method_index (const struct method *method)
+{
+  int i = 0;
+  while (methods[i] != method)
+    i++;
+  return i;
+}
+
+/* A style image without a word about the method means method image. */
+static bool
+choose_method (struct paint_settings *settings, GError **error)
+{
+  bool image = settings->style_image && *settings->style_image;
+  if (!image || methods[settings->method] != &method_network)
+    return true;
+  settings->method = method_index (&method_image);
+  if (!settings->style || !*settings->style)
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--style and --style-image do not go together; choose one");
+  return false;
+}
+
 struct painter *
 painter_new (const struct paint_settings *settings, GError **error)
 {
@@ -127,7 +158,9 @@ painter_new (const struct paint_settings *settings, GError **error)
   copy_settings (&painter->settings, settings);
   if (settings->memory && !parse_bytes (settings->memory, &painter->memory, error))
     return NULL;
-  painter->method = methods[settings->method];
+  if (!choose_method (&painter->settings, error))
+    return NULL;
+  painter->method = methods[painter->settings.method];
   painter->self = painter->method->open (&painter->settings, error);
   if (!painter->self)
     return NULL;

@@ -16,14 +16,17 @@ struct optimize_settings;
 
 /* Every option of `impasto paint` that says how a picture looks and what it may cost. */
 struct paint_settings {
-  char *style;       /* a mix, as control.h reads it */
-  char *style_image; /* paintings as style: FILE or FILE:WEIGHT, joined by ',' */
-  double strength;   /* 0 = the photograph, 1 = the style, up to 2 */
-  double brush;      /* how wide, 0.5..2; 1 = as learned */
-  char *region;      /* "MASK=STYLE", joined by ';' or newlines; or NULL */
-  int method;        /* index into the table of methods */
-  int64_t size;      /* of the longer side of the painting; 0 = as the photograph */
-  int keep_colors;   /* enum keep_colors */
+  char *style;            /* a mix, as control.h reads it */
+  char *style_image;      /* paintings as style: FILE or FILE:WEIGHT, joined by ','; or NULL */
+  double strength;        /* 0 = the photograph, 1 = the style, up to 2 */
+  double brush;           /* how wide, 0.5..2; 1 = as learned */
+  char *region;           /* "MASK=STYLE", joined by ';' or newlines; or NULL */
+  int method;             /* index into the table of methods */
+  int64_t size;           /* of the longer side of the painting; 0 = as the photograph */
+  int fusion;             /* enum fusion, of method image */
+  double fusion_strength; /* likewise: of features, 0 = the photograph's .. 1 = the style's */
+  int64_t style_size;     /* likewise: longer side of the style image */
+  int keep_colors;        /* enum keep_colors */
   struct finish finish;
   int precision; /* enum precision */
   int64_t threads, seed;
@@ -33,6 +36,10 @@ struct paint_settings {
   struct optimize_settings *optimize; /* that method's own; NULL: its defaults. Read while opening */
 };
 extern const struct option paint_options[];
+
+/* How photograph and style image meet: see net/net.h. */
+enum fusion { FUSION_ATTENTION, FUSION_ADAIN };
+extern const char *const fusion_names[];
 
 /* Whether an option goes into the recipe by itself: numbers and choices that say how a painting looks. */
 bool paint_option_is_stored (const struct option *option);
@@ -93,6 +100,7 @@ struct method {
                   GError **error);
 };
 extern const struct method method_network; /* stylize.c: a style pack's network */
+extern const struct method method_image;   /* transfer.c: any painting as a style */
 
 const struct method *paint_method (int index); /* as paint_settings.method counts */
 

@@ -215,7 +215,8 @@ impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gbo
   option_init (optimize_options, &own);
   from.optimize = &own;
   g_autoptr (GError) local = NULL;
-  bool ok = recipe_read (text, &source, options_given (options, "style"), &from, &local);
+  bool styled = options_given (options, "style") || options_given (options, "style-image");
+  bool ok = recipe_read (text, &source, styled, &from, &local);
   for (const struct option *option = paint_options; ok && option->name; option++) {
     g_autofree char *value = option_get (paint_options, &from, option->name);
     bool read = paint_option_is_stored (option) || option->type == OPTION_STRING;

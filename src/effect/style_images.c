@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The little language of --style-image. A file whose whole name is there comes before any reading of colons and commas. */
+#include "effect/style_images.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "effect/styles.h"
+#include "impasto/error.h"
+
+#define WEIGHT_MAX 1e6
+
+static bool fail (GError **error, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+static bool
+fail (GError **error, int code, const char *format, ...)
+{
+  va_list args;
+  va_start (args, format);
+  g_propagate_error (error, g_error_new_valist (IMPASTO_ERROR, code, format, args));
+  va_end (args);
+  return false;
+}
+
+static void
+image_clear (gpointer data)
+{
+  struct style_image *image = data;
+  g_free (image->path);
+  g_free (image->sha256);
+}
+
+/* "FILE" or "FILE:WEIGHT" */
+static bool
+add_image (GArray *images, const char *text, GError **error)
+{
+  const char *colon = strrchr (text, ':');
+  struct style_image image = {.share = 1};
+  if (!*text)
+    return fail (error, IMPASTO_ERROR_USAGE, "--style-image: a file is missing; a mix is FILE:WEIGHT,FILE:WEIGHT");
+  if (images->len >= STYLE_IMAGES_MAX)
+    return fail (error, IMPASTO_ERROR_USAGE, "--style-image mixes %d paintings at most", STYLE_IMAGES_MAX);
+  if (colon && !g_file_test (text, G_FILE_TEST_EXISTS)) {
+    char *end;
+    double weight = g_ascii_strtod (colon + 1, &end);
+    if (end > colon + 1 && *end == '\0') {
+      if (!(weight >= 0 && weight <= WEIGHT_MAX))
+        return fail (error, IMPASTO_ERROR_USAGE, "--style-image: the weight of %s must be from 0 to %.0f", text,
+                     WEIGHT_MAX);
+      image.share = weight;
+      image.path = g_strndup (text, colon - text);
+    }
+  }
+  if (!image.path) /* a name with a colon: reading says what is wrong with it */
+    image.path = g_strdup (text);
+  image.sha256 = style_sha256 (image.path, error);
+  g_array_append_val (images, image);
+  return image.sha256 != NULL;
+}
+
+GArray *
+style_images_new (const char *text, GError **error)
+{
+  g_autoptr (GArray) images = g_array_new (FALSE, TRUE, sizeof (struct style_image));
+  g_array_set_clear_func (images, image_clear);
+  bool whole = text && g_file_test (text, G_FILE_TEST_EXISTS);
+  g_auto (GStrv) parts = g_strsplit (text ? text : "", whole ? "\n" : ",", -1);
+  double sum = 0;
+  if (!text || !*text) {
+    fail (error, IMPASTO_ERROR_USAGE, "a painting is wanted: --style-image FILE, or several: FILE:WEIGHT,FILE:WEIGHT");
+    return NULL;
+  }
+  for (char **part = parts; *part; part++)
+    if (!add_image (images, g_strstrip (*part), error))
+      return NULL;
+  for (guint i = 0; i < images->len; i++)
+    sum += g_array_index (images, struct style_image, i).share;
+  for (guint i = 0; i < images->len; i++)
+    g_array_index (images, struct style_image, i).share /= sum;
+  if (sum > 0)
+    return g_steal_pointer (&images);
+  fail (error, IMPASTO_ERROR_USAGE, "--style-image: the weights are all zero");
+  return NULL;
+}
+
+char *
+style_images_label (const GArray *images)
+{
+  GString *label = g_string_new (NULL);
+  for (guint i = 0; i < images->len; i++) {
+    g_autofree char *base = g_path_get_basename (g_array_index (images, struct style_image, i).path);
+    const char *dot = strrchr (base, '.');
+    g_string_append_printf (label, "%s%.*s", i ? "+" : "", dot && dot > base ? (int) (dot - base) : 64, base);
+  }
+  return g_string_free (label, FALSE);
+}
+
+void
+style_images_describe (const GArray *images, JsonObject *recipe)
+{
+  JsonArray *array = json_array_new ();
+  for (guint i = 0; i < images->len; i++) {
+    const struct style_image *image = &g_array_index (images, struct style_image, i);
+    g_autofree char *base = g_path_get_basename (image->path);
+    JsonObject *object = json_object_new ();
+    json_object_set_string_member (object, "file", base);
+    json_object_set_string_member (object, "sha256", image->sha256);
+    json_object_set_double_member (object, "share", image->share);
+    json_array_add_object_element (array, object);
+  }
+  json_object_set_array_member (recipe, "paintings", array);
+}
+
+/* One painting of a recipe; false without an error when it is none. */
+static bool
+replay_image (JsonNode *node, const struct recipe_source *source, GString *text, GError **error)
+{
+  JsonObject *object = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+  JsonNode *number = object ? json_object_get_member (object, "share") : NULL;
+  double share = number && JSON_NODE_HOLDS_VALUE (number) ? json_node_get_double (number) : -1;
+  if (!(share >= 0 && share <= 1))
+    return false;
+  const char *file = recipe_string (object, "file", source, error);
+  const char *sha256 = file ? recipe_string (object, "sha256", source, error) : NULL;
+  g_autofree char *path = sha256 ? recipe_find_beside (source, "the painting", file, sha256, error) : NULL;
+  if (!path || strchr (path, ','))
+    return false;
+  g_autofree char *weight = text_number (share);
+  g_string_append_printf (text, "%s%s:%s", text->len ? "," : "", path, weight);
+  return true;
+}
+
+char *
+style_images_replay (JsonObject *recipe, const struct recipe_source *source, GError **error)
+{
+  JsonNode *node = json_object_get_member (recipe, "paintings");
+  JsonArray *array = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  guint n = array ? json_array_get_length (array) : 0;
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autoptr (GError) local = NULL;
+  bool ok = n > 0 && n <= STYLE_IMAGES_MAX;
+  for (guint i = 0; ok && i < n; i++)
+    ok = replay_image (json_array_get_element (array, i), source, text, &local);
+  if (ok)
+    return g_strdup (text->str);
+  if (!local)
+    fail (&local, IMPASTO_ERROR_INPUT, "%s: its recipe has a painting that is none", source->painting);
+  g_propagate_error (error, g_steal_pointer (&local));
+  return NULL;
+}
