@@ -16,10 +16,11 @@
 #include "net/net_file.h"
 
 #define MODEL "arbitrary.safetensors"
-#define WHOLE 1024  /* longer side of what is painted whole, and of thumbnails */
-#define MARGIN 64   /* pixels around a tile or picture, mirrored at the picture's border */
-#define MULTIPLE 16 /* of a style image's sides */
-#define NORMS 7     /* statistics of the network */
+#define WHOLE 1024      /* longer side of what is painted whole, and of thumbnails */
+#define TILE_MARGIN 64  /* all that a pixel of a tile depends on */
+#define WHOLE_MARGIN 24 /* mirrored pixels around a picture: near its own border the network has seen too little */
+#define MULTIPLE 16     /* of a style image's sides */
+#define NORMS 7         /* statistics of the network */
 
 const char *const fusion_names[] = {"attention", "adain", NULL};
 
@@ -31,7 +32,7 @@ struct encoded {
 /* A plan for pictures of one size, its margin included. */
 struct sized_plan {
   struct plan *plan;
-  int width, height;
+  int width, height, margin;
 };
 
 struct transfer {
@@ -236,12 +237,13 @@ static bool
 make_plan (const struct transfer *transfer, struct sized_plan *sized, int width, int height, bool given, uint64_t limit,
            uint64_t *bytes, GError **error)
 {
-  int plan_width = (width + 2 * MARGIN + 7) / 8 * 8, plan_height = (height + 2 * MARGIN + 7) / 8 * 8;
+  int margin = given ? TILE_MARGIN : WHOLE_MARGIN;
+  int plan_width = (width + 2 * margin + 7) / 8 * 8, plan_height = (height + 2 * margin + 7) / 8 * 8;
   uint64_t needed = 0, room = limit > *bytes ? limit - *bytes : 1; /* 0 would be none */
   if (!sized->plan || sized->width != plan_width || sized->height != plan_height) {
     sized_plan_clear (sized);
     *sized = (struct sized_plan){compile (transfer, plan_width, plan_height, given, room, &needed, error), plan_width,
-                                 plan_height};
+                                 plan_height, margin};
   } else
     needed = plan_memory (sized->plan);
   *bytes += needed;
@@ -325,7 +327,7 @@ transfer_prepare (void *self, int width, int height, uint64_t limit, struct meth
   forecast->precision = precision_names[plan_precision (transfer->whole.plan)];
   forecast->operations = plan_flops (transfer->whole.plan);
   if (tiled) {
-    int64_t across = transfer->tile.width - 2 * MARGIN, down = transfer->tile.height - 2 * MARGIN;
+    int64_t across = transfer->tile.width - 2 * TILE_MARGIN, down = transfer->tile.height - 2 * TILE_MARGIN;
     forecast->operations +=
       plan_flops (transfer->tile.plan) * ((width + across - 1) / across) * ((height + down - 1) / down);
   }
@@ -366,7 +368,8 @@ static bool
 paint_window (const struct transfer *transfer, struct sized_plan *sized, const float *photo, int width, int height,
               int x, int y, float *painting, GError **error)
 {
-  copy_window (photo, width, height, x - MARGIN, y - MARGIN, tensor_floats (plan_input (sized->plan, "photo")),
+  int margin = sized->margin;
+  copy_window (photo, width, height, x - margin, y - margin, tensor_floats (plan_input (sized->plan, "photo")),
                sized->width, sized->height);
   plan_run (sized->plan, transfer->settings->seed, 0);
   struct tensor *result = plan_output (sized->plan, "painting");
@@ -375,15 +378,15 @@ paint_window (const struct transfer *transfer, struct sized_plan *sized, const f
     int64_t pixel = bad % ((int64_t) sized->width * sized->height);
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC,
                  "the network of %s gave NaN or infinity (first at x %d, y %d); --precision f32 may help",
-                 transfer->net->path, (int) (x + pixel % sized->width - MARGIN),
-                 (int) (y + pixel / sized->width - MARGIN));
+                 transfer->net->path, (int) (x + pixel % sized->width - margin),
+                 (int) (y + pixel / sized->width - margin));
     return false;
   }
-  int across = MIN (sized->width - 2 * MARGIN, width - x), down = MIN (sized->height - 2 * MARGIN, height - y);
+  int across = MIN (sized->width - 2 * margin, width - x), down = MIN (sized->height - 2 * margin, height - y);
   for (int c = 0; painting && c < 3; c++)
     for (int row = 0; row < down; row++)
       memcpy (painting + ((int64_t) c * height + y + row) * width + x,
-              tensor_floats (result) + ((int64_t) c * sized->height + MARGIN + row) * sized->width + MARGIN,
+              tensor_floats (result) + ((int64_t) c * sized->height + margin + row) * sized->width + margin,
               across * sizeof (float));
   return true;
 }
@@ -405,7 +408,8 @@ take_statistics (struct transfer *transfer, const struct picture *picture, GErro
   for (int i = 0; i < NORMS; i++) {
     g_autofree char *name = g_strdup_printf ("norm%d", i);
     struct tensor *from = plan_output (transfer->whole.plan, name), *to = plan_input (transfer->tile.plan, name);
-    memcpy (to->data, from->data, from->size);
+    if (to) /* the photograph's own colours matter at less than full strength only */
+      memcpy (to->data, from->data, from->size);
   }
   plan_release (transfer->whole.plan);
   return true;
@@ -414,8 +418,8 @@ take_statistics (struct transfer *transfer, const struct picture *picture, GErro
 static bool
 run_tiles (struct transfer *transfer, struct picture *picture, const struct paint_job *job, GError **error)
 {
-  int width = picture->width, height = picture->height, across = transfer->tile.width - 2 * MARGIN,
-      down = transfer->tile.height - 2 * MARGIN, done = 0;
+  int width = picture->width, height = picture->height, across = transfer->tile.width - 2 * TILE_MARGIN,
+      down = transfer->tile.height - 2 * TILE_MARGIN, done = 0;
   int all = (width + across - 1) / across * ((height + down - 1) / down);
   g_autofree float *painting = g_try_malloc_n ((gsize) width * height, 3 * sizeof (float));
   if (!painting) {

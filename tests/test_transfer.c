@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Any painting as a style, through the painter, with a tiny network of random weights: tiles agree with larger tiles, a
+ * mix with itself is itself, awkward pictures, refusals, cancelling, and the recipe's way back. */
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+
+#include "compile/plan.h"
+#include "effect/paint.h"
+#include "effect/recipe.h"
+#include "impasto/error.h"
+#include "net/net_file.h"
+
+static char *folder;
+
+static char *
+file (const char *name)
+{
+  return g_build_filename (folder, name, NULL);
+}
+
+/* Something with edges, a slope and three colours. */
+static struct picture *
+make_picture (int width, int height, int kind)
+{
+  struct picture *picture = picture_new (width, height, false, NULL);
+  for (int c = 0; c < 3; c++)
+    for (int y = 0; y < height; y++)
+      for (int x = 0; x < width; x++) {
+        double wave = sin (x * 0.11 * (1 + kind % 3) + c) * cos (y * 0.07 * (2 + kind) + kind);
+        picture->rgb[((int64_t) c * height + y) * width + x] =
+          (float) CLAMP (0.5 + 0.3 * wave + (wave > 0.4 ? 0.2 : 0) + 0.2 * ((double) x / width - 0.5), 0, 1);
+      }
+  return picture;
+}
+
+static void
+save_picture (const char *name, int width, int height, int kind)
+{
+  g_autofree char *path = file (name);
+  g_autoptr (picture) picture = make_picture (width, height, kind);
+  g_assert_true (picture_save (picture, path, NULL, NULL));
+}
+
+static void
+make_everything (void)
+{
+  static const struct arbitrary_net tiny = {.encoder = {{4, 6, 8}}, .keys = 4, .residuals = 1};
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  net_arbitrary.build (graph, &tiny);
+  g_assert_true (weights_init (weights, graph, 3, NULL));
+  g_autoptr (net_file) net = net_file_new (&net_arbitrary, &tiny, weights);
+  g_autofree char *path = file ("arbitrary.safetensors");
+  g_assert_true (net_file_save (net, path, NULL));
+  save_picture ("a.png", 90, 70, 1);
+  save_picture ("b.png", 300, 80, 2);
+  save_picture ("dot.png", 1, 1, 0);
+  save_picture ("line.png", 1, 400, 0);
+  g_autofree char *text = file ("text.png");
+  g_assert_true (g_file_set_contents (text, "no picture", -1, NULL));
+}
+
+/* Settings as a user gives them: "NAME=VALUE" ..., names of style images in the folder. */
+static void
+settings_init (struct paint_settings *settings, const char *images, const char *const *options)
+{
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) parts = g_strsplit (images, ",", -1);
+  g_autoptr (GString) text = g_string_new (NULL);
+  *settings = (struct paint_settings){0};
+  option_init (paint_options, settings);
+  for (char **part = parts; *part; part++)
+    g_string_append_printf (text, "%s%s/%s", text->len ? "," : "", folder, *part);
+  option_set (paint_options, settings, "style-image", text->str, &error);
+  option_set (paint_options, settings, "precision", "f32", &error);
+  for (; options && *options; options++) {
+    g_auto (GStrv) pair = g_strsplit (*options, "=", 2);
+    option_set (paint_options, settings, pair[0], pair[1], &error);
+  }
+  g_assert_no_error (error);
+}
+
+static struct picture *
+painted (const char *images, const char *const *options, int width, int height)
+{
+  struct paint_settings settings;
+  g_autoptr (GError) error = NULL;
+  settings_init (&settings, images, options);
+  g_autoptr (painter) painter = painter_new (&settings, &error);
+  g_assert_no_error (error);
+  struct picture *picture = make_picture (width, height, 4);
+  painter_run (painter, picture, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (picture->width, ==, width);
+  g_assert_cmpint (picture->height, ==, height);
+  option_clear (paint_options, &settings);
+  return picture;
+}
+
+static double
+difference (const struct picture *a, const struct picture *b)
+{
+  double most = 0;
+  for (int64_t i = 0; i < 3 * (int64_t) a->width * a->height; i++)
+    most = fmax (most, fabs ((double) a->rgb[i] - b->rgb[i]));
+  return most;
+}
+
+/* Tiles of two sizes are one painting; and so is the thumbnail's statistics' part in it: nothing jumps at 1024. */
+static void
+test_tiles (void)
+{
+  struct paint_settings settings;
+  struct method_forecast large, small;
+  g_autoptr (GError) error = NULL;
+  settings_init (&settings, "a.png,b.png", NULL);
+  void *method = method_image.open (&settings, &error);
+  g_assert_no_error (error);
+  g_autoptr (picture) one = make_picture (1150, 410, 4), two = make_picture (1150, 410, 4);
+  g_assert_true (method_image.prepare (method, 1150, 410, G_MAXINT64, &large, &error));
+  g_assert_true (method_image.run (method, one, NULL, &error));
+  method_image.close (method);
+  method = method_image.open (&settings, &error); /* where nothing is ready */
+  g_assert_true (method_image.prepare (method, 1150, 410, large.bytes * 9 / 10, &small, &error));
+  g_assert_cmpuint (small.bytes, <=, large.bytes * 9 / 10);
+  g_assert_true (method_image.run (method, two, NULL, &error));
+  g_assert_no_error (error);
+  g_assert_cmpfloat (difference (one, two), <, 2.0 / 255);
+  g_autoptr (picture) again = make_picture (1150, 410, 4);
+  g_assert_true (method_image.run (method, again, NULL, &error));
+  g_assert_cmpfloat (difference (two, again), ==, 0);
+  g_assert_false (method_image.prepare (method, 1150, 410, 1000, &small, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);
+  method_image.close (method);
+  option_clear (paint_options, &settings);
+}
+
+static void
+test_controls (void)
+{
+  static const char *const none[] = {"strength=0", NULL}, *const adain[] = {"fusion=adain", NULL},
+                           *const weak[] = {"fusion-strength=0", NULL}, *const half[] = {"fusion-strength=0.5", NULL};
+  g_autoptr (picture) photo = make_picture (75, 42, 4), a = painted ("a.png", NULL, 75, 42),
+                      b = painted ("b.png", NULL, 75, 42), exact = painted ("a.png", none, 75, 42),
+                      twice = painted ("a.png:1,a.png:3", NULL, 75, 42), zero = painted ("a.png,b.png:0", NULL, 75, 42),
+                      mixed = painted ("a.png,b.png", NULL, 75, 42), global = painted ("a.png", adain, 75, 42),
+                      same = painted ("a.png", weak, 75, 42), other = painted ("b.png", weak, 75, 42),
+                      between = painted ("a.png", half, 75, 42);
+  g_assert_cmpfloat (difference (exact, photo), ==, 0);
+  g_assert_cmpfloat (difference (a, twice), <, 1e-4);
+  g_assert_cmpfloat (difference (a, zero), <, 1e-4);
+  g_assert_cmpfloat (difference (same, other), <, 1e-4);
+  g_assert_cmpfloat (difference (a, b), >, 0.02);
+  g_assert_cmpfloat (difference (a, mixed), >, 0.01);
+  g_assert_cmpfloat (difference (b, mixed), >, 0.01);
+  g_assert_cmpfloat (difference (a, global), >, 1e-4);
+  g_assert_cmpfloat (difference (a, between), >, 0.005);
+  g_assert_cmpfloat (difference (a, between), <, difference (a, same));
+}
+
+static void
+test_awkward (void)
+{
+  static const int sizes[][2] = {{1, 1}, {1, 90}, {90, 1}, {7, 5}, {1100, 3}};
+  static const char *const images[] = {"dot.png", "line.png", "a.png"};
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
+    for (guint k = 0; k < G_N_ELEMENTS (images); k++) {
+      g_autoptr (picture) picture = painted (images[k], NULL, sizes[i][0], sizes[i][1]);
+      for (int64_t p = 0; p < 3 * (int64_t) picture->width * picture->height; p++)
+        g_assert_true (picture->rgb[p] >= 0 && picture->rgb[p] <= 1);
+    }
+}
+
+static void
+test_refused (void)
+{
+  static const struct {
+    const char *images, *option, *text;
+    int code;
+  } cases[] = {
+    {"missing.png", NULL, "missing.png", IMPASTO_ERROR_INPUT},
+    {"text.png", NULL, "text.png", IMPASTO_ERROR_INPUT},
+    {"a.png:-1", NULL, "weight", IMPASTO_ERROR_USAGE},
+    {"a.png:nan", NULL, "weight", IMPASTO_ERROR_USAGE},
+    {"a.png:0,b.png:0", NULL, "all zero", IMPASTO_ERROR_USAGE},
+    {"a.png", "style=starry-night", "do not go together", IMPASTO_ERROR_USAGE},
+    {"a.png", "region=x.png=y", "--region", IMPASTO_ERROR_USAGE},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    struct paint_settings settings;
+    g_autoptr (GError) error = NULL;
+    const char *options[] = {cases[i].option, NULL};
+    settings_init (&settings, cases[i].images, options);
+    g_assert_null (painter_new (&settings, &error));
+    g_assert_error (error, IMPASTO_ERROR, cases[i].code);
+    if (!strstr (error->message, cases[i].text) || strchr (error->message, '\n'))
+      g_error ("message is \"%s\", wanted \"%s\" in it", error->message, cases[i].text);
+    option_clear (paint_options, &settings);
+  }
+}
+
+static bool
+cancel (double share, const char *what, void *data)
+{
+  return ++*(int *) data < 2;
+}
+
+static void
+test_cancel_and_memory (void)
+{
+  struct paint_settings settings;
+  struct paint_forecast forecast;
+  g_autoptr (GError) error = NULL;
+  static const char *const options[] = {"memory=60M", NULL};
+  int calls = 0;
+  struct paint_job job = {cancel, &calls};
+  settings_init (&settings, "a.png", NULL);
+  void *method = method_image.open (&settings, &error);
+  struct method_forecast of_method;
+  g_autoptr (picture) picture = make_picture (1100, 200, 4);
+  g_assert_true (method_image.prepare (method, 1100, 200, G_MAXINT64, &of_method, &error));
+  g_assert_false (method_image.run (method, picture, &job, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  method_image.close (method);
+  option_clear (paint_options, &settings);
+
+  settings_init (&settings, "a.png", options);
+  g_autoptr (painter) painter = painter_new (&settings, &error);
+  g_assert_no_error (error);
+  g_assert_false (painter_prepare (painter, 4000, 3000, false, &forecast, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);
+  g_assert_nonnull (strstr (error->message, "60 MiB"));
+  g_assert_cmpuint (forecast.bytes, >, forecast.limit);
+  option_clear (paint_options, &settings);
+}
+
+/* What a painting says of itself paints the same again. */
+static void
+test_recipe (void)
+{
+  static const char *const options[] = {"fusion=adain", "fusion-strength=0.7", "style-size=96", NULL};
+  g_autoptr (GError) error = NULL;
+  g_autoptr (picture) first = painted ("a.png:1,b.png:3", options, 60, 50), second = make_picture (60, 50, 4);
+  g_autofree char *painting = file ("painting.png");
+  struct recipe_source source = {painting, false};
+  struct paint_settings settings = {0};
+  option_init (paint_options, &settings);
+  g_assert_nonnull (first->recipe);
+  recipe_read (first->recipe, &source, false, &settings, &error);
+  g_assert_no_error (error);
+  g_autoptr (painter) painter = painter_new (&settings, &error);
+  g_assert_no_error (error);
+  painter_run (painter, second, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpfloat (difference (first, second), ==, 0);
+  g_assert_cmpstr (painter_style (painter), ==, "a+b");
+  option_clear (paint_options, &settings);
+
+  static const char *const bad[] = {"[]", "[1]", "[{\"file\":\"../a.png\",\"sha256\":\"x\",\"share\":1}]",
+                                    "[{\"file\":\"a.png\",\"sha256\":\"x\",\"share\":1}]",
+                                    "[{\"file\":\"a.png\",\"sha256\":\"x\",\"share\":\"much\"}]"};
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++) {
+    g_autoptr (JsonNode) root = json_from_string (first->recipe, NULL);
+    json_object_set_member (json_node_get_object (root), "paintings", json_from_string (bad[i], NULL));
+    g_autofree char *text = json_to_string (root, FALSE);
+    settings = (struct paint_settings){0};
+    option_init (paint_options, &settings);
+    g_assert_false (recipe_read (text, &source, false, &settings, &error));
+    g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT);
+    g_clear_error (&error);
+    option_clear (paint_options, &settings);
+  }
+}
+
+static void
+remove_folder (void)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  for (const char *name; dir && (name = g_dir_read_name (dir));) {
+    g_autofree char *path = file (name);
+    g_unlink (path);
+  }
+  g_rmdir (folder);
+  g_free (folder);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  folder = g_dir_make_tmp ("test-transfer-XXXXXX", NULL);
+  g_setenv ("IMPASTO_MODELS", folder, TRUE);
+  make_everything ();
+  g_test_add_func ("/transfer/tiles", test_tiles);
+  g_test_add_func ("/transfer/controls", test_controls);
+  g_test_add_func ("/transfer/awkward", test_awkward);
+  g_test_add_func ("/transfer/refused", test_refused);
+  g_test_add_func ("/transfer/cancel-and-memory", test_cancel_and_memory);
+  g_test_add_func ("/transfer/recipe", test_recipe);
+  int status = g_test_run ();
+  remove_folder ();
+  return status;
+}
