@@ -24,13 +24,14 @@ paint_run (const struct arguments *arguments)
 const struct command command_paint = {
   .name = "paint",
   .summary = "Paints photographs in a learned style",
-  .usage = "IN... --style NAME [-o OUT]",
+  .usage = "IN... --style NAME | --style-image FILE [-o OUT]",
   .examples =
     {
       "impasto paint photo.jpg --style starry-night -o painting.png",
       "impasto paint holiday/ --recursive --style great-wave -o painted/",
       "impasto paint photo.jpg --style starry-night:0.6,great-wave:0.4 --strength 0.8 --brush 1.5",
       "impasto paint photo.jpg --style great-wave --region sky.png=starry-night --keep-colors luminance",
+      "impasto paint photo.jpg --style-image irises.jpg -o irises.png",
       "impasto paint photo.jpg --style mine.safetensors --size 1024",
     },
   .notes = "IN is a picture (PNG, JPEG, WebP, TIFF; HEIC and AVIF where libvips has them) or a folder of pictures.\n"

@@ -61,16 +61,17 @@ impasto_train_options_new (const char *name, GError **error)
   return options;
 }
 
-/* The network by which a recipe compares pictures is the one that ships, unless another was given. Where it is not found,
- * the recipe says what it lacks. */
+/* The network by which a recipe compares pictures, or which is the encoder of what it makes, is the one that ships, unless
+ * another was given. Where it is not found, the recipe says what it lacks. */
 static bool
 give_features (const struct recipe *recipe, void *settings, GError **error)
 {
-  if (!option_find (recipe->options, FEATURES_OPTION))
+  const char *name = option_find (recipe->options, ENCODER_OPTION) ? ENCODER_OPTION : FEATURES_OPTION;
+  if (!option_find (recipe->options, name))
     return true;
-  g_autofree char *given = option_get (recipe->options, settings, FEATURES_OPTION);
+  g_autofree char *given = option_get (recipe->options, settings, name);
   g_autofree char *found = given ? NULL : style_folders_find (FEATURES_FILE);
-  return !found || option_set (recipe->options, settings, FEATURES_OPTION, found, error);
+  return !found || option_set (recipe->options, settings, name, found, error);
 }
 
 static bool

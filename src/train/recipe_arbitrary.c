@@ -42,10 +42,11 @@ struct settings {
 static const struct option options[] = {
   {"photos", OPTION_STRING, offsetof (struct settings, photos), "folder of photographs to learn on; required",
    .metavar = "DIR"},
-  {"encoder", OPTION_STRING, offsetof (struct settings, encoder),
-   "perceptual network (of impasto train perceptual) that sees for the painter; required", .metavar = "FILE"},
-  {"features", OPTION_STRING, offsetof (struct settings, features),
-   "feature network of the losses, VGG-19 in torchvision's layout; default: the encoder", .metavar = "FILE"},
+  {ENCODER_OPTION, OPTION_STRING, offsetof (struct settings, encoder),
+   "perceptual network (of impasto train perceptual) that sees for the painter; default: " FEATURES_FILE,
+   .metavar = "FILE"},
+  {FEATURES_OPTION, OPTION_STRING, offsetof (struct settings, features),
+   "network by which pictures are compared, VGG-19 in torchvision's layout; default: the encoder", .metavar = "FILE"},
   {"title", OPTION_STRING, offsetof (struct settings, title), "title of the result"},
   {"license", OPTION_STRING, offsetof (struct settings, license), "licence of the result"},
   {"batch", OPTION_INT, offsetof (struct settings, batch), "photographs a step, each with a painting", 1, 64, 2},
@@ -338,7 +339,7 @@ static bool
 check_settings (const struct settings *settings, GError **error)
 {
   const char *missing = !settings->photos    ? "photos DIR: photographs to learn on"
-                        : !settings->encoder ? "encoder FILE: a network of impasto train perceptual"
+                        : !settings->encoder ? ENCODER_OPTION " FILE: " FEATURES_FILE " is not there"
                                              : NULL;
   if (missing)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train arbitrary wants --%s", missing);

@@ -27,6 +27,7 @@ extern const struct option run_options[];
 /* A recipe's option of this name is the feature network of net/feature_net.h; who calls train fills it with the file of this
  * name, which ships, when it is not given. */
 #define FEATURES_OPTION "features"
+#define ENCODER_OPTION "encoder" /* before the other: a network that the result holds */
 #define FEATURES_FILE "perceptual.safetensors"
 
 struct train_stats {
