@@ -123,8 +123,8 @@ test_tiles (void)
   g_assert_true (method_image.run (method, one, NULL, &error));
   method_image.close (method);
   method = method_image.open (&settings, &error); /* where nothing is ready */
-  g_assert_true (method_image.prepare (method, 1150, 410, large.bytes * 9 / 10, &small, &error));
-  g_assert_cmpuint (small.bytes, <=, large.bytes * 9 / 10);
+  g_assert_true (method_image.prepare (method, 1150, 410, large.bytes - 1, &small, &error));
+  g_assert_cmpuint (small.bytes, <, large.bytes);
   g_assert_true (method_image.run (method, two, NULL, &error));
   g_assert_no_error (error);
   g_assert_cmpfloat (difference (one, two), <, 2.0 / 255);

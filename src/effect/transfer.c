@@ -43,7 +43,6 @@ struct transfer {
   struct encoded *encoded; /* as many */
   struct sized_plan whole; /* of the picture, or of its thumbnail */
   struct sized_plan tile;  /* empty when the picture is painted whole */
-  int width, height;       /* what was prepared */
 };
 
 static void
@@ -265,6 +264,14 @@ fixed_bytes (const struct transfer *transfer)
   return bytes;
 }
 
+/* What a plan keeps when its workspace is given back, at most: input, output, and what was computed from constants. */
+static uint64_t
+kept_bytes (const struct transfer *transfer, const struct sized_plan *sized)
+{
+  return MIN (plan_memory (sized->plan),
+              6 * sizeof (float) * (uint64_t) sized->width * sized->height + fixed_bytes (transfer));
+}
+
 static void
 thumbnail_size (int width, int height, int *thumb_width, int *thumb_height)
 {
@@ -281,55 +288,63 @@ tile_extent (int extent, int most)
   return ((extent + n - 1) / n + 7) / 8 * 8;
 }
 
-/* The largest tiles that fit. */
+/* The largest tiles that fit. The thumbnail's plan and theirs never work at the same time, so that the peak, @bytes, is one
+ * of them and what the other keeps. @fixed: what is there all the time; @whole: the same and the thumbnail's plan. */
 static bool
-make_tiles (struct transfer *transfer, int width, int height, uint64_t limit, uint64_t *bytes, GError **error)
+make_tiles (struct transfer *transfer, int width, int height, uint64_t limit, uint64_t fixed, uint64_t whole,
+            uint64_t *bytes, GError **error)
 {
   static const int sizes[] = {1024, 640, 384, 192};
-  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
+  for (guint i = 0;; i++) {
     g_autoptr (GError) local = NULL;
-    uint64_t with = *bytes;
-    if (make_plan (transfer, &transfer->tile, tile_extent (width, sizes[i]), tile_extent (height, sizes[i]), true,
-                   limit, &with, &local)) {
-      *bytes = with;
-      return true;
-    }
-    if (!g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY) || i + 1 == G_N_ELEMENTS (sizes)) {
-      *bytes = with;
+    int across = tile_extent (width, sizes[i]), down = tile_extent (height, sizes[i]);
+    *bytes = fixed + kept_bytes (transfer, &transfer->whole);
+    bool made = make_plan (transfer, &transfer->tile, across, down, true, limit, bytes, &local);
+    if (made)
+      *bytes = MAX (*bytes, whole + kept_bytes (transfer, &transfer->tile));
+    bool small = made ? *bytes <= limit : !g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);
+    if (!small && i + 1 < G_N_ELEMENTS (sizes))
+      continue;
+    if (local)
       g_propagate_error (error, g_steal_pointer (&local));
-      return false;
-    }
+    return made;
   }
-  return false;
+}
+
+static void
+forecast_tiles (const struct transfer *transfer, int width, int height, struct method_forecast *forecast)
+{
+  int64_t across = transfer->tile.width - 2 * TILE_MARGIN, down = transfer->tile.height - 2 * TILE_MARGIN;
+  int64_t tiles = ((width + across - 1) / across) * ((height + down - 1) / down);
+  forecast->operations += plan_flops (transfer->tile.plan) * tiles;
 }
 
 static bool
 transfer_prepare (void *self, int width, int height, uint64_t limit, struct method_forecast *forecast, GError **error)
 {
   struct transfer *transfer = self;
-  uint64_t plane = sizeof (float) * (uint64_t) width * height, bytes = fixed_bytes (transfer);
   int whole_width = width, whole_height = height;
   bool tiled = MAX (width, height) > WHOLE;
-  forecast->fixed = bytes;
-  transfer->width = width;
-  transfer->height = height;
+  uint64_t fixed = fixed_bytes (transfer), whole;
+  forecast->fixed = fixed;
   if (tiled) {
-    bytes += 3 * plane; /* the painting beside the photograph */
+    fixed += 3 * sizeof (float) * (uint64_t) width * height; /* the painting beside the photograph */
     thumbnail_size (width, height, &whole_width, &whole_height);
   } else
     sized_plan_clear (&transfer->tile);
-  bool ready = make_plan (transfer, &transfer->whole, whole_width, whole_height, false, limit, &bytes, error) &&
-               (!tiled || make_tiles (transfer, width, height, limit, &bytes, error));
-  forecast->bytes = bytes;
-  forecast->held = bytes - (tiled ? 3 * plane : 0);
+  whole = fixed;
+  bool ready = make_plan (transfer, &transfer->whole, whole_width, whole_height, false, limit, &whole, error);
+  forecast->bytes = whole;
+  if (ready && tiled)
+    ready = make_tiles (transfer, width, height, limit, fixed, whole, &forecast->bytes, error);
   if (!ready)
     return false;
+  forecast->held = forecast->fixed + kept_bytes (transfer, &transfer->whole);
   forecast->precision = precision_names[plan_precision (transfer->whole.plan)];
   forecast->operations = plan_flops (transfer->whole.plan);
   if (tiled) {
-    int64_t across = transfer->tile.width - 2 * TILE_MARGIN, down = transfer->tile.height - 2 * TILE_MARGIN;
-    forecast->operations +=
-      plan_flops (transfer->tile.plan) * ((width + across - 1) / across) * ((height + down - 1) / down);
+    forecast->held += kept_bytes (transfer, &transfer->tile);
+    forecast_tiles (transfer, width, height, forecast);
   }
   return true;
 }
