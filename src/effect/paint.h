@@ -31,6 +31,8 @@ struct paint_settings {
   int precision; /* enum precision */
   int64_t threads, seed;
   char *memory; /* "2G": may be used in all; NULL = what is free */
+  int strokes;  /* enum strokes of effect/canvas.h */
+  bool wrap;
   int64_t quality;
   bool keep_gps;
   struct optimize_settings *optimize; /* that method's own; NULL: its defaults. Read while opening */

@@ -59,9 +59,14 @@ struct style_control {
   struct style_statistics *statistics; /* NULL: each picture's own */
   bool gate; /* where the photograph's weight exceeds a half, the painting goes over into it, and at 1 is it exactly;
                 for painting: in training the row must draw the photograph itself */
+  bool wrap; /* the picture is a torus: every border shows the opposite side. Extents are multiples of 4 then */
 };
 extern const struct net net_style;
 sym style_net (sym photo, struct style_control control, const struct style_net *settings);
+
+/* With given statistics a painted pixel depends on the photograph and the maps up to this many pixels away in each
+ * direction; a multiple of 4. */
+int style_net_reach (const struct style_net *settings);
 
 /* Channels of the normalisations in the order in which they are met; returns their number. */
 int style_net_norms (const struct style_net *settings, int64_t channels[STYLE_NORMS_MAX]);

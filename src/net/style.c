@@ -30,11 +30,17 @@ norm (struct painter *painter, sym x, const char *name, int level)
   return layer_instance_norm (x, name, options);
 }
 
+static enum pad_mode
+border (const struct painter *painter)
+{
+  return painter->control.wrap ? PAD_CIRCULAR : PAD_REFLECT;
+}
+
 static sym
 stage (struct painter *painter, sym x, const char *name, struct layer_conv conv, int level)
 {
   graph_push (x.graph, "%s", name);
-  conv.pad = PAD_REFLECT;
+  conv.pad = border (painter);
   conv.bare = true;
   x = layer_conv (x, "conv", conv);
   x = sym_relu (norm (painter, x, "norm", level));
@@ -45,7 +51,7 @@ stage (struct painter *painter, sym x, const char *name, struct layer_conv conv,
 static sym
 residual (struct painter *painter, sym x, int i, int channels)
 {
-  struct layer_conv conv = {.channels = channels, .kernel = 3, .pad = PAD_REFLECT, .bare = true};
+  struct layer_conv conv = {.channels = channels, .kernel = 3, .pad = border (painter), .bare = true};
   graph_push (x.graph, "res%d", i + 1);
   sym y = layer_conv (x, "conv1", conv);
   y = sym_relu (norm (painter, y, "norm1", 2));
@@ -56,12 +62,16 @@ residual (struct painter *painter, sym x, int i, int channels)
 }
 
 static sym
-upsample (sym x, const struct style_net *settings)
+upsample (struct painter *painter, sym x)
 {
   struct shape shape = sym_shape (x);
-  if (settings->upsampling == UPSAMPLING_NEAREST)
+  int64_t h = 2 * shape.dim[2], w = 2 * shape.dim[3];
+  if (painter->settings->upsampling == UPSAMPLING_NEAREST)
     return sym_upsample_nearest (x, 2);
-  return sym_resize_bilinear (x, 2 * shape.dim[2], 2 * shape.dim[3]);
+  if (!painter->control.wrap)
+    return sym_resize_bilinear (x, h, w);
+  x = sym_resize_bilinear (sym_pad (x, PAD_CIRCULAR, 1, 1, 1, 1), h + 4, w + 4);
+  return sym_slice (sym_slice (x, 2, 2, h + 2, 1), 3, 2, w + 2, 1);
 }
 
 /* One value a pixel or picture: how much of the photograph shows. (2p - 1)^2 where its weight p exceeds a half. */
@@ -95,6 +105,43 @@ style_net_brush_row (const struct style_net *settings)
   return settings->brush ? settings->styles + (settings->photograph ? 1 : 0) : -1;
 }
 
+/* Rounded down, whatever the sign. */
+static int
+half (int i)
+{
+  return (i - (i & 1)) / 2;
+}
+
+/* What the pixel at @x reads, [lo, hi], followed from the last layer to the first. On the way up bilinear enlargement takes
+ * pixel i from those left and right of (i - 0.5) / 2, nearest from i / 2; on the way down a convolution of stride 2
+ * reads 2 i - 1 to 2 i + 1. Where in its block of 4 the pixel lies makes a difference, so all four are tried. */
+static int
+reach_of (const struct style_net *settings, int x)
+{
+  int end = settings->ends / 2, more = settings->upsampling == UPSAMPLING_BILINEAR;
+  int lo = x - end, hi = x + end;
+  for (int level = 0; level < 2; level++) {
+    lo = half (lo - 1 - more);
+    hi = half (hi + 1 + more);
+  }
+  lo -= 2 * settings->residuals;
+  hi += 2 * settings->residuals;
+  for (int level = 0; level < 2; level++) {
+    lo = 2 * lo - 1;
+    hi = 2 * hi + 1;
+  }
+  return MAX (x - lo, hi - x) + end;
+}
+
+int
+style_net_reach (const struct style_net *settings)
+{
+  int reach = 0;
+  for (int x = 0; x < 4; x++)
+    reach = MAX (reach, reach_of (settings, x));
+  return (reach + 3) / 4 * 4;
+}
+
 int
 style_net_norms (const struct style_net *settings, int64_t channels[STYLE_NORMS_MAX])
 {
@@ -120,6 +167,8 @@ check (sym photo, const struct style_control *control, const struct style_net *s
     graph_fail (photo.graph, "style network: ends is %d, wants an odd number", (int) settings->ends);
   else if (!plain && (rows.rank != 2 || rows.dim[1] != style_net_rows (settings)))
     graph_fail (photo.graph, "style network: wants weights over %d rows", (int) style_net_rows (settings));
+  else if (control->wrap && (shape.dim[2] % 4 || shape.dim[3] % 4))
+    graph_fail (photo.graph, "style network: a torus of extents that are no multiples of 4");
   else
     return true;
   return false;
@@ -151,9 +200,9 @@ style_net (sym photo, struct style_control control, const struct style_net *sett
   x = stage (&painter, x, "down3", (struct layer_conv){.channels = inner, .kernel = 3, .stride = 2}, 2);
   for (int i = 0; i < settings->residuals; i++)
     x = residual (&painter, x, i, inner);
-  x = stage (&painter, upsample (x, settings), "up1", (struct layer_conv){.channels = 2 * width, .kernel = 3}, 1);
-  x = stage (&painter, upsample (x, settings), "up2", (struct layer_conv){.channels = width, .kernel = 3}, 0);
-  x = layer_conv (x, "out", (struct layer_conv){.channels = 3, .kernel = ends, .pad = PAD_REFLECT, .gain = 0.5});
+  x = stage (&painter, upsample (&painter, x), "up1", (struct layer_conv){.channels = 2 * width, .kernel = 3}, 1);
+  x = stage (&painter, upsample (&painter, x), "up2", (struct layer_conv){.channels = width, .kernel = 3}, 0);
+  x = layer_conv (x, "out", (struct layer_conv){.channels = 3, .kernel = ends, .pad = border (&painter), .gain = 0.5});
   x = sym_affine (sym_tanh (x), 0.5, 0.5);
   if (control.gate && settings->photograph && control.rows.graph && !sym_null (control.rows)) {
     sym share = gate (&painter);
