@@ -14,7 +14,7 @@
 
 #define NARROW 4       /* width by height from which on a thumbnail keeps its area */
 #define TILE_MOST 2048 /* pixels: a larger tile would save a tenth of the work and take memory for it */
-#define LOW_REACH 8    /* pixels that the octave's low band looks around */
+#define LOW_REACH 32   /* pixels that the octave's low band looks around, twice */
 #define REFINE 0.6f    /* strength of a repainting: strokes get edges, and no strokes upon strokes */
 #define GUESS_ATTEMPTS 6
 
@@ -217,38 +217,46 @@ fail_memory (GError **error)
   return false;
 }
 
-/* The largest tiles that fit, and their plan. */
+/* The plan of @grid's tiles, which is then the canvas's; @bytes is what a pass takes with it. */
+static bool
+ready_grid (struct canvas *canvas, const struct tile_grid *grid, uint64_t limit, uint64_t *bytes, GError **error)
+{
+  uint64_t beside = tile_pass_bytes (grid, canvas->mixes, by_octaves (canvas)), needed;
+  bool ready = ready_plan (canvas, ROLE_TILE, grid->tile_width, grid->tile_height, limit > beside ? limit - beside : 1,
+                           &needed, error);
+  *bytes = beside + needed;
+  if (ready)
+    canvas->grid = *grid;
+  return ready;
+}
+
+/* The largest tiles that fit, and their plan. The guess may be a little low; each plan that does not fit corrects it. When
+ * none fits, the smallest tiles tell what would do. */
 static bool
 ready_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **error)
 {
-  double fixed, a_pixel;
+  double fixed, a_pixel, factor = 1;
   bool low = by_octaves (canvas);
-  struct canvas_plan *have = &canvas->plans[ROLE_TILE];
+  struct tile_grid grid;
   if (!guess (canvas, &fixed, &a_pixel, error))
     return false;
   for (int attempt = 0; attempt < GUESS_ATTEMPTS; attempt++) {
-    struct tile_grid grid = canvas->grid;
-    bool fits = tile_grid_fit (&grid, canvas->mixes, low, fixed, a_pixel, TILE_MOST, limit);
-    double tile = (double) grid.tile_width * grid.tile_height;
-    uint64_t beside = tile_pass_bytes (&grid, canvas->mixes, low), needed;
-    *bytes = beside + fixed + a_pixel * tile;
-    if (!fits)
-      return fail_memory (error);
+    grid = canvas->grid;
+    if (!tile_grid_fit (&grid, canvas->mixes, low, factor * fixed, factor * a_pixel, TILE_MOST, limit))
+      break;
     g_autoptr (GError) local = NULL;
-    if (ready_plan (canvas, ROLE_TILE, grid.tile_width, grid.tile_height, limit - beside, &needed, &local)) {
-      canvas->grid = grid;
-      *bytes = beside + needed;
+    double guessed = fixed + a_pixel * grid.tile_width * grid.tile_height;
+    if (ready_grid (canvas, &grid, limit, bytes, &local))
       return true;
-    }
     if (!g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY)) {
       g_propagate_error (error, g_steal_pointer (&local));
       return false;
     }
-    *bytes = beside + needed;
-    a_pixel *= MAX (1.02, needed / (fixed + a_pixel * tile));
+    factor = MAX (factor * 1.02, (*bytes - tile_pass_bytes (&grid, canvas->mixes, low)) / guessed);
   }
-  have->width = 0;
-  return fail_memory (error);
+  grid = canvas->grid;
+  tile_grid_fit (&grid, canvas->mixes, low, fixed, a_pixel, TILE_MOST, 0);
+  return ready_grid (canvas, &grid, limit, bytes, error);
 }
 
 /* Weights as floats, and laid out once more for the kernels. */
@@ -262,12 +270,14 @@ weights_bytes (const struct canvas *canvas)
   return 2 * bytes;
 }
 
-/* The thumbnail's pass: its planes at twice the size and its own, its plan, then the painting. */
-static uint64_t
-thumb_bytes (const struct canvas *canvas, uint64_t plan)
+/* Of the thumbnail: its photograph at twice the size, reduced; then photograph, painting and what a pass holds. */
+static void
+thumb_bytes (const struct canvas *canvas, uint64_t *reading, uint64_t *painting)
 {
-  uint64_t thumb = 3 * sizeof (float) * (uint64_t) canvas->thumb_width * canvas->thumb_height;
-  return MAX (5 * thumb, 3 * thumb + plan);
+  struct tile_grid grid = thumb_grid (canvas);
+  uint64_t thumb = 3 * sizeof (float) * (uint64_t) grid.width * grid.height;
+  *reading = 6 * thumb;
+  *painting = 2 * thumb + tile_pass_bytes (&grid, canvas->mixes, false);
 }
 
 static bool
@@ -284,7 +294,9 @@ static bool
 prepare_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **error)
 {
   struct tile_grid thumb = thumb_grid (canvas);
-  uint64_t most = limit > thumb_bytes (canvas, 0) ? limit - thumb_bytes (canvas, 0) : 1, needed, tiles = 0;
+  uint64_t needed, reading, painting, tiles = 0;
+  thumb_bytes (canvas, &reading, &painting);
+  uint64_t most = limit > painting ? limit - painting : 1;
   g_autoptr (GError) local = NULL;
   bool noted = ready_plan (canvas, ROLE_NOTE, thumb.tile_width, thumb.tile_height, most, &needed, &local);
   if (!noted && !g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY)) {
@@ -293,8 +305,8 @@ prepare_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **
   }
   uint64_t kept = 6 * sizeof (float) * (uint64_t) thumb.tile_width * thumb.tile_height; /* input and output */
   bool ready = ready_tiles (canvas, limit > kept ? limit - kept : 0, &tiles, error);
-  *bytes = MAX (thumb_bytes (canvas, needed), tiles + kept);
-  if (ready && !noted)
+  *bytes = MAX (MAX (reading, painting + needed), tiles + kept);
+  if (ready && (!noted || *bytes > limit))
     return fail_memory (error);
   return ready;
 }

@@ -13,6 +13,7 @@
 
 #define FADE 64      /* pixels: a stroke or two */
 #define LOW_BORDER 3 /* pixels of the smaller painting around a tile */
+#define LOW_ROUNDS 4   /* enlarged and reduced again, a picture is not quite what it was */
 #define USEFUL_LEAST 32
 
 struct taps {
@@ -370,9 +371,11 @@ restore_low (struct pass *pass, int left, int top, float *painting)
     const float *photo = pass->photo + c * plane;
     for (int64_t i = 0; i < plane; i++)
       x[i] -= photo[i];
-    take_low (pass, c);
-    take_reduced (pass, left, top, x);
-    add_enlarged (pass, top, x);
+    for (int i = 0; i < LOW_ROUNDS; i++) {
+      take_low (pass, c);
+      take_reduced (pass, left, top, x);
+      add_enlarged (pass, top, x);
+    }
     for (int64_t i = 0; i < plane; i++)
       x[i] = CLAMP (x[i] + photo[i], 0.0f, 1.0f);
   }

@@ -125,6 +125,7 @@ static const struct format formats[] = {
     .load = vips_webpload,
     .save = save_webp,
     .alpha = true,
+    .whole = true,
     .quality = 90,
   },
   {
@@ -143,6 +144,7 @@ static const struct format formats[] = {
     .load = vips_heifload,
     .save = save_avif,
     .heif = true,
+    .whole = true,
     .alpha = true,
     .deep = true,
     .quality = 75,
@@ -154,6 +156,7 @@ static const struct format formats[] = {
     .load = vips_heifload,
     .save = save_heic,
     .heif = true,
+    .whole = true,
     .alpha = true,
     .deep = true,
     .quality = 75,
@@ -182,6 +185,15 @@ format_of_path (const char *path)
       if (g_ascii_strcasecmp (*name, dot) == 0)
         return &formats[i];
   }
+  return NULL;
+}
+
+const struct format *
+format_of_name (const char *name)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (formats); i++)
+    if (strcmp (formats[i].name, name) == 0)
+      return &formats[i];
   return NULL;
 }
 

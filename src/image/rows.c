@@ -256,6 +256,12 @@ row_store_height (const struct row_store *store)
   return store->height;
 }
 
+int
+row_store_planes (const struct row_store *store)
+{
+  return store->planes;
+}
+
 /* The whole of @size bytes at @offset, written or read. */
 static bool
 transfer (struct row_store *store, off_t offset, size_t size, bool write, GError **error)
@@ -300,4 +306,15 @@ row_store_write (struct row_store *store, int y, int first, int n, const float *
     for (int64_t x = 0; x < w; x++)
       store->samples[c * w + x] = CLAMP (row[c * stride + x], 0.0f, 1.0f) * 65535.0f + 0.5f;
   return transfer (store, row_offset (store, y, first), n * w * sizeof (uint16_t), true, error);
+}
+
+bool
+row_store_read_part (struct row_store *store, int y, int plane, int x, int width, float *row, GError **error)
+{
+  off_t offset = row_offset (store, y, plane) + x * (off_t) sizeof (uint16_t);
+  if (!transfer (store, offset, width * sizeof (uint16_t), false, error))
+    return false;
+  for (int i = 0; i < width; i++)
+    row[i] = store->samples[i] * (1 / 65535.0f);
+  return true;
 }

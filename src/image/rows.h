@@ -41,11 +41,15 @@ void row_store_free (struct row_store *store);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (row_store, row_store_free)
 int row_store_width (const struct row_store *store);
 int row_store_height (const struct row_store *store);
+int row_store_planes (const struct row_store *store);
 
 /* @n planes from @first on of one row, each @stride floats apart. */
 bool row_store_read (struct row_store *store, int y, int first, int n, float *row, int64_t stride, GError **error);
 bool row_store_write (struct row_store *store, int y, int first, int n, const float *row, int64_t stride,
                       GError **error);
+
+/* Columns @x to @x + @width of one plane of a row. */
+bool row_store_read_part (struct row_store *store, int y, int plane, int x, int width, float *row, GError **error);
 
 /* Where index @i of an endless row made of @n pixels falls: mirrored, ... 1 0 0 1 2 2 1 ..., or repeated when @wrap. */
 int row_index (int i, int n, bool wrap);

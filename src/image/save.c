@@ -9,12 +9,16 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "image/stream.h"
 #include "image/vips.h"
 
 #define RECIPE_MAX (48 * 1024) /* bytes, so that it fits into a JPEG segment when escaped */
 
 struct source {
   const struct picture *picture;
+  struct row_store *rows; /* where the pixels are when the picture has none; under the lock */
+  GMutex lock;
+  bool alpha;
   bool flatten;
   bool deep;
   int nonfinite; /* atomic: set by the encoder's thread */
@@ -38,23 +42,45 @@ store (const float *in, void *out, bool deep, int step, int n)
   return finite;
 }
 
+/* Pixels @left to @left + @n of row @y: planes at @row, or at *planes where they are already. */
+static bool
+fetch (struct source *source, int y, int left, float *row, const float *planes[4])
+{
+  const struct picture *picture = source->picture;
+  const int64_t size = (int64_t) picture->width * picture->height, start = (int64_t) y * picture->width + left;
+  for (int band = 0; !source->rows && band < 3; band++)
+    planes[band] = picture->rgb + band * size + start;
+  planes[3] = picture->alpha ? picture->alpha + start : NULL;
+  if (!source->rows)
+    return true;
+  for (int band = 0; band < 4; band++)
+    planes[band] = row + (int64_t) band * picture->width + left;
+  g_autoptr (GError) error = NULL;
+  g_mutex_lock (&source->lock);
+  const bool read = row_store_read (source->rows, y, 0, source->alpha ? 4 : 3, row, picture->width, &error);
+  g_mutex_unlock (&source->lock);
+  if (!read)
+    vips_error ("picture", "%s", error->message);
+  return read;
+}
+
 static int
 generate (VipsRegion *region, void *sequence, void *a, void *b, gboolean *stop)
 {
   struct source *source = a;
-  const struct picture *picture = source->picture;
-  const int64_t size = (int64_t) picture->width * picture->height;
   const int bands = region->im->Bands, bytes = source->deep ? 2 : 1;
   const VipsRect *rect = &region->valid;
-  float *blended = sequence; /* a row over white */
+  float *blended = sequence, *fetched = blended + region->im->Xsize; /* a row over white; a row of all planes */
   bool finite = true;
 
   for (int y = rect->top; y < VIPS_RECT_BOTTOM (rect); y++) {
-    const int64_t start = (int64_t) y * picture->width + rect->left;
     uint8_t *row = VIPS_REGION_ADDR (region, rect->left, y);
-    const float *alpha = picture->alpha ? picture->alpha + start : NULL;
+    const float *planes[4];
+    if (!fetch (source, y, rect->left, fetched, planes))
+      return -1;
+    const float *alpha = planes[3];
     for (int band = 0; band < 3; band++) {
-      const float *in = picture->rgb + band * size + start;
+      const float *in = planes[band];
       for (int x = 0; source->flatten && x < rect->width; x++)
         blended[x] = 1.0f - alpha[x] * (1.0f - in[x]);
       finite &= store (source->flatten ? blended : in, row + band * bytes, source->deep, bands, rect->width);
@@ -72,7 +98,7 @@ generate (VipsRegion *region, void *sequence, void *a, void *b, gboolean *stop)
 static void *
 start_sequence (VipsImage *image, void *a, void *b)
 {
-  return g_new (float, image->Xsize);
+  return g_new (float, (((struct source *) a)->rows ? 5 : 1) * (gsize) image->Xsize);
 }
 
 static int
@@ -93,7 +119,7 @@ describe (struct source *source, const struct picture_save_options *options)
     x_resolution = vips_image_get_xres (picture->meta);
     y_resolution = vips_image_get_yres (picture->meta);
   }
-  vips_image_init_fields (image, picture->width, picture->height, picture->alpha && !source->flatten ? 4 : 3,
+  vips_image_init_fields (image, picture->width, picture->height, source->alpha && !source->flatten ? 4 : 3,
                           source->deep ? VIPS_FORMAT_USHORT : VIPS_FORMAT_UCHAR, VIPS_CODING_NONE,
                           source->deep ? VIPS_INTERPRETATION_RGB16 : VIPS_INTERPRETATION_sRGB, x_resolution,
                           y_resolution);
@@ -156,9 +182,9 @@ picture_can_save (const char *path, GError **error)
   return false;
 }
 
-bool
-picture_save (const struct picture *picture, const char *path, const struct picture_save_options *options,
-              GError **error)
+static bool
+save (const struct picture *picture, struct row_store *rows, const char *path,
+      const struct picture_save_options *options, GError **error)
 {
   static const struct picture_save_options defaults = {0};
   options = options ? options : &defaults;
@@ -174,9 +200,12 @@ picture_save (const struct picture *picture, const char *path, const struct pict
     return false;
   }
 
+  const bool alpha = rows ? row_store_planes (rows) == 4 : picture->alpha != NULL;
   struct source source = {
     .picture = picture,
-    .flatten = picture->alpha && !format->alpha,
+    .rows = rows,
+    .alpha = alpha,
+    .flatten = alpha && !format->alpha,
     .deep = format->deep && (options->bits ? options->bits : picture->bits) == 16,
   };
   g_autofree char *temporary = NULL;
@@ -200,4 +229,18 @@ picture_save (const struct picture *picture, const char *path, const struct pict
   else
     image_failed (error, IMPASTO_ERROR_OUTPUT, path, "cannot write");
   return false;
+}
+
+bool
+picture_save (const struct picture *picture, const char *path, const struct picture_save_options *options,
+              GError **error)
+{
+  return save (picture, NULL, path, options, error);
+}
+
+bool
+stream_save (const struct picture *about, struct row_store *rows, const char *path,
+             const struct picture_save_options *options, GError **error)
+{
+  return save (about, rows, path, options, error);
 }

@@ -28,6 +28,7 @@ struct format {
   bool heif;    /* in libvips' HEIF module */
   bool alpha;   /* can carry alpha */
   bool deep;    /* can carry more than 8 bits */
+  bool whole;   /* libvips decodes and encodes it as a whole */
   int quality;  /* default */
 };
 
@@ -36,6 +37,7 @@ struct format {
 
 const struct format *format_find (const uint8_t *head, size_t size); /* by content, or NULL */
 const struct format *format_of_path (const char *path);              /* by extension, or NULL */
+const struct format *format_of_name (const char *name);              /* "JPEG", or NULL */
 char *format_extensions (void);                                      /* ".png .jpg ..."; a new string */
 
 /* Starts libvips, with the HEIF module when @heif. IMPASTO_ERROR_INPUT when libvips does not start or has no HEIF. */

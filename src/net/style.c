@@ -190,8 +190,8 @@ style_net (sym photo, struct style_control control, const struct style_net *sett
     maps = sym_null (maps) ? maps : sym_pad (maps, PAD_REFLECT, 0, 0, bottom, right);
   }
   for (int level = 0; level < 3; level++) {
+    maps = sym_null (maps) || level == 0 ? maps : sym_avg_pool (maps, 2, 2, 0);
     painter.maps[level] = maps;
-    maps = sym_null (maps) ? maps : sym_avg_pool (maps, 2, 2, 0);
   }
   sym padded = x;
   x = sym_affine (x, 2, -1);
