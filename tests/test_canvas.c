@@ -63,14 +63,15 @@ make_photo (int width, int height)
 }
 
 /* Two regions with a soft border, as a share of the width. */
-static void
-soft_halves (void *data, int width, int height, int y, float *row)
+static bool
+soft_halves (void *data, int width, int height, int y, float *row, GError **error)
 {
   for (int x = 0; x < width; x++) {
     float t = CLAMP (((x + 0.5f) / width - 0.45f) * 10, 0, 1);
     row[x] = 1 - t;
     row[width + x] = t;
   }
+  return true;
 }
 
 struct painting {
@@ -409,7 +410,7 @@ test_photograph (void)
 {
   g_autoptr (pack) pack = make_pack (&small_net);
   g_autoptr (picture) photo = make_photo (2200, 200);
-  struct painting painting = {.settings = {.precision = PRECISION_F32}, .rows = photograph};
+  struct painting painting = {.settings = {.precision = PRECISION_F32, .gate = true}, .rows = photograph};
   g_autoptr (picture) found = paint (pack, photo, &painting);
   g_assert_cmpfloat (worst (found, photo), <, 2 / 65535.0);
 }

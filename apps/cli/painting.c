@@ -229,7 +229,7 @@ write_item (gpointer data, gpointer user_data)
 {
   struct item *item = data;
   struct job *job = item->job;
-  if (!item->error && !job->dry)
+  if (item->picture && !item->error)
     save_item (item);
   g_mutex_lock (&job->lock);
   conclude (item);
@@ -314,6 +314,20 @@ on_progress (double share, const char *what, gpointer data)
   return !interrupt_pending ();
 }
 
+/* A picture that is too large to be held: from file to file, and nothing else meanwhile. */
+static void
+stream_item (struct item *item)
+{
+  struct job *job = item->job;
+  wait_for_writer (job, 0);
+  gint64 start = job->painting_since = job->told = g_get_monotonic_time ();
+  job->now = item;
+  interrupt_hold (true); /* the draft of the file must not stay */
+  impasto_painter_paint_file (job->painter, item->input->path, item->path, job->arguments->options, &item->error);
+  interrupt_hold (false);
+  item->times.paint = since (&start);
+}
+
 /* Forecasts, reads unless that was done ahead, and paints; *@next becomes the picture after it. */
 static void
 paint_item (struct item *item, guint i, struct item **next)
@@ -332,6 +346,11 @@ paint_item (struct item *item, guint i, struct item **next)
   if (item->forecast.bytes + writing_bytes (job) > item->forecast.limit)
     wait_for_writer (job, 0);
   item->beside = writing_bytes (job);
+  if (item->forecast.streams) {
+    g_clear_pointer (&item->picture, impasto_picture_free);
+    stream_item (item);
+    return;
+  }
   if (!ahead)
     read_item (item, NULL);
   if (!item->picture)

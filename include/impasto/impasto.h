@@ -234,6 +234,7 @@ typedef struct _ImpastoPainter ImpastoPainter;
  * @threads: how many
  * @operations: multiplications and additions of convolutions
  * @plan_seconds: how long getting ready took
+ * @streams: the picture is too large to be held, but impasto_painter_paint_file() can do without
  *
  * What painting a picture will take.
  */
@@ -243,6 +244,7 @@ typedef struct {
   const char *precision;
   int threads;
   double operations, plan_seconds;
+  gboolean streams;
 } ImpastoForecast;
 
 /**
@@ -319,6 +321,20 @@ IMPASTO_API void impasto_painter_set_output (ImpastoPainter *painter, const char
  * the picture is then good for nothing but impasto_picture_free()
  */
 IMPASTO_API gboolean impasto_painter_paint (ImpastoPainter *painter, ImpastoPicture *picture, GError **error);
+
+/**
+ * impasto_painter_paint_file:
+ * @painter: who paints
+ * @path: a picture
+ * @output: where the painting goes; the extension chooses the format
+ * @options: (nullable): "quality" and "keep-gps", as for impasto_picture_save()
+ * @error: as impasto_picture_load(), impasto_painter_paint() and impasto_picture_save()
+ *
+ * From file to file. A picture that cannot be held within the limit of memory is read, painted and written piece by
+ * piece; what is in between lies on disk, in the folder that TMPDIR names or in /var/tmp.
+ */
+IMPASTO_API gboolean impasto_painter_paint_file (ImpastoPainter *painter, const char *path, const char *output,
+                                                 const ImpastoOptions *options, GError **error);
 
 /* Training. */
 

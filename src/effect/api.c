@@ -81,13 +81,19 @@ impasto_picture_get_rgb (const ImpastoPicture *picture, guint8 *rgb, gsize strid
           CLAMP (from->rgb[c * plane + (int64_t) y * from->width + x], 0.0f, 1.0f) * 255 + 0.5f;
 }
 
+static struct picture_save_options
+save_options (const ImpastoOptions *options)
+{
+  const struct paint_settings *settings = options ? options_settings (options, paint_options) : NULL;
+  if (!settings)
+    return (struct picture_save_options){0};
+  return (struct picture_save_options){.quality = settings->quality, .keep_gps = settings->keep_gps};
+}
+
 gboolean
 impasto_picture_save (const ImpastoPicture *picture, const char *path, const ImpastoOptions *options, GError **error)
 {
-  const struct paint_settings *settings = options ? options_settings (options, paint_options) : NULL;
-  struct picture_save_options save = {0};
-  if (settings)
-    save = (struct picture_save_options){.quality = settings->quality, .keep_gps = settings->keep_gps};
+  struct picture_save_options save = save_options (options);
   return picture_save (inner (picture), path, &save, error);
 }
 
@@ -193,14 +199,8 @@ impasto_painter_get_pack (const ImpastoPainter *painter)
 gboolean
 impasto_painter_forecast (ImpastoPainter *painter, const char *path, ImpastoForecast *forecast, GError **error)
 {
-  struct paint_forecast inside = {0};
-  struct picture_info info;
-  *forecast = (ImpastoForecast){0};
-  if (!picture_probe (path, 0, &info, error))
-    return FALSE;
-  bool ok = painter_prepare (painter->inner, info.width, info.height, info.alpha, &inside, error);
-  if (!ok)
-    g_prefix_error (error, "%s: ", path);
+  struct paint_forecast inside;
+  bool ok = painter_prepare_file (painter->inner, path, &inside, error);
   *forecast = (ImpastoForecast){
     .width = inside.width,
     .height = inside.height,
@@ -211,6 +211,7 @@ impasto_painter_forecast (ImpastoPainter *painter, const char *path, ImpastoFore
     .precision = inside.precision,
     .operations = inside.operations,
     .plan_seconds = inside.prepare_seconds,
+    .streams = inside.streams,
     .threads = cpu_threads (),
   };
   return ok;
@@ -228,4 +229,12 @@ gboolean
 impasto_painter_paint (ImpastoPainter *painter, ImpastoPicture *picture, GError **error)
 {
   return painter_run (painter->inner, inner (picture), &(struct paint_job){progress, painter, painter->output}, error);
+}
+
+gboolean
+impasto_painter_paint_file (ImpastoPainter *painter, const char *path, const char *output,
+                            const ImpastoOptions *options, GError **error)
+{
+  struct picture_save_options save = save_options (options);
+  return painter_run_file (painter->inner, path, output, &save, &(struct paint_job){progress, painter}, error);
 }

@@ -14,7 +14,7 @@
 
 #define NARROW 4       /* width by height from which on a thumbnail keeps its area */
 #define TILE_MOST 2048 /* pixels: a larger tile would save a tenth of the work and take memory for it */
-#define LOW_REACH 32   /* pixels that the octave's low band looks around, twice */
+#define LOW_REACH 16   /* pixels that the octave's low band looks around, twice */
 #define REFINE 0.6f    /* strength of a repainting: strokes get edges, and no strokes upon strokes */
 #define GUESS_ATTEMPTS 6
 
@@ -147,7 +147,7 @@ compile (const struct canvas *canvas, enum role role, int width, int height, int
   g_autoptr (graph) graph = graph_new ();
   sym photo = graph_input (graph, "photo", SHAPE (1, 3, height, width));
   struct style_statistics statistics = {.given = role == ROLE_TILE};
-  struct style_control control = {.gate = net->photograph};
+  struct style_control control = {.gate = canvas->settings.gate};
   control.rows = graph_input (graph, "rows", SHAPE (MAX (mixes, 1), style_net_rows (net)));
   if (mixes)
     control.maps = graph_input (graph, "maps", SHAPE (1, mixes, height, width));

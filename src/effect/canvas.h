@@ -23,6 +23,7 @@ struct canvas_settings {
   int threads;
   uint64_t seed;
   int strokes; /* enum strokes */
+  bool gate;   /* as struct style_control's */
   bool wrap;   /* the picture is a torus: a texture whose opposite sides meet */
 };
 

@@ -15,27 +15,18 @@
 
 #include "compile/plan.h"
 #include "device/cpu.h"
+#include "effect/canvas.h"
 #include "effect/colors.h"
 #include "effect/optimize.h"
+#include "effect/paint_internal.h"
 #include "image/pixels.h"
 #include "impasto/impasto.h"
 
-#define MIB 1048576.0
-
-/* What a run holds apart from planes and the method's own, in bytes: the program, libvips and oneDNN with the libraries
- * that they bring, generated code, thread stacks. Measured: peak minus the rest, for 1 to 24 megapixels. */
-#define BASE_BYTES (44 * (uint64_t) 1048576)
+#define MIB PAINT_MIB
+#define BASE_BYTES PAINT_BASE_BYTES
 
 static const struct method *const methods[] = {&method_network, &method_image, &method_optimize};
 static const char *const method_names[] = {"network", "image", "optimize", NULL};
-
-struct painter {
-  struct paint_settings settings;
-  uint64_t memory; /* of --memory; 0 = what is free */
-  const struct method *method;
-  void *self;
-  unsigned controls; /* METHOD_STRENGTH, ... */
-};
 
 const struct option paint_options[] = {
   {"style", OPTION_STRING, offsetof (struct paint_settings, style),
@@ -64,6 +55,11 @@ const struct option paint_options[] = {
    "of the style image in the network's features; 0 redraws the photograph, nearly (exactly: --strength)", 0, 1, 1},
   {"style-size", OPTION_INT, offsetof (struct paint_settings, style_size),
    "longer side of the style image as the network sees it: larger = larger strokes", 64, 1024, 512},
+  {"strokes", OPTION_CHOICE, offsetof (struct paint_settings, strokes),
+   "how large they are: preview = as in a painting of 1024 pixels, so that a print looks like its preview; pixels = as "
+   "the network paints each pixel",
+   .choices = strokes_names},
+  {"wrap", OPTION_BOOL, offsetof (struct paint_settings, wrap), "for textures: opposite sides of the painting meet"},
   {"denoise", OPTION_FLOAT, offsetof (struct paint_settings, finish.denoise), "smooths the painting between its edges",
    0, 1, 0},
   {"detail", OPTION_FLOAT, offsetof (struct paint_settings, finish.detail), "of the painting's relief; 1 = as painted",
@@ -197,8 +193,8 @@ painter_file (const struct painter *painter)
 }
 
 /* The painting's size: the longer side becomes `size`. */
-static void
-painting_size (const struct painter *painter, int *width, int *height)
+void
+paint_size (const struct painter *painter, int *width, int *height)
 {
   int64_t size = painter->settings.size, w = *width, h = *height, longer = MAX (w, h);
   if (!size || size == longer)
@@ -208,8 +204,8 @@ painting_size (const struct painter *painter, int *width, int *height)
 }
 
 /* What the method is given: smaller for a broader brush, when it knows none. */
-static void
-method_size (const struct painter *painter, int *width, int *height)
+void
+paint_method_size (const struct painter *painter, int *width, int *height)
 {
   double brush = painter->controls & METHOD_BRUSH ? 1 : painter->settings.brush;
   *width = MAX (1, lround (*width / brush));
@@ -217,26 +213,26 @@ method_size (const struct painter *painter, int *width, int *height)
 }
 
 /* Nothing but photograph: the method need not be asked. */
-static bool
-is_photograph (const struct painter *painter)
+bool
+paint_is_photograph (const struct painter *painter)
 {
   const struct paint_settings *settings = &painter->settings;
   return settings->strength == 0 && !(settings->region && *settings->region);
 }
 
 /* Whether the result is blended with the photograph here. */
-static bool
-blends (const struct painter *painter)
+bool
+paint_blends (const struct painter *painter)
 {
   const struct paint_settings *settings = &painter->settings;
   bool all = settings->strength == 1 && !(settings->region && strchr (settings->region, '@'));
   return !(painter->controls & METHOD_STRENGTH) && !all;
 }
 
-static bool
-needs_photograph (const struct painter *painter)
+bool
+paint_needs_photograph (const struct painter *painter)
 {
-  return blends (painter) || painter->settings.keep_colors != KEEP_COLORS_NO;
+  return paint_blends (painter) || painter->settings.keep_colors != KEEP_COLORS_NO;
 }
 
 /* Bytes of this process in memory now: what is free for it is what the system has left, and this. */
@@ -251,8 +247,8 @@ resident (void)
   return pages[1] * sysconf (_SC_PAGESIZE);
 }
 
-static uint64_t
-memory_limit (const struct painter *painter)
+uint64_t
+paint_memory_limit (const struct painter *painter)
 {
   uint64_t available = cpu_memory_available () + resident ();
   return painter->memory ? MIN (painter->memory, available) : available;
@@ -273,8 +269,8 @@ peak (const struct painter *painter, const struct paint_forecast *forecast, bool
 {
   int width = forecast->paint_width, height = forecast->paint_height;
   uint64_t photo = planes (forecast->width, forecast->height, alpha), painting = planes (width, height, alpha);
-  uint64_t kept = needs_photograph (painter) ? planes (width, height, false) : 0;
-  method_size (painter, &width, &height);
+  uint64_t kept = paint_needs_photograph (painter) ? planes (width, height, false) : 0;
+  paint_method_size (painter, &width, &height);
   uint64_t inner = planes (width, height, false), apart = 0;
   bool resampled = width != forecast->paint_width || height != forecast->paint_height;
   if (resampled) /* colours of another size than the painting's */
@@ -294,8 +290,8 @@ gigabytes (uint64_t bytes)
                             : g_strdup_printf ("%.1f GiB", bytes / MIB / 1024);
 }
 
-static bool
-fail_memory (const struct painter *painter, const struct paint_forecast *forecast, uint64_t fixed, GError **error)
+bool
+paint_fail_memory (const struct painter *painter, const struct paint_forecast *forecast, uint64_t fixed, GError **error)
 {
   g_autofree char *needed = gigabytes (forecast->bytes), *there = gigabytes (forecast->limit), *hint = NULL;
   int64_t longer = MAX (forecast->paint_width, forecast->paint_height);
@@ -314,12 +310,12 @@ painter_prepare (struct painter *painter, int width, int height, bool alpha, str
                  GError **error)
 {
   *forecast = (struct paint_forecast){.width = width, .height = height, .paint_width = width, .paint_height = height};
-  painting_size (painter, &forecast->paint_width, &forecast->paint_height);
-  forecast->limit = memory_limit (painter);
+  paint_size (painter, &forecast->paint_width, &forecast->paint_height);
+  forecast->limit = paint_memory_limit (painter);
   struct method_forecast method = {0};
   g_autoptr (GError) local = NULL;
   int inner_width = forecast->paint_width, inner_height = forecast->paint_height;
-  method_size (painter, &inner_width, &inner_height);
+  paint_method_size (painter, &inner_width, &inner_height);
   uint64_t beside = peak (painter, forecast, alpha, &method);
   uint64_t room = forecast->limit > beside ? forecast->limit - beside : 0;
   gint64 start = g_get_monotonic_time ();
@@ -331,7 +327,7 @@ painter_prepare (struct painter *painter, int width, int height, bool alpha, str
   bool fits =
     ready ? forecast->bytes <= forecast->limit : !g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);
   if (!fits)
-    return fail_memory (painter, forecast, BASE_BYTES + method.fixed, error);
+    return paint_fail_memory (painter, forecast, BASE_BYTES + method.fixed, error);
   if (!ready)
     g_propagate_error (error, g_steal_pointer (&local));
   return ready;
@@ -351,8 +347,8 @@ paint_method (int index)
 }
 
 /* {"program": "impasto 0.1.0", "command": "paint", "options": {...}, and what the method says} */
-static char *
-recipe_text (const struct painter *painter)
+char *
+paint_recipe_text (const struct painter *painter)
 {
   g_autoptr (JsonObject) recipe = json_object_new ();
   g_autofree char *program = g_strdup_printf ("impasto %s", impasto_version ());
@@ -394,7 +390,7 @@ run_method (struct painter *painter, struct picture *picture, const struct paint
 {
   int width = picture->width, height = picture->height, inner_width = width, inner_height = height;
   float *alpha = picture->alpha;
-  method_size (painter, &inner_width, &inner_height);
+  paint_method_size (painter, &inner_width, &inner_height);
   if (inner_width == width && inner_height == height)
     return painter->method->run (painter->self, picture, job, error);
   picture->alpha = NULL;
@@ -404,25 +400,32 @@ run_method (struct painter *painter, struct picture *picture, const struct paint
   return ok;
 }
 
-/* @painting = photo + strength (painting - photo), by bands of rows. */
+void
+paint_blend (const struct painter *painter, const float *photo, float *painting, int width, int y, int rows,
+             int64_t stride, float *map)
+{
+  for (int64_t i = 0; i < (int64_t) width * rows; i++)
+    map[i] = painter->settings.strength;
+  if (painter->method->strength)
+    painter->method->strength (painter->self, 0, y, width, rows, map);
+  for (int c = 0; c < 3; c++)
+    for (int64_t i = 0; i < (int64_t) rows * width; i++) {
+      const float *from = photo + c * stride + i;
+      float *to = painting + c * stride + i;
+      *to = CLAMP (*from + map[i] * (*to - *from), 0, 1);
+    }
+}
+
+/* By bands of rows. */
 static void
 blend (const struct painter *painter, const float *photo, float *painting, int width, int height)
 {
   enum { ROWS = 64 };
   g_autofree float *map = g_new (float, (int64_t) width *ROWS);
-  int64_t n = (int64_t) width * height;
-  for (int64_t i = 0; i < (int64_t) width * ROWS; i++)
-    map[i] = painter->settings.strength;
   for (int y = 0; y < height; y += ROWS) {
-    int rows = MIN (ROWS, height - y);
-    if (painter->method->strength)
-      painter->method->strength (painter->self, 0, y, width, rows, map);
-    for (int c = 0; c < 3; c++) {
-      const float *from = photo + c * n + (int64_t) y * width;
-      float *to = painting + c * n + (int64_t) y * width;
-      for (int64_t i = 0; i < (int64_t) rows * width; i++)
-        to[i] = CLAMP (from[i] + map[i] * (to[i] - from[i]), 0, 1);
-    }
+    int64_t start = (int64_t) y * width;
+    paint_blend (painter, photo + start, painting + start, width, y, MIN (ROWS, height - y), (int64_t) width * height,
+                 map);
   }
 }
 
@@ -440,7 +443,7 @@ paint (struct painter *painter, struct picture *picture, const struct paint_job 
 {
   int64_t n = (int64_t) picture->width * picture->height;
   g_autofree float *photo = NULL;
-  if (needs_photograph (painter)) {
+  if (paint_needs_photograph (painter)) {
     photo = g_try_malloc_n (n, 3 * sizeof (float));
     if (!photo)
       return fail_planes (picture, error);
@@ -448,7 +451,7 @@ paint (struct painter *painter, struct picture *picture, const struct paint_job 
   }
   if (!run_method (painter, picture, job, error))
     return false;
-  if (blends (painter))
+  if (paint_blends (painter))
     blend (painter, photo, picture->rgb, picture->width, picture->height);
   if (painter->settings.keep_colors == KEEP_COLORS_LUMINANCE)
     colors_keep_luminance (photo, picture->rgb, n);
@@ -463,10 +466,10 @@ painter_run (struct painter *painter, struct picture *picture, const struct pain
   struct paint_forecast forecast;
   if (!painter_prepare (painter, picture->width, picture->height, picture->alpha != NULL, &forecast, error) ||
       !scale (picture, forecast.paint_width, forecast.paint_height, error) ||
-      (!is_photograph (painter) && !paint (painter, picture, job, error)) ||
+      (!paint_is_photograph (painter) && !paint (painter, picture, job, error)) ||
       !finish_run (&painter->settings.finish, picture->rgb, picture->width, picture->height, error))
     return false;
   g_free (picture->recipe);
-  picture->recipe = recipe_text (painter);
+  picture->recipe = paint_recipe_text (painter);
   return true;
 }

@@ -11,6 +11,7 @@
 #include "base/option.h"
 #include "effect/finish.h"
 #include "image/picture.h"
+#include "image/rows.h"
 
 struct optimize_settings;
 
@@ -23,6 +24,8 @@ struct paint_settings {
   char *region;           /* "MASK=STYLE", joined by ';' or newlines; or NULL */
   int method;             /* index into the table of methods */
   int64_t size;           /* of the longer side of the painting; 0 = as the photograph */
+  int strokes;            /* enum strokes of effect/canvas.h */
+  bool wrap;              /* a texture: opposite sides meet */
   int fusion;             /* enum fusion, of method image */
   double fusion_strength; /* likewise: of features, 0 = the photograph's .. 1 = the style's */
   int64_t style_size;     /* likewise: longer side of the style image */
@@ -31,8 +34,6 @@ struct paint_settings {
   int precision; /* enum precision */
   int64_t threads, seed;
   char *memory; /* "2G": may be used in all; NULL = what is free */
-  int strokes;  /* enum strokes of effect/canvas.h */
-  bool wrap;
   int64_t quality;
   bool keep_gps;
   struct optimize_settings *optimize; /* that method's own; NULL: its defaults. Read while opening */
@@ -87,6 +88,10 @@ struct method {
   /* picture->rgb (planar float sRGB, upright, of the size prepared) becomes the painting. It may be given back and set
    * anew. After a failure the pixels are undefined. */
   bool (*run) (void *self, struct picture *picture, const struct paint_job *job, GError **error);
+  /* The same for a picture of that size that comes and goes in rows of colours, read more than once; NULL: the method
+   * must have it whole. What prepare has said holds for both. */
+  bool (*run_rows) (void *self, const struct row_source *source, const struct row_sink *sink,
+                    const struct paint_job *job, GError **error);
   /* The strength at each pixel of a rectangle of the painting, for methods without METHOD_STRENGTH; NULL: it is the
    * settings' everywhere. */
   void (*strength) (const void *self, int x, int y, int w, int h, float *map);
@@ -113,6 +118,7 @@ struct paint_forecast {
   uint64_t limit;         /* bytes that may be used */
   double operations;      /* multiplications and additions */
   double prepare_seconds; /* getting ready */
+  bool streams;           /* too large to be held: from file to file, by painter_run_file only */
   const char *precision;
 };
 
@@ -135,3 +141,13 @@ bool painter_prepare (struct painter *painter, int width, int height, bool alpha
 /* @picture becomes the painting; its alpha is scaled with it, its recipe is set. @job may be NULL. After a failure its
  * pixels are undefined. IMPASTO_ERROR_MEMORY; IMPASTO_ERROR_NUMERIC: NaN or infinity; IMPASTO_ERROR_CANCELLED. */
 bool painter_run (struct painter *painter, struct picture *picture, const struct paint_job *job, GError **error);
+
+/* painter_prepare for the picture in a file. When it cannot be held within the limit, but its method can do without,
+ * ->streams is set. */
+bool painter_prepare_file (struct painter *painter, const char *path, struct paint_forecast *forecast, GError **error);
+
+/* From @path to @output, without ever holding the picture; what is in between lies on disk, in $TMPDIR or /var/tmp. The
+ * whole of @options is the file's. Errors as painter_run, picture_load and picture_save; IMPASTO_ERROR_MEMORY also for
+ * what cannot be done by rows: colours kept as a palette, a brush that the method does not know. */
+bool painter_run_file (struct painter *painter, const char *path, const char *output,
+                       const struct picture_save_options *options, const struct paint_job *job, GError **error);

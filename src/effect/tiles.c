@@ -13,7 +13,7 @@
 
 #define FADE 64      /* pixels: a stroke or two */
 #define LOW_BORDER 3 /* pixels of the smaller painting around a tile */
-#define LOW_ROUNDS 4   /* enlarged and reduced again, a picture is not quite what it was */
+#define LOW_ROUNDS 2 /* enlarged and reduced again, a picture is not quite what it was */
 #define USEFUL_LEAST 32
 
 struct taps {
@@ -205,21 +205,23 @@ move_window (struct pass *pass, int top, GError **error)
   return true;
 }
 
-static void
-read_maps (struct pass *pass, int top)
+static bool
+read_maps (struct pass *pass, int top, GError **error)
 {
   const struct map_source *maps = &pass->job->maps;
   const struct tile_grid *grid = &pass->grid;
   int64_t w = grid->width;
   if (!maps->mixes)
-    return;
+    return true;
   g_autofree float *row = g_new (float, maps->mixes *w);
   for (int i = 0; i < grid->tile_height; i++) {
-    maps->read (maps->data, grid->width, grid->height, row_index (top - grid->margin + i, grid->height, grid->wrap),
-                row);
+    int y = row_index (top - grid->margin + i, grid->height, grid->wrap);
+    if (!maps->read (maps->data, grid->width, grid->height, y, row, error))
+      return false;
     for (int m = 0; m < maps->mixes; m++)
       memcpy (pass->maps + ((int64_t) m * grid->tile_height + i) * w, row + m * w, w * sizeof (float));
   }
+  return true;
 }
 
 /* --- Octaves: the network is shown the photograph with what a smaller painting has changed, and what it changes in turn
@@ -554,9 +556,8 @@ paint_band (struct pass *pass, int top, int from, int to, GError **error)
   const struct tile_grid *grid = &pass->grid;
   const struct tile_pass *job = pass->job;
   int step = grid->tile_width - 2 * grid->cut, columns = tiles_along (grid->sheet_width, grid->tile_width, grid->cut);
-  if (!move_window (pass, top, error) || !read_low (pass, top, error))
+  if (!move_window (pass, top, error) || !read_low (pass, top, error) || !read_maps (pass, top, error))
     return false;
-  read_maps (pass, top);
   for (int i = 0; i < columns; i++) {
     int left = MIN (i * step, grid->sheet_width - grid->tile_width);
     double done = (top ? from : 0) + (double) (to - from) * i / columns;

@@ -32,7 +32,7 @@ int64_t tile_grid_pixels (const struct tile_grid *grid); /* of all tiles */
 /* Shares of regions at any size of the picture: plane m of row @y at row + m * width. */
 struct map_source {
   int mixes; /* 0 = none */
-  void (*read) (void *data, int width, int height, int y, float *row);
+  bool (*read) (void *data, int width, int height, int y, float *row, GError **error);
   void *data;
 };
 

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From file to file, for pictures that are too large to be held: the file's rows go through the method onto disk; what is
+ * done around the method is done to the rows there, a band at a time; then they are saved. */
+#include <string.h>
+
+#include "effect/colors.h"
+#include "effect/paint_internal.h"
+#include "image/stream.h"
+#include "impasto/error.h"
+
+#define BAND 32          /* rows that are worked on at a time */
+#define DECODER_ROWS 256 /* that libvips keeps, reading, scaling and writing, of 8 bytes a pixel */
+
+struct run {
+  struct painter *painter;
+  const struct paint_job *job;
+  struct stream *stream;
+  struct row_store *store; /* the painting, and alpha */
+  int width, height, planes;
+};
+
+/* Why this cannot be done by rows; NULL when it can. */
+static const char *
+hindrance (const struct painter *painter, const struct paint_forecast *forecast)
+{
+  int width = forecast->paint_width, height = forecast->paint_height;
+  paint_method_size (painter, &width, &height);
+  if (!painter->method->run_rows)
+    return "this method";
+  if (painter->settings.keep_colors == KEEP_COLORS_PALETTE)
+    return "--keep-colors palette";
+  if (width != forecast->paint_width || height != forecast->paint_height)
+    return "--brush with this style pack";
+  return NULL;
+}
+
+/* Bytes held beside what the method says. */
+static uint64_t
+bytes_beside (const struct painter *painter, const struct paint_forecast *forecast, const struct picture_info *info,
+              const char *output)
+{
+  const struct finish *finish = &painter->settings.finish;
+  int w = forecast->paint_width, h = forecast->paint_height, rows = BAND + 2 * finish_reach (finish);
+  uint64_t coding = MAX (stream_load_bytes (info->format, info->width, info->height, info->alpha, info->bits),
+                         output ? stream_save_bytes (output, w, h, info->alpha, info->bits) : 0);
+  uint64_t around = (uint64_t) w * rows * sizeof (float) * (8 + FINISH_SCRATCH);
+  return PAINT_BASE_BYTES + coding + around + (uint64_t) MAX (w, info->width) * 8 * DECODER_ROWS;
+}
+
+/* @memory: why the picture cannot be held. */
+static bool
+prepare_rows (struct painter *painter, const struct picture_info *info, const char *output,
+              struct paint_forecast *forecast, const GError *memory, GError **error)
+{
+  const char *why = hindrance (painter, forecast);
+  if (why) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s; %s wants the whole picture in memory",
+                 memory->message, why);
+    return false;
+  }
+  struct method_forecast method = {0};
+  uint64_t beside = bytes_beside (painter, forecast, info, output);
+  g_autoptr (GError) local = NULL;
+  bool ready = painter->method->prepare (painter->self, forecast->paint_width, forecast->paint_height,
+                                         forecast->limit > beside ? forecast->limit - beside : 0, &method, &local);
+  forecast->bytes = beside + method.bytes;
+  forecast->operations = method.operations;
+  forecast->precision = method.precision;
+  forecast->streams = true;
+  if (ready ? forecast->bytes > forecast->limit : g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY))
+    return paint_fail_memory (painter, forecast, PAINT_BASE_BYTES + method.fixed, error);
+  if (!ready)
+    g_propagate_error (error, g_steal_pointer (&local));
+  return ready;
+}
+
+static bool
+prepare (struct painter *painter, const char *path, const char *output, struct picture_info *info,
+         struct paint_forecast *forecast, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  if (!picture_probe (path, 0, info, error))
+    return false;
+  bool ready = painter_prepare (painter, info->width, info->height, info->alpha, forecast, &local);
+  if (!ready && g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY)) {
+    gint64 start = g_get_monotonic_time ();
+    ready = prepare_rows (painter, info, output, forecast, local, error);
+    forecast->prepare_seconds += (g_get_monotonic_time () - start) * 1e-6;
+  } else if (!ready)
+    g_propagate_error (error, g_steal_pointer (&local));
+  if (!ready)
+    g_prefix_error (error, "%s: ", path);
+  return ready;
+}
+
+bool
+painter_prepare_file (struct painter *painter, const char *path, struct paint_forecast *forecast, GError **error)
+{
+  struct picture_info info;
+  *forecast = (struct paint_forecast){0};
+  return prepare (painter, path, NULL, &info, forecast, error);
+}
+
+static bool
+fail_rows (GError **error)
+{
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for rows of a picture");
+  return false;
+}
+
+static bool
+store_rows (void *data, int y, int n, const float *rows, int64_t stride, GError **error)
+{
+  const struct run *run = data;
+  for (int i = 0; i < n; i++)
+    if (!row_store_write (run->store, y + i, 0, 3, rows + (int64_t) i * run->width, stride, error))
+      return false;
+  return true;
+}
+
+/* What each row of the painting takes from the photograph's: strength, colours, alpha. */
+static bool
+take_from_photograph (struct run *run, GError **error)
+{
+  const struct painter *painter = run->painter;
+  bool photograph = paint_is_photograph (painter), needed = photograph || paint_needs_photograph (painter);
+  int64_t w = run->width;
+  struct row_source source = stream_source (run->stream);
+  if (!needed && run->planes == 3)
+    return true;
+  g_autofree float *photo = g_try_malloc_n (w * run->planes, sizeof (float)),
+                   *row = g_try_malloc_n (w * 4, sizeof (float));
+  if (!photo || !row)
+    return fail_rows (error);
+  for (int y = 0; y < run->height; y++) {
+    if (!source.read (source.data, y, 1, photo, w, error))
+      return false;
+    if (needed && !photograph && !row_store_read (run->store, y, 0, 3, row, w, error))
+      return false;
+    if (!photograph && paint_blends (painter))
+      paint_blend (painter, photo, row, run->width, y, 1, w, row + 3 * w);
+    if (!photograph && painter->settings.keep_colors == KEEP_COLORS_LUMINANCE)
+      colors_keep_luminance (photo, row, w);
+    if ((needed && !row_store_write (run->store, y, 0, 3, photograph ? photo : row, w, error)) ||
+        (run->planes == 4 && !row_store_write (run->store, y, 3, 1, photo + 3 * w, w, error)))
+      return false;
+    if (y % BAND == 0 && !paint_progress (run->job, 1, "mixing", error))
+      return false;
+  }
+  return true;
+}
+
+/* The band of rows from @y on, with what finishing looks at around it, into the store @to. */
+static bool
+finish_rows (struct run *run, int y, struct row_store *to, float *band, float *scratch, GError **error)
+{
+  const struct finish *finish = &run->painter->settings.finish;
+  int reach = finish_reach (finish), top = MAX (y - reach, 0), end = MIN (y + BAND + reach, run->height);
+  int64_t w = run->width, stride = (end - top) * w;
+  for (int i = top; i < end; i++)
+    if (!row_store_read (run->store, i, 0, run->planes, band + (i - top) * w, stride, error))
+      return false;
+  finish_band (finish, band, run->width, end - top, scratch);
+  for (int i = y; i < MIN (y + BAND, run->height); i++)
+    if (!row_store_write (to, i, 0, run->planes, band + (i - top) * w, stride, error))
+      return false;
+  return true;
+}
+
+static bool
+finish (struct run *run, GError **error)
+{
+  const struct finish *settings = &run->painter->settings.finish;
+  int64_t rows = BAND + 2 * finish_reach (settings), w = run->width;
+  if (!finish_wanted (settings))
+    return true;
+  g_autoptr (row_store) finished = row_store_new (run->width, run->height, run->planes, error);
+  if (!finished)
+    return false;
+  g_autofree float *band = g_try_malloc_n (w * run->planes, rows * sizeof (float)),
+                   *scratch = g_try_malloc_n (w * FINISH_SCRATCH, rows * sizeof (float));
+  if (!band || !scratch)
+    return fail_rows (error);
+  for (int y = 0; y < run->height; y += BAND)
+    if (!finish_rows (run, y, finished, band, scratch, error) || !paint_progress (run->job, 1, "finishing", error))
+      return false;
+  row_store_free (run->store);
+  run->store = g_steal_pointer (&finished);
+  return true;
+}
+
+static bool
+run_rows (struct run *run, GError **error)
+{
+  const struct painter *painter = run->painter;
+  struct row_source source = stream_colours (run->stream);
+  struct row_sink sink = {store_rows, run};
+  run->planes = stream_source (run->stream).planes;
+  run->store = row_store_new (run->width, run->height, run->planes, error);
+  return run->store &&
+         (paint_is_photograph (painter) ||
+          painter->method->run_rows (painter->self, &source, &sink, run->job, error)) &&
+         take_from_photograph (run, error) && finish (run, error);
+}
+
+/* The same with the picture in memory. */
+static bool
+run_whole (struct painter *painter, const char *path, const char *output, const struct picture_save_options *options,
+           const struct paint_job *job, GError **error)
+{
+  g_autoptr (picture) picture = picture_load (path, 0, error);
+  return picture && painter_run (painter, picture, job, error) && picture_save (picture, output, options, error);
+}
+
+bool
+painter_run_file (struct painter *painter, const char *path, const char *output,
+                  const struct picture_save_options *options, const struct paint_job *job, GError **error)
+{
+  struct paint_forecast forecast;
+  struct picture_info info;
+  if (!picture_can_save (output, error) || !prepare (painter, path, output, &info, &forecast, error))
+    return false;
+  if (!forecast.streams)
+    return run_whole (painter, path, output, options, job, error);
+  g_autoptr (stream) stream = stream_open (path, 0, forecast.paint_width, forecast.paint_height, error);
+  if (!stream)
+    return false;
+  struct run run = {painter, job, stream, NULL, forecast.paint_width, forecast.paint_height, 0};
+  bool painted = run_rows (&run, error);
+  struct picture *about = stream_about (stream);
+  if (painted) {
+    g_free (about->recipe);
+    about->recipe = paint_recipe_text (painter);
+  }
+  bool saved =
+    painted && paint_progress (job, 1, "saving", error) && stream_save (about, run.store, output, options, error);
+  row_store_free (run.store);
+  return saved;
+}

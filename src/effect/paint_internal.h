@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What paint.c and paint_file.c share: the painter, and what each of its settings means for a picture. */
+#pragma once
+
+#include "effect/paint.h"
+
+#define PAINT_MIB 1048576.0
+
+/* What a run holds apart from planes and the method's own, in bytes: the program, libvips and oneDNN with the libraries
+ * that they bring, generated code, thread stacks. Measured: peak minus the rest, for 1 to 24 megapixels. */
+#define PAINT_BASE_BYTES (44 * (uint64_t) 1048576)
+
+struct painter {
+  struct paint_settings settings;
+  uint64_t memory; /* of --memory; 0 = what is free */
+  const struct method *method;
+  void *self;
+  unsigned controls; /* METHOD_STRENGTH, ... */
+};
+
+/* The painting's size; and what the method is given: smaller for a broader brush, when it knows none. */
+void paint_size (const struct painter *painter, int *width, int *height);
+void paint_method_size (const struct painter *painter, int *width, int *height);
+
+bool paint_is_photograph (const struct painter *painter);    /* nothing else: the method need not be asked */
+bool paint_blends (const struct painter *painter);           /* the result is blended with the photograph here */
+bool paint_needs_photograph (const struct painter *painter); /* beside the painting, when that is there */
+
+/* @painting = photo + strength (painting - photo) for @rows rows from @y on of planes @stride apart. @map: (rows, width). */
+void paint_blend (const struct painter *painter, const float *photo, float *painting, int width, int y, int rows,
+                  int64_t stride, float *map);
+
+uint64_t paint_memory_limit (const struct painter *painter);
+bool paint_fail_memory (const struct painter *painter, const struct paint_forecast *forecast, uint64_t fixed,
+                        GError **error);
+char *paint_recipe_text (const struct painter *painter);
