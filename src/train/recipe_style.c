@@ -20,7 +20,7 @@
 
 #define FIT_STEPS 300
 #define RATE 0.001
-#define FIT_RATE 0.02
+#define FIT_RATE 0.05
 
 enum stream { STREAM_PHOTO = 200, STREAM_PAINTING }; /* random numbers of rehearsals */
 
@@ -58,7 +58,7 @@ static const struct option options[] = {
   {"pixel-weight", OPTION_FLOAT, offsetof (struct style_settings, pixel_weight),
    "how closely the photograph's row keeps its pixels", 0, 1e6, 20},
   {"rate", OPTION_FLOAT, offsetof (struct style_settings, rate),
-   "learning rate of the painter; 0 = 0.001, with --into 0.02", 0, 1, 0},
+   "learning rate of the painter; 0 = 0.001, with --into 0.05", 0, 1, 0},
   {"judge-rate", OPTION_FLOAT, offsetof (struct style_settings, judge_rate), "learning rate of the judge", 1e-8, 1,
    0.0002},
   {"average", OPTION_FLOAT, offsetof (struct style_settings, average), "moving average of the weights that is kept", 0,
