@@ -382,9 +382,9 @@ static void
 test_octaves (void)
 {
   g_autoptr (pack) pack = make_pack (&small_net);
-  g_autoptr (picture) print = make_photo (2300, 500);
+  g_autoptr (picture) print = make_photo (2048, 400);
   int w, h;
-  canvas_thumbnail_size (2300, 500, &w, &h);
+  canvas_thumbnail_size (2048, 400, &w, &h);
   struct row_source source = rows_from (print);
   g_autoptr (picture) preview = rows_thumbnail (&source, w, h, NULL);
   struct painting painting = {.settings = {.strokes = STROKES_PREVIEW}};
@@ -400,7 +400,7 @@ test_octaves (void)
   g_assert_cmpfloat (by_octaves, <, 0.012);
   g_assert_cmpfloat (by_octaves, <, by_pixels / 3);
   /* And the print has more in it than the preview enlarged. */
-  g_autoptr (picture) enlarged = picture_resize (small, 2300, 500, NULL);
+  g_autoptr (picture) enlarged = picture_resize (small, 2048, 400, NULL);
   g_assert_cmpfloat (mean_difference (enlarged, large), >, 0.01);
 }
 

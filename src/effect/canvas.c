@@ -99,11 +99,25 @@ by_octaves (const struct canvas *canvas)
   return canvas->settings.strokes == STROKES_PREVIEW && octaves (canvas) > 0;
 }
 
-/* Size of octave @i of @n; 0 is the thumbnail. */
+/* Size of octave @i of @n; 0 is the thumbnail. In equal steps: one of hardly more than 1 would lose what is finest. */
 static int
 octave_extent (int thumb, int extent, int i, int n)
 {
-  return i == 0 ? thumb : i == n ? extent : MIN (extent, MAX (thumb, lround (ldexp (extent, i - n))));
+  return i == n ? extent : CLAMP (lround (thumb * pow ((double) extent / thumb, (double) i / n)), 1, extent);
+}
+
+/* The share of the work of all octaves that the first @i of @n are. */
+static double
+octave_share (const struct canvas *canvas, int i, int n)
+{
+  double step = (double) canvas->grid.width * canvas->grid.height / canvas->thumb_width / canvas->thumb_height;
+  double sum = 0, all = 0;
+  for (int j = 1; j <= n; j++) {
+    double pixels = pow (step, (double) j / n);
+    sum += j <= i ? pixels : 0;
+    all += pixels;
+  }
+  return sum / all;
 }
 
 static int
@@ -318,11 +332,11 @@ operations_of (const struct canvas *canvas)
     return plan_flops (canvas->plans[ROLE_WHOLE].plan);
   const struct canvas_plan *tile = &canvas->plans[ROLE_TILE];
   double note = plan_flops (canvas->plans[ROLE_NOTE].plan), pixels = tile_grid_pixels (&canvas->grid);
-  double pass = plan_flops (tile->plan) * pixels / ((double) tile->width * tile->height), sum = 0;
+  double pass = plan_flops (tile->plan) * pixels / ((double) tile->width * tile->height);
   int n = octaves (canvas);
-  for (int i = 1; by_octaves (canvas) && i <= n; i++)
-    sum += pass * ldexp (1, 2 * (i - n));
-  return by_octaves (canvas) ? 2 * note + sum : note + pass;
+  if (!by_octaves (canvas))
+    return note + pass;
+  return 2 * note + pass / (1 - octave_share (canvas, n - 1, n));
 }
 
 bool
@@ -508,8 +522,8 @@ paint_octave (struct canvas *canvas, const struct canvas_picture *picture, int i
     .model = canvas->pack->path,
     .job = job,
     .what = i < n ? "enlarging" : "painting",
-    .from = i == 1 ? 0 : ldexp (1, 2 * (i - 1 - n)),
-    .to = ldexp (1, 2 * (i - n)),
+    .from = octave_share (canvas, i - 1, n),
+    .to = octave_share (canvas, i, n),
   };
   if (i < n) {
     next = row_store_new (width, height, 3, error);
