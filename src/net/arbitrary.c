@@ -242,7 +242,7 @@ decode (struct painter *painter, sym x)
     layer_conv (x, "out", (struct layer_conv){.channels = 3, .kernel = 3, .pad = PAD_REFLECT, .gain = 1, .bare = true});
   x = restore (painter, normalized (x, painter->statistics, &own), 0);
   graph_pop (x.graph);
-  return sym_clamp (x, 0, 1);
+  return x;
 }
 
 sym
@@ -290,7 +290,9 @@ arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitra
     x = sym_slice (x, 2, 0, h, 1);
   if (right)
     x = sym_slice (x, 3, 0, w, 1);
-  return x;
+  if (control.unclamped)
+    *control.unclamped = x;
+  return sym_clamp (x, 0, 1);
 }
 
 static void

@@ -133,6 +133,7 @@ struct arbitrary_control {
   sym attention; /* (n, 1): 0 = moments of the whole painting (AdaIN) .. 1 = those of places alike; null: 0 */
   sym strength;  /* (n, 1): 0 = the photograph's own moments .. 1 = the style's; null: 1 */
   struct style_statistics *statistics; /* NULL: each photograph's own; seven of them */
+  sym *unclamped; /* when not NULL, receives the painting before it is held to 0..1: for training */
 };
 extern const struct net net_arbitrary;
 struct arbitrary_style arbitrary_encode (sym picture, const struct arbitrary_net *settings); /* multiples of 16 */

@@ -3,12 +3,15 @@
  * Training of the painter of any style: photographs and crops of paintings in, one decoder out (net/arbitrary.c).
  *
  *   L = content_weight * mean (n(f(y)) - n(f(x)))^2  +  style_weight * (L_gram + L_moments)  +  variation_weight * L_tv
+ *     + range_weight * mean (y' - y)^2
  *
- * n: features less their mean over their deviation, so that palette and contrast are the painting's to choose (Park and Lee
- * 2019). L_gram: squared differences of Gram matrices (Gatys 2016), L_moments: of means and deviations (Huang and Belongie
- * 2017), each over the square of the painting's, of four features at the scales 1 and 1/2. A share of the items has strength
- * 0: there y is to be the photograph itself, pixel by pixel, which keeps detail in the features' way through the decoder
- * (identity losses: Park and Lee 2019). Each item draws its fusion between AdaIN and attention. */
+ * y is the painting y' held to 0..1; without the last term nothing would keep the network from spikes beyond white, which
+ * lessen the contrast of all the rest, as y' has a given deviation. n: features less their mean over their deviation, so that
+ * palette and contrast are the painting's to choose (Park and Lee 2019). L_gram: squared differences of Gram matrices (Gatys
+ * 2016), L_moments: of means and deviations (Huang and Belongie 2017), each over the square of the painting's, of four
+ * features at the scales 1 and 1/2. A share of the items has strength 0: there y' is to be the photograph itself, pixel by
+ * pixel, which keeps detail in the features' way through the decoder (identity losses: Park and Lee 2019). Each item draws
+ * its fusion between AdaIN and attention. */
 #include <math.h>
 #include <string.h>
 
@@ -34,7 +37,7 @@ struct settings {
   char *photos, *encoder, *features, *title, *license;
   int64_t batch, size;
   double zoom, recolour, identity;
-  double content_weight, style_weight, identity_weight, variation_weight;
+  double content_weight, style_weight, identity_weight, variation_weight, range_weight;
   double rate, average;
   struct arbitrary_net net;
 };
@@ -62,6 +65,8 @@ static const struct option options[] = {
   {"identity-weight", OPTION_FLOAT, offsetof (struct settings, identity_weight), "how exactly photographs stay", 0, 1e6,
    50},
   {"variation-weight", OPTION_FLOAT, offsetof (struct settings, variation_weight), "smoothness", 0, 1e6, 2},
+  {"range-weight", OPTION_FLOAT, offsetof (struct settings, range_weight), "against colours beyond black and white", 0,
+   1e6, 10},
   {"rate", OPTION_FLOAT, offsetof (struct settings, rate), "learning rate", 1e-8, 1, 0.001},
   {"average", OPTION_FLOAT, offsetof (struct settings, average), "moving average of the weights that is kept", 0,
    0.99999, 0.998},
@@ -176,17 +181,21 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
   sym attention = graph_input (graph, "attention", SHAPE (b, 1));
   sym rate = graph_input (graph, "rate", SHAPE_SCALAR), decay = graph_input (graph, "decay", SHAPE_SCALAR);
   struct arbitrary_style encoded = arbitrary_encode (style, &settings->net);
-  struct arbitrary_control control = {.styles = &encoded, .n_styles = 1, .attention = attention, .strength = strength};
+  sym unclamped;
+  struct arbitrary_control control = {
+    .styles = &encoded, .n_styles = 1, .attention = attention, .strength = strength, .unclamped = &unclamped};
   sym painted = arbitrary_net (photo, control, &settings->net);
   struct losses losses = compare (state->eye, settings, photo, style, painted);
   sym content = sym_reshape (sym_mean (losses.content, AXES_ALL), SHAPE_SCALAR);
   sym gram = batch_mean (losses.gram, strength), moments = batch_mean (losses.moments, strength);
-  sym identity = batch_mean (item_mean (sym_square (sym_sub (painted, photo))), stays);
+  sym identity = batch_mean (item_mean (sym_square (sym_sub (unclamped, photo))), stays);
+  sym range = sym_reshape (sym_mean (sym_square (sym_sub (unclamped, painted)), AXES_ALL), SHAPE_SCALAR);
   sym variation = loss_variation (painted);
   sym loss = sym_scale (content, settings->content_weight);
   loss = sym_add (loss, sym_scale (sym_add (gram, moments), settings->style_weight));
   loss = sym_add (loss, sym_scale (identity, settings->identity_weight));
   loss = sym_add (loss, sym_scale (variation, settings->variation_weight));
+  loss = sym_add (loss, sym_scale (range, settings->range_weight));
   sym norm = adam (loss, "decoder.", rate, decay, &adam_options);
   graph_output (graph, "loss", loss);
   graph_output (graph, "content", content);
@@ -194,6 +203,7 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
   graph_output (graph, "moments", moments);
   graph_output (graph, "identity", identity);
   graph_output (graph, "variation", variation);
+  graph_output (graph, "range", range);
   graph_output (graph, "gradient", norm);
   if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
     return false;
@@ -445,7 +455,8 @@ fill_styles (struct trainer *trainer, struct state *state, GError **error)
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
-  static const char *const names[] = {"loss", "content", "gram", "moments", "identity", "variation", "gradient"};
+  static const char *const names[] = {"loss",     "content",   "gram",  "moments",
+                                      "identity", "variation", "range", "gradient"};
   struct state *state = trainer->state;
   if (!dataset_batch (state->photos, trainer->step, tensor_floats (plan_input (state->plan, "photo")), error))
     return false;
