@@ -10,7 +10,7 @@
 #include "compile/plan.h"
 #include "effect/optimize_level.h"
 #include "image/pixels.h"
-#include "impasto/error.h"
+#include "impasto/impasto.h"
 #include "net/net_file.h"
 
 static char *folder, *features_path;
@@ -466,6 +466,41 @@ test_grey (void)
   job_clear (&job);
 }
 
+/* What a painting's metadata say is set again, files by what is in them. */
+static void
+test_replay (void)
+{
+  g_autofree char *painting = file ("painting.png"), *output = file ("painted.png");
+  g_autoptr (GError) error = NULL;
+  struct job job;
+  job_init (&job, painting);
+  job_set (&job, "style-weight", "17");
+  job_set (&job, "brush", "1.5");
+  job_set (&job, "preview", "3");
+  g_autoptr (picture) picture = paint_whole (&job, 40, 32);
+  g_assert_true (picture_save (picture, output, NULL, &error));
+  g_autoptr (ImpastoOptions) options = impasto_paint_options_new ();
+  impasto_options_set (options, "levels", "2", NULL); /* given: stays */
+  impasto_paint_options_replay (options, output, FALSE, &error);
+  g_assert_no_error (error);
+  const char *const wanted[][2] = {
+    {"method", "optimize"}, {"style-weight", "17"},      {"brush", "1.5"}, {"preview", "0"}, {"levels", "2"},
+    {"steps", "12"},        {"features", features_path},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (wanted); i++) {
+    g_autofree char *value = impasto_options_get (options, wanted[i][0]);
+    g_assert_cmpstr (value, ==, wanted[i][1]);
+  }
+  g_autofree char *image = impasto_options_get (options, "style-image");
+  g_assert_true (g_str_has_prefix (image, painting));
+  g_autofree char *other = save_picture ("painting.png", 64, 48, 3); /* another painting of that name */
+  g_autoptr (ImpastoOptions) fresh = impasto_paint_options_new ();
+  g_assert_false (impasto_paint_options_replay (fresh, output, FALSE, &error));
+  check_error (error, IMPASTO_ERROR_INPUT, "painting.png");
+  g_free (save_picture ("painting.png", 64, 48, 7));
+  job_clear (&job);
+}
+
 /* Two paintings: a mix is neither, and weights are shares. */
 static void
 test_mix (void)
@@ -566,6 +601,7 @@ main (int argc, char **argv)
   g_test_add_func ("/optimize/preview", test_preview);
   g_test_add_func ("/optimize/awkward-pictures", test_awkward_pictures);
   g_test_add_func ("/optimize/grey", test_grey);
+  g_test_add_func ("/optimize/replay", test_replay);
   g_test_add_func ("/optimize/mix", test_mix);
   g_test_add_func ("/optimize/refusals", test_refusals);
   g_test_add_func ("/optimize/memory", test_memory);

@@ -11,9 +11,12 @@
 #include "compile/plan.h"
 #include "effect/optimize_run.h"
 #include "effect/recipe.h"
+#include "effect/styles.h"
 #include "image/pixels.h"
 #include "impasto/impasto.h"
+#include "train/trainer.h"
 
+#define WIDE_FEATURES_FILE "vgg19.safetensors"
 #define PAINTING_MAX 2048 /* longer side of a painting that is kept */
 
 static const char *const optimizer_names[] = {"lbfgs", "adam", NULL};
@@ -21,7 +24,8 @@ static const char *const start_names[] = {"auto", "network", "photo", "noise", N
 
 const struct option optimize_options[] = {
   {"features", OPTION_STRING, offsetof (struct optimize_settings, features),
-   "network that judges: VGG-19 as safetensors, or one of impasto train perceptual; the one that ships if not given",
+   "network that judges, VGG-19 for the finest; otherwise " WIDE_FEATURES_FILE " or " FEATURES_FILE
+   " from the folders of packs",
    .metavar = "FILE"},
   {"steps", OPTION_INT, offsetof (struct optimize_settings, steps), "steps in all", 1, 100000, 300},
   {"levels", OPTION_INT, offsetof (struct optimize_settings, levels),
@@ -53,29 +57,17 @@ const struct option optimize_options[] = {
 
 /* --- Opening --- */
 
-static char *
-file_sha256 (const char *path, GError **error)
-{
-  g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, NULL);
-  if (file)
-    return g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) g_mapped_file_get_contents (file),
-                                        g_mapped_file_get_length (file));
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: cannot be read", path);
-  return NULL;
-}
-
+/* VGG-19 where it is: pixels that nothing but a network judges want a wide one. */
 static char *
 find_features (GError **error)
 {
-  g_auto (GStrv) folders = impasto_style_folders ();
-  for (char **folder = folders; *folder; folder++) {
-    g_autofree char *path = g_build_filename (*folder, "perceptual.safetensors", NULL);
-    if (g_file_test (path, G_FILE_TEST_IS_REGULAR))
-      return g_steal_pointer (&path);
-  }
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-               "perceptual.safetensors is in no folder of styles; give a network with --features FILE");
-  return NULL;
+  char *path = style_folders_find (WIDE_FEATURES_FILE);
+  path = path ? path : style_folders_find (FEATURES_FILE);
+  if (!path)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "no feature network: neither " WIDE_FEATURES_FILE " nor " FEATURES_FILE
+                 " is in a folder of styles; name one with --features FILE");
+  return path;
 }
 
 static bool
@@ -84,7 +76,7 @@ load_features (struct optimize *self, GError **error)
   g_autofree char *found = self->settings.features ? NULL : find_features (error);
   const char *path = self->settings.features ? self->settings.features : found;
   self->features = path ? features_load (path, error) : NULL;
-  self->features_sha256 = self->features ? file_sha256 (path, error) : NULL;
+  self->features_sha256 = self->features ? style_sha256 (path, error) : NULL;
   return self->features_sha256 != NULL;
 }
 
@@ -148,7 +140,7 @@ load_paintings (struct optimize *self, GError **error)
     struct painting *painting = &self->paintings[i];
     if (!parse_painting (g_strstrip (parts[i]), painting, error) ||
         !(painting->picture = load_painting (painting->path, error)) ||
-        !(painting->sha256 = file_sha256 (painting->path, error))) {
+        !(painting->sha256 = style_sha256 (painting->path, error))) {
       g_string_free (name, TRUE);
       return false;
     }
