@@ -373,7 +373,7 @@ static void
 paint_all (struct job *job)
 {
   struct item *next = NULL;
-  for (guint i = 0; i < job->inputs->len && !job->stopped; i++) {
+  for (guint i = 0; i < job->inputs->len && !job->stopped && !interrupt_pending (); i++) {
     struct item *item = next ? next : new_item (job, i);
     next = NULL;
     paint_item (item, i, &next);
@@ -452,6 +452,8 @@ painting_run (const struct arguments *arguments, char **words)
     g_thread_pool_free (job.reader, FALSE, TRUE);
   if (job.writer)
     g_thread_pool_free (job.writer, FALSE, TRUE);
+  interrupt_hold (true); /* one that came while the last file was written ends the program here */
+  interrupt_hold (false);
   progress_show (&job.progress, NULL);
   if (job.skipped && !job.progress.quiet)
     fprintf (stderr, "impasto: %u of %u were there already; --overwrite paints them again\n", job.skipped,
