@@ -17,6 +17,7 @@
 #define LOW_REACH 16   /* pixels that the octave's low band looks around, twice */
 #define REFINE 0.6f    /* strength of a repainting: strokes get edges, and no strokes upon strokes */
 #define GUESS_ATTEMPTS 6
+#define PLAN_CODE (8 << 20) /* bytes of the kernels that a second plan brings: measured */
 
 const char *const strokes_names[] = {"preview", "pixels", NULL};
 
@@ -317,7 +318,11 @@ prepare_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **
     g_propagate_error (error, g_steal_pointer (&local));
     return false;
   }
-  uint64_t kept = 6 * sizeof (float) * (uint64_t) thumb.tile_width * thumb.tile_height; /* input and output */
+  /* Of the thumbnail's plan, while tiles are painted: input and output, constants, code. */
+  double constants, a_pixel;
+  if (!guess (canvas, &constants, &a_pixel, error))
+    return false;
+  uint64_t kept = 6 * sizeof (float) * (uint64_t) thumb.tile_width * thumb.tile_height + constants + PLAN_CODE;
   bool ready = ready_tiles (canvas, limit > kept ? limit - kept : 0, &tiles, error);
   *bytes = MAX (MAX (reading, painting + needed), tiles + kept);
   if (ready && (!noted || *bytes > limit))

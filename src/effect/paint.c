@@ -295,6 +295,8 @@ paint_fail_memory (const struct painter *painter, const struct paint_forecast *f
 {
   g_autofree char *needed = gigabytes (forecast->bytes), *there = gigabytes (forecast->limit), *hint = NULL;
   int64_t longer = MAX (forecast->paint_width, forecast->paint_height);
+  if (forecast->streams) /* what its thumbnail takes is what counts */
+    longer = MIN (longer, CANVAS_PREVIEW);
   double room = (double) forecast->limit - fixed, share = room / ((double) forecast->bytes - fixed);
   int64_t size = share > 0 ? longer * sqrt (share) * 0.97 : 0; /* memory goes with the pixels */
   size -= size > 400 ? size % 100 : 0;

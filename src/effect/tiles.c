@@ -393,11 +393,16 @@ copy_in (struct pass *pass, int left, int top)
   float *photo = tensor_floats (plan_input (pass->job->plan, "photo"));
   for (int x = 0; x < tw; x++)
     pass->column[x] = row_index (left - grid->margin + x, grid->width, grid->wrap);
+  int first = CLAMP (grid->margin - left, 0, tw), last = CLAMP (grid->margin + grid->width - left, first, tw);
   for (int c = 0; c < 3; c++)
     for (int y = 0; y < th; y++) {
       const float *row = row_of (pass, c, row_index (top - grid->margin + y, grid->height, grid->wrap));
       float *to = photo + ((int64_t) c * th + y) * tw;
-      for (int x = 0; x < tw; x++)
+      for (int x = 0; x < first; x++)
+        to[x] = row[pass->column[x]];
+      if (last > first)
+        memcpy (to + first, row + pass->column[first], (last - first) * sizeof (float));
+      for (int x = last; x < tw; x++)
         to[x] = row[pass->column[x]];
     }
   float *maps = pass->job->maps.mixes ? tensor_floats (plan_input (pass->job->plan, "maps")) : NULL;
