@@ -121,8 +121,10 @@ const struct command command_train = {
       "impasto train style painting.jpg --photos photos/ -o mine.safetensors",
       "impasto train style --resume runs/00001-style",
     },
-  .notes = "Recipes: style. impasto train style --help lists its options. Ctrl-C saves a checkpoint and says how to "
-           "go on.",
+  .notes =
+    "Recipes: style (a pack of styles), arbitrary (the painter of --style-image), perceptual (the network by which\n"
+    "pictures are compared). impasto train RECIPE --help lists the options of one. Ctrl-C saves a checkpoint and says\n"
+    "how to go on.",
   .options = train_options,
   .run = train_run,
 };

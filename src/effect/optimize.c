@@ -7,7 +7,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/text.h"
 #include "compile/plan.h"
 #include "effect/optimize_run.h"
 #include "effect/recipe.h"
@@ -24,8 +23,7 @@ static const char *const start_names[] = {"auto", "network", "photo", "noise", N
 
 const struct option optimize_options[] = {
   {"features", OPTION_STRING, offsetof (struct optimize_settings, features),
-   "network that judges, VGG-19 for the finest; otherwise " WIDE_FEATURES_FILE " or " FEATURES_FILE
-   " from the folders of packs",
+   "network that judges: VGG-19 in torchvision's layout; otherwise " WIDE_FEATURES_FILE " from the folders of packs",
    .metavar = "FILE"},
   {"steps", OPTION_INT, offsetof (struct optimize_settings, steps), "steps in all", 1, 100000, 300},
   {"levels", OPTION_INT, offsetof (struct optimize_settings, levels),
@@ -57,16 +55,17 @@ const struct option optimize_options[] = {
 
 /* --- Opening --- */
 
-/* VGG-19 where it is: pixels that nothing but a network judges want a wide one. */
+/* VGG-19 where it is. The network that ships is not taken unasked: pixels that nothing but a narrow network judges turn into
+ * what pleases it, which is noise to everyone else. */
 static char *
 find_features (GError **error)
 {
   char *path = style_folders_find (WIDE_FEATURES_FILE);
-  path = path ? path : style_folders_find (FEATURES_FILE);
   if (!path)
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-                 "no feature network: neither " WIDE_FEATURES_FILE " nor " FEATURES_FILE
-                 " is in a folder of styles; name one with --features FILE");
+    g_set_error (
+      error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+      "--method optimize wants --features FILE: VGG-19 as safetensors in torchvision's layout (or " WIDE_FEATURES_FILE
+      " in a folder of styles); the network that ships is too narrow to judge alone");
   return path;
 }
 
@@ -78,29 +77,6 @@ load_features (struct optimize *self, GError **error)
   self->features = path ? features_load (path, error) : NULL;
   self->features_sha256 = self->features ? style_sha256 (path, error) : NULL;
   return self->features_sha256 != NULL;
-}
-
-/* "FILE" or "FILE:WEIGHT"; a file of that whole name comes first. */
-static bool
-parse_painting (const char *text, struct painting *painting, GError **error)
-{
-  const char *colon = strrchr (text, ':');
-  painting->share = 1;
-  painting->path = g_strdup (text);
-  if (!colon || g_file_test (text, G_FILE_TEST_EXISTS))
-    return true;
-  char *end;
-  double weight = g_ascii_strtod (colon + 1, &end);
-  if (end == colon + 1 || *end)
-    return true; /* a name with a colon: loading says what is wrong with it */
-  if (!(weight > 0) || weight > 1e6) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-                 "--style-image: the weight of %s must be above 0, at most 1000000", text);
-    return false;
-  }
-  painting->path[colon - text] = 0;
-  painting->share = weight;
-  return true;
 }
 
 /* Not larger than will be needed, and not smaller than can be measured. */
@@ -125,33 +101,21 @@ load_painting (const char *path, GError **error)
 static bool
 load_paintings (struct optimize *self, GError **error)
 {
-  g_auto (GStrv) parts = g_strsplit (self->paint->style_image ? self->paint->style_image : "", ",", -1);
-  int n = g_strv_length (parts);
-  if (n == 0) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-                 "--method optimize wants --style-image PAINTING (or several, FILE:WEIGHT joined by ',')");
+  self->images = style_images_new (self->paint->style_image, error);
+  if (!self->images) {
+    g_prefix_error (error, "--method optimize: ");
     return false;
   }
-  self->paintings = g_new0 (struct painting, n);
-  self->n_paintings = n;
-  double sum = 0;
-  GString *name = g_string_new (NULL);
-  for (int i = 0; i < n; i++) {
+  self->name = style_images_label (self->images);
+  self->n_paintings = self->images->len;
+  self->paintings = g_new0 (struct painting, self->n_paintings);
+  for (int i = 0; i < self->n_paintings; i++) {
     struct painting *painting = &self->paintings[i];
-    if (!parse_painting (g_strstrip (parts[i]), painting, error) ||
-        !(painting->picture = load_painting (painting->path, error)) ||
-        !(painting->sha256 = style_sha256 (painting->path, error))) {
-      g_string_free (name, TRUE);
+    painting->image = &g_array_index (self->images, struct style_image, i);
+    painting->picture = load_painting (painting->image->path, error);
+    if (!painting->picture)
       return false;
-    }
-    sum += painting->share;
-    g_autofree char *base = g_path_get_basename (painting->path);
-    char *dot = strrchr (base, '.');
-    g_string_append_printf (name, "%s%.*s", i ? "+" : "", (int) (dot && dot > base ? dot - base : 200), base);
   }
-  self->name = g_string_free (name, FALSE);
-  for (int i = 0; i < n; i++)
-    self->paintings[i].share /= sum;
   return true;
 }
 
@@ -161,12 +125,10 @@ optimize_close (void *data)
   struct optimize *self = data;
   if (!self)
     return;
-  for (int i = 0; i < self->n_paintings; i++) {
-    g_free (self->paintings[i].path);
-    g_free (self->paintings[i].sha256);
+  for (int i = 0; i < self->n_paintings; i++)
     g_clear_pointer (&self->paintings[i].picture, picture_free);
-  }
   g_free (self->paintings);
+  g_clear_pointer (&self->images, g_array_unref);
   g_clear_pointer (&self->features, features_free);
   option_clear (optimize_options, &self->settings);
   g_free (self->features_sha256);
@@ -246,66 +208,33 @@ optimize_describe (const void *data, JsonObject *recipe)
 {
   const struct optimize *self = data;
   g_autofree char *features = g_path_get_basename (self->features->path);
-  JsonArray *paintings = json_array_new ();
-  for (int i = 0; i < self->n_paintings; i++) {
-    JsonObject *painting = json_object_new ();
-    g_autofree char *base = g_path_get_basename (self->paintings[i].path);
-    json_object_set_string_member (painting, "file", base);
-    json_object_set_string_member (painting, "sha256", self->paintings[i].sha256);
-    json_object_set_double_member (painting, "share", self->paintings[i].share);
-    json_array_add_object_element (paintings, painting);
-  }
   json_object_set_string_member (recipe, "style", self->name);
   json_object_set_string_member (recipe, "pack", features);
   json_object_set_string_member (recipe, "sha256", self->features_sha256);
-  json_object_set_array_member (recipe, "paintings", paintings);
+  style_images_describe (self->images, recipe);
   JsonObject *settings = option_to_json (optimize_options, &self->settings);
   for (const char *const *name = (const char *const[]){"features", "preview", "state", NULL}; *name; name++)
     json_object_remove_member (settings, *name);
   json_object_set_object_member (recipe, "optimize", settings);
 }
 
-/* A painting of the recipe as --style-image has it. */
-static bool
-replay_painting (JsonNode *node, const struct recipe_source *source, GString *images, GError **error)
-{
-  JsonObject *painting = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
-  JsonNode *share = painting ? json_object_get_member (painting, "share") : NULL;
-  const char *name = share ? recipe_string (painting, "file", source, error) : NULL;
-  const char *sha256 = name ? recipe_string (painting, "sha256", source, error) : NULL;
-  g_autofree char *path = sha256 ? recipe_find_beside (source, "the painting", name, sha256, error) : NULL;
-  if (!path && error && *error)
-    return false;
-  if (!path || strchr (path, ',') || !JSON_NODE_HOLDS_VALUE (share)) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: its recipe has a painting that is none",
-                 source->painting);
-    return false;
-  }
-  g_autofree char *number = text_number (json_node_get_double (share));
-  g_string_append_printf (images, "%s%s:%s", images->len ? "," : "", path, number);
-  return true;
-}
-
 static bool
 optimize_replay (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
                  GError **error)
 {
-  JsonNode *paintings = json_object_get_member (recipe, "paintings"),
-           *own = json_object_get_member (recipe, "optimize");
+  JsonNode *own = json_object_get_member (recipe, "optimize");
   const char *features = recipe_string (recipe, "pack", source, error);
   const char *sha256 = features ? recipe_string (recipe, "sha256", source, error) : NULL;
   if (!sha256)
     return false;
-  if (!paintings || !JSON_NODE_HOLDS_ARRAY (paintings) || !own || !JSON_NODE_HOLDS_OBJECT (own)) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: its recipe has no paintings, or no settings",
+  if (!own || !JSON_NODE_HOLDS_OBJECT (own)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: its recipe has no settings of optimisation",
                  source->painting);
     return false;
   }
-  g_autoptr (GString) images = g_string_new (NULL);
-  JsonArray *array = json_node_get_array (paintings);
-  for (guint i = 0; i < json_array_get_length (array); i++)
-    if (!replay_painting (json_array_get_element (array, i), source, images, error))
-      return false;
+  g_autofree char *images = style_images_replay (recipe, source, error);
+  if (!images)
+    return false;
   g_auto (GStrv) folders = impasto_style_folders ();
   g_autofree char *beside = g_path_get_dirname (source->painting);
   g_autoptr (GPtrArray) all = g_ptr_array_new ();
@@ -327,7 +256,7 @@ optimize_replay (JsonObject *recipe, const struct recipe_source *source, struct 
   g_free (to->features);
   to->features = g_steal_pointer (&path);
   g_free (settings->style_image);
-  settings->style_image = g_strdup (images->str);
+  settings->style_image = g_steal_pointer (&images);
   return true;
 }
 

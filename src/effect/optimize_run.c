@@ -98,7 +98,7 @@ measure_style (struct run *run, int i, struct style_target *target, GError **err
     if (!picture)
       return false;
     g_ptr_array_add (resized, picture);
-    paintings[k] = (struct style_painting){picture, self->paintings[k].share};
+    paintings[k] = (struct style_painting){picture, self->paintings[k].image->share};
   }
   int threads = (int) self->paint->threads;
   if (!style_target_measure (target, self->features, paintings, self->n_paintings, threads, self->limit, error))
@@ -299,7 +299,7 @@ identity (const struct run *run)
   json_object_set_string_member (object, "precision", self->forecast.precision);
   GString *paintings = g_string_new (NULL);
   for (int i = 0; i < self->n_paintings; i++)
-    g_string_append_printf (paintings, "%s:%.9g ", self->paintings[i].sha256, self->paintings[i].share);
+    g_string_append_printf (paintings, "%s:%.9g ", self->paintings[i].image->sha256, self->paintings[i].image->share);
   json_object_set_string_member (object, "style-image", paintings->str);
   g_string_free (paintings, TRUE);
   g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);

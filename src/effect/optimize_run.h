@@ -5,12 +5,12 @@
 #pragma once
 
 #include "effect/optimize_level.h"
+#include "effect/style_images.h"
 
 #define OPTIMIZE_LEVELS_MAX 8
 
 struct painting {
-  char *path, *sha256;
-  double share;
+  const struct style_image *image;
   struct picture *picture;
 };
 
@@ -19,6 +19,7 @@ struct optimize {
   struct optimize_settings settings;
   struct features *features;
   char *features_sha256, *name;
+  GArray *images; /* struct style_image */
   struct painting *paintings;
   int n_paintings;
   int width, height; /* what the forecast is of; 0 = none */
