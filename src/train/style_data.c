@@ -296,8 +296,9 @@ style_data_make_up (struct style_data *data, const struct features *features, bo
         random_uniform_fill ((struct random_key){.stream = STREAM_NOISE}, 0, tensor_floats (tables[i]),
                              shape_size (&tables[i]->shape));
     }
-  random_uniform_fill ((struct random_key){.stream = STREAM_NOISE}, 0, tensor_floats (data->palette),
-                       shape_size (&data->palette->shape));
+  static const float grey[LOSS_PALETTE] = {0.5f, 0.5f, 0.5f, 0.05f, 0, 0, 0, 0.05f, 0, 0, 0, 0.05f, 0.05f};
+  for (int64_t row = 0; row < style_data_rows (data); row++)
+    memcpy (tensor_floats (data->palette) + row * LOSS_PALETTE, grey, sizeof grey);
   return true;
 }
 
