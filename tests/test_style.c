@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "train/loss.h"
 #include "train/style_recipe.h"
 #include "train_fixture.h"
 
@@ -43,6 +44,35 @@ test_draws (void)
   g_assert_cmpfloat_with_epsilon ((double) photographs / n, 0.2, 0.02);
   g_assert_cmpfloat_with_epsilon ((double) whole / n, 0.08, 0.02);
   g_assert_cmpfloat_with_epsilon ((double) coarse / n, 0.2, 0.02);
+}
+
+/* The palette loss: 0 for a picture's own colours, and by hand for grey pictures against a target. */
+static void
+test_palette (void)
+{
+  enum { SIDE = 8, PIXELS = SIDE * SIDE };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  sym x = graph_input (graph, "x", SHAPE (1, 3, SIDE, SIDE)),
+      target = graph_input (graph, "t", SHAPE (1, LOSS_PALETTE));
+  graph_output (graph, "loss", loss_palette (x, target, (sym){0}));
+  struct plan_options options = {.precision = PRECISION_F32, .threads = 1, .memory_limit = 1 << 28};
+  g_autoptr (plan) plan = plan_compile (graph, weights, &options, &error);
+  g_assert_no_error (error);
+  float *rgb = tensor_floats (plan_input (plan, "x")), *t = tensor_floats (plan_input (plan, "t"));
+  for (int i = 0; i < 3 * PIXELS; i++)
+    rgb[i] = 0.5 + 0.4 * sin (0.37 * i * (1 + i / PIXELS));
+  loss_palette_target (rgb, PIXELS, t);
+  plan_run (plan, 0, 0);
+  g_assert_cmpfloat_with_epsilon (tensor_floats (plan_output (plan, "loss"))[0], 0, 1e-6);
+
+  for (int i = 0; i < 3 * PIXELS; i++)
+    rgb[i] = 0.25; /* against means of 0.5, covariances of 0.2 and a variance of 0.1: 0.0625 / 0.1 + 0.04 / 0.01 */
+  for (int i = 0; i < LOSS_PALETTE; i++)
+    t[i] = i < 3 ? 0.5 : i < 12 ? 0.2 : 0.1;
+  plan_run (plan, 0, 0);
+  g_assert_cmpfloat_with_epsilon (tensor_floats (plan_output (plan, "loss"))[0], 4.625, 1e-4);
 }
 
 static double
@@ -189,6 +219,7 @@ main (int argc, char **argv)
 {
   fixture_begin (&argc, &argv);
   g_test_add_func ("/style/draws", test_draws);
+  g_test_add_func ("/style/palette", test_palette);
   g_test_add_func ("/style/start", test_start);
   g_test_add_func ("/style/into", test_into);
   g_test_add_func ("/style/defaults", test_defaults);
