@@ -480,12 +480,13 @@ give_rows (struct pass *pass, int from, int to, GError **error)
     for (int i = 0; i < to - from; i++) {
       int y = from + i - grid->margin, end = y - (grid->height - grid->fade_y); /* end: row of the last that fade */
       float *row = pass->out + c * stride + (int64_t) i * pass->out_width;
-      float *head = pass->head + ((int64_t) c * grid->fade_y + (y < 0 ? y + grid->fade_y : end)) * w;
+      int kept = y < 0 ? y + grid->fade_y : end; /* row of the head that this one becomes, or goes over into */
+      float *head = grid->fade_y && kept >= 0 ? pass->head + ((int64_t) c * grid->fade_y + kept) * w : NULL;
       if (grid->fade_x)
         fade_row (pass, row);
-      if (y < 0)
+      if (y < 0 && head)
         memcpy (head, row, w * sizeof (float));
-      for (int x = 0; y >= 0 && end >= 0 && x < w && grid->fade_y; x++)
+      for (int x = 0; y >= 0 && head && x < w; x++)
         row[x] += (end + 0.5f) / grid->fade_y * (head[x] - row[x]);
     }
   int above = CLAMP (grid->margin - from, 0, to - from), n = to - from - above;
