@@ -338,7 +338,7 @@ test_resume (void)
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
     g_autofree char *a = g_build_filename (whole.folder, names[i], NULL),
                     *b = g_build_filename (part.folder, names[i], NULL), *x = NULL, *y = NULL;
-    gsize x_size, y_size;
+    gsize x_size = 0, y_size = 0;
     g_assert_true (g_file_get_contents (a, &x, &x_size, NULL) && g_file_get_contents (b, &y, &y_size, NULL));
     g_assert_cmpmem (x, x_size, y, y_size);
   }

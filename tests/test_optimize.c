@@ -417,7 +417,7 @@ test_preview (void)
   job_init (&job, painting);
   job_set (&job, "preview", "4");
   job.output = output;
-  g_autoptr (picture) picture = paint_whole (&job, 50, 34);
+  picture_free (paint_whole (&job, 50, 34));
   g_assert_true (g_str_has_suffix (preview, "/p-preview.jpg"));
   g_autoptr (picture) seen = picture_load (preview, 0, NULL);
   g_assert_nonnull (seen);
@@ -493,7 +493,7 @@ test_replay (void)
   }
   g_autofree char *image = impasto_options_get (options, "style-image");
   g_assert_true (g_str_has_prefix (image, painting));
-  g_autofree char *other = save_picture ("painting.png", 64, 48, 3); /* another painting of that name */
+  g_free (save_picture ("painting.png", 64, 48, 3)); /* another painting of that name */
   g_autoptr (ImpastoOptions) fresh = impasto_paint_options_new ();
   g_assert_false (impasto_paint_options_replay (fresh, output, FALSE, &error));
   check_error (error, IMPASTO_ERROR_INPUT, "painting.png");
@@ -590,7 +590,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   folder = g_dir_make_tmp ("impasto-optimize-XXXXXX", NULL);
   features_path = save_features ("features.safetensors", 1);
-  g_autofree char *painting = save_picture ("painting.png", 64, 48, 7);
+  g_free (save_picture ("painting.png", 64, 48, 7));
   g_test_add_func ("/optimize/losses-fall", test_losses_fall);
   g_test_add_func ("/optimize/own-style", test_own_style);
   g_test_add_func ("/optimize/matching", test_matching);
