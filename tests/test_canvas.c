@@ -453,7 +453,7 @@ test_memory (void)
     if (file)
       fclose (file);
     uint64_t before = process_bytes ("VmRSS:") + 12 * (uint64_t) 2600 * 1700; /* the copy that is painted */
-    g_autoptr (picture) found = paint (pack, photo, &painting);
+    picture_free (paint (pack, photo, &painting));
     uint64_t peak = process_bytes ("VmHWM:"), taken = peak > before ? peak - before : 0;
     g_test_message ("limit %.1f MiB: forecast %.1f, taken %.1f", painting.limit / 1048576.0,
                     painting.forecast.bytes / 1048576.0, taken / 1048576.0);
