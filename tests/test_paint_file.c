@@ -99,7 +99,7 @@ compare (const struct setting *settings, bool photograph)
     g_error ("%s", error->message);
   g_assert_cmpuint (count_files (), ==, before + 2);
 
-  g_autoptr (picture) a = load (held), b = load (streamed), original = load (photo);
+  g_autoptr (picture) a = load (held), b = load (streamed);
   int64_t n = (int64_t) a->width * a->height;
   g_assert_cmpint (a->width, ==, b->width);
   g_assert_cmpint (a->height, ==, b->height);
