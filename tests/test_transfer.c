@@ -140,12 +140,12 @@ test_tiles (void)
 static void
 test_controls (void)
 {
-  static const char *const none[] = {"strength=0", NULL}, *const adain[] = {"fusion=adain", NULL},
+  static const char *const none[] = {"strength=0", NULL}, *const local[] = {"fusion=attention", NULL},
                            *const weak[] = {"fusion-strength=0", NULL}, *const half[] = {"fusion-strength=0.5", NULL};
   g_autoptr (picture) photo = make_picture (75, 42, 4), a = painted ("a.png", NULL, 75, 42),
                       b = painted ("b.png", NULL, 75, 42), exact = painted ("a.png", none, 75, 42),
                       twice = painted ("a.png:1,a.png:3", NULL, 75, 42), zero = painted ("a.png,b.png:0", NULL, 75, 42),
-                      mixed = painted ("a.png,b.png", NULL, 75, 42), global = painted ("a.png", adain, 75, 42),
+                      mixed = painted ("a.png,b.png", NULL, 75, 42), attended = painted ("a.png", local, 75, 42),
                       same = painted ("a.png", weak, 75, 42), other = painted ("b.png", weak, 75, 42),
                       between = painted ("a.png", half, 75, 42);
   g_assert_cmpfloat (difference (exact, photo), ==, 0);
@@ -155,7 +155,7 @@ test_controls (void)
   g_assert_cmpfloat (difference (a, b), >, 0.02);
   g_assert_cmpfloat (difference (a, mixed), >, 0.01);
   g_assert_cmpfloat (difference (b, mixed), >, 0.01);
-  g_assert_cmpfloat (difference (a, global), >, 1e-4);
+  g_assert_cmpfloat (difference (a, attended), >, 1e-4);
   g_assert_cmpfloat (difference (a, between), >, 0.005);
   g_assert_cmpfloat (difference (a, between), <, difference (a, same));
 }

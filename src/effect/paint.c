@@ -50,7 +50,7 @@ const struct option paint_options[] = {
   {"fusion", OPTION_CHOICE, offsetof (struct paint_settings, fusion),
    "of photograph and --style-image: each place with the places of the painting that are like it, or with the painting "
    "as a whole",
-   .choices = fusion_names},
+   .fallback = FUSION_ADAIN, .choices = fusion_names},
   {"fusion-strength", OPTION_FLOAT, offsetof (struct paint_settings, fusion_strength),
    "of the style image in the network's features; 0 redraws the photograph, nearly (exactly: --strength)", 0, 1, 1},
   {"style-size", OPTION_INT, offsetof (struct paint_settings, style_size),
