@@ -156,7 +156,7 @@ fi
 # The style images are our own: two example pictures, painted.
 if knows style-image && painted probe harbour --style-image "$root/examples/valley.jpg" --size 64 >/dev/null 2>&1; then
   first=$(painted own-first still-life --style "$d" --size 512)
-  second=$(painted own-second village --style "$a" --size 512 2>/dev/null || painted own-second valley --style "$a" --size 512)
+  second=$(painted own-second valley --style "$a" --size 512)
   cells=
   for own in "$first" "$second"; do
     cells="$cells style-image=$own"
