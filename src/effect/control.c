@@ -17,18 +17,6 @@
 #define LARGE_PIXELS (1 << 24) /* a mask of more is kept with a shorter side of LARGE_SIDE */
 #define LARGE_SIDE 2048
 
-static bool fail (GError **error, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
-
-static bool
-fail (GError **error, int code, const char *format, ...)
-{
-  va_list args;
-  va_start (args, format);
-  g_propagate_error (error, g_error_new_valist (IMPASTO_ERROR, code, format, args));
-  va_end (args);
-  return false;
-}
-
 static void
 part_clear (gpointer data)
 {
@@ -61,18 +49,18 @@ parse_part (const char *option, const char *text, struct control_part *part, GEr
   if (colon && !strchr (colon, G_DIR_SEPARATOR) && !g_str_has_suffix (text, PACK_SUFFIX)) {
     if (number (colon + 1, &part->weight)) {
       if (part->weight < 0)
-        return fail (error, IMPASTO_ERROR_USAGE, "--%s: the weight in '%s' is negative", option, shown);
+        return style_fail (error, IMPASTO_ERROR_USAGE, "--%s: the weight in '%s' is negative", option, shown);
       part->style = g_steal_pointer (&before);
     } else if (!of_file || colon[1] == '\0')
-      return fail (error, IMPASTO_ERROR_USAGE, "--%s wants a number as weight after the colon, not '%s'", option,
-                   shown);
+      return style_fail (error, IMPASTO_ERROR_USAGE, "--%s wants a number as weight after the colon, not '%s'", option,
+                         shown);
   }
   if (!part->style)
     part->style = g_strdup (text);
   if (*part->style)
     return true;
   g_clear_pointer (&part->style, g_free);
-  return fail (error, IMPASTO_ERROR_USAGE, "--%s: a style is missing; a mix is NAME:WEIGHT,NAME:WEIGHT", option);
+  return style_fail (error, IMPASTO_ERROR_USAGE, "--%s: a style is missing; a mix is NAME:WEIGHT,NAME:WEIGHT", option);
 }
 
 /* Where the part at @text ends. A file's folder may have commas in its name. */
@@ -92,7 +80,7 @@ control_parse_mix (const char *option, const char *text, GError **error)
   g_array_set_clear_func (parts, part_clear);
   double sum = 0;
   if (!text || !*text) {
-    fail (error, IMPASTO_ERROR_USAGE, "a style is wanted: --%s NAME or --%s FILE" PACK_SUFFIX, option, option);
+    style_fail (error, IMPASTO_ERROR_USAGE, "a style is wanted: --%s NAME or --%s FILE" PACK_SUFFIX, option, option);
     return NULL;
   }
   if (g_file_test (text, G_FILE_TEST_IS_REGULAR)) { /* whatever its name */
@@ -110,9 +98,10 @@ control_parse_mix (const char *option, const char *text, GError **error)
     sum += part.weight;
   }
   if (parts->len > CONTROL_PARTS_MAX)
-    fail (error, IMPASTO_ERROR_USAGE, "--%s mixes %d styles at most", option, CONTROL_PARTS_MAX);
+    style_fail (error, IMPASTO_ERROR_USAGE, "--%s mixes %d styles at most", option, CONTROL_PARTS_MAX);
   else if (sum == 0 || !isfinite (sum))
-    fail (error, IMPASTO_ERROR_USAGE, "--%s: the weights %s", option, sum == 0 ? "are all zero" : "are too large");
+    style_fail (error, IMPASTO_ERROR_USAGE, "--%s: the weights %s", option,
+                sum == 0 ? "are all zero" : "are too large");
   else {
     for (guint i = 0; i < parts->len; i++)
       g_array_index (parts, struct control_part, i).weight /= sum;
@@ -139,7 +128,8 @@ new_mask (struct control_mix *mix, int width, int height, GError **error)
   mix->width = width;
   mix->height = height;
   mix->grey = g_try_malloc_n ((size_t) width * height, sizeof (float));
-  return mix->grey || fail (error, IMPASTO_ERROR_MEMORY, "%s: no memory for a mask of %dx%d", mix->mask, width, height);
+  return mix->grey ||
+         style_fail (error, IMPASTO_ERROR_MEMORY, "%s: no memory for a mask of %dx%d", mix->mask, width, height);
 }
 
 static float
@@ -191,8 +181,8 @@ load_mask (struct control_mix *mix, GError **error)
   for (int64_t i = 0; i < (int64_t) mix->width * mix->height; i++)
     most = MAX (most, mix->grey[i]);
   if (most == 0)
-    return fail (error, IMPASTO_ERROR_INPUT, "%s: the mask is black all over; white is where its style shows",
-                 mix->mask);
+    return style_fail (error, IMPASTO_ERROR_INPUT, "%s: the mask is black all over; white is where its style shows",
+                       mix->mask);
   mix->sha256 = style_sha256 (mix->mask, error);
   return mix->sha256 != NULL;
 }
@@ -204,9 +194,10 @@ add_region (struct control *control, const char *text, double strength, GError *
   g_autofree char *shown = text_show (text);
   const char *equals = strrchr (text, '='), *at = strrchr (text, '@');
   if (!equals || equals == text || !equals[1])
-    return fail (error, IMPASTO_ERROR_USAGE, "--region wants MASK=STYLE, as sky.png=starry-night, not '%s'", shown);
+    return style_fail (error, IMPASTO_ERROR_USAGE, "--region wants MASK=STYLE, as sky.png=starry-night, not '%s'",
+                       shown);
   if (control->mixes->len > CONTROL_REGIONS_MAX)
-    return fail (error, IMPASTO_ERROR_USAGE, "--region: %d regions at most", CONTROL_REGIONS_MAX);
+    return style_fail (error, IMPASTO_ERROR_USAGE, "--region: %d regions at most", CONTROL_REGIONS_MAX);
   struct control_mix *mix = g_new0 (struct control_mix, 1);
   g_ptr_array_add (control->mixes, mix);
   mix->strength = strength;
@@ -214,7 +205,7 @@ add_region (struct control *control, const char *text, double strength, GError *
   g_strstrip (mix->mask);
   bool own = at > equals && number (at + 1, &mix->strength);
   if (own && (mix->strength < 0 || mix->strength > 2))
-    return fail (error, IMPASTO_ERROR_USAGE, "--region: a strength is 0..2, not '%s'", shown);
+    return style_fail (error, IMPASTO_ERROR_USAGE, "--region: a strength is 0..2, not '%s'", shown);
   g_autofree char *style = own ? g_strndup (equals + 1, at - equals - 1) : g_strdup (equals + 1);
   mix->parts = control_parse_mix ("region", style, error);
   return mix->parts && load_mask (mix, error);
@@ -326,7 +317,8 @@ fit_mask (struct control_mix *mix, int width, int height, GError **error)
   if (!mix->fitted || !planes_resize (mix->grey, 1, mix->height, mix->width, mix->fitted, mix->small_h, mix->small_w,
                                       mix->fitted ? error : NULL)) {
     if (!mix->fitted)
-      fail (error, IMPASTO_ERROR_MEMORY, "%s: no memory for a mask of %dx%d", mix->mask, mix->small_w, mix->small_h);
+      style_fail (error, IMPASTO_ERROR_MEMORY, "%s: no memory for a mask of %dx%d", mix->mask, mix->small_w,
+                  mix->small_h);
     mix->fit_w = 0;
     return false;
   }

@@ -12,18 +12,6 @@
 
 #define WEIGHT_MAX 1e6
 
-static bool fail (GError **error, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
-
-static bool
-fail (GError **error, int code, const char *format, ...)
-{
-  va_list args;
-  va_start (args, format);
-  g_propagate_error (error, g_error_new_valist (IMPASTO_ERROR, code, format, args));
-  va_end (args);
-  return false;
-}
-
 static void
 image_clear (gpointer data)
 {
@@ -39,16 +27,17 @@ add_image (GArray *images, const char *text, GError **error)
   const char *colon = strrchr (text, ':');
   struct style_image image = {.share = 1};
   if (!*text)
-    return fail (error, IMPASTO_ERROR_USAGE, "--style-image: a file is missing; a mix is FILE:WEIGHT,FILE:WEIGHT");
+    return style_fail (error, IMPASTO_ERROR_USAGE,
+                       "--style-image: a file is missing; a mix is FILE:WEIGHT,FILE:WEIGHT");
   if (images->len >= STYLE_IMAGES_MAX)
-    return fail (error, IMPASTO_ERROR_USAGE, "--style-image mixes %d paintings at most", STYLE_IMAGES_MAX);
+    return style_fail (error, IMPASTO_ERROR_USAGE, "--style-image mixes %d paintings at most", STYLE_IMAGES_MAX);
   if (colon && !g_file_test (text, G_FILE_TEST_EXISTS)) {
     char *end;
     double weight = g_ascii_strtod (colon + 1, &end);
     if (end > colon + 1 && *end == '\0') {
       if (!(weight >= 0 && weight <= WEIGHT_MAX))
-        return fail (error, IMPASTO_ERROR_USAGE, "--style-image: the weight of %s must be from 0 to %.0f", text,
-                     WEIGHT_MAX);
+        return style_fail (error, IMPASTO_ERROR_USAGE, "--style-image: the weight of %s must be from 0 to %.0f", text,
+                           WEIGHT_MAX);
       image.share = weight;
       image.path = g_strndup (text, colon - text);
     }
@@ -69,7 +58,8 @@ style_images_new (const char *text, GError **error)
   g_auto (GStrv) parts = g_strsplit (text ? text : "", whole ? "\n" : ",", -1);
   double sum = 0;
   if (!text || !*text) {
-    fail (error, IMPASTO_ERROR_USAGE, "a painting is wanted: --style-image FILE, or several: FILE:WEIGHT,FILE:WEIGHT");
+    style_fail (error, IMPASTO_ERROR_USAGE,
+                "a painting is wanted: --style-image FILE, or several: FILE:WEIGHT,FILE:WEIGHT");
     return NULL;
   }
   for (char **part = parts; *part; part++)
@@ -81,7 +71,7 @@ style_images_new (const char *text, GError **error)
     g_array_index (images, struct style_image, i).share /= sum;
   if (sum > 0)
     return g_steal_pointer (&images);
-  fail (error, IMPASTO_ERROR_USAGE, "--style-image: the weights are all zero");
+  style_fail (error, IMPASTO_ERROR_USAGE, "--style-image: the weights are all zero");
   return NULL;
 }
 
@@ -146,7 +136,7 @@ style_images_replay (JsonObject *recipe, const struct recipe_source *source, GEr
   if (ok)
     return g_strdup (text->str);
   if (!local)
-    fail (&local, IMPASTO_ERROR_INPUT, "%s: its recipe has a painting that is none", source->painting);
+    style_fail (&local, IMPASTO_ERROR_INPUT, "%s: its recipe has a painting that is none", source->painting);
   g_propagate_error (error, g_steal_pointer (&local));
   return NULL;
 }

@@ -160,10 +160,8 @@ impasto_styles (GPtrArray **broken)
   return styles;
 }
 
-static bool fail (GError **error, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
-
-static bool
-fail (GError **error, int code, const char *format, ...)
+bool
+style_fail (GError **error, int code, const char *format, ...)
 {
   va_list args;
   va_start (args, format);
@@ -183,10 +181,10 @@ find_row (const struct pack *pack, const char *name, GError **error)
   for (guint i = 0; i < pack->styles->len; i++)
     g_string_append_printf (names, "%s%s", i ? ", " : "", ((struct pack_style *) pack->styles->pdata[i])->name);
   if (name)
-    fail (error, IMPASTO_ERROR_USAGE, "%s has no style %s; it has %s", pack->path, name, names->str);
+    style_fail (error, IMPASTO_ERROR_USAGE, "%s has no style %s; it has %s", pack->path, name, names->str);
   else
-    fail (error, IMPASTO_ERROR_USAGE, "%s holds %u styles; choose one with %s:NAME: %s", pack->path, pack->styles->len,
-          pack->path, names->str);
+    style_fail (error, IMPASTO_ERROR_USAGE, "%s holds %u styles; choose one with %s:NAME: %s", pack->path,
+                pack->styles->len, pack->path, names->str);
   return -1;
 }
 
@@ -216,7 +214,7 @@ style_sha256 (const char *path, GError **error)
     fclose (file);
   if (read)
     return g_strdup (g_checksum_get_string (checksum));
-  fail (error, IMPASTO_ERROR_INPUT, "cannot read %s", path);
+  style_fail (error, IMPASTO_ERROR_INPUT, "cannot read %s", path);
   return NULL;
 }
 
@@ -232,15 +230,15 @@ fail_unknown (const char *name, GPtrArray *styles, GPtrArray *broken, GError **e
   const char *nearest = text_nearest (name, (const char *const *) names->pdata);
   g_autofree char *all = g_strjoinv (", ", (char **) names->pdata);
   if (styles->len == 0 && broken->len > 0)
-    return fail (error, IMPASTO_ERROR_INPUT, "no style '%s': %s", shown, (char *) broken->pdata[0]);
+    return style_fail (error, IMPASTO_ERROR_INPUT, "no style '%s': %s", shown, (char *) broken->pdata[0]);
   if (styles->len == 0)
-    return fail (error, IMPASTO_ERROR_USAGE,
-                 "no style '%s': no pack was found; give a file (--style FILE.safetensors) or "
-                 "set IMPASTO_MODELS to a folder of packs",
-                 shown);
+    return style_fail (error, IMPASTO_ERROR_USAGE,
+                       "no style '%s': no pack was found; give a file (--style FILE.safetensors) or "
+                       "set IMPASTO_MODELS to a folder of packs",
+                       shown);
   if (nearest)
-    return fail (error, IMPASTO_ERROR_USAGE, "no style '%s'; did you mean %s? there are %s", shown, nearest, all);
-  return fail (error, IMPASTO_ERROR_USAGE, "no style '%s'; there are %s", shown, all);
+    return style_fail (error, IMPASTO_ERROR_USAGE, "no style '%s'; did you mean %s? there are %s", shown, nearest, all);
+  return style_fail (error, IMPASTO_ERROR_USAGE, "no style '%s'; there are %s", shown, all);
 }
 
 char *
@@ -304,9 +302,9 @@ pack_of_all (const GPtrArray *names, GError **error)
     if (!other)
       fail_unknown (names->pdata[i], styles, broken, error);
     else if (!g_str_equal (first, other))
-      fail (error, IMPASTO_ERROR_USAGE,
-            "%s is a style of %s, %s of %s; styles of one pack can be mixed, see impasto styles",
-            (char *) names->pdata[0], first, (char *) names->pdata[i], other);
+      style_fail (error, IMPASTO_ERROR_USAGE,
+                  "%s is a style of %s, %s of %s; styles of one pack can be mixed, see impasto styles",
+                  (char *) names->pdata[0], first, (char *) names->pdata[i], other);
     else
       continue;
     break;
@@ -320,8 +318,8 @@ choose_pack (const GPtrArray *files, const GPtrArray *names, GError **error)
 {
   for (guint i = 1; i < files->len; i++)
     if (!g_str_equal (files->pdata[0], files->pdata[i])) {
-      fail (error, IMPASTO_ERROR_USAGE, "%s and %s are two packs; the styles of one can be mixed",
-            (char *) files->pdata[0], (char *) files->pdata[i]);
+      style_fail (error, IMPASTO_ERROR_USAGE, "%s and %s are two packs; the styles of one can be mixed",
+                  (char *) files->pdata[0], (char *) files->pdata[i]);
       return NULL;
     }
   return files->len ? g_strdup (files->pdata[0]) : pack_of_all (names, error);
@@ -336,7 +334,7 @@ styles_find (const char *const *texts, int n, struct style *style, int *rows, GE
   for (int i = 0; i < n; i++) {
     char *file, *name;
     if (!texts[i] || !*texts[i])
-      return fail (error, IMPASTO_ERROR_USAGE, "a style is wanted: --style NAME or --style FILE" PACK_SUFFIX);
+      return style_fail (error, IMPASTO_ERROR_USAGE, "a style is wanted: --style NAME or --style FILE" PACK_SUFFIX);
     split (texts[i], &file, &name);
     if (file)
       g_ptr_array_add (files, file);

@@ -31,3 +31,6 @@ char *style_sha256 (const char *path, GError **error);
 
 /* The pack that holds the style @name; a new string, NULL when there is none. */
 char *style_pack (const char *name);
+
+/* Sets @error of IMPASTO_ERROR with @code; false, for what reads styles to return. */
+bool style_fail (GError **error, int code, const char *format, ...) G_GNUC_PRINTF (3, 4);
