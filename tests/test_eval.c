@@ -9,19 +9,14 @@
 
 #include "compile/plan.h"
 #include "effect/distance.h"
+#include "fixture.h"
 #include "image/picture.h"
 #include "net/net_file.h"
 #include "noise.h"
 #include "train/loss.h"
 #include "train/style_loss.h"
 
-static char *folder, *eye;
-
-static char *
-file (const char *name)
-{
-  return g_build_filename (folder, name, NULL);
-}
+static char *eye;
 
 /* A small network of ours with random weights and biases. */
 static void
@@ -362,7 +357,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  folder = g_dir_make_tmp ("eval-XXXXXX", NULL);
+  folder_make ();
   eye = file ("eye.safetensors");
   save_eye (eye);
   g_setenv ("IMPASTO_MODELS", folder, TRUE);
@@ -375,13 +370,7 @@ main (int argc, char **argv)
   g_test_add_func ("/eval/refused", test_refused);
   g_test_add_func ("/eval/default", test_default);
   int status = g_test_run ();
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  for (const char *name; (name = g_dir_read_name (dir));) {
-    g_autofree char *path = file (name);
-    g_unlink (path);
-  }
-  g_rmdir (folder);
-  g_free (folder);
+  folder_remove ();
   g_free (eye);
   return status;
 }

@@ -3,24 +3,15 @@
  * Style packs and VGG-19 files: what is saved comes back, and whatever else a file says is refused in one line that
  * names the file, quickly and without a GLib warning (which is fatal here). Bad packs are made from a good one by
  * changing a piece of its manifest, its weights or its bytes. */
-#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
 #include "compile/plan.h"
+#include "fixture.h"
 #include "format/safetensors.h"
-#include "impasto/error.h"
 #include "net/pack.h"
 
-static char *folder;
 static const struct style_net small = {.styles = 2, .width = 4, .inner = 8, .residuals = 1, .ends = 3};
-
-/* A path in the temporary folder, to be freed. */
-static char *
-file (const char *name)
-{
-  return g_build_filename (folder, name, NULL);
-}
 
 static struct weights *
 random_weights (const struct style_net *settings)
@@ -487,18 +478,6 @@ test_vgg_refused (void)
   check_vgg (weights, "conv1_1.weight is (64, 3, 1, 1), VGG-19 has (64, 3, 3, 3)");
 }
 
-static void
-remove_folder (void)
-{
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-
-  for (const char *name; (name = g_dir_read_name (dir)) != NULL;) {
-    g_autofree char *path = file (name);
-    g_unlink (path);
-  }
-  g_rmdir (folder);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -521,11 +500,10 @@ main (int argc, char **argv)
   int failed;
 
   g_test_init (&argc, &argv, NULL);
-  folder = g_dir_make_tmp ("impasto-pack-XXXXXX", NULL);
+  folder_make ();
   for (size_t i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add_func (tests[i].path, tests[i].run);
   failed = g_test_run ();
-  remove_folder ();
-  g_free (folder);
+  folder_remove ();
   return failed;
 }
