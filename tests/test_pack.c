@@ -10,6 +10,7 @@
 #include "fixture.h"
 #include "format/safetensors.h"
 #include "net/pack.h"
+#include "vgg_maker.h"
 
 static const struct style_net small = {.styles = 2, .width = 4, .inner = 8, .residuals = 1, .ends = 3};
 
@@ -398,28 +399,15 @@ test_no_pack (void)
 
 /* VGG-19 */
 
-static const struct {
-  const char *ours, *theirs;
-  int out, in;
-} layers[] = {
-  {"conv1_1", "0", 64, 3},     {"conv1_2", "2", 64, 64},    {"conv2_1", "5", 128, 64},   {"conv2_2", "7", 128, 128},
-  {"conv3_1", "10", 256, 128}, {"conv3_2", "12", 256, 256}, {"conv3_3", "14", 256, 256}, {"conv3_4", "16", 256, 256},
-};
-
+/* Each layer can be told. */
 static struct weights *
-make_vgg (bool torchvision)
+marked_vgg (bool torchvision)
 {
-  struct weights *weights = weights_new ();
+  struct weights *weights = make_vgg (torchvision);
 
-  for (guint i = 0; i < G_N_ELEMENTS (layers); i++) {
-    g_autofree char *weight = g_strdup_printf ("features.%s.weight", torchvision ? layers[i].theirs : layers[i].ours);
-    g_autofree char *bias = g_strdup_printf ("features.%s.bias", torchvision ? layers[i].theirs : layers[i].ours);
-    g_autoptr (tensor) w = tensor_new (SHAPE (layers[i].out, layers[i].in, 3, 3), DTYPE_F32, NULL);
-    g_autoptr (tensor) b = tensor_new (SHAPE (layers[i].out), DTYPE_F32, NULL);
-    tensor_floats (w)[i] = 1 + (float) i;
-    tensor_floats (b)[1] = 0.5f;
-    weights_add (weights, weight, w);
-    weights_add (weights, bias, b);
+  for (int i = 0; i < VGG_LAYERS; i++) {
+    tensor_floats (weights_at (weights, 2 * i))[i] = 1 + (float) i;
+    tensor_floats (weights_at (weights, 2 * i + 1))[1] = 0.5f;
   }
   return weights;
 }
@@ -430,7 +418,7 @@ test_vgg_layouts (void)
   g_autofree char *path = file ("vgg.safetensors");
 
   for (int torchvision = 0; torchvision < 2; torchvision++) {
-    g_autoptr (weights) made = make_vgg (torchvision);
+    g_autoptr (weights) made = marked_vgg (torchvision);
     g_autoptr (GError) error = NULL;
     g_assert_true (safetensors_save (made, path, &error));
     g_autoptr (weights) vgg = vgg19_load (path, &error);
@@ -458,7 +446,7 @@ static void
 test_vgg_refused (void)
 {
   g_autofree char *missing = file ("missing.safetensors");
-  g_autoptr (weights) weights = make_vgg (false);
+  g_autoptr (weights) weights = marked_vgg (false);
   g_autoptr (tensor) misshapen = tensor_new (SHAPE (64, 3, 1, 1), DTYPE_F32, NULL);
   g_autoptr (tensor) bytes = tensor_new (SHAPE (64), DTYPE_U8, NULL);
   g_autoptr (tensor) nan = tensor_new (SHAPE (64), DTYPE_F32, NULL), good = tensor_new (SHAPE (64), DTYPE_F32, NULL);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "vgg_maker.h"
 #include "waves.h"
 
 #define FOLDER_VARIABLE "TEST_TRAIN_FOLDER" /* tells a child where the pictures are */
@@ -20,29 +21,16 @@ static bool child;
 static void
 make_features (const char *name, bool torchvision, double gain)
 {
-  static const struct {
-    const char *ours, *theirs;
-    int out, in;
-  } layers[] = {
-    {"conv1_1", "0", 64, 3},     {"conv1_2", "2", 64, 64},    {"conv2_1", "5", 128, 64},   {"conv2_2", "7", 128, 128},
-    {"conv3_1", "10", 256, 128}, {"conv3_2", "12", 256, 256}, {"conv3_3", "14", 256, 256}, {"conv3_4", "16", 256, 256},
-  };
   g_autofree char *path = file (name);
-  g_autoptr (weights) weights = weights_new ();
+  g_autoptr (weights) weights = make_vgg (torchvision);
   g_autoptr (GError) error = NULL;
 
-  for (guint i = 0; i < G_N_ELEMENTS (layers); i++) {
-    const char *layer = torchvision ? layers[i].theirs : layers[i].ours;
-    g_autofree char *weight = g_strdup_printf ("features.%s.weight", layer);
-    g_autofree char *bias = g_strdup_printf ("features.%s.bias", layer);
-    g_autoptr (tensor) w = tensor_new (SHAPE (layers[i].out, layers[i].in, 3, 3), DTYPE_F32, NULL);
-    g_autoptr (tensor) b = tensor_new (SHAPE (layers[i].out), DTYPE_F32, NULL);
-    double scale = gain * sqrt (2.0 / (9 * layers[i].in));
+  for (int i = 0; i < VGG_LAYERS; i++) {
+    struct tensor *w = weights_at (weights, 2 * i);
+    double scale = gain * sqrt (2.0 / (9 * w->shape.dim[1]));
     for (int64_t k = 0; k < shape_size (&w->shape); k++)
       tensor_floats (w)[k] =
         (float) (scale * random_normal ((struct random_key){.seed = 5, .stream = i}, (uint64_t) k));
-    weights_add (weights, weight, w);
-    weights_add (weights, bias, b);
   }
   g_assert_true (safetensors_save (weights, path, &error));
 }
