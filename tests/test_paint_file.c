@@ -130,18 +130,11 @@ test_photograph (void)
   compare ((struct setting[]){{"strength", "0"}, {"saturation", "0.5"}, {NULL}}, true);
 }
 
+/* The palette of a painting that is never held. */
 static void
-test_refused (void)
+test_palette (void)
 {
-  g_autoptr (GError) error = NULL;
-  g_autofree char *pack = make_pack (true), *photo = make_photo (1900, 1500);
-  struct setting none[] = {{NULL}}, palette[] = {{"keep-colors", "palette"}, {NULL}};
-  g_autofree char *memory = least_memory (pack, none, photo);
-  g_autoptr (painter) painter = make_painter (pack, palette, memory);
-  struct paint_forecast forecast;
-  g_assert_false (painter_prepare_file (painter, photo, &forecast, &error));
-  check_error (error, IMPASTO_ERROR_MEMORY, photo);
-  g_assert_nonnull (strstr (error->message, "palette"));
+  compare ((struct setting[]){{"strength", "0.7"}, {"keep-colors", "palette"}, {"sharpen", "0.5"}, {NULL}}, false);
 }
 
 static bool
@@ -167,7 +160,7 @@ test_stopped (void)
 }
 
 static const struct test tests[] = {
-  TEST (plain), TEST (around), TEST (photograph), TEST (refused), TEST (stopped),
+  TEST (plain), TEST (around), TEST (photograph), TEST (palette), TEST (stopped),
 };
 
 int

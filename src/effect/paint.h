@@ -148,6 +148,6 @@ bool painter_prepare_file (struct painter *painter, const char *path, struct pai
 
 /* From @path to @output, without ever holding the picture; what is in between lies on disk, in $TMPDIR or /var/tmp. The
  * whole of @options is the file's. Errors as painter_run, picture_load and picture_save; IMPASTO_ERROR_MEMORY also for
- * what cannot be done by rows: colours kept as a palette, a brush that the method does not know. */
+ * what cannot be done by rows: a brush that the method does not know. */
 bool painter_run_file (struct painter *painter, const char *path, const char *output,
                        const struct picture_save_options *options, const struct paint_job *job, GError **error);

@@ -28,8 +28,6 @@ hindrance (const struct painter *painter, const struct paint_forecast *forecast)
   paint_method_size (painter, &width, &height);
   if (!painter->method->run_rows)
     return "this method";
-  if (painter->settings.keep_colors == KEEP_COLORS_PALETTE)
-    return "--keep-colors palette";
   if (width != forecast->paint_width || height != forecast->paint_height)
     return "--brush with this style pack";
   return NULL;
@@ -119,12 +117,29 @@ store_rows (void *data, int y, int n, const float *rows, int64_t stride, GError 
   return true;
 }
 
+/* Moves the painting's palette, row by row. */
+static bool
+move_palette (struct run *run, const struct colors_map *map, float *row, GError **error)
+{
+  for (int y = 0; y < run->height; y++) {
+    if (!row_store_read (run->store, y, 0, 3, row, run->width, error))
+      return false;
+    colors_map_apply (map, row, run->width, run->width);
+    if (!row_store_write (run->store, y, 0, 3, row, run->width, error) ||
+        (y % BAND == 0 && !paint_progress (run->job, 1, "mixing", error)))
+      return false;
+  }
+  return true;
+}
+
 /* What each row of the painting takes from the photograph's: strength, colours, alpha. */
 static bool
 take_from_photograph (struct run *run, GError **error)
 {
   const struct painter *painter = run->painter;
   bool photograph = paint_is_photograph (painter), needed = photograph || paint_needs_photograph (painter);
+  bool palette = !photograph && painter->settings.keep_colors == KEEP_COLORS_PALETTE;
+  struct colors_sums of_photo = {{0}}, of_painting = {{0}};
   int64_t w = run->width;
   struct row_source source = stream_source (run->stream);
   if (!needed && run->planes == 3)
@@ -142,13 +157,21 @@ take_from_photograph (struct run *run, GError **error)
       paint_blend (painter, photo, row, run->width, y, 1, w, row + 3 * w);
     if (!photograph && painter->settings.keep_colors == KEEP_COLORS_LUMINANCE)
       colors_keep_luminance (photo, row, w);
+    const float *alpha = run->planes == 4 ? photo + 3 * w : NULL;
+    if (palette) {
+      colors_sums_add (&of_photo, photo, w, alpha, w);
+      colors_sums_add (&of_painting, row, w, alpha, w);
+    }
     if ((needed && !row_store_write (run->store, y, 0, 3, photograph ? photo : row, w, error)) ||
         (run->planes == 4 && !row_store_write (run->store, y, 3, 1, photo + 3 * w, w, error)))
       return false;
     if (y % BAND == 0 && !paint_progress (run->job, 1, "mixing", error))
       return false;
   }
-  return true;
+  if (!palette)
+    return true;
+  struct colors_map map = colors_map_between (&of_painting, &of_photo);
+  return move_palette (run, &map, row, error);
 }
 
 /* The band of rows from @y on, with what finishing looks at around it, into the store @to. */
