@@ -481,16 +481,6 @@ store_thumb (const struct thumb *thumb, GError **error)
   return g_steal_pointer (&store);
 }
 
-static bool
-store_rows (void *data, int y, int n, const float *rows, int64_t stride, GError **error)
-{
-  struct row_store *store = data;
-  for (int i = 0; i < n; i++)
-    if (!row_store_write (store, y + i, 0, 3, rows + (int64_t) i * row_store_width (store), stride, error))
-      return false;
-  return true;
-}
-
 /* A grid like the final one's, of a smaller picture: the tiles stay. */
 static struct tile_grid
 octave_grid (const struct canvas *canvas, int width, int height)
@@ -532,7 +522,7 @@ paint_octave (struct canvas *canvas, const struct canvas_picture *picture, int i
   };
   if (i < n) {
     next = row_store_new (width, height, 3, error);
-    pass.sink = (struct row_sink){store_rows, next};
+    pass.sink = row_store_sink (next);
   }
   if ((i < n && !next) || !tile_pass_run (&pass, error))
     return false;
