@@ -122,10 +122,14 @@ stylize_prepare (void *self, int width, int height, uint64_t limit, struct metho
   return ready;
 }
 
-static void
-stylize_strength (const void *self, int x, int y, int w, int h, float *map)
+static bool
+stylize_strength (void *self, int width, int height, int y, int n, float *map, GError **error)
 {
-  control_strength (((const struct stylize *) self)->control, x, y, w, h, map);
+  struct stylize *stylize = self;
+  if (!control_fit (stylize->control, width, height, error))
+    return false;
+  control_strength (stylize->control, 0, y, width, n, map);
+  return true;
 }
 
 static void
