@@ -29,7 +29,8 @@ level_channels (const struct arbitrary_net *settings, int level)
   return level == 0 ? 3 : settings->encoder.channels[level - 1];
 }
 
-/* Means (n,c,h,w) and deviations of all levels one after another in c; h and w are 1 unless they are each place's own. */
+/* Means (n,c,h,w) and deviations of all levels one after another in c; h and w are 1 unless they are each place's own. With
+ * maps and no attention (k,c,1,1): those of each mix. */
 struct moments {
   sym mean, deviation;
 };
@@ -38,6 +39,7 @@ struct painter {
   const struct arbitrary_net *settings;
   struct style_statistics *statistics;
   struct moments moments; /* what the levels are given */
+  sym maps[LEVELS];       /* at the level's size; null: moments hold for all places, or are each place's own */
 };
 
 static bool
@@ -184,13 +186,15 @@ fuse (const struct arbitrary_style *style, sym query, int64_t h, int64_t w, sym 
 
 /* The part of @moments that belongs to @level, at the size of x. */
 static sym
-level_part (sym moments, sym x, int level, const struct arbitrary_net *settings)
+level_part (const struct painter *painter, sym moments, sym x, int level)
 {
-  int64_t start = 0, c = level_channels (settings, level);
+  int64_t start = 0, c = level_channels (painter->settings, level);
   struct shape shape = sym_shape (x);
   for (int i = 0; i < level; i++)
-    start += level_channels (settings, i);
+    start += level_channels (painter->settings, i);
   sym part = sym_slice (moments, 1, start, start + c, 1);
+  if (given (painter->maps[level]))
+    return sym_conv2d (painter->maps[level], sym_permute (part, (int[]){1, 0, 2, 3}), (struct conv_options){0});
   if (sym_null (part) || (sym_shape (part).dim[2] == 1 && sym_shape (part).dim[3] == 1))
     return part;
   return sym_resize_bilinear (part, shape.dim[2], shape.dim[3]);
@@ -200,9 +204,8 @@ level_part (sym moments, sym x, int level, const struct arbitrary_net *settings)
 static sym
 restore (const struct painter *painter, sym x, int level)
 {
-  const struct arbitrary_net *settings = painter->settings;
-  return sym_add (sym_mul (x, level_part (painter->moments.deviation, x, level, settings)),
-                  level_part (painter->moments.mean, x, level, settings));
+  return sym_add (sym_mul (x, level_part (painter, painter->moments.deviation, x, level)),
+                  level_part (painter, painter->moments.mean, x, level));
 }
 
 static sym
@@ -245,41 +248,62 @@ decode (struct painter *painter, sym x)
   return x;
 }
 
+/* The moments of all styles together; @query and, with attention, moments are of @h x @w places. */
+static struct moments
+mix (const struct arbitrary_control *control, sym query, int64_t h, int64_t w, sym attention, sym maps,
+     int64_t channels)
+{
+  struct moments sum = {query, query};
+  for (int i = 0; i < control->n_styles; i++) {
+    struct moments m = fuse (&control->styles[i], query, h, w, attention, channels);
+    if (given (control->weights)) {
+      sym weight = each (sym_slice (control->weights, 1, i, i + 1, 1)); /* (n or k, 1, 1, 1) */
+      if (given (attention) && given (maps))
+        weight = sym_conv2d (maps, sym_permute (weight, (int[]){1, 0, 2, 3}), (struct conv_options){0});
+      m = (struct moments){sym_mul (m.mean, weight), sym_mul (m.deviation, weight)};
+    }
+    sum = i == 0 ? m : (struct moments){sym_add (sum.mean, m.mean), sym_add (sum.deviation, m.deviation)};
+  }
+  return sum;
+}
+
 sym
 arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitrary_net *settings)
 {
   struct graph *graph = photo.graph;
+  const sym null = {graph, -1};
   struct painter painter = {.settings = settings, .statistics = control.statistics};
   struct shape shape = sym_shape (photo);
   if (shape.rank != 4 || shape.dim[1] != 3 || control.n_styles < 1)
     return graph_fail (graph, "arbitrary network: wants pictures (n, 3, h, w) and a style or more");
-  int64_t h = shape.dim[2], w = shape.dim[3], channels = arbitrary_channels (settings);
+  if (given (control.maps) && !given (control.weights))
+    return graph_fail (graph, "arbitrary network: maps want weights of their mixes");
+  int64_t h = shape.dim[2], w = shape.dim[3];
   int64_t bottom = (QUERY - h % QUERY) % QUERY, right = (QUERY - w % QUERY) % QUERY;
-  if (bottom || right)
+  sym maps = given (control.maps) ? control.maps : null;
+  if (bottom || right) {
     photo = sym_pad (photo, PAD_REFLECT, 0, 0, bottom, right);
+    maps = given (maps) ? sym_pad (maps, PAD_REFLECT, 0, 0, bottom, right) : maps;
+  }
 
   struct seen seen = see (photo, settings);
-  sym means[LEVELS], deviations[LEVELS], x = photo, query = {graph, -1}, attention = {graph, -1};
+  sym means[LEVELS], deviations[LEVELS], x = photo, query = null, attention = null;
   for (int i = 0; i < LEVELS; i++) {
     struct moments own;
     x = normalized (seen.feature[i], painter.statistics, &own);
     means[i] = own.mean;
     deviations[i] = own.deviation;
+    painter.maps[i] = null;
   }
   if (given (control.attention)) {
     attention = each (control.attention);
     query = match (x, QUERY / 4, settings, true);
+    maps = given (maps) ? sym_avg_pool (maps, QUERY, QUERY, 0) : maps;
   }
-  for (int i = 0; i < control.n_styles; i++) {
-    struct moments m = fuse (&control.styles[i], query, (h + bottom) / QUERY, (w + right) / QUERY, attention, channels);
-    if (given (control.weights)) {
-      sym weight = each (sym_slice (control.weights, 1, i, i + 1, 1));
-      m = (struct moments){sym_mul (m.mean, weight), sym_mul (m.deviation, weight)};
-    }
-    painter.moments = i == 0 ? m
-                             : (struct moments){sym_add (painter.moments.mean, m.mean),
-                                                sym_add (painter.moments.deviation, m.deviation)};
-  }
+  for (int i = 0; i < LEVELS && given (maps) && !given (attention); i++)
+    painter.maps[i] = shrinks[i] == 1 ? maps : sym_avg_pool (maps, shrinks[i], shrinks[i], 0);
+  painter.moments =
+    mix (&control, query, (h + bottom) / QUERY, (w + right) / QUERY, attention, maps, arbitrary_channels (settings));
   if (given (control.strength)) {
     sym strength = each (control.strength);
     painter.moments.mean = blend (sym_concat (means, LEVELS, 1), painter.moments.mean, strength);
@@ -293,6 +317,23 @@ arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitra
   if (control.unclamped)
     *control.unclamped = x;
   return sym_clamp (x, 0, 1);
+}
+
+int
+arbitrary_net_norms (const struct arbitrary_net *settings, int64_t channels[STYLE_NORMS_MAX])
+{
+  static const int levels[] = {0, 1, 2, 3, 2, 1, 0}; /* the encoder's, the decoder's */
+  for (guint i = 0; i < G_N_ELEMENTS (levels); i++)
+    channels[i] = level_channels (settings, levels[i]);
+  return G_N_ELEMENTS (levels);
+}
+
+/* Back from a pixel: decoder 12 in its enlargements and 8 at a quarter, 8 a residual block; from there 12 to a query's far
+ * side, which holds the bilinear step between queries; encoder 16 at a quarter, 4 at a half, 2, and 3 where it pools. */
+int
+arbitrary_net_reach (const struct arbitrary_net *settings)
+{
+  return (12 + 8 + 8 * settings->residuals + 12 + 16 + 4 + 2 + 3 + QUERY - 1) / QUERY * QUERY;
 }
 
 static void
