@@ -30,6 +30,33 @@ stylize_close (void *self)
   g_free (stylize);
 }
 
+static sym
+build (const void *data, sym photo, const struct style_control *control)
+{
+  return style_net (photo, *control, data);
+}
+
+struct canvas_net
+stylize_net (const struct pack *pack)
+{
+  const struct style_net *settings = &pack->settings;
+  struct canvas_net net = {
+    .file = pack->path,
+    .weights = pack->weights,
+    .rows = style_net_rows (settings),
+    .shares = settings->styles + (settings->photograph ? 1 : 0),
+    .photograph = style_net_photograph_row (settings),
+    .reach = style_net_reach (settings),
+    .margin = STYLIZE_MARGIN,
+    .multiple = STYLIZE_MULTIPLE,
+    .wraps = true,
+    .build = build,
+    .data = settings,
+  };
+  net.norms = style_net_norms (settings, net.channels);
+  return net;
+}
+
 /* One pack that has the styles of every mix, and their rows in it. */
 static bool
 find_styles (struct stylize *stylize, GError **error)
@@ -65,15 +92,16 @@ stylize_open (const struct paint_settings *settings, GError **error)
   }
   stylize->label = control_mix_label (control_mix_at (stylize->control, 0));
   stylize->text = control_mix_text (control_mix_at (stylize->control, 0));
+  struct canvas_net net = stylize_net (stylize->style.pack);
   stylize->canvas =
-    canvas_new (stylize->style.pack, &(struct canvas_settings){
-                                       .precision = settings->precision,
-                                       .threads = settings->threads,
-                                       .seed = settings->seed,
-                                       .strokes = settings->strokes,
-                                       .gate = control_least_strength (stylize->control) < 0.5, /* shut from there on */
-                                       .wrap = settings->wrap,
-                                     });
+    canvas_new (&net, &(struct canvas_settings){
+                        .precision = settings->precision,
+                        .threads = settings->threads,
+                        .seed = settings->seed,
+                        .strokes = settings->strokes,
+                        .gate = control_least_strength (stylize->control) < 0.5, /* shut from there on */
+                        .wrap = settings->wrap,
+                      });
   return stylize;
 }
 
