@@ -58,10 +58,16 @@ canvas_thumbnail_size (int width, int height, int *thumb_width, int *thumb_heigh
   *thumb_height = MAX (1, lround (height * scale));
 }
 
+int
+canvas_noted_mixes (const struct canvas *canvas)
+{
+  return canvas->net.apart ? MAX (canvas->mixes, 1) : 1;
+}
+
 bool
 canvas_is_small (const struct canvas *canvas)
 {
-  return !canvas->settings.wrap && canvas->thumb_width == canvas->grid.width &&
+  return !canvas->settings.wrap && canvas_noted_mixes (canvas) == 1 && canvas->thumb_width == canvas->grid.width &&
          canvas->thumb_height == canvas->grid.height;
 }
 
@@ -101,7 +107,7 @@ frame_of (const struct canvas *canvas)
   return (struct tile_frame){
     .wrap = canvas->settings.wrap,
     .multiple = multiple,
-    .margin = canvas->net.margin,
+    .margin = canvas_by_octaves (canvas) ? canvas->net.octave_margin : canvas->net.margin,
     .cut = canvas->net.reach + (canvas_by_octaves (canvas) ? low : 0),
   };
 }
@@ -109,7 +115,8 @@ frame_of (const struct canvas *canvas)
 bool
 canvas_thumb_by_tiles (const struct canvas *canvas)
 {
-  return canvas->settings.wrap && !canvas->net.wraps && canvas_by_octaves (canvas);
+  bool open = canvas->settings.wrap && !canvas->net.wraps;
+  return (open || canvas_noted_mixes (canvas) > 1) && canvas_by_octaves (canvas);
 }
 
 /* A torus has no margin: its network's borders show the opposite side, in multiples. */
@@ -169,7 +176,8 @@ compile (const struct canvas *canvas, enum role role, int width, int height, int
   char name[32];
   for (int i = 0; role == ROLE_TILE && i < net->norms; i++) {
     canvas_moments_name (name, i);
-    statistics.moments[i] = graph_input (graph, name, SHAPE (1, 2 * net->channels[i], 1, 1));
+    statistics.moments[i] =
+      graph_input (graph, name, SHAPE (net->apart ? MAX (mixes, 1) : 1, 2 * net->channels[i], 1, 1));
   }
   sym painting = net->build (net->data, photo, &control);
   for (int i = 0; role == ROLE_NOTE && i < statistics.count; i++) {
@@ -336,7 +344,8 @@ operations_of (const struct canvas *canvas)
   if (canvas_is_small (canvas))
     return plan_flops (canvas->plans[ROLE_WHOLE].plan);
   const struct canvas_plan *tile = &canvas->plans[ROLE_TILE];
-  double note = plan_flops (canvas->plans[ROLE_NOTE].plan), pixels = tile_grid_pixels (&canvas->grid);
+  double note = canvas_noted_mixes (canvas) * plan_flops (canvas->plans[ROLE_NOTE].plan),
+         pixels = tile_grid_pixels (&canvas->grid);
   double pass = plan_flops (tile->plan) * pixels / ((double) tile->width * tile->height);
   int n = canvas_octaves (canvas);
   if (!canvas_by_octaves (canvas))

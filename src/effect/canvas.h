@@ -30,8 +30,11 @@ struct canvas_net {
   int64_t channels[STYLE_NORMS_MAX]; /* of each normalisation */
   int reach;                         /* pixels around that a pixel depends on; a multiple of `multiple` */
   int margin;                        /* mirrored pixels that a picture is given */
-  int multiple;                      /* of the network's extents, 4 or 8 */
-  bool wraps;                        /* knows control->wrap */
+  int
+    octave_margin; /* of octaves, whose sheets may end beyond it: the reach, unless the network's own borders mirror */
+  int multiple;    /* of the network's extents, 4 or 8 */
+  bool wraps;      /* knows control->wrap */
+  bool apart;      /* regions: takes statistics of each mix as if it painted alone, (mixes, 2c, 1, 1) */
   /* (1, 3, h, w) and the control's rows, maps, statistics -> painting */
   sym (*build) (const void *data, sym photo, const struct style_control *control);
   const void *data;

@@ -31,7 +31,11 @@ int canvas_octaves (const struct canvas *canvas);
 bool canvas_by_octaves (const struct canvas *canvas);
 double canvas_octave_share (const struct canvas *canvas, int i, int n);
 
-/* Of a torus, by a network whose borders do not show the opposite side. */
+/* Statistics of how many mixes the tiles are given. */
+int canvas_noted_mixes (const struct canvas *canvas);
+
+/* What is noted down is not the painting itself: of a torus by a network whose borders do not show the opposite side; of
+ * several mixes, each alone. */
 bool canvas_thumb_by_tiles (const struct canvas *canvas);
 
 struct tile_grid canvas_octave_grid (const struct canvas *canvas, int width, int height);

@@ -16,9 +16,9 @@ set_rows (const struct canvas *canvas, enum role role, const float *rows)
   memcpy (tensor_floats (tensor), rows, tensor->size);
 }
 
-/* Hands the statistics that the thumbnail's plan has noted down to the tile's. */
+/* Hands the statistics that the thumbnail's plan has noted down to the tile's, as those of mix @mix. */
 static void
-hand_on (struct canvas *canvas)
+hand_on (struct canvas *canvas, int mix)
 {
   for (int i = 0; i < canvas->net.norms; i++) {
     char name[32];
@@ -26,7 +26,7 @@ hand_on (struct canvas *canvas)
     struct tensor *from = plan_output (canvas->plans[ROLE_NOTE].plan, name),
                   *to = plan_input (canvas->plans[ROLE_TILE].plan, name);
     if (to) /* a network may have no use for it */
-      memcpy (tensor_floats (to), tensor_floats (from), to->size);
+      memcpy ((char *) to->data + mix * from->size, from->data, from->size);
   }
 }
 
@@ -62,15 +62,31 @@ thumb_clear (struct thumb *thumb)
   g_clear_pointer (&thumb->painting, picture_free);
 }
 
-/* One pass over the thumbnail @from, whose statistics are noted down, into @to. */
+/* Shares of a picture that is all of one mix. */
+struct alone {
+  int mixes, mix;
+};
+
 static bool
-note (struct canvas *canvas, const struct canvas_picture *picture, const struct picture *from, struct picture *to,
-      const float *rows, const struct paint_job *job, GError **error)
+read_alone (void *data, int width, int height, int y, float *row, GError **error)
+{
+  const struct alone *alone = data;
+  for (int m = 0; m < alone->mixes; m++)
+    for (int64_t x = 0; x < width; x++)
+      row[m * (int64_t) width + x] = m == alone->mix;
+  return true;
+}
+
+/* A pass over the thumbnail @from into @to. */
+static bool
+pass_thumb (struct canvas *canvas, enum role role, const struct tile_grid *grid, const struct map_source *maps,
+            const struct picture *from, struct picture *to, const float *rows, const struct paint_job *job,
+            GError **error)
 {
   struct tile_pass pass = {
-    .grid = canvas_thumb_grid (canvas),
-    .plan = canvas->plans[ROLE_NOTE].plan,
-    .maps = picture->maps,
+    .grid = *grid,
+    .plan = canvas->plans[role].plan,
+    .maps = *maps,
     .source = rows_from (from),
     .sink = rows_into (to),
     .blend = 1,
@@ -79,32 +95,26 @@ note (struct canvas *canvas, const struct canvas_picture *picture, const struct 
     .job = job,
     .what = "looking",
   };
-  set_rows (canvas, ROLE_NOTE, rows);
+  set_rows (canvas, role, rows);
   return tile_pass_run (&pass, error);
 }
 
-/* The same by tiles that see the opposite side, for a network whose own borders do not; with the statistics that it has
- * noted down. */
+/* Paints the thumbnail @from into @to, and gives the tiles the statistics of that. */
 static bool
-close_torus (struct canvas *canvas, const struct canvas_picture *picture, const struct thumb *thumb,
-             const struct paint_job *job, GError **error)
+note (struct canvas *canvas, const struct canvas_picture *picture, const struct picture *from, struct picture *to,
+      const float *rows, const struct paint_job *job, GError **error)
 {
-  struct tile_pass pass = {
-    .grid = canvas_octave_grid (canvas, thumb->photo->width, thumb->photo->height),
-    .plan = canvas->plans[ROLE_TILE].plan,
-    .maps = picture->maps,
-    .source = rows_from (thumb->photo),
-    .sink = rows_into (thumb->painting),
-    .blend = 1,
-    .seed = canvas->settings.seed,
-    .model = canvas->net.file,
-    .job = job,
-    .what = "looking",
-  };
+  struct tile_grid grid = canvas_thumb_grid (canvas);
+  int n = canvas_noted_mixes (canvas);
+  for (int i = 0; i < n; i++) {
+    struct alone alone = {canvas->mixes, i};
+    struct map_source maps = n > 1 ? (struct map_source){canvas->mixes, read_alone, &alone} : picture->maps;
+    if (!pass_thumb (canvas, ROLE_NOTE, &grid, &maps, from, to, rows, job, error))
+      return false;
+    hand_on (canvas, i);
+  }
   plan_release (canvas->plans[ROLE_NOTE].plan);
-  hand_on (canvas);
-  set_rows (canvas, ROLE_TILE, picture->rows);
-  return tile_pass_run (&pass, error);
+  return true;
 }
 
 static bool
@@ -114,8 +124,13 @@ paint_thumb (struct canvas *canvas, const struct canvas_picture *picture, struct
   struct tile_grid grid = canvas_thumb_grid (canvas);
   thumb->photo = rows_thumbnail (&picture->source, grid.width, grid.height, error);
   thumb->painting = thumb->photo ? picture_new (grid.width, grid.height, false, error) : NULL;
-  return thumb->painting && note (canvas, picture, thumb->photo, thumb->painting, picture->rows, job, error) &&
-         (!canvas_thumb_by_tiles (canvas) || close_torus (canvas, picture, thumb, job, error));
+  if (!thumb->painting || !note (canvas, picture, thumb->photo, thumb->painting, picture->rows, job, error))
+    return false;
+  if (!canvas_thumb_by_tiles (canvas))
+    return true;
+  grid = canvas_octave_grid (canvas, grid.width, grid.height);
+  return pass_thumb (canvas, ROLE_TILE, &grid, &picture->maps, thumb->photo, thumb->painting, picture->rows, job,
+                     error);
 }
 
 /* What the thumbnail's painting has changed, as a store. */
@@ -188,8 +203,6 @@ paint_octaves (struct canvas *canvas, const struct canvas_picture *picture, stru
   if (!store || !note (canvas, picture, thumb->painting, thumb->photo, rows, job, error))
     return false;
   thumb_clear (thumb);
-  plan_release (canvas->plans[ROLE_NOTE].plan);
-  hand_on (canvas);
   set_rows (canvas, ROLE_TILE, rows);
   for (int i = 1, n = canvas_octaves (canvas); i <= n; i++)
     if (!paint_octave (canvas, picture, i, n, &store, job, error))
@@ -227,8 +240,6 @@ paint_large (struct canvas *canvas, const struct canvas_picture *picture, struct
   if (canvas_by_octaves (canvas))
     return paint_octaves (canvas, picture, thumb, job, error);
   thumb_clear (thumb);
-  plan_release (canvas->plans[ROLE_NOTE].plan);
-  hand_on (canvas);
   return paint_pass (canvas, picture, ROLE_TILE, job, error);
 }
 

@@ -39,7 +39,8 @@ const struct option paint_options[] = {
    "how much of the style: 0 is the photograph, beyond 1 is more than was learned", 0, 2, 1},
   {"brush", OPTION_FLOAT, offsetof (struct paint_settings, brush), "how wide the brush is; 1 = as learned", 0.5, 2, 1},
   {"region", OPTION_STRING, offsetof (struct paint_settings, region),
-   "another style or mix where the picture MASK is white, with @0.4 in another strength; may be given several times, "
+   "another style, painting or mix where the picture MASK is white, with @0.4 in another strength; may be given "
+   "several times, "
    "the last on top",
    .metavar = "MASK=STYLE[@STRENGTH]"},
   {"keep-colors", OPTION_CHOICE, offsetof (struct paint_settings, keep_colors),

@@ -39,7 +39,8 @@ struct painter {
   const struct arbitrary_net *settings;
   struct style_statistics *statistics;
   struct moments moments; /* what the levels are given */
-  sym maps[LEVELS];       /* at the level's size; null: moments hold for all places, or are each place's own */
+  bool local;             /* moments are each place's own */
+  sym maps[LEVELS];       /* at the level's size; null: one mix holds for all places */
 };
 
 static bool
@@ -57,9 +58,16 @@ see (sym picture, const struct arbitrary_net *settings)
   return (struct seen){{picture, eye.features[0], eye.features[1], eye.features[3]}};
 }
 
-/* x less its mean over its deviation, both (n,c,1,1): its own or the given ones. */
+/* What is (k,c,1,1) for each mix, for each place of @maps. */
 static sym
-normalized (sym x, struct style_statistics *statistics, struct moments *moments)
+spread (sym of_mixes, sym maps)
+{
+  return sym_conv2d (maps, sym_permute (of_mixes, (int[]){1, 0, 2, 3}), (struct conv_options){0});
+}
+
+/* x less its mean over its deviation, both (n,c,1,1): its own or the given ones, which may be those of each mix of @maps. */
+static sym
+normalized (sym x, struct style_statistics *statistics, sym maps, struct moments *moments)
 {
   int64_t c = sym_shape (x).rank == 4 ? sym_shape (x).dim[1] : 1;
   sym mean, variance;
@@ -70,6 +78,8 @@ normalized (sym x, struct style_statistics *statistics, struct moments *moments)
   }
   if (statistics && statistics->given) {
     sym taken = statistics->moments[statistics->count++];
+    if (!sym_null (taken) && sym_shape (taken).dim[0] > 1)
+      taken = given (maps) ? spread (taken, maps) : sym_slice (taken, 0, 0, 1, 1);
     mean = sym_slice (taken, 1, 0, c, 1);
     variance = sym_slice (taken, 1, c, 2 * c, 1);
   } else {
@@ -125,7 +135,7 @@ arbitrary_encode (sym picture, const struct arbitrary_net *settings)
     parts[LEVELS + i] = sym_avg_pool (sym_square (x), TOKEN / shrinks[i], TOKEN / shrinks[i], 0);
   }
   struct moments own;
-  sym x = normalized (seen.feature[LEVELS - 1], NULL, &own);
+  sym x = normalized (seen.feature[LEVELS - 1], NULL, (sym){picture.graph, -1}, &own);
   return (struct arbitrary_style){match (x, TOKEN / 4, settings, false), tokens (sym_concat (parts, 2 * LEVELS, 1)),
                                   sym_concat (means, LEVELS, 1)};
 }
@@ -193,8 +203,8 @@ level_part (const struct painter *painter, sym moments, sym x, int level)
   for (int i = 0; i < level; i++)
     start += level_channels (painter->settings, i);
   sym part = sym_slice (moments, 1, start, start + c, 1);
-  if (given (painter->maps[level]))
-    return sym_conv2d (painter->maps[level], sym_permute (part, (int[]){1, 0, 2, 3}), (struct conv_options){0});
+  if (given (painter->maps[level]) && !painter->local)
+    return spread (part, painter->maps[level]);
   if (sym_null (part) || (sym_shape (part).dim[2] == 1 && sym_shape (part).dim[3] == 1))
     return part;
   return sym_resize_bilinear (part, shape.dim[2], shape.dim[3]);
@@ -237,13 +247,13 @@ decode (struct painter *painter, sym x)
   }
   x = sym_relu (conv (x, "narrow", c[1]));
   x = sym_relu (conv (double_size (x), "up1", c[1]));
-  x = restore (painter, normalized (x, painter->statistics, &own), 2);
+  x = restore (painter, normalized (x, painter->statistics, painter->maps[2], &own), 2);
   x = sym_relu (conv (x, "narrow1", (c[1] + 1) / 2));
   x = sym_relu (conv (double_size (x), "up2", c[0]));
-  x = restore (painter, normalized (x, painter->statistics, &own), 1);
+  x = restore (painter, normalized (x, painter->statistics, painter->maps[1], &own), 1);
   x =
     layer_conv (x, "out", (struct layer_conv){.channels = 3, .kernel = 3, .pad = PAD_REFLECT, .gain = 1, .bare = true});
-  x = restore (painter, normalized (x, painter->statistics, &own), 0);
+  x = restore (painter, normalized (x, painter->statistics, painter->maps[0], &own), 0);
   graph_pop (x.graph);
   return x;
 }
@@ -259,7 +269,7 @@ mix (const struct arbitrary_control *control, sym query, int64_t h, int64_t w, s
     if (given (control->weights)) {
       sym weight = each (sym_slice (control->weights, 1, i, i + 1, 1)); /* (n or k, 1, 1, 1) */
       if (given (attention) && given (maps))
-        weight = sym_conv2d (maps, sym_permute (weight, (int[]){1, 0, 2, 3}), (struct conv_options){0});
+        weight = spread (weight, maps);
       m = (struct moments){sym_mul (m.mean, weight), sym_mul (m.deviation, weight)};
     }
     sum = i == 0 ? m : (struct moments){sym_add (sum.mean, m.mean), sym_add (sum.deviation, m.deviation)};
@@ -290,18 +300,17 @@ arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitra
   sym means[LEVELS], deviations[LEVELS], x = photo, query = null, attention = null;
   for (int i = 0; i < LEVELS; i++) {
     struct moments own;
-    x = normalized (seen.feature[i], painter.statistics, &own);
+    x = normalized (seen.feature[i], painter.statistics, null, &own); /* of the photograph: no mix matters */
     means[i] = own.mean;
     deviations[i] = own.deviation;
-    painter.maps[i] = null;
+    painter.maps[i] = !given (maps) || shrinks[i] == 1 ? maps : sym_avg_pool (maps, shrinks[i], shrinks[i], 0);
   }
   if (given (control.attention)) {
     attention = each (control.attention);
+    painter.local = true;
     query = match (x, QUERY / 4, settings, true);
     maps = given (maps) ? sym_avg_pool (maps, QUERY, QUERY, 0) : maps;
   }
-  for (int i = 0; i < LEVELS && given (maps) && !given (attention); i++)
-    painter.maps[i] = shrinks[i] == 1 ? maps : sym_avg_pool (maps, shrinks[i], shrinks[i], 0);
   painter.moments =
     mix (&control, query, (h + bottom) / QUERY, (w + right) / QUERY, attention, maps, arbitrary_channels (settings));
   if (given (control.strength)) {
