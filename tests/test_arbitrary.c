@@ -148,6 +148,100 @@ test_properties (void)
   g_assert_cmpfloat (difference (plan, "adain", "attention"), <, 1e-4);
 }
 
+/* Regions: equal mixes are one; what a map gives all to paints alone; and a mix in every place is that mix. */
+static void
+test_maps (void)
+{
+  enum { H = 40, W = 29 };
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  sym photo = graph_input (graph, "photo", SHAPE (1, 3, H, W)), one = graph_scalar (graph, 1), none = {graph, -1};
+  struct arbitrary_style styles[2] = {arbitrary_encode (graph_input (graph, "a", SHAPE (1, 3, 32, 48)), &tiny),
+                                      arbitrary_encode (graph_input (graph, "b", SHAPE (1, 3, 64, 32)), &tiny)};
+  sym mixes = graph_input (graph, "mixes", SHAPE (2, 2)), equal = graph_input (graph, "equal", SHAPE (2, 2)),
+      mixed = graph_input (graph, "mixed", SHAPE (1, 2)), maps = graph_input (graph, "maps", SHAPE (1, 2, H, W)),
+      all = graph_input (graph, "all", SHAPE (1, 2, H, W));
+  for (int i = 0; i < 2; i++) {
+    sym attention = i ? one : none;
+    const struct {
+      const char *name;
+      sym weights, maps;
+    } outputs[] = {{"regions", mixes, maps}, {"equal", equal, maps}, {"one", mixes, all}, {"mixed", mixed, none}};
+    for (int k = 0; k < 4; k++) {
+      g_autofree char *name = g_strdup_printf ("%s %d", outputs[k].name, i);
+      struct arbitrary_control control = {.styles = styles,
+                                          .n_styles = 2,
+                                          .weights = outputs[k].weights,
+                                          .maps = outputs[k].maps,
+                                          .attention = attention};
+      graph_output (graph, name, arbitrary_net (photo, control, &tiny));
+    }
+  }
+  g_autoptr (plan) plan = compiled (graph, weights, PRECISION_F32);
+  fill (plan, "photo", 1);
+  fill (plan, "a", 2);
+  fill (plan, "b", 3);
+  for (int64_t i = 0; i < 3 * 64 * 32; i++)
+    tensor_floats (plan_input (plan, "b"))[i] *= 0.3f;
+  memcpy (tensor_floats (plan_input (plan, "mixes")), (float[]){0.9f, 0.1f, 0.3f, 0.7f}, 4 * sizeof (float));
+  memcpy (tensor_floats (plan_input (plan, "equal")), (float[]){0.3f, 0.7f, 0.3f, 0.7f}, 4 * sizeof (float));
+  memcpy (tensor_floats (plan_input (plan, "mixed")), (float[]){0.3f, 0.7f}, 2 * sizeof (float));
+  for (int i = 0; i < H * W; i++) {
+    tensor_floats (plan_input (plan, "maps"))[i] = i % W < W / 2;
+    tensor_floats (plan_input (plan, "maps"))[H * W + i] = i % W >= W / 2;
+    tensor_floats (plan_input (plan, "all"))[i] = 0;
+    tensor_floats (plan_input (plan, "all"))[H * W + i] = 1;
+  }
+  plan_run (plan, 0, 0);
+  for (int i = 0; i < 2; i++) {
+    g_assert_cmpfloat (difference (plan, i ? "equal 1" : "equal 0", i ? "mixed 1" : "mixed 0"), <, 1e-5);
+    g_assert_cmpfloat (difference (plan, i ? "one 1" : "one 0", i ? "mixed 1" : "mixed 0"), <, 1e-5);
+    g_assert_cmpfloat (difference (plan, i ? "regions 1" : "regions 0", i ? "mixed 1" : "mixed 0"), >, 1e-3);
+  }
+}
+
+/* With given statistics no pixel further away than the reach changes, and some nearly as far do. */
+static void
+test_reach (void)
+{
+  enum { SIDE = 200, AT = 96 };
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  sym photo = graph_input (graph, "photo", SHAPE (1, 3, SIDE, SIDE));
+  struct arbitrary_style style = arbitrary_encode (graph_input (graph, "style", SHAPE (1, 3, 48, 32)), &tiny);
+  struct style_statistics statistics = {.given = true};
+  int64_t channels[STYLE_NORMS_MAX];
+  for (int i = 0, n = arbitrary_net_norms (&tiny, channels); i < n; i++) {
+    g_autoptr (tensor) moments = tensor_new (SHAPE (1, 2 * channels[i], 1, 1), DTYPE_F32, NULL);
+    for (int64_t k = 0; k < 2 * channels[i]; k++)
+      tensor_floats (moments)[k] = k < channels[i] ? 0.2f : 0.05f;
+    statistics.moments[i] = graph_constant (graph, moments);
+  }
+  struct arbitrary_control control = {
+    .styles = &style, .n_styles = 1, .attention = graph_scalar (graph, 1), .statistics = &statistics};
+  graph_output (graph, "painting", arbitrary_net (photo, control, &tiny));
+  g_autoptr (plan) plan = compiled (graph, weights, PRECISION_F32);
+  fill (plan, "photo", 1);
+  fill (plan, "style", 2);
+  plan_run (plan, 0, 0);
+  const float *painting = tensor_floats (plan_output (plan, "painting"));
+  g_autofree float *before = g_memdup2 (painting, 3 * SIDE * SIDE * sizeof (float));
+  int furthest = 0, reach = arbitrary_net_reach (&tiny);
+  for (int at = AT; at < AT + 8; at++) {
+    float *pixel = tensor_floats (plan_input (plan, "photo")) + at * SIDE + at, kept = *pixel;
+    *pixel = kept > 0.5f ? kept - 4 : kept + 4; /* far out, so that little of it gets lost on the way */
+    plan_run (plan, 0, 0);
+    *pixel = kept;
+    for (int i = 0; i < 3 * SIDE * SIDE; i++)
+      if (painting[i] != before[i])
+        furthest = MAX (furthest, MAX (abs (i % SIDE - at), abs (i / SIDE % SIDE - at)));
+  }
+  g_test_message ("furthest %d, reach %d", furthest, reach);
+  g_assert_cmpint (furthest, <=, reach);
+  g_assert_cmpint (furthest, >, reach - 24);
+  g_assert_cmpint (reach % 8, ==, 0);
+}
+
 /* Bytes through bf16 stay near float32. */
 static void
 test_bf16 (void)
@@ -293,6 +387,8 @@ main (int argc, char **argv)
   make_everything ();
   g_test_add_func ("/arbitrary/gradient", test_gradient);
   g_test_add_func ("/arbitrary/properties", test_properties);
+  g_test_add_func ("/arbitrary/maps", test_maps);
+  g_test_add_func ("/arbitrary/reach", test_reach);
   g_test_add_func ("/arbitrary/bf16", test_bf16);
   g_test_add_func ("/arbitrary/learns", test_learns);
   g_test_add_func ("/arbitrary/resume", test_resume);

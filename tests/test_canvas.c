@@ -87,7 +87,8 @@ static struct picture *
 paint (const struct pack *pack, const struct picture *photo, struct painting *painting)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (canvas) canvas = canvas_new (pack, &painting->settings);
+  struct canvas_net net = stylize_net (pack);
+  g_autoptr (canvas) canvas = canvas_new (&net, &painting->settings);
   struct picture *out = picture_crop (photo, 0, 0, photo->width, photo->height, &error);
   int mixes = painting->halves ? 2 : 0;
   bool ready = canvas_prepare (canvas, out->width, out->height, mixes, painting->limit ? painting->limit : PLENTY,
@@ -250,7 +251,8 @@ static uint64_t
 least_memory (const struct pack *pack, const struct picture *photo, const struct painting *painting)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (canvas) canvas = canvas_new (pack, &painting->settings);
+  struct canvas_net net = stylize_net (pack);
+  g_autoptr (canvas) canvas = canvas_new (&net, &painting->settings);
   struct method_forecast forecast = {0};
   bool ready = canvas_prepare (canvas, photo->width, photo->height, painting->halves ? 2 : 0, 1, &forecast, &error);
   g_assert_false (ready);
@@ -480,7 +482,8 @@ test_cancel (void)
   g_autoptr (picture) photo = make_photo (1500, 700);
   g_autoptr (GError) error = NULL;
   struct canvas_settings settings = {0};
-  g_autoptr (canvas) canvas = canvas_new (pack, &settings);
+  struct canvas_net net = stylize_net (pack);
+  g_autoptr (canvas) canvas = canvas_new (&net, &settings);
   struct method_forecast forecast = {0};
   uint64_t least = least_memory (pack, photo, &(struct painting){0});
   g_assert_true (canvas_prepare (canvas, 1500, 700, 0, least, &forecast, NULL));
@@ -497,7 +500,8 @@ test_nan (void)
   g_autoptr (picture) photo = make_photo (1500, 300);
   g_autoptr (GError) error = NULL;
   struct canvas_settings settings = {0};
-  g_autoptr (canvas) canvas = canvas_new (pack, &settings);
+  struct canvas_net net = stylize_net (pack);
+  g_autoptr (canvas) canvas = canvas_new (&net, &settings);
   struct method_forecast forecast = {0};
   tensor_floats (weights_find (pack->weights, "out.bias"))[1] = NAN;
   g_assert_true (canvas_prepare (canvas, 1500, 300, 0, PLENTY, &forecast, NULL));

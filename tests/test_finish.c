@@ -97,6 +97,33 @@ test_palette (void)
     g_assert_cmpfloat_with_epsilon (same[i], photo[i], 1e-5);
 }
 
+/* Taken in rows and moved in rows, a palette is the same; pixels that are not seen do not count. */
+static void
+test_palette_rows (void)
+{
+  enum { ROWS = H, WIDTH = W };
+  float photo[3 * N], painting[3 * N], whole[3 * N], alpha[N];
+  struct colors_sums from = {{0}}, to = {{0}};
+  fill (photo, 3 * N, 0.2, 0.6, 5);
+  fill (painting, 3 * N, 0.3, 0.8, 6);
+  fill (alpha, N, 0, 1, 7);
+  for (int i = 0; i < WIDTH; i++) { /* an odd row that is transparent */
+    alpha[i] = 0;
+    painting[i] = photo[N + i] = 1;
+  }
+  memcpy (whole, painting, sizeof whole);
+  colors_keep_palette (photo, whole, alpha, N);
+  for (int y = 0; y < ROWS; y++) {
+    colors_sums_add (&from, painting + y * WIDTH, N, alpha + y * WIDTH, WIDTH);
+    colors_sums_add (&to, photo + y * WIDTH, N, alpha + y * WIDTH, WIDTH);
+  }
+  struct colors_map map = colors_map_between (&from, &to);
+  for (int y = 0; y < ROWS; y++)
+    colors_map_apply (&map, painting + y * WIDTH, N, WIDTH);
+  for (int i = 0; i < 3 * N; i++)
+    g_assert_cmpfloat_with_epsilon (painting[i], whole[i], 1e-6);
+}
+
 /* One pixel, one colour, greys: finite, and of the photograph's mean. */
 static void
 test_degenerate (void)
@@ -266,6 +293,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/colors/luminance", test_luminance);
   g_test_add_func ("/colors/palette", test_palette);
+  g_test_add_func ("/colors/palette-rows", test_palette_rows);
   g_test_add_func ("/colors/degenerate", test_degenerate);
   g_test_add_func ("/finish/off", test_off);
   g_test_add_func ("/finish/denoise", test_denoise);

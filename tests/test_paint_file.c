@@ -109,6 +109,7 @@ compare (const struct setting *settings, bool photograph)
   g_assert_cmpfloat (worst, <, 1e-3);
   g_assert_cmpfloat (worst_difference (a->alpha, b->alpha, n), <, 2 / 65535.0);
   g_assert_nonnull (strstr (b->recipe, "waves"));
+  g_assert_cmpint (g_remove (held) | g_remove (streamed), ==, 0);
 }
 
 static void
@@ -130,18 +131,20 @@ test_photograph (void)
   compare ((struct setting[]){{"strength", "0"}, {"saturation", "0.5"}, {NULL}}, true);
 }
 
+/* The palette of a painting that is never held. */
 static void
-test_refused (void)
+test_palette (void)
 {
-  g_autoptr (GError) error = NULL;
-  g_autofree char *pack = make_pack (true), *photo = make_photo (1900, 1500);
-  struct setting none[] = {{NULL}}, palette[] = {{"keep-colors", "palette"}, {NULL}};
-  g_autofree char *memory = least_memory (pack, none, photo);
-  g_autoptr (painter) painter = make_painter (pack, palette, memory);
-  struct paint_forecast forecast;
-  g_assert_false (painter_prepare_file (painter, photo, &forecast, &error));
-  check_error (error, IMPASTO_ERROR_MEMORY, photo);
-  g_assert_nonnull (strstr (error->message, "palette"));
+  compare ((struct setting[]){{"strength", "0.7"}, {"keep-colors", "palette"}, {"sharpen", "0.5"}, {NULL}}, false);
+}
+
+/* A brush that the network does not know: one painting, or two, at other sizes. */
+static void
+test_brush (void)
+{
+  compare ((struct setting[]){{"brush", "2"}, {"size", "1300"}, {NULL}}, true);
+  compare ((struct setting[]){{"brush", "1.7"}, {"size", "1300"}, {NULL}}, false);
+  compare ((struct setting[]){{"brush", "0.9"}, {"size", "1100"}, {"keep-colors", "palette"}, {NULL}}, true);
 }
 
 static bool
@@ -167,7 +170,7 @@ test_stopped (void)
 }
 
 static const struct test tests[] = {
-  TEST (plain), TEST (around), TEST (photograph), TEST (refused), TEST (stopped),
+  TEST (plain), TEST (around), TEST (photograph), TEST (palette), TEST (brush), TEST (stopped),
 };
 
 int

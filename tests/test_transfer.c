@@ -9,6 +9,8 @@
 #include "effect/paint.h"
 #include "effect/recipe.h"
 #include "fixture.h"
+#include "image/pixels.h"
+#include "impasto/error.h"
 #include "net/net_file.h"
 
 /* Something with edges, a slope and three colours. */
@@ -99,33 +101,136 @@ difference (const struct picture *a, const struct picture *b)
   return most;
 }
 
-/* Tiles of two sizes are one painting; and so is the thumbnail's statistics' part in it: nothing jumps at 1024. */
+/* Tiles of two sizes are one painting, with strokes of the preview's size and of pixels, by attention and without. */
 static void
-test_tiles (void)
+check_tiles (const char *const *options)
 {
   struct paint_settings settings;
   struct method_forecast large, small;
   g_autoptr (GError) error = NULL;
-  settings_init (&settings, "a.png,b.png", NULL);
+  settings_init (&settings, "a.png,b.png", options);
   void *method = method_image.open (&settings, &error);
   g_assert_no_error (error);
-  g_autoptr (picture) one = make_picture (1150, 410, 4), two = make_picture (1150, 410, 4);
-  g_assert_true (method_image.prepare (method, 1150, 410, G_MAXINT64, &large, &error));
+  g_autoptr (picture) one = make_picture (1150, 300, 4), two = make_picture (1150, 300, 4);
+  g_assert_true (method_image.prepare (method, 1150, 300, G_MAXINT64, &large, &error));
   g_assert_true (method_image.run (method, one, NULL, &error));
   method_image.close (method);
   method = method_image.open (&settings, &error); /* where nothing is ready */
-  g_assert_true (method_image.prepare (method, 1150, 410, large.bytes - 1, &small, &error));
+  g_assert_true (method_image.prepare (method, 1150, 300, large.bytes - 1, &small, &error));
   g_assert_cmpuint (small.bytes, <, large.bytes);
   g_assert_true (method_image.run (method, two, NULL, &error));
   g_assert_no_error (error);
-  g_assert_cmpfloat (difference (one, two), <, 2.0 / 255);
-  g_autoptr (picture) again = make_picture (1150, 410, 4);
+  g_assert_cmpfloat (difference (one, two), <, 1e-4);
+  g_autoptr (picture) again = make_picture (1150, 300, 4);
   g_assert_true (method_image.run (method, again, NULL, &error));
   g_assert_cmpfloat (difference (two, again), ==, 0);
-  g_assert_false (method_image.prepare (method, 1150, 410, 1000, &small, &error));
+  g_assert_false (method_image.prepare (method, 1150, 300, 1000, &small, &error));
   g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);
   method_image.close (method);
   option_clear (paint_options, &settings);
+}
+
+static void
+test_tiles (void)
+{
+  check_tiles (NULL);
+  check_tiles ((const char *const[]){"fusion=attention", "fusion-strength=0.8", NULL});
+  check_tiles ((const char *const[]){"wrap=yes", NULL});
+}
+
+static double
+mean_difference (const struct picture *a, const struct picture *b, int from, int to)
+{
+  double sum = 0;
+  for (int64_t i = 0; i < 3 * (int64_t) a->width * a->height; i++)
+    sum += i % a->width >= from && i % a->width < to ? fabs ((double) a->rgb[i] - b->rgb[i]) : 0;
+  return sum / (3 * (to - from) * a->height);
+}
+
+/* A painting larger than the preview, made smaller, is like the preview; painted by pixels it is not. */
+static void
+test_octaves (void)
+{
+  static const char *const pixels[] = {"strokes=pixels", NULL};
+  g_autoptr (GError) error = NULL;
+  g_autoptr (picture) photo = make_picture (1500, 420, 4), thumb = picture_resize (photo, 1024, 287, NULL);
+  g_autoptr (picture) print = painted ("a.png", NULL, 1500, 420), fine = painted ("a.png", pixels, 1500, 420);
+  g_autoptr (picture) small = picture_resize (print, 1024, 287, NULL),
+                      small_fine = picture_resize (fine, 1024, 287, NULL);
+  struct paint_settings settings;
+  settings_init (&settings, "a.png", NULL);
+  g_autoptr (painter) painter = painter_new (&settings, &error);
+  painter_run (painter, thumb, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpfloat (mean_difference (thumb, small, 0, 1024), <, 0.5 * mean_difference (thumb, small_fine, 0, 1024));
+  option_clear (paint_options, &settings);
+}
+
+static void
+save_mask (const char *name, int white_from)
+{
+  g_autofree char *path = file (name);
+  g_autoptr (picture) mask = picture_new (120, 80, false, NULL);
+  for (int i = 0; i < 3 * 120 * 80; i++)
+    mask->rgb[i] = i % 120 >= white_from;
+  g_assert_true (picture_save (mask, path, NULL, NULL));
+}
+
+/* A region that is everywhere is its style; half of it is half of each; and strength 0 leaves the photograph. */
+static void
+test_regions (void)
+{
+  save_mask ("all.png", 0);
+  save_mask ("right.png", 60);
+  for (int i = 0; i < 2; i++) {
+    g_autofree char *all = g_strdup_printf ("region=%s/all.png=%s/b.png", folder, folder),
+                    *right = g_strdup_printf ("region=%s/right.png=%s/b.png:1,%s/b.png:2", folder, folder, folder),
+                    *bare = g_strdup_printf ("region=%s/right.png=%s/b.png@0", folder, folder);
+    const char *fusion = i ? "fusion=attention" : "fusion=adain";
+    g_autoptr (picture) a = painted ("a.png", (const char *const[]){fusion, NULL}, 120, 80),
+                        b = painted ("b.png", (const char *const[]){fusion, NULL}, 120, 80),
+                        whole = painted ("a.png", (const char *const[]){fusion, all, NULL}, 120, 80),
+                        half = painted ("a.png", (const char *const[]){fusion, right, NULL}, 120, 80),
+                        none = painted ("a.png", (const char *const[]){fusion, bare, NULL}, 120, 80),
+                        photo = make_picture (120, 80, 4);
+    g_assert_cmpfloat (difference (whole, b), <, 1e-4);
+    int far = 40; /* what lies within sight of the other region differs a little */
+    g_assert_cmpfloat (mean_difference (half, a, 0, 60 - far), <, 1e-4);
+    g_assert_cmpfloat (mean_difference (half, b, 60 + far, 120), <, 1e-4);
+    g_assert_cmpfloat (mean_difference (a, b, 0, 60 - far), >, 0.02);
+    g_assert_cmpfloat (mean_difference (none, photo, 61, 120), ==, 0);
+    g_assert_cmpfloat (mean_difference (none, photo, 0, 59), >, 0.01);
+  }
+}
+
+/* From file to file, within the least memory, as in memory. */
+static void
+test_file (void)
+{
+  save_mask ("right.png", 60);
+  save_picture ("large.png", 1100, 800, 4);
+  g_autofree char *right = g_strdup_printf ("region=%s/right.png=%s/b.png", folder, folder),
+                  *photo = file ("large.png"), *held = file ("held.png"), *streamed = file ("streamed.png"),
+                  *memory = NULL;
+  for (int i = 0; i < 3; i++) { /* how much is the least; that; plenty */
+    const char *options[] = {right, "brush=1.2", i == 0 ? "memory=1M" : i == 1 ? memory : NULL, NULL};
+    g_autoptr (GError) error = NULL;
+    struct paint_settings settings;
+    struct paint_forecast forecast;
+    settings_init (&settings, "a.png", options);
+    g_autoptr (painter) painter = painter_new (&settings, &error);
+    bool ready = painter_prepare_file (painter, photo, &forecast, &error);
+    g_assert_true (ready == (i > 0));
+    g_assert_true (forecast.streams == (i < 2));
+    if (i == 0)
+      memory = g_strdup_printf ("memory=%" G_GUINT64_FORMAT,
+                                forecast.bytes + (8 << 20)); /* the least takes the smallest tiles: slow */
+    else if (!painter_run_file (painter, photo, i == 1 ? streamed : held, NULL, NULL, &error))
+      g_error ("%s", error->message);
+    option_clear (paint_options, &settings);
+  }
+  g_autoptr (picture) a = picture_load (streamed, 0, NULL), b = picture_load (held, 0, NULL);
+  g_assert_cmpfloat (difference (a, b), <, 1.01 / 255);
 }
 
 static void
@@ -177,7 +282,8 @@ test_refused (void)
     {"a.png:nan", NULL, "weight", IMPASTO_ERROR_USAGE},
     {"a.png:0,b.png:0", NULL, "all zero", IMPASTO_ERROR_USAGE},
     {"a.png", "style=starry-night", "do not go together", IMPASTO_ERROR_USAGE},
-    {"a.png", "region=x.png=y", "--region", IMPASTO_ERROR_USAGE},
+    {"a.png", "region=x.png=gone.png", "gone.png", IMPASTO_ERROR_INPUT},
+    {"a.png", "region=x.png", "--region", IMPASTO_ERROR_USAGE},
   };
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     struct paint_settings settings;
@@ -210,8 +316,8 @@ test_cancel_and_memory (void)
   settings_init (&settings, "a.png", NULL);
   void *method = method_image.open (&settings, &error);
   struct method_forecast of_method;
-  g_autoptr (picture) picture = make_picture (1100, 200, 4);
-  g_assert_true (method_image.prepare (method, 1100, 200, G_MAXINT64, &of_method, &error));
+  g_autoptr (picture) picture = make_picture (1200, 300, 4);
+  g_assert_true (method_image.prepare (method, 1200, 300, G_MAXINT64, &of_method, &error));
   g_assert_false (method_image.run (method, picture, &job, &error));
   g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
   g_clear_error (&error);
@@ -232,7 +338,11 @@ test_cancel_and_memory (void)
 static void
 test_recipe (void)
 {
-  static const char *const options[] = {"fusion=adain", "fusion-strength=0.7", "style-size=96", NULL};
+  save_mask ("all.png", 0);
+  save_mask ("right.png", 60);
+  g_autofree char *regions = g_strdup_printf ("region=%s/all.png=%s/b.png;%s/right.png=%s/a.png:2,%s/b.png:1@0.5",
+                                              folder, folder, folder, folder, folder);
+  const char *const options[] = {"fusion=adain", "fusion-strength=0.7", "style-size=96", regions, NULL};
   g_autoptr (GError) error = NULL;
   g_autoptr (picture) first = painted ("a.png:1,b.png:3", options, 60, 50), second = make_picture (60, 50, 4);
   g_autofree char *painting = file ("painting.png");
@@ -274,6 +384,9 @@ main (int argc, char **argv)
   g_setenv ("IMPASTO_MODELS", folder, TRUE);
   make_everything ();
   g_test_add_func ("/transfer/tiles", test_tiles);
+  g_test_add_func ("/transfer/octaves", test_octaves);
+  g_test_add_func ("/transfer/regions", test_regions);
+  g_test_add_func ("/transfer/file", test_file);
   g_test_add_func ("/transfer/controls", test_controls);
   g_test_add_func ("/transfer/awkward", test_awkward);
   g_test_add_func ("/transfer/refused", test_refused);

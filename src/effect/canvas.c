@@ -4,8 +4,9 @@
  * notes the statistics down, then the plan of a tile, which is given them, paints in one pass, or in one pass an octave
  * over what the pass before has changed in the photograph (effect/tiles.h), which lies on disk in between.
  *
- * The tiles are chosen from what two small plans say that a pixel takes, and the choice is checked by compiling it. */
-#include "effect/canvas.h"
+ * This is how it gets ready; canvas_paint.c paints. The tiles are chosen from what two small plans say that a pixel takes, and
+ * the choice is checked by compiling it. */
+#include "effect/canvas_internal.h"
 
 #include <math.h>
 #include <string.h>
@@ -15,38 +16,17 @@
 #define NARROW 4       /* width by height from which on a thumbnail keeps its area */
 #define TILE_MOST 2048 /* pixels: a larger tile would save a tenth of the work and take memory for it */
 #define LOW_REACH 16   /* pixels that the octave's low band looks around, twice */
-#define REFINE 0.6f    /* strength of a repainting: strokes get edges, and no strokes upon strokes */
 #define GUESS_ATTEMPTS 6
 #define PLAN_CODE (8 << 20) /* bytes of the kernels that a second plan brings: measured */
 
 const char *const strokes_names[] = {"preview", "pixels", NULL};
 
-enum role { ROLE_WHOLE, ROLE_NOTE, ROLE_TILE, ROLES };
-
-struct canvas_plan {
-  struct plan *plan;
-  int width, height, mixes;
-};
-
-struct canvas {
-  const struct pack *pack;
-  struct canvas_settings settings;
-  int norms;
-  int64_t channels[STYLE_NORMS_MAX];
-  struct canvas_plan plans[ROLES];
-  double fixed, a_pixel; /* bytes of a tile's plan with `guessed` mixes; a_pixel 0 = not known */
-  int guessed;
-  struct tile_grid grid; /* of the final size */
-  int thumb_width, thumb_height, mixes;
-};
-
 struct canvas *
-canvas_new (const struct pack *pack, const struct canvas_settings *settings)
+canvas_new (const struct canvas_net *net, const struct canvas_settings *settings)
 {
   struct canvas *canvas = g_new0 (struct canvas, 1);
-  canvas->pack = pack;
+  canvas->net = *net;
   canvas->settings = *settings;
-  canvas->norms = style_net_norms (&pack->settings, canvas->channels);
   return canvas;
 }
 
@@ -78,38 +58,37 @@ canvas_thumbnail_size (int width, int height, int *thumb_width, int *thumb_heigh
   *thumb_height = MAX (1, lround (height * scale));
 }
 
-static bool
-is_small (const struct canvas *canvas)
+int
+canvas_noted_mixes (const struct canvas *canvas)
 {
-  return !canvas->settings.wrap && canvas->thumb_width == canvas->grid.width &&
+  return canvas->net.apart ? MAX (canvas->mixes, 1) : 1;
+}
+
+bool
+canvas_is_small (const struct canvas *canvas)
+{
+  return !canvas->settings.wrap && canvas_noted_mixes (canvas) == 1 && canvas->thumb_width == canvas->grid.width &&
          canvas->thumb_height == canvas->grid.height;
 }
 
 /* Passes over the picture after the thumbnail's, each at most twice as large as the one before; the last at full size. */
-static int
-octaves (const struct canvas *canvas)
+int
+canvas_octaves (const struct canvas *canvas)
 {
   double scale =
     MAX ((double) canvas->grid.width / canvas->thumb_width, (double) canvas->grid.height / canvas->thumb_height);
   return scale <= 1 ? 0 : MAX (1, ceil (log2 (scale) - 1e-6));
 }
 
-static bool
-by_octaves (const struct canvas *canvas)
+bool
+canvas_by_octaves (const struct canvas *canvas)
 {
-  return canvas->settings.strokes == STROKES_PREVIEW && octaves (canvas) > 0;
-}
-
-/* Size of octave @i of @n; 0 is the thumbnail. In equal steps: one of hardly more than 1 would lose what is finest. */
-static int
-octave_extent (int thumb, int extent, int i, int n)
-{
-  return i == n ? extent : CLAMP (lround (thumb * pow ((double) extent / thumb, (double) i / n)), 1, extent);
+  return canvas->settings.strokes == STROKES_PREVIEW && canvas_octaves (canvas) > 0;
 }
 
 /* The share of the work of all octaves that the first @i of @n are. */
-static double
-octave_share (const struct canvas *canvas, int i, int n)
+double
+canvas_octave_share (const struct canvas *canvas, int i, int n)
 {
   double step = (double) canvas->grid.width * canvas->grid.height / canvas->thumb_width / canvas->thumb_height;
   double sum = 0, all = 0;
@@ -121,29 +100,55 @@ octave_share (const struct canvas *canvas, int i, int n)
   return sum / all;
 }
 
-static int
-cut_of (const struct canvas *canvas)
+static struct tile_frame
+frame_of (const struct canvas *canvas)
 {
-  return style_net_reach (&canvas->pack->settings) + (by_octaves (canvas) ? LOW_REACH : 0);
+  int multiple = canvas->net.multiple, low = (LOW_REACH + multiple - 1) / multiple * multiple;
+  return (struct tile_frame){
+    .wrap = canvas->settings.wrap,
+    .multiple = multiple,
+    .margin = canvas_by_octaves (canvas) ? canvas->net.octave_margin : canvas->net.margin,
+    .cut = canvas->net.reach + (canvas_by_octaves (canvas) ? low : 0),
+  };
 }
 
-/* The thumbnail's sheet: a torus has no margin, its network's borders show the opposite side, in multiples of 4. */
-static struct tile_grid
-thumb_grid (const struct canvas *canvas)
+bool
+canvas_thumb_by_tiles (const struct canvas *canvas)
 {
-  int w = canvas->thumb_width, h = canvas->thumb_height;
+  bool open = canvas->settings.wrap && !canvas->net.wraps;
+  return (open || canvas_noted_mixes (canvas) > 1) && canvas_by_octaves (canvas);
+}
+
+/* A torus has no margin: its network's borders show the opposite side, in multiples. */
+struct tile_grid
+canvas_thumb_grid (const struct canvas *canvas)
+{
+  int w = canvas->thumb_width, h = canvas->thumb_height, multiple = canvas->net.multiple;
+  struct tile_frame frame = {.multiple = multiple, .margin = canvas->net.margin};
   if (!canvas->settings.wrap)
-    return tile_grid_new (w, h, 0, false);
-  w = MAX (4, (w + 2) / 4 * 4);
-  h = MAX (4, (h + 2) / 4 * 4);
-  return (struct tile_grid){
-    .width = w, .height = h, .sheet_width = w, .sheet_height = h, .tile_width = w, .tile_height = h};
+    return tile_grid_new (w, h, &frame);
+  frame.margin = 0;
+  return tile_grid_new (MAX (multiple, (w + multiple / 2) / multiple * multiple),
+                        MAX (multiple, (h + multiple / 2) / multiple * multiple), &frame);
+}
+
+/* A grid like the final one's, of a smaller picture: the tiles stay. */
+struct tile_grid
+canvas_octave_grid (const struct canvas *canvas, int width, int height)
+{
+  struct tile_frame frame = frame_of (canvas);
+  struct tile_grid grid = tile_grid_new (width, height, &frame);
+  grid.tile_width = canvas->grid.tile_width;
+  grid.tile_height = canvas->grid.tile_height;
+  grid.sheet_width = MAX (grid.sheet_width, grid.tile_width);
+  grid.sheet_height = MAX (grid.sheet_height, grid.tile_height);
+  return grid;
 }
 
 /* --- Plans --- */
 
-static void
-moments_name (char name[32], int i)
+void
+canvas_moments_name (char name[32], int i)
 {
   g_snprintf (name, 32, "moments%d", i);
 }
@@ -152,7 +157,7 @@ static struct plan *
 compile (const struct canvas *canvas, enum role role, int width, int height, int mixes, uint64_t limit,
          uint64_t *needed, GError **error)
 {
-  const struct style_net *net = &canvas->pack->settings;
+  const struct canvas_net *net = &canvas->net;
   struct plan_options options = {
     .precision = canvas->settings.precision,
     .threads = canvas->settings.threads,
@@ -163,23 +168,24 @@ compile (const struct canvas *canvas, enum role role, int width, int height, int
   sym photo = graph_input (graph, "photo", SHAPE (1, 3, height, width));
   struct style_statistics statistics = {.given = role == ROLE_TILE};
   struct style_control control = {.gate = canvas->settings.gate};
-  control.rows = graph_input (graph, "rows", SHAPE (MAX (mixes, 1), style_net_rows (net)));
+  control.rows = graph_input (graph, "rows", SHAPE (MAX (mixes, 1), net->rows));
   if (mixes)
     control.maps = graph_input (graph, "maps", SHAPE (1, mixes, height, width));
   control.statistics = role == ROLE_WHOLE ? NULL : &statistics;
   control.wrap = role == ROLE_NOTE && canvas->settings.wrap;
   char name[32];
-  for (int i = 0; role == ROLE_TILE && i < canvas->norms; i++) {
-    moments_name (name, i);
-    statistics.moments[i] = graph_input (graph, name, SHAPE (1, 2 * canvas->channels[i], 1, 1));
+  for (int i = 0; role == ROLE_TILE && i < net->norms; i++) {
+    canvas_moments_name (name, i);
+    statistics.moments[i] =
+      graph_input (graph, name, SHAPE (net->apart ? MAX (mixes, 1) : 1, 2 * net->channels[i], 1, 1));
   }
-  sym painting = style_net (photo, control, net);
+  sym painting = net->build (net->data, photo, &control);
   for (int i = 0; role == ROLE_NOTE && i < statistics.count; i++) {
-    moments_name (name, i);
+    canvas_moments_name (name, i);
     graph_output (graph, name, statistics.moments[i]);
   }
   graph_output (graph, "painting", painting);
-  return plan_compile (graph, canvas->pack->weights, &options, error);
+  return plan_compile (graph, net->weights, &options, error);
 }
 
 /* The plan of a role, unless it is there; @needed is what it takes, at most @limit. */
@@ -236,7 +242,7 @@ fail_memory (GError **error)
 static bool
 ready_grid (struct canvas *canvas, const struct tile_grid *grid, uint64_t limit, uint64_t *bytes, GError **error)
 {
-  uint64_t beside = tile_pass_bytes (grid, canvas->mixes, by_octaves (canvas)), needed;
+  uint64_t beside = tile_pass_bytes (grid, canvas->mixes, canvas_by_octaves (canvas)), needed;
   bool ready = ready_plan (canvas, ROLE_TILE, grid->tile_width, grid->tile_height, limit > beside ? limit - beside : 1,
                            &needed, error);
   *bytes = beside + needed;
@@ -251,7 +257,7 @@ static bool
 ready_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **error)
 {
   double fixed, a_pixel, factor = 1;
-  bool low = by_octaves (canvas);
+  bool low = canvas_by_octaves (canvas);
   struct tile_grid grid;
   if (!guess (canvas, &fixed, &a_pixel, error))
     return false;
@@ -278,8 +284,8 @@ ready_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **er
 static uint64_t
 weights_bytes (const struct canvas *canvas)
 {
-  struct weights *weights = canvas->pack->weights;
-  uint64_t bytes = 0;
+  struct weights *weights = canvas->net.weights;
+  uint64_t bytes = canvas->net.fixed;
   for (guint i = 0; i < weights_count (weights); i++)
     bytes += weights_at (weights, i)->size;
   return 2 * bytes;
@@ -289,7 +295,7 @@ weights_bytes (const struct canvas *canvas)
 static void
 thumb_bytes (const struct canvas *canvas, uint64_t *reading, uint64_t *painting)
 {
-  struct tile_grid grid = thumb_grid (canvas);
+  struct tile_grid grid = canvas_thumb_grid (canvas);
   uint64_t thumb = 3 * sizeof (float) * (uint64_t) grid.width * grid.height;
   *reading = 6 * thumb;
   *painting = 2 * thumb + tile_pass_bytes (&grid, canvas->mixes, false);
@@ -308,7 +314,7 @@ prepare_whole (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **
 static bool
 prepare_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **error)
 {
-  struct tile_grid thumb = thumb_grid (canvas);
+  struct tile_grid thumb = canvas_thumb_grid (canvas);
   uint64_t needed, reading, painting, tiles = 0;
   thumb_bytes (canvas, &reading, &painting);
   uint64_t most = limit > painting ? limit - painting : 1;
@@ -323,6 +329,8 @@ prepare_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **
   if (!guess (canvas, &constants, &a_pixel, error))
     return false;
   uint64_t kept = 6 * sizeof (float) * (uint64_t) thumb.tile_width * thumb.tile_height + constants + PLAN_CODE;
+  if (canvas_thumb_by_tiles (canvas))
+    kept += painting;
   bool ready = ready_tiles (canvas, limit > kept ? limit - kept : 0, &tiles, error);
   *bytes = MAX (MAX (reading, painting + needed), tiles + kept);
   if (ready && (!noted || *bytes > limit))
@@ -333,15 +341,16 @@ prepare_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **
 static double
 operations_of (const struct canvas *canvas)
 {
-  if (is_small (canvas))
+  if (canvas_is_small (canvas))
     return plan_flops (canvas->plans[ROLE_WHOLE].plan);
   const struct canvas_plan *tile = &canvas->plans[ROLE_TILE];
-  double note = plan_flops (canvas->plans[ROLE_NOTE].plan), pixels = tile_grid_pixels (&canvas->grid);
+  double note = canvas_noted_mixes (canvas) * plan_flops (canvas->plans[ROLE_NOTE].plan),
+         pixels = tile_grid_pixels (&canvas->grid);
   double pass = plan_flops (tile->plan) * pixels / ((double) tile->width * tile->height);
-  int n = octaves (canvas);
-  if (!by_octaves (canvas))
+  int n = canvas_octaves (canvas);
+  if (!canvas_by_octaves (canvas))
     return note + pass;
-  return 2 * note + pass / (1 - octave_share (canvas, n - 1, n));
+  return 2 * note + pass / (1 - canvas_octave_share (canvas, n - 1, n));
 }
 
 bool
@@ -352,16 +361,17 @@ canvas_prepare (struct canvas *canvas, int width, int height, int mixes, uint64_
   canvas->mixes = mixes;
   canvas->grid = (struct tile_grid){.width = width, .height = height};
   canvas_thumbnail_size (width, height, &canvas->thumb_width, &canvas->thumb_height);
-  canvas->grid = tile_grid_new (width, height, cut_of (canvas), canvas->settings.wrap);
+  struct tile_frame frame = frame_of (canvas);
+  canvas->grid = tile_grid_new (width, height, &frame);
   forecast->fixed = weights_bytes (canvas);
   limit = limit > forecast->fixed ? limit - forecast->fixed : 1;
-  if (is_small (canvas)) {
+  if (canvas_is_small (canvas)) {
     drop_plan (canvas, ROLE_NOTE);
     drop_plan (canvas, ROLE_TILE);
   } else
     drop_plan (canvas, ROLE_WHOLE);
-  bool ready =
-    is_small (canvas) ? prepare_whole (canvas, limit, &bytes, error) : prepare_tiles (canvas, limit, &bytes, error);
+  bool ready = canvas_is_small (canvas) ? prepare_whole (canvas, limit, &bytes, error)
+                                        : prepare_tiles (canvas, limit, &bytes, error);
   forecast->bytes = forecast->fixed + bytes;
   forecast->held = forecast->fixed;
   for (int i = 0; i < ROLES; i++)
@@ -377,233 +387,5 @@ canvas_prepare (struct canvas *canvas, int width, int height, int mixes, uint64_
 const struct plan *
 canvas_plan (const struct canvas *canvas)
 {
-  return canvas->plans[is_small (canvas) ? ROLE_WHOLE : ROLE_TILE].plan;
-}
-
-/* --- Painting --- */
-
-static void
-set_rows (const struct canvas *canvas, enum role role, const float *rows)
-{
-  struct tensor *tensor = plan_input (canvas->plans[role].plan, "rows");
-  memcpy (tensor_floats (tensor), rows, tensor->size);
-}
-
-/* Hands the statistics that the thumbnail's plan has noted down to the tile's. */
-static void
-hand_on (struct canvas *canvas)
-{
-  for (int i = 0; i < canvas->norms; i++) {
-    char name[32];
-    moments_name (name, i);
-    struct tensor *from = plan_output (canvas->plans[ROLE_NOTE].plan, name),
-                  *to = plan_input (canvas->plans[ROLE_TILE].plan, name);
-    memcpy (tensor_floats (to), tensor_floats (from), to->size);
-  }
-}
-
-/* Rows for repainting a painting: the photograph's row, which then stands for what the network is shown, takes part. */
-static float *
-refining_rows (const struct canvas *canvas, const float *rows)
-{
-  const struct style_net *net = &canvas->pack->settings;
-  int n = style_net_rows (net), photograph = style_net_photograph_row (net), mixed = net->styles + (photograph >= 0);
-  float *out = g_memdup2 (rows, sizeof (float) * n * MAX (canvas->mixes, 1));
-  for (int m = 0; photograph >= 0 && m < MAX (canvas->mixes, 1); m++) {
-    for (int i = 0; i < mixed; i++)
-      out[m * n + i] *= REFINE;
-    out[m * n + photograph] += 1 - REFINE;
-  }
-  return out;
-}
-
-/* Of repainting with a network that has no row for the photograph. */
-static float
-refining_blend (const struct canvas *canvas)
-{
-  return style_net_photograph_row (&canvas->pack->settings) >= 0 ? 1 : REFINE;
-}
-
-struct thumb {
-  struct picture *photo, *painting;
-};
-
-static void
-thumb_clear (struct thumb *thumb)
-{
-  g_clear_pointer (&thumb->photo, picture_free);
-  g_clear_pointer (&thumb->painting, picture_free);
-}
-
-/* One pass over the thumbnail @from, whose statistics are noted down, into @to. */
-static bool
-note (struct canvas *canvas, const struct canvas_picture *picture, const struct picture *from, struct picture *to,
-      const float *rows, const struct paint_job *job, GError **error)
-{
-  struct tile_pass pass = {
-    .grid = thumb_grid (canvas),
-    .plan = canvas->plans[ROLE_NOTE].plan,
-    .maps = picture->maps,
-    .source = rows_from (from),
-    .sink = rows_into (to),
-    .blend = 1,
-    .seed = canvas->settings.seed,
-    .model = canvas->pack->path,
-    .job = job,
-    .what = "looking",
-  };
-  set_rows (canvas, ROLE_NOTE, rows);
-  return tile_pass_run (&pass, error);
-}
-
-static bool
-paint_thumb (struct canvas *canvas, const struct canvas_picture *picture, struct thumb *thumb,
-             const struct paint_job *job, GError **error)
-{
-  struct tile_grid grid = thumb_grid (canvas);
-  thumb->photo = rows_thumbnail (&picture->source, grid.width, grid.height, error);
-  thumb->painting = thumb->photo ? picture_new (grid.width, grid.height, false, error) : NULL;
-  return thumb->painting && note (canvas, picture, thumb->photo, thumb->painting, picture->rows, job, error);
-}
-
-/* What the thumbnail's painting has changed, as a store. */
-static struct row_store *
-store_thumb (const struct thumb *thumb, GError **error)
-{
-  int w = thumb->photo->width, h = thumb->photo->height;
-  g_autoptr (row_store) store = row_store_new (w, h, 3, error);
-  int64_t plane = (int64_t) w * h;
-  for (int64_t i = 0; store && i < 3 * plane; i++)
-    thumb->photo->rgb[i] = 0.5f + 0.5f * (thumb->painting->rgb[i] - thumb->photo->rgb[i]);
-  for (int y = 0; store && y < h; y++)
-    if (!row_store_write (store, y, 0, 3, thumb->photo->rgb + (int64_t) y * w, plane, error))
-      return NULL;
-  return g_steal_pointer (&store);
-}
-
-static bool
-store_rows (void *data, int y, int n, const float *rows, int64_t stride, GError **error)
-{
-  struct row_store *store = data;
-  for (int i = 0; i < n; i++)
-    if (!row_store_write (store, y + i, 0, 3, rows + (int64_t) i * row_store_width (store), stride, error))
-      return false;
-  return true;
-}
-
-/* A grid like the final one's, of a smaller picture: the tiles stay. */
-static struct tile_grid
-octave_grid (const struct canvas *canvas, int width, int height)
-{
-  struct tile_grid grid = tile_grid_new (width, height, canvas->grid.cut, canvas->settings.wrap);
-  grid.tile_width = canvas->grid.tile_width;
-  grid.tile_height = canvas->grid.tile_height;
-  grid.sheet_width = MAX (grid.sheet_width, grid.tile_width);
-  grid.sheet_height = MAX (grid.sheet_height, grid.tile_height);
-  return grid;
-}
-
-/* Octave @i of @n, over what the one before has changed. The last goes to the sink, others to a store of their own. */
-static bool
-paint_octave (struct canvas *canvas, const struct canvas_picture *picture, int i, int n, struct row_store **store,
-              const struct paint_job *job, GError **error)
-{
-  int width = octave_extent (canvas->thumb_width, canvas->grid.width, i, n),
-      height = octave_extent (canvas->thumb_height, canvas->grid.height, i, n);
-  g_autoptr (row_shrink) shrink = row_shrink_new (&picture->source, width, height, error);
-  g_autoptr (row_store) next = NULL;
-  if (!shrink)
-    return false;
-  struct tile_pass pass = {
-    .grid = octave_grid (canvas, width, height),
-    .plan = canvas->plans[ROLE_TILE].plan,
-    .maps = picture->maps,
-    .source = row_shrink_source (shrink),
-    .sink = picture->sink,
-    .low = *store,
-    .difference = i < n,
-    .blend = refining_blend (canvas),
-    .seed = canvas->settings.seed,
-    .model = canvas->pack->path,
-    .job = job,
-    .what = i < n ? "enlarging" : "painting",
-    .from = octave_share (canvas, i - 1, n),
-    .to = octave_share (canvas, i, n),
-  };
-  if (i < n) {
-    next = row_store_new (width, height, 3, error);
-    pass.sink = (struct row_sink){store_rows, next};
-  }
-  if ((i < n && !next) || !tile_pass_run (&pass, error))
-    return false;
-  row_store_free (*store);
-  *store = g_steal_pointer (&next);
-  return true;
-}
-
-static bool
-paint_octaves (struct canvas *canvas, const struct canvas_picture *picture, struct thumb *thumb,
-               const struct paint_job *job, GError **error)
-{
-  g_autofree float *rows = refining_rows (canvas, picture->rows);
-  g_autoptr (row_store) store = store_thumb (thumb, error);
-  /* Repainting meets paintings, so their statistics are what counts. */
-  if (!store || !note (canvas, picture, thumb->painting, thumb->photo, rows, job, error))
-    return false;
-  thumb_clear (thumb);
-  plan_release (canvas->plans[ROLE_NOTE].plan);
-  hand_on (canvas);
-  set_rows (canvas, ROLE_TILE, rows);
-  for (int i = 1, n = octaves (canvas); i <= n; i++)
-    if (!paint_octave (canvas, picture, i, n, &store, job, error))
-      return false;
-  return true;
-}
-
-static bool
-paint_pass (struct canvas *canvas, const struct canvas_picture *picture, enum role role, const struct paint_job *job,
-            GError **error)
-{
-  struct tile_pass pass = {
-    .grid = canvas->grid,
-    .plan = canvas->plans[role].plan,
-    .maps = picture->maps,
-    .source = picture->source,
-    .sink = picture->sink,
-    .blend = 1,
-    .seed = canvas->settings.seed,
-    .model = canvas->pack->path,
-    .job = job,
-    .what = "painting",
-    .to = 1,
-  };
-  set_rows (canvas, role, picture->rows);
-  return tile_pass_run (&pass, error);
-}
-
-static bool
-paint_large (struct canvas *canvas, const struct canvas_picture *picture, struct thumb *thumb,
-             const struct paint_job *job, GError **error)
-{
-  if (!paint_thumb (canvas, picture, thumb, job, error))
-    return false;
-  if (by_octaves (canvas))
-    return paint_octaves (canvas, picture, thumb, job, error);
-  thumb_clear (thumb);
-  plan_release (canvas->plans[ROLE_NOTE].plan);
-  hand_on (canvas);
-  return paint_pass (canvas, picture, ROLE_TILE, job, error);
-}
-
-bool
-canvas_paint (struct canvas *canvas, const struct canvas_picture *picture, const struct paint_job *job, GError **error)
-{
-  struct thumb thumb = {0};
-  bool ok = is_small (canvas) ? paint_pass (canvas, picture, ROLE_WHOLE, job, error)
-                              : paint_large (canvas, picture, &thumb, job, error);
-  thumb_clear (&thumb);
-  for (int i = 0; i < ROLES; i++)
-    if (canvas->plans[i].plan)
-      plan_release (canvas->plans[i].plan);
-  return ok;
+  return canvas->plans[canvas_is_small (canvas) ? ROLE_WHOLE : ROLE_TILE].plan;
 }

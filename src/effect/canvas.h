@@ -8,7 +8,7 @@
 
 #include "compile/plan.h"
 #include "effect/tiles.h"
-#include "net/pack.h"
+#include "net/net.h"
 
 /* Longer side of a preview, and of the thumbnail that statistics are taken from: as large as a screen shows it, so that
  * what is looked at while a style is chosen is what the print is made from. Of narrow pictures the area is at
@@ -17,6 +17,28 @@ enum { CANVAS_PREVIEW = 1024 };
 
 enum strokes { STROKES_PREVIEW, STROKES_PIXELS };
 extern const char *const strokes_names[]; /* "preview", "pixels", NULL */
+
+/* A network as it is painted with: given the statistics of its normalisations, it must be local. */
+struct canvas_net {
+  const char *file; /* for messages */
+  struct weights *weights;
+  uint64_t fixed; /* bytes of constants beside the weights */
+  int rows;       /* weights that a mix has */
+  int shares;     /* the first of them, which add up to 1 */
+  int photograph; /* the one of them that is the photograph's as it is shown; -1 = none */
+  int norms;
+  int64_t channels[STYLE_NORMS_MAX]; /* of each normalisation */
+  int reach;                         /* pixels around that a pixel depends on; a multiple of `multiple` */
+  int margin;                        /* mirrored pixels that a picture is given */
+  int
+    octave_margin; /* of octaves, whose sheets may end beyond it: the reach, unless the network's own borders mirror */
+  int multiple;    /* of the network's extents, 4 or 8 */
+  bool wraps;      /* knows control->wrap */
+  bool apart;      /* regions: takes statistics of each mix as if it painted alone, (mixes, 2c, 1, 1) */
+  /* (1, 3, h, w) and the control's rows, maps, statistics -> painting */
+  sym (*build) (const void *data, sym photo, const struct style_control *control);
+  const void *data;
+};
 
 struct canvas_settings {
   int precision; /* enum precision */
@@ -31,13 +53,13 @@ struct canvas_picture {
   struct row_source source; /* planar sRGB, 0..1 */
   struct row_sink sink;     /* rows are given in order; those of the source up to them have been read by then */
   struct map_source maps;
-  const float *rows; /* (max (mixes, 1), style_net_rows): weights, see net/net.h */
+  const float *rows; /* (max (mixes, 1), rows of the network): weights */
 };
 
 typedef struct canvas canvas;
 
-/* @pack must outlive it. */
-struct canvas *canvas_new (const struct pack *pack, const struct canvas_settings *settings);
+/* What @net points to must outlive it. */
+struct canvas *canvas_new (const struct canvas_net *net, const struct canvas_settings *settings);
 void canvas_free (struct canvas *canvas);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (canvas, canvas_free)
 

@@ -133,23 +133,17 @@ bounded (double x)
   return fmin (fmax (x, 0), MOST_GAIN);
 }
 
-struct palette {
-  double mean[3];
-  matrix covariance;
-};
-
-/* Sums are taken by rows of 4096 pixels, in the same order whatever the threads. */
-static void
-measure (const float *rgb, const float *alpha, int64_t n, struct palette *palette)
+void
+colors_sums_add (struct colors_sums *sums, const float *rgb, int64_t stride, const float *alpha, int64_t n)
 {
-  enum { RUN = 4096, SUMS = 10 };
+  enum { RUN = 4096 };
   int64_t runs = (n + RUN - 1) / RUN;
-  g_autofree double *sums = g_new0 (double, runs *SUMS);
+  g_autofree struct colors_sums *parts = g_new0 (struct colors_sums, runs);
 #pragma omp parallel for
-  for (int64_t run = 0; run < runs; run++) {
-    double *s = sums + run * SUMS;
+  for (int64_t run = 0; run < runs; run++)
     for (int64_t i = run * RUN; i < MIN (n, (run + 1) * RUN); i++) {
-      double weight = alpha ? alpha[i] : 1, x[3] = {rgb[i], rgb[n + i], rgb[2 * n + i]};
+      double weight = alpha ? alpha[i] : 1, x[3] = {rgb[i], rgb[stride + i], rgb[2 * stride + i]};
+      double *s = parts[run].sum;
       *s += weight;
       for (int a = 0, at = 4; a < 3; a++) {
         s[1 + a] += weight * x[a];
@@ -157,18 +151,21 @@ measure (const float *rgb, const float *alpha, int64_t n, struct palette *palett
           s[at++] += weight * x[a] * x[b];
       }
     }
-  }
-  double all[SUMS] = {0};
   for (int64_t run = 0; run < runs; run++)
-    for (int k = 0; k < SUMS; k++)
-      all[k] += sums[run * SUMS + k];
-  double weight = fmax (all[0], 1e-9);
+    for (int k = 0; k < COLORS_SUMS; k++)
+      sums->sum[k] += parts[run].sum[k];
+}
+
+static void
+moments (const struct colors_sums *sums, double mean[3], matrix covariance)
+{
+  double weight = fmax (sums->sum[0], 1e-9);
   for (int a = 0; a < 3; a++)
-    palette->mean[a] = all[1 + a] / weight;
+    mean[a] = sums->sum[1 + a] / weight;
   for (int a = 0, at = 4; a < 3; a++)
     for (int b = a; b < 3; b++) {
-      double value = all[at++] / weight - palette->mean[a] * palette->mean[b];
-      palette->covariance[a][b] = palette->covariance[b][a] = value + (a == b ? LEAST_VARIANCE : 0);
+      double value = sums->sum[at++] / weight - mean[a] * mean[b];
+      covariance[a][b] = covariance[b][a] = value + (a == b ? LEAST_VARIANCE : 0);
     }
 }
 
@@ -187,20 +184,36 @@ monge (matrix from, matrix to, matrix out)
   apply (left, bounded, out);
 }
 
-void
-colors_keep_palette (const float *photo, float *painting, const float *alpha, int64_t n)
+struct colors_map
+colors_map_between (const struct colors_sums *painting, const struct colors_sums *photo)
 {
-  struct palette from, to;
-  matrix a;
-  measure (painting, alpha, n, &from);
-  measure (photo, alpha, n, &to);
-  monge (from.covariance, to.covariance, a);
+  struct colors_map map;
+  matrix from, to;
+  moments (painting, map.from, from);
+  moments (photo, map.to, to);
+  monge (from, to, map.a);
+  return map;
+}
+
+void
+colors_map_apply (const struct colors_map *map, float *rgb, int64_t stride, int64_t n)
+{
 #pragma omp parallel for
   for (int64_t i = 0; i < n; i++) {
     double x[3];
     for (int c = 0; c < 3; c++)
-      x[c] = painting[c * n + i] - from.mean[c];
+      x[c] = rgb[c * stride + i] - map->from[c];
     for (int c = 0; c < 3; c++)
-      painting[c * n + i] = CLAMP (to.mean[c] + a[c][0] * x[0] + a[c][1] * x[1] + a[c][2] * x[2], 0, 1);
+      rgb[c * stride + i] = CLAMP (map->to[c] + map->a[c][0] * x[0] + map->a[c][1] * x[1] + map->a[c][2] * x[2], 0, 1);
   }
+}
+
+void
+colors_keep_palette (const float *photo, float *painting, const float *alpha, int64_t n)
+{
+  struct colors_sums from = {{0}}, to = {{0}};
+  colors_sums_add (&from, painting, n, alpha, n);
+  colors_sums_add (&to, photo, n, alpha, n);
+  struct colors_map map = colors_map_between (&from, &to);
+  colors_map_apply (&map, painting, n, n);
 }

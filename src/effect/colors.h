@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The photograph's colours in the painting. Pictures are planar sRGB, (3,n), 0..1; both of one size. Pure functions. */
+ * The photograph's colours in the painting. Pictures are planar sRGB, (3,n), 0..1; both of one size. Pure functions. A
+ * palette can be taken and moved a few rows at a time: the sums of both pictures, the map between them, and then the map's
+ * way over the painting. */
 #pragma once
 
 #include <stdint.h>
@@ -14,3 +16,18 @@ void colors_keep_luminance (const float *photo, float *painting, int64_t n);
 /* Moves the painting's palette as a whole to the photograph's: same mean, same covariance. @alpha (n), or NULL, is how
  * much a pixel counts. */
 void colors_keep_palette (const float *photo, float *painting, const float *alpha, int64_t n);
+
+/* Sums over pixels: weights, colours, products of colours. They begin as {0}; runs of pixels are added in the same order
+ * whatever the threads. Plane c of @n pixels is at rgb + c * stride. */
+enum { COLORS_SUMS = 10 };
+struct colors_sums {
+  double sum[COLORS_SUMS];
+};
+void colors_sums_add (struct colors_sums *sums, const float *rgb, int64_t stride, const float *alpha, int64_t n);
+
+/* x -> to + a (x - from): what colors_keep_palette does to each pixel. */
+struct colors_map {
+  double from[3], to[3], a[3][3];
+};
+struct colors_map colors_map_between (const struct colors_sums *painting, const struct colors_sums *photo);
+void colors_map_apply (const struct colors_map *map, float *rgb, int64_t stride, int64_t n);

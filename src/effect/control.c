@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "effect/style_images.h"
 #include "effect/styles.h"
 #include "image/bitmap.h"
 #include "image/pixels.h"
@@ -115,11 +116,33 @@ mix_free (gpointer data)
 {
   struct control_mix *mix = data;
   g_clear_pointer (&mix->parts, g_array_unref);
+  g_clear_pointer (&mix->images, g_array_unref);
   g_free (mix->mask);
   g_free (mix->sha256);
   g_free (mix->grey);
   g_free (mix->fitted);
   g_free (mix);
+}
+
+/* The parts of @mix, of a pack's styles or of paintings. */
+static bool
+parse_mix (struct control_mix *mix, const char *option, const char *text, bool images, GError **error)
+{
+  if (!images) {
+    mix->parts = control_parse_mix (option, text, error);
+    return mix->parts != NULL;
+  }
+  mix->images = style_images_new (option, text, error);
+  if (!mix->images)
+    return false;
+  mix->parts = g_array_new (FALSE, TRUE, sizeof (struct control_part));
+  g_array_set_clear_func (mix->parts, part_clear);
+  for (guint i = 0; i < mix->images->len; i++) {
+    const struct style_image *image = &g_array_index (mix->images, struct style_image, i);
+    struct control_part part = {.style = g_strdup (image->path), .weight = image->share};
+    g_array_append_val (mix->parts, part);
+  }
+  return true;
 }
 
 static bool
@@ -189,7 +212,7 @@ load_mask (struct control_mix *mix, GError **error)
 
 /* "MASK=STYLE[:WEIGHT],...[@STRENGTH]"; @strength is the picture's. */
 static bool
-add_region (struct control *control, const char *text, double strength, GError **error)
+add_region (struct control *control, const char *text, bool images, double strength, GError **error)
 {
   g_autofree char *shown = text_show (text);
   const char *equals = strrchr (text, '='), *at = strrchr (text, '@');
@@ -207,12 +230,11 @@ add_region (struct control *control, const char *text, double strength, GError *
   if (own && (mix->strength < 0 || mix->strength > 2))
     return style_fail (error, IMPASTO_ERROR_USAGE, "--region: a strength is 0..2, not '%s'", shown);
   g_autofree char *style = own ? g_strndup (equals + 1, at - equals - 1) : g_strdup (equals + 1);
-  mix->parts = control_parse_mix ("region", style, error);
-  return mix->parts && load_mask (mix, error);
+  return parse_mix (mix, "region", style, images, error) && load_mask (mix, error);
 }
 
 struct control *
-control_new (const struct paint_settings *settings, GError **error)
+control_new (const struct paint_settings *settings, bool images, GError **error)
 {
   g_autoptr (control) control = g_new0 (struct control, 1);
   control->mixes = g_ptr_array_new_with_free_func (mix_free);
@@ -220,12 +242,12 @@ control_new (const struct paint_settings *settings, GError **error)
   struct control_mix *mix = g_new0 (struct control_mix, 1);
   g_ptr_array_add (control->mixes, mix);
   mix->strength = settings->strength;
-  mix->parts = control_parse_mix ("style", settings->style, error);
-  if (!mix->parts)
+  if (!parse_mix (mix, images ? "style-image" : "style", images ? settings->style_image : settings->style, images,
+                  error))
     return NULL;
   g_auto (GStrv) regions = g_strsplit_set (settings->region ? settings->region : "", ";\n", -1);
   for (char **region = regions; *region; region++)
-    if (*g_strstrip (*region) && !add_region (control, *region, settings->strength, error))
+    if (*g_strstrip (*region) && !add_region (control, *region, images, settings->strength, error))
       return NULL;
   return g_steal_pointer (&control);
 }
@@ -414,10 +436,13 @@ control_describe (const struct control *control, JsonObject *recipe)
   for (guint i = 1; i < control->mixes->len; i++) {
     const struct control_mix *mix = control_mix_at (control, i);
     JsonObject *region = json_object_new ();
-    g_autofree char *name = g_path_get_basename (mix->mask), *style = control_mix_text (mix);
+    g_autofree char *name = g_path_get_basename (mix->mask), *style = mix->images ? NULL : control_mix_text (mix);
     json_object_set_string_member (region, "mask", name);
     json_object_set_string_member (region, "sha256", mix->sha256);
-    json_object_set_string_member (region, "style", style);
+    if (mix->images)
+      style_images_describe (mix->images, region);
+    else
+      json_object_set_string_member (region, "style", style);
     json_object_set_double_member (region, "strength", mix->strength);
     json_array_add_object_element (regions, region);
   }

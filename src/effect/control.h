@@ -6,6 +6,8 @@
  *   --style a:0.6,b:0.4           a mix: weights are brought to a sum of 1; a colon and a number is a weight
  *   --region MASK=b:0.5,c@0.4     a mix (here of strength 0.4) where the picture MASK is white
  *
+ * With --style-image mixes are of paintings instead, FILE:0.6,OTHER:0.4 (style_images.h), in regions too.
+ *
  * Mix 0 is --style, everywhere; the regions follow, a later one over the earlier. Whoever made a control owns it; once
  * it is made it is constant but for control_fit. */
 #pragma once
@@ -14,14 +16,15 @@
 #include "net/net.h"
 
 struct control_part {
-  char *style; /* as style_find takes it */
-  char *name;  /* of the style alone, and its row in the pack: filled in by whoever finds it */
+  char *style; /* as style_find takes it; the file of a painting */
+  char *name;  /* of the style alone, and its row in the network: filled in by whoever finds it */
   int row;
   double weight;
 };
 
 struct control_mix {
-  GArray *parts; /* struct control_part; weights add up to 1 */
+  GArray *parts;  /* struct control_part; weights add up to 1 */
+  GArray *images; /* struct style_image of each part; or NULL */
   double strength;
   char *mask;   /* the picture's file; NULL for mix 0 */
   char *sha256; /* of the mask */
@@ -44,9 +47,9 @@ enum { CONTROL_PARTS_MAX = 64, CONTROL_REGIONS_MAX = 32 };
  * weights that are all zero. */
 GArray *control_parse_mix (const char *option, const char *text, GError **error);
 
-/* Reads the settings, and the masks. IMPASTO_ERROR_USAGE: text that makes no sense; IMPASTO_ERROR_INPUT: a mask that cannot
+/* Reads the settings, mixes of a pack's styles or (@images) of paintings, and the masks. IMPASTO_ERROR_USAGE: text that makes no sense; IMPASTO_ERROR_INPUT: a mask that cannot
  * be read, or is black all over. */
-struct control *control_new (const struct paint_settings *settings, GError **error);
+struct control *control_new (const struct paint_settings *settings, bool images, GError **error);
 void control_free (struct control *control);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (control, control_free)
 

@@ -101,7 +101,7 @@ load_painting (const char *path, GError **error)
 static bool
 load_paintings (struct optimize *self, GError **error)
 {
-  self->images = style_images_new (self->paint->style_image, error);
+  self->images = style_images_new ("style-image", self->paint->style_image, error);
   if (!self->images) {
     g_prefix_error (error, "--method optimize: ");
     return false;

@@ -4,8 +4,7 @@
  * forecast from sizes alone: the program itself, the float planes that are held at a time, and what the method says that
  * it takes.
  *
- * What a method does not know is done around it. Strength t: photograph + t (painting - photograph). Brush: a painting of
- * size / brush has strokes as wide again once it is enlarged by brush. */
+ * What a method does not know is done around it. Strength t: photograph + t (painting - photograph). Brush: brush.h. */
 #include "effect/paint.h"
 
 #include <math.h>
@@ -15,6 +14,7 @@
 
 #include "compile/plan.h"
 #include "device/cpu.h"
+#include "effect/brush.h"
 #include "effect/canvas.h"
 #include "effect/colors.h"
 #include "effect/optimize.h"
@@ -39,7 +39,8 @@ const struct option paint_options[] = {
    "how much of the style: 0 is the photograph, beyond 1 is more than was learned", 0, 2, 1},
   {"brush", OPTION_FLOAT, offsetof (struct paint_settings, brush), "how wide the brush is; 1 = as learned", 0.5, 2, 1},
   {"region", OPTION_STRING, offsetof (struct paint_settings, region),
-   "another style or mix where the picture MASK is white, with @0.4 in another strength; may be given several times, "
+   "another style, painting or mix where the picture MASK is white, with @0.4 in another strength; may be given "
+   "several times, "
    "the last on top",
    .metavar = "MASK=STYLE[@STRENGTH]"},
   {"keep-colors", OPTION_CHOICE, offsetof (struct paint_settings, keep_colors),
@@ -203,15 +204,6 @@ paint_size (const struct painter *painter, int *width, int *height)
   *height = MAX (1, (h * size + longer / 2) / longer);
 }
 
-/* What the method is given: smaller for a broader brush, when it knows none. */
-void
-paint_method_size (const struct painter *painter, int *width, int *height)
-{
-  double brush = painter->controls & METHOD_BRUSH ? 1 : painter->settings.brush;
-  *width = MAX (1, lround (*width / brush));
-  *height = MAX (1, lround (*height / brush));
-}
-
 /* Nothing but photograph: the method need not be asked. */
 bool
 paint_is_photograph (const struct painter *painter)
@@ -270,14 +262,8 @@ peak (const struct painter *painter, const struct paint_forecast *forecast, bool
   int width = forecast->paint_width, height = forecast->paint_height;
   uint64_t photo = planes (forecast->width, forecast->height, alpha), painting = planes (width, height, alpha);
   uint64_t kept = paint_needs_photograph (painter) ? planes (width, height, false) : 0;
-  paint_method_size (painter, &width, &height);
-  uint64_t inner = planes (width, height, false), apart = 0;
-  bool resampled = width != forecast->paint_width || height != forecast->paint_height;
-  if (resampled) /* colours of another size than the painting's */
-    apart = painting - planes (forecast->paint_width, forecast->paint_height, false);
-  uint64_t loading = photo + method->held, running = (resampled ? inner + apart : painting) + kept + method->bytes;
-  uint64_t finishing = painting + kept + method->held + (resampled ? inner : 0) +
-                       finish_bytes (&painter->settings.finish, forecast->paint_width, forecast->paint_height);
+  uint64_t loading = photo + method->held, running = painting + kept + method->bytes;
+  uint64_t finishing = painting + kept + method->held + finish_bytes (&painter->settings.finish, width, height);
   if (painting != photo)
     loading += painting + (alpha ? photo / 4 : 0);
   return BASE_BYTES + MAX (loading, MAX (running, finishing));
@@ -316,12 +302,10 @@ painter_prepare (struct painter *painter, int width, int height, bool alpha, str
   forecast->limit = paint_memory_limit (painter);
   struct method_forecast method = {0};
   g_autoptr (GError) local = NULL;
-  int inner_width = forecast->paint_width, inner_height = forecast->paint_height;
-  paint_method_size (painter, &inner_width, &inner_height);
   uint64_t beside = peak (painter, forecast, alpha, &method);
   uint64_t room = forecast->limit > beside ? forecast->limit - beside : 0;
   gint64 start = g_get_monotonic_time ();
-  bool ready = painter->method->prepare (painter->self, inner_width, inner_height, room, &method, &local);
+  bool ready = brush_prepare (painter, forecast->paint_width, forecast->paint_height, true, room, &method, &local);
   forecast->prepare_seconds = (g_get_monotonic_time () - start) * 1e-6;
   forecast->operations = method.operations;
   forecast->precision = method.precision;
@@ -386,49 +370,36 @@ scale (struct picture *picture, int width, int height, GError **error)
   return true;
 }
 
-/* The method, on a picture of the size that it was prepared for; alpha stays as it is. */
-static bool
-run_method (struct painter *painter, struct picture *picture, const struct paint_job *job, GError **error)
-{
-  int width = picture->width, height = picture->height, inner_width = width, inner_height = height;
-  float *alpha = picture->alpha;
-  paint_method_size (painter, &inner_width, &inner_height);
-  if (inner_width == width && inner_height == height)
-    return painter->method->run (painter->self, picture, job, error);
-  picture->alpha = NULL;
-  bool ok = scale (picture, inner_width, inner_height, error) &&
-            painter->method->run (painter->self, picture, job, error) && scale (picture, width, height, error);
-  picture->alpha = alpha;
-  return ok;
-}
-
-void
-paint_blend (const struct painter *painter, const float *photo, float *painting, int width, int y, int rows,
-             int64_t stride, float *map)
+bool
+paint_blend (const struct painter *painter, const float *photo, float *painting, int width, int height, int y, int rows,
+             int64_t stride, float *map, GError **error)
 {
   for (int64_t i = 0; i < (int64_t) width * rows; i++)
     map[i] = painter->settings.strength;
-  if (painter->method->strength)
-    painter->method->strength (painter->self, 0, y, width, rows, map);
+  if (painter->method->strength && !painter->method->strength (painter->self, width, height, y, rows, map, error))
+    return false;
   for (int c = 0; c < 3; c++)
     for (int64_t i = 0; i < (int64_t) rows * width; i++) {
       const float *from = photo + c * stride + i;
       float *to = painting + c * stride + i;
       *to = CLAMP (*from + map[i] * (*to - *from), 0, 1);
     }
+  return true;
 }
 
 /* By bands of rows. */
-static void
-blend (const struct painter *painter, const float *photo, float *painting, int width, int height)
+static bool
+blend (const struct painter *painter, const float *photo, float *painting, int width, int height, GError **error)
 {
   enum { ROWS = 64 };
   g_autofree float *map = g_new (float, (int64_t) width *ROWS);
   for (int y = 0; y < height; y += ROWS) {
     int64_t start = (int64_t) y * width;
-    paint_blend (painter, photo + start, painting + start, width, y, MIN (ROWS, height - y), (int64_t) width * height,
-                 map);
+    if (!paint_blend (painter, photo + start, painting + start, width, height, y, MIN (ROWS, height - y),
+                      (int64_t) width * height, map, error))
+      return false;
   }
+  return true;
 }
 
 static bool
@@ -451,10 +422,9 @@ paint (struct painter *painter, struct picture *picture, const struct paint_job 
       return fail_planes (picture, error);
     memcpy (photo, picture->rgb, 3 * n * sizeof (float));
   }
-  if (!run_method (painter, picture, job, error))
+  if (!brush_run (painter, picture, job, error) ||
+      (paint_blends (painter) && !blend (painter, photo, picture->rgb, picture->width, picture->height, error)))
     return false;
-  if (paint_blends (painter))
-    blend (painter, photo, picture->rgb, picture->width, picture->height);
   if (painter->settings.keep_colors == KEEP_COLORS_LUMINANCE)
     colors_keep_luminance (photo, picture->rgb, n);
   else if (painter->settings.keep_colors == KEEP_COLORS_PALETTE)

@@ -71,8 +71,8 @@ struct method_forecast {
 
 struct recipe_source;
 
-/* What a method may do itself; the rest is done around it: paint.c blends the result with the photograph, and paints
- * smaller for a broader brush. */
+/* What a method may do itself; the rest is done around it: paint.c blends the result with the photograph,
+ * brush.c paints smaller for a broader brush. */
 enum { METHOD_STRENGTH = 1, METHOD_BRUSH = 2, METHOD_REGIONS = 4 };
 
 /* One way of painting. */
@@ -92,9 +92,9 @@ struct method {
    * must have it whole. What prepare has said holds for both. */
   bool (*run_rows) (void *self, const struct row_source *source, const struct row_sink *sink,
                     const struct paint_job *job, GError **error);
-  /* The strength at each pixel of a rectangle of the painting, for methods without METHOD_STRENGTH; NULL: it is the
-   * settings' everywhere. */
-  void (*strength) (const void *self, int x, int y, int w, int h, float *map);
+  /* The strength at each pixel of rows @y to @y + @n of a painting of @width x @height, for methods without METHOD_STRENGTH;
+   * NULL: it is the settings' everywhere. IMPASTO_ERROR_MEMORY. */
+  bool (*strength) (void *self, int width, int height, int y, int n, float *map, GError **error);
   /* What the result is called after: "starry-night"; and the file that is painted with. Borrowed. */
   const char *(*style) (const void *self);
   const char *(*file) (const void *self);
@@ -148,6 +148,6 @@ bool painter_prepare_file (struct painter *painter, const char *path, struct pai
 
 /* From @path to @output, without ever holding the picture; what is in between lies on disk, in $TMPDIR or /var/tmp. The
  * whole of @options is the file's. Errors as painter_run, picture_load and picture_save; IMPASTO_ERROR_MEMORY also for
- * what cannot be done by rows: colours kept as a palette, a brush that the method does not know. */
+ * a method that wants the whole picture. */
 bool painter_run_file (struct painter *painter, const char *path, const char *output,
                        const struct picture_save_options *options, const struct paint_job *job, GError **error);

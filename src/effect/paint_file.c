@@ -4,6 +4,7 @@
  * done around the method is done to the rows there, a band at a time; then they are saved. */
 #include <string.h>
 
+#include "effect/brush.h"
 #include "effect/colors.h"
 #include "effect/paint_internal.h"
 #include "image/stream.h"
@@ -19,21 +20,6 @@ struct run {
   struct row_store *store; /* the painting, and alpha */
   int width, height, planes;
 };
-
-/* Why this cannot be done by rows; NULL when it can. */
-static const char *
-hindrance (const struct painter *painter, const struct paint_forecast *forecast)
-{
-  int width = forecast->paint_width, height = forecast->paint_height;
-  paint_method_size (painter, &width, &height);
-  if (!painter->method->run_rows)
-    return "this method";
-  if (painter->settings.keep_colors == KEEP_COLORS_PALETTE)
-    return "--keep-colors palette";
-  if (width != forecast->paint_width || height != forecast->paint_height)
-    return "--brush with this style pack";
-  return NULL;
-}
 
 /* Bytes held beside what the method says. */
 static uint64_t
@@ -53,17 +39,16 @@ static bool
 prepare_rows (struct painter *painter, const struct picture_info *info, const char *output,
               struct paint_forecast *forecast, const GError *memory, GError **error)
 {
-  const char *why = hindrance (painter, forecast);
-  if (why) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s; %s wants the whole picture in memory",
-                 memory->message, why);
+  if (!painter->method->run_rows) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s; --method %s wants the whole picture in memory",
+                 memory->message, painter->method->name);
     return false;
   }
   struct method_forecast method = {0};
   uint64_t beside = bytes_beside (painter, forecast, info, output);
   g_autoptr (GError) local = NULL;
-  bool ready = painter->method->prepare (painter->self, forecast->paint_width, forecast->paint_height,
-                                         forecast->limit > beside ? forecast->limit - beside : 0, &method, &local);
+  bool ready = brush_prepare (painter, forecast->paint_width, forecast->paint_height, false,
+                              forecast->limit > beside ? forecast->limit - beside : 0, &method, &local);
   forecast->bytes = beside + method.bytes;
   forecast->operations = method.operations;
   forecast->precision = method.precision;
@@ -109,13 +94,18 @@ fail_rows (GError **error)
   return false;
 }
 
+/* Moves the painting's palette, row by row. */
 static bool
-store_rows (void *data, int y, int n, const float *rows, int64_t stride, GError **error)
+move_palette (struct run *run, const struct colors_map *map, float *row, GError **error)
 {
-  const struct run *run = data;
-  for (int i = 0; i < n; i++)
-    if (!row_store_write (run->store, y + i, 0, 3, rows + (int64_t) i * run->width, stride, error))
+  for (int y = 0; y < run->height; y++) {
+    if (!row_store_read (run->store, y, 0, 3, row, run->width, error))
       return false;
+    colors_map_apply (map, row, run->width, run->width);
+    if (!row_store_write (run->store, y, 0, 3, row, run->width, error) ||
+        (y % BAND == 0 && !paint_progress (run->job, 1, "mixing", error)))
+      return false;
+  }
   return true;
 }
 
@@ -125,6 +115,8 @@ take_from_photograph (struct run *run, GError **error)
 {
   const struct painter *painter = run->painter;
   bool photograph = paint_is_photograph (painter), needed = photograph || paint_needs_photograph (painter);
+  bool palette = !photograph && painter->settings.keep_colors == KEEP_COLORS_PALETTE;
+  struct colors_sums of_photo = {{0}}, of_painting = {{0}};
   int64_t w = run->width;
   struct row_source source = stream_source (run->stream);
   if (!needed && run->planes == 3)
@@ -138,17 +130,26 @@ take_from_photograph (struct run *run, GError **error)
       return false;
     if (needed && !photograph && !row_store_read (run->store, y, 0, 3, row, w, error))
       return false;
-    if (!photograph && paint_blends (painter))
-      paint_blend (painter, photo, row, run->width, y, 1, w, row + 3 * w);
+    if (!photograph && paint_blends (painter) &&
+        !paint_blend (painter, photo, row, run->width, run->height, y, 1, w, row + 3 * w, error))
+      return false;
     if (!photograph && painter->settings.keep_colors == KEEP_COLORS_LUMINANCE)
       colors_keep_luminance (photo, row, w);
+    const float *alpha = run->planes == 4 ? photo + 3 * w : NULL;
+    if (palette) {
+      colors_sums_add (&of_photo, photo, w, alpha, w);
+      colors_sums_add (&of_painting, row, w, alpha, w);
+    }
     if ((needed && !row_store_write (run->store, y, 0, 3, photograph ? photo : row, w, error)) ||
         (run->planes == 4 && !row_store_write (run->store, y, 3, 1, photo + 3 * w, w, error)))
       return false;
     if (y % BAND == 0 && !paint_progress (run->job, 1, "mixing", error))
       return false;
   }
-  return true;
+  if (!palette)
+    return true;
+  struct colors_map map = colors_map_between (&of_painting, &of_photo);
+  return move_palette (run, &map, row, error);
 }
 
 /* The band of rows from @y on, with what finishing looks at around it, into the store @to. */
@@ -195,12 +196,11 @@ run_rows (struct run *run, GError **error)
 {
   const struct painter *painter = run->painter;
   struct row_source source = stream_colours (run->stream);
-  struct row_sink sink = {store_rows, run};
   run->planes = stream_source (run->stream).planes;
   run->store = row_store_new (run->width, run->height, run->planes, error);
+  struct row_sink sink = row_store_sink (run->store);
   return run->store &&
-         (paint_is_photograph (painter) ||
-          painter->method->run_rows (painter->self, &source, &sink, run->job, error)) &&
+         (paint_is_photograph (painter) || brush_run_rows (run->painter, &source, &sink, run->job, error)) &&
          take_from_photograph (run, error) && finish (run, error);
 }
 

@@ -17,19 +17,19 @@ struct painter {
   const struct method *method;
   void *self;
   unsigned controls; /* METHOD_STRENGTH, ... */
+  uint64_t room;     /* bytes that the method may use, when brush.c paints at other sizes */
 };
 
-/* The painting's size; and what the method is given: smaller for a broader brush, when it knows none. */
-void paint_size (const struct painter *painter, int *width, int *height);
-void paint_method_size (const struct painter *painter, int *width, int *height);
+void paint_size (const struct painter *painter, int *width, int *height); /* of the painting */
 
 bool paint_is_photograph (const struct painter *painter);    /* nothing else: the method need not be asked */
 bool paint_blends (const struct painter *painter);           /* the result is blended with the photograph here */
 bool paint_needs_photograph (const struct painter *painter); /* beside the painting, when that is there */
 
-/* @painting = photo + strength (painting - photo) for @rows rows from @y on of planes @stride apart. @map: (rows, width). */
-void paint_blend (const struct painter *painter, const float *photo, float *painting, int width, int y, int rows,
-                  int64_t stride, float *map);
+/* @painting = photo + strength (painting - photo) for @rows rows from @y on of planes @stride apart of a painting of @width x
+ * @height. @map: (rows, width). */
+bool paint_blend (const struct painter *painter, const float *photo, float *painting, int width, int height, int y,
+                  int rows, int64_t stride, float *map, GError **error);
 
 uint64_t paint_memory_limit (const struct painter *painter);
 bool paint_fail_memory (const struct painter *painter, const struct paint_forecast *forecast, uint64_t fixed,

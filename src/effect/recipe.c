@@ -11,6 +11,7 @@
 #include "effect/control.h"
 #include "effect/optimize.h"
 #include "effect/options.h"
+#include "effect/style_images.h"
 #include "effect/styles.h"
 #include "net/pack.h"
 
@@ -91,17 +92,32 @@ check_mix (const char *text, const struct recipe_source *source, GError **error)
   return ok || refuse (source, error, "its recipe has a style that is none: '%s'", shown);
 }
 
+/* The mix of a region as the command line would have it; a new string. */
+static char *
+region_mix (JsonObject *region, bool images, const struct recipe_source *source, GError **error)
+{
+  if (!images) {
+    const char *style = recipe_string (region, "style", source, error);
+    return style && check_mix (style, source, error) ? g_strdup (style) : NULL;
+  }
+  g_autofree char *text = style_images_replay (region, source, error);
+  if (!text || !strpbrk (text, "=;\n"))
+    return g_steal_pointer (&text);
+  refuse (source, error, "the names of paintings of regions may have no '=', no ';' and no line break in them");
+  return NULL;
+}
+
 /* One region as the command line would have it: "MASK=STYLE@STRENGTH". */
 static bool
-add_region (JsonNode *node, const struct recipe_source *source, GString *regions, GError **error)
+add_region (JsonNode *node, bool images, const struct recipe_source *source, GString *regions, GError **error)
 {
   JsonObject *region = JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
   if (!region)
     return refuse (source, error, "its recipe has a region that is none");
   const char *mask = recipe_string (region, "mask", source, error);
   const char *sha256 = mask ? recipe_string (region, "sha256", source, error) : NULL;
-  const char *style = sha256 ? recipe_string (region, "style", source, error) : NULL;
-  if (!style || !check_mix (style, source, error))
+  g_autofree char *style = sha256 ? region_mix (region, images, source, error) : NULL;
+  if (!style)
     return false;
   g_autofree char *path = recipe_find_beside (source, "the mask", mask, sha256, error);
   JsonNode *number = json_object_get_member (region, "strength");
@@ -112,6 +128,24 @@ add_region (JsonNode *node, const struct recipe_source *source, GString *regions
   if (strpbrk (path, ";\n"))
     return refuse (source, error, "the mask's name may have no ';' and no line break in it");
   g_string_append_printf (regions, "%s%s=%s@%s", regions->len ? "\n" : "", path, style, text);
+  return true;
+}
+
+bool
+recipe_replay_regions (JsonObject *recipe, bool images, const struct recipe_source *source,
+                       struct paint_settings *settings, GError **error)
+{
+  JsonNode *node = json_object_get_member (recipe, "regions");
+  if (!node)
+    return true;
+  JsonArray *array = JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  g_autoptr (GString) regions = g_string_new (NULL);
+  if (!array || json_array_get_length (array) > CONTROL_REGIONS_MAX)
+    return refuse (source, error, "its recipe has regions that are none");
+  for (guint i = 0; i < json_array_get_length (array); i++)
+    if (!add_region (json_array_get_element (array, i), images, source, regions, error))
+      return false;
+  settings->region = g_strdup (regions->str);
   return true;
 }
 
@@ -130,19 +164,7 @@ recipe_replay_mixes (JsonObject *recipe, const struct recipe_source *source, str
   if (!path)
     return false;
   settings->style = g_strdup_printf ("%s:%s", path, style);
-
-  JsonNode *node = json_object_get_member (recipe, "regions");
-  if (!node)
-    return true;
-  JsonArray *array = JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
-  g_autoptr (GString) regions = g_string_new (NULL);
-  if (!array || json_array_get_length (array) > CONTROL_REGIONS_MAX)
-    return refuse (source, error, "its recipe has regions that are none");
-  for (guint i = 0; i < json_array_get_length (array); i++)
-    if (!add_region (json_array_get_element (array, i), source, regions, error))
-      return false;
-  settings->region = g_strdup (regions->str);
-  return true;
+  return recipe_replay_regions (recipe, false, source, settings, error);
 }
 
 /* The recipe's object, within bounds. It lives as long as @root. */

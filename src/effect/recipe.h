@@ -31,6 +31,10 @@ const char *recipe_string (JsonObject *object, const char *name, const struct re
 bool recipe_read (const char *text, const struct recipe_source *source, bool styled, struct paint_settings *settings,
                   GError **error);
 
+/* control_describe's "regions", of paintings or of a pack's styles, into settings->region. */
+bool recipe_replay_regions (JsonObject *recipe, bool images, const struct recipe_source *source,
+                            struct paint_settings *settings, GError **error);
+
 /* struct method's replay for those that write "style", "pack", "sha256" and control_describe's "regions". */
 bool recipe_replay_mixes (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
                           GError **error);

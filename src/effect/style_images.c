@@ -22,21 +22,20 @@ image_clear (gpointer data)
 
 /* "FILE" or "FILE:WEIGHT" */
 static bool
-add_image (GArray *images, const char *text, GError **error)
+add_image (GArray *images, const char *option, const char *text, GError **error)
 {
   const char *colon = strrchr (text, ':');
   struct style_image image = {.share = 1};
   if (!*text)
-    return style_fail (error, IMPASTO_ERROR_USAGE,
-                       "--style-image: a file is missing; a mix is FILE:WEIGHT,FILE:WEIGHT");
+    return style_fail (error, IMPASTO_ERROR_USAGE, "--%s: a file is missing; a mix is FILE:WEIGHT,FILE:WEIGHT", option);
   if (images->len >= STYLE_IMAGES_MAX)
-    return style_fail (error, IMPASTO_ERROR_USAGE, "--style-image mixes %d paintings at most", STYLE_IMAGES_MAX);
+    return style_fail (error, IMPASTO_ERROR_USAGE, "--%s mixes %d paintings at most", option, STYLE_IMAGES_MAX);
   if (colon && !g_file_test (text, G_FILE_TEST_EXISTS)) {
     char *end;
     double weight = g_ascii_strtod (colon + 1, &end);
     if (end > colon + 1 && *end == '\0') {
       if (!(weight >= 0 && weight <= WEIGHT_MAX))
-        return style_fail (error, IMPASTO_ERROR_USAGE, "--style-image: the weight of %s must be from 0 to %.0f", text,
+        return style_fail (error, IMPASTO_ERROR_USAGE, "--%s: the weight of %s must be from 0 to %.0f", option, text,
                            WEIGHT_MAX);
       image.share = weight;
       image.path = g_strndup (text, colon - text);
@@ -50,7 +49,7 @@ add_image (GArray *images, const char *text, GError **error)
 }
 
 GArray *
-style_images_new (const char *text, GError **error)
+style_images_new (const char *option, const char *text, GError **error)
 {
   g_autoptr (GArray) images = g_array_new (FALSE, TRUE, sizeof (struct style_image));
   g_array_set_clear_func (images, image_clear);
@@ -58,12 +57,12 @@ style_images_new (const char *text, GError **error)
   g_auto (GStrv) parts = g_strsplit (text ? text : "", whole ? "\n" : ",", -1);
   double sum = 0;
   if (!text || !*text) {
-    style_fail (error, IMPASTO_ERROR_USAGE,
-                "a painting is wanted: --style-image FILE, or several: FILE:WEIGHT,FILE:WEIGHT");
+    style_fail (error, IMPASTO_ERROR_USAGE, "a painting is wanted: --%s FILE, or several: FILE:WEIGHT,FILE:WEIGHT",
+                option);
     return NULL;
   }
   for (char **part = parts; *part; part++)
-    if (!add_image (images, g_strstrip (*part), error))
+    if (!add_image (images, option, g_strstrip (*part), error))
       return NULL;
   for (guint i = 0; i < images->len; i++)
     sum += g_array_index (images, struct style_image, i).share;
@@ -71,7 +70,7 @@ style_images_new (const char *text, GError **error)
     g_array_index (images, struct style_image, i).share /= sum;
   if (sum > 0)
     return g_steal_pointer (&images);
-  style_fail (error, IMPASTO_ERROR_USAGE, "--style-image: the weights are all zero");
+  style_fail (error, IMPASTO_ERROR_USAGE, "--%s: the weights are all zero", option);
   return NULL;
 }
 

@@ -14,8 +14,8 @@ struct style_image {
 enum { STYLE_IMAGES_MAX = 16 };
 
 /* Looks for the files, does not decode them. IMPASTO_ERROR_USAGE: none, too many, a weight that is none; IMPASTO_ERROR_INPUT:
- * a file that cannot be read. Elements are struct style_image. */
-GArray *style_images_new (const char *text, GError **error);
+ * a file that cannot be read. @option is the one that is complained of. Elements are struct style_image. */
+GArray *style_images_new (const char *option, const char *text, GError **error);
 
 /* "irises+wave": to name a painting after. A new string. */
 char *style_images_label (const GArray *images);

@@ -4,6 +4,12 @@
  * (stylize.c) and models for other programs (export.c). */
 #pragma once
 
+#include "effect/canvas.h"
+#include "net/pack.h"
+
 /* Mirrored pixels around: near its own border the network has seen too little and paints duller. The network's picture
  * is a multiple of 4 wide and high. */
 enum { STYLIZE_MARGIN = 20, STYLIZE_MULTIPLE = 4 };
+
+/* The network of a pack, which must outlive it, for a canvas. */
+struct canvas_net stylize_net (const struct pack *pack);

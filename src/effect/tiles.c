@@ -8,7 +8,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "effect/stylize.h"
 #include "impasto/error.h"
 
 #define FADE 64      /* pixels: a stroke or two */
@@ -43,23 +42,26 @@ struct pass {
 /* --- Geometry --- */
 
 static int
-round_up (int64_t n)
+round_up (int64_t n, int multiple)
 {
-  return (n + 3) / 4 * 4;
+  return (n + multiple - 1) / multiple * multiple;
 }
 
 struct tile_grid
-tile_grid_new (int width, int height, int cut, bool wrap)
+tile_grid_new (int width, int height, const struct tile_frame *frame)
 {
-  struct tile_grid grid = {.width = width, .height = height, .wrap = wrap, .cut = cut, .margin = STYLIZE_MARGIN};
-  if (wrap) {
-    grid.fade_x = width % 4 ? MIN (FADE, width) : 0;
-    grid.fade_y = height % 4 ? MIN (FADE, height) : 0;
-    grid.margin = round_up (cut + MAX (grid.fade_x, grid.fade_y));
+  int multiple = frame->multiple;
+  struct tile_grid grid = {width, height, .wrap = frame->wrap, .multiple = multiple};
+  grid.cut = frame->cut;
+  grid.margin = frame->margin;
+  if (grid.wrap) {
+    grid.fade_x = width % multiple ? MIN (FADE, width) : 0;
+    grid.fade_y = height % multiple ? MIN (FADE, height) : 0;
+    grid.margin = round_up (grid.cut + MAX (grid.fade_x, grid.fade_y), multiple);
   }
-  int after = wrap ? cut : grid.margin;
-  grid.sheet_width = grid.tile_width = round_up ((int64_t) grid.margin + width + after);
-  grid.sheet_height = grid.tile_height = round_up ((int64_t) grid.margin + height + after);
+  int after = grid.wrap ? grid.cut : grid.margin;
+  grid.sheet_width = grid.tile_width = round_up ((int64_t) grid.margin + width + after, multiple);
+  grid.sheet_height = grid.tile_height = round_up ((int64_t) grid.margin + height + after, multiple);
   return grid;
 }
 
@@ -78,9 +80,10 @@ tile_grid_pixels (const struct tile_grid *grid)
 
 /* Extent of @n equal tiles along a sheet. */
 static int
-tile_extent (int sheet, int n, int cut)
+tile_extent (const struct tile_grid *grid, int sheet, int n)
 {
-  return n == 1 ? sheet : MIN (sheet, round_up ((sheet - 2 * cut + n - 1) / n + 2 * cut));
+  int cut = grid->cut;
+  return n == 1 ? sheet : MIN (sheet, round_up ((sheet - 2 * cut + n - 1) / n + 2 * cut, grid->multiple));
 }
 
 bool
@@ -90,12 +93,12 @@ tile_grid_fit (struct tile_grid *grid, int mixes, bool low, double a, double b, 
   int least = 2 * grid->cut + USEFUL_LEAST;
   int64_t pixels = G_MAXINT64;
   double smallest = INFINITY;
-  for (int rows = 1; rows == 1 || tile_extent (grid->sheet_height, rows - 1, grid->cut) > least; rows++) {
-    try.tile_height = tile_extent (grid->sheet_height, rows, grid->cut);
+  for (int rows = 1; rows == 1 || tile_extent (grid, grid->sheet_height, rows - 1) > least; rows++) {
+    try.tile_height = tile_extent (grid, grid->sheet_height, rows);
     if (try.tile_height > most)
       continue;
-    for (int columns = 1; columns == 1 || tile_extent (grid->sheet_width, columns - 1, grid->cut) > least; columns++) {
-      try.tile_width = tile_extent (grid->sheet_width, columns, grid->cut);
+    for (int columns = 1; columns == 1 || tile_extent (grid, grid->sheet_width, columns - 1) > least; columns++) {
+      try.tile_width = tile_extent (grid, grid->sheet_width, columns);
       if (try.tile_width > most)
         continue;
       double tile = (double) try.tile_width * try.tile_height;
@@ -126,7 +129,7 @@ tile_pass_bytes (const struct tile_grid *grid, int mixes, bool low)
   uint64_t w = grid->width, th = grid->tile_height, out = w + grid->fade_x;
   uint64_t floats = 3 * w * MIN (grid->height, grid->tile_height) + mixes * w * th + 3 * out * th;
   if (grid->wrap && grid->height > grid->tile_height)
-    floats += 6 * w * (grid->margin + 4);
+    floats += 6 * w * (grid->margin + grid->multiple);
   floats += 3 * w * grid->fade_y;
   if (low)
     floats += (3 * w + low_extent (grid->tile_width)) * low_extent (th) + th * low_extent (grid->tile_width) +
@@ -517,7 +520,7 @@ allocate (struct pass *pass, GError **error)
   bool ok = true;
   pass->out_width = grid->width + grid->fade_x;
   pass->window_most = MIN (grid->height, grid->tile_height);
-  pass->edge_n = grid->wrap && grid->height > grid->tile_height ? MIN (grid->margin + 4, grid->height) : 0;
+  pass->edge_n = grid->wrap && grid->height > grid->tile_height ? MIN (grid->margin + grid->multiple, grid->height) : 0;
   pass->window = floats (3 * w * pass->window_most, &ok);
   pass->edges = floats (6 * w * pass->edge_n, &ok);
   pass->maps = floats (pass->job->maps.mixes * th * w, &ok);

@@ -3,25 +3,34 @@
  * One pass of a style network over a picture, tile by tile, from rows to rows. The picture with its margin (mirrored, or
  * from the opposite side when it is a torus) is the sheet; tiles of one size cover it, and of each what its
  * cut sides have spoilt is thrown away. With given statistics that is the painting of the whole sheet to the bit, but for the
- * order of sums; without, there is one tile. Corners lie at multiples of 4, where the network's strides meet. */
+ * order of sums; without, there is one tile. Corners lie at multiples of 4 or 8, where the network's strides meet. */
 #pragma once
 
 #include "compile/plan.h"
 #include "effect/paint.h"
 #include "image/rows.h"
 
+struct tile_frame {
+  bool wrap;
+  int multiple; /* where the network's strides meet */
+  int margin;   /* pixels around a picture, less than a torus may need */
+  int
+    cut; /* pixels lost at a side that is not the sheet's own: the network's reach and what else looks around; a multiple */
+};
+
 struct tile_grid {
   int width, height; /* of the picture */
   bool wrap;
+  int multiple;
   int margin;                    /* of the sheet, left and above */
-  int sheet_width, sheet_height; /* multiples of 4 */
+  int sheet_width, sheet_height; /* multiples */
   int tile_width, tile_height;   /* likewise, at most the sheet's */
-  int cut;                       /* pixels lost at a side that is not the sheet's own; a multiple of 4 */
+  int cut;                       /* as the frame's */
   int fade_x, fade_y; /* of a torus: pixels in which the right end goes over into what the left begins with */
 };
 
-/* A grid of one tile. @cut: the network's reach and what else looks around. */
-struct tile_grid tile_grid_new (int width, int height, int cut, bool wrap);
+/* A grid of one tile. */
+struct tile_grid tile_grid_new (int width, int height, const struct tile_frame *frame);
 
 /* The tiles that take the fewest pixels in all, each at most @most wide and high, such that
  * @a + @b * pixels of a tile + what a pass holds besides is at most @limit. False, with the smallest tiles, when none is. */

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Method "image": any painting as a style, at once (net/arbitrary.c). Each painting is seen once, when the method is opened,
- * and becomes a few hundred tokens; photographs are painted with those. Up to WHOLE pixels on its longer side a picture
- * is painted whole; a larger one in tiles that share the statistics of its thumbnail: a margin of all that a pixel depends on
- * makes neighbouring tiles agree. Tiles stand at multiples of 8, where the network's own grids lie. */
+ * and becomes a few hundred tokens; photographs are painted with those, on a canvas as with the network of a pack. */
 #include <math.h>
 #include <string.h>
 
 #include "compile/plan.h"
-#include "effect/paint.h"
+#include "effect/steered.h"
 #include "effect/style_images.h"
 #include "effect/styles.h"
 #include "image/pixels.h"
@@ -16,11 +14,9 @@
 #include "net/net_file.h"
 
 #define MODEL "arbitrary.safetensors"
-#define WHOLE 1024      /* longer side of what is painted whole, and of thumbnails */
-#define TILE_MARGIN 64  /* all that a pixel of a tile depends on */
-#define WHOLE_MARGIN 24 /* mirrored pixels around a picture: near its own border the network has seen too little */
-#define MULTIPLE 16     /* of a style image's sides */
-#define NORMS 7         /* statistics of the network */
+#define MULTIPLE 16        /* of a style image's sides */
+#define PICTURE_MULTIPLE 8 /* of a photograph's, where the network's own grids lie */
+#define MARGIN 24          /* mirrored pixels around a picture: near its own border the network has seen too little */
 
 const char *const fusion_names[] = {"attention", "adain", NULL};
 
@@ -29,41 +25,26 @@ struct encoded {
   struct tensor *keys, *values, *mean;
 };
 
-/* A plan for pictures of one size, its margin included. */
-struct sized_plan {
-  struct plan *plan;
-  int width, height, margin;
-};
-
 struct transfer {
+  struct steered steered;
   const struct paint_settings *settings;
   struct net_file *net;
   char *sha256, *label;
-  GArray *images;          /* struct style_image */
+  GPtrArray *paths;        /* of paintings, each once */
   struct encoded *encoded; /* as many */
-  struct sized_plan whole; /* of the picture, or of its thumbnail */
-  struct sized_plan tile;  /* empty when the picture is painted whole */
 };
-
-static void
-sized_plan_clear (struct sized_plan *sized)
-{
-  g_clear_pointer (&sized->plan, plan_free);
-  *sized = (struct sized_plan){0};
-}
 
 static void
 transfer_close (void *self)
 {
   struct transfer *transfer = self;
-  for (guint i = 0; transfer->encoded && i < transfer->images->len; i++) {
+  for (guint i = 0; transfer->encoded && i < transfer->paths->len; i++) {
     g_clear_pointer (&transfer->encoded[i].keys, tensor_unref);
     g_clear_pointer (&transfer->encoded[i].values, tensor_unref);
     g_clear_pointer (&transfer->encoded[i].mean, tensor_unref);
   }
-  sized_plan_clear (&transfer->whole);
-  sized_plan_clear (&transfer->tile);
-  g_clear_pointer (&transfer->images, g_array_unref);
+  steered_clear (&transfer->steered);
+  g_clear_pointer (&transfer->paths, g_ptr_array_unref);
   g_clear_pointer (&transfer->net, net_file_free);
   g_free (transfer->encoded);
   g_free (transfer->sha256);
@@ -98,15 +79,6 @@ load_painting (const struct transfer *transfer, const char *path, GError **error
   return picture_resize (picture, width, height, error);
 }
 
-static struct plan_options
-plan_options_of (const struct transfer *transfer, uint64_t limit, uint64_t *needed)
-{
-  return (struct plan_options){.precision = transfer->settings->precision,
-                               .threads = transfer->settings->threads,
-                               .memory_limit = limit,
-                               .needed = needed};
-}
-
 static struct tensor *
 copy_of (const struct tensor *tensor, GError **error)
 {
@@ -119,7 +91,7 @@ copy_of (const struct tensor *tensor, GError **error)
 static bool
 encode (struct transfer *transfer, guint i, GError **error)
 {
-  const char *path = g_array_index (transfer->images, struct style_image, i).path;
+  const char *path = transfer->paths->pdata[i];
   struct encoded *encoded = &transfer->encoded[i];
   g_autoptr (picture) painting = load_painting (transfer, path, error);
   if (!painting)
@@ -130,7 +102,7 @@ encode (struct transfer *transfer, guint i, GError **error)
   graph_output (graph, "keys", style.keys);
   graph_output (graph, "values", style.values);
   graph_output (graph, "mean", style.mean);
-  struct plan_options options = plan_options_of (transfer, 0, NULL);
+  struct plan_options options = {.precision = transfer->settings->precision, .threads = transfer->settings->threads};
   g_autoptr (plan) plan = plan_compile (graph, transfer->net->weights, &options, error);
   if (!plan)
     return false;
@@ -149,23 +121,120 @@ encode (struct transfer *transfer, guint i, GError **error)
   return false;
 }
 
+/* Which paintings there are in all mixes, and where in `paths` each stands. */
+static bool
+find_paintings (struct transfer *transfer, GError **error)
+{
+  const struct control *control = transfer->steered.control;
+  transfer->paths = g_ptr_array_new ();
+  for (guint m = 0; m < control->mixes->len; m++) {
+    GArray *parts = control_mix_at (control, m)->parts;
+    for (guint i = 0; i < parts->len; i++) {
+      struct control_part *part = &g_array_index (parts, struct control_part, i);
+      guint row;
+      if (!g_ptr_array_find_with_equal_func (transfer->paths, part->style, g_str_equal, &row)) {
+        row = transfer->paths->len;
+        g_ptr_array_add (transfer->paths, part->style);
+      }
+      part->row = row;
+    }
+  }
+  return transfer->paths->len <= STYLE_IMAGES_MAX ||
+         style_fail (error, IMPASTO_ERROR_USAGE, "--style-image and --region: %d paintings at most in all",
+                     STYLE_IMAGES_MAX);
+}
+
+static bool
+open_all (struct transfer *transfer, GError **error)
+{
+  transfer->steered.control = control_new (transfer->settings, true, error);
+  if (!transfer->steered.control || !find_paintings (transfer, error) || !load_network (transfer, error))
+    return false;
+  transfer->label = style_images_label (control_mix_at (transfer->steered.control, 0)->images);
+  transfer->encoded = g_new0 (struct encoded, transfer->paths->len);
+  for (guint i = 0; i < transfer->paths->len; i++)
+    if (!encode (transfer, i, error))
+      return false;
+  return true;
+}
+
+/* The network, given photograph and control. */
+static sym
+build (const void *data, sym photo, const struct style_control *control)
+{
+  const struct transfer *transfer = data;
+  const struct paint_settings *settings = transfer->settings;
+  struct graph *graph = photo.graph;
+  guint n = transfer->paths->len;
+  g_autofree struct arbitrary_style *styles = g_new0 (struct arbitrary_style, n);
+  for (guint i = 0; i < n; i++)
+    styles[i] = (struct arbitrary_style){graph_constant (graph, transfer->encoded[i].keys),
+                                         graph_constant (graph, transfer->encoded[i].values),
+                                         graph_constant (graph, transfer->encoded[i].mean)};
+  sym null = {graph, -1};
+  struct arbitrary_control to = {
+    .styles = styles,
+    .n_styles = n,
+    .weights = control->rows,
+    .maps = control->maps,
+    .attention = settings->fusion == FUSION_ATTENTION ? graph_scalar (graph, 1) : null,
+    .strength = settings->fusion_strength == 1 ? null : graph_scalar (graph, settings->fusion_strength),
+    .statistics = control->statistics,
+  };
+  return arbitrary_net (photo, to, transfer->net->settings);
+}
+
+static struct canvas_net
+canvas_net_of (const struct transfer *transfer)
+{
+  struct canvas_net net = {
+    .file = transfer->net->path,
+    .weights = transfer->net->weights,
+    .rows = transfer->paths->len,
+    .shares = transfer->paths->len,
+    .photograph = -1,
+    .reach = arbitrary_net_reach (transfer->net->settings),
+    .margin = MARGIN,
+    .octave_margin = arbitrary_net_reach (transfer->net->settings),
+    .multiple = PICTURE_MULTIPLE,
+    .apart = true,
+    .build = build,
+    .data = transfer,
+  };
+  net.norms = arbitrary_net_norms (transfer->net->settings, net.channels);
+  for (guint i = 0; i < transfer->paths->len; i++)
+    net.fixed += 2 * (transfer->encoded[i].keys->size + transfer->encoded[i].values->size);
+  return net;
+}
+
 static void *
 transfer_open (const struct paint_settings *settings, GError **error)
 {
   struct transfer *transfer = g_new0 (struct transfer, 1);
+  struct steered *steered = &transfer->steered;
   transfer->settings = settings;
-  transfer->images = style_images_new (settings->style_image, error);
-  bool ok = transfer->images && load_network (transfer, error);
-  if (ok) {
-    transfer->label = style_images_label (transfer->images);
-    transfer->encoded = g_new0 (struct encoded, transfer->images->len);
+  if (!open_all (transfer, error)) {
+    transfer_close (transfer);
+    return NULL;
   }
-  for (guint i = 0; ok && i < transfer->images->len; i++)
-    ok = encode (transfer, i, error);
-  if (ok)
-    return transfer;
-  transfer_close (transfer);
-  return NULL;
+  struct canvas_settings of_canvas = steered_settings (settings);
+  struct canvas_net net = canvas_net_of (transfer);
+  steered->canvas = canvas_new (&net, &of_canvas);
+  steered->rows = g_new0 (float, steered->control->mixes->len *net.rows);
+  for (guint m = 0; m < steered->control->mixes->len; m++) {
+    GArray *parts = control_mix_at (steered->control, m)->parts;
+    for (guint i = 0; i < parts->len; i++) {
+      const struct control_part *part = &g_array_index (parts, struct control_part, i);
+      steered->rows[m * net.rows + part->row] += part->weight;
+    }
+  }
+  return transfer;
+}
+
+static unsigned
+transfer_controls (const void *self)
+{
+  return METHOD_REGIONS;
 }
 
 static const char *
@@ -180,296 +249,6 @@ transfer_file (const void *self)
   return ((const struct transfer *) self)->net->path;
 }
 
-/* Plans */
-
-static sym
-shares_of (const struct transfer *transfer, struct graph *graph, GError **error)
-{
-  int64_t n = transfer->images->len;
-  g_autoptr (tensor) shares = tensor_new (SHAPE (1, n), DTYPE_F32, error);
-  for (int64_t i = 0; shares && i < n; i++)
-    tensor_floats (shares)[i] = g_array_index (transfer->images, struct style_image, i).share;
-  return shares ? graph_constant (graph, shares) : (sym){graph, -1};
-}
-
-/* The painter of pictures of this size. With @statistics given they are inputs "norm0" ..., else outputs. */
-static struct plan *
-compile (const struct transfer *transfer, int width, int height, bool given, uint64_t limit, uint64_t *needed,
-         GError **error)
-{
-  const struct arbitrary_net *net = transfer->net->settings;
-  const struct paint_settings *settings = transfer->settings;
-  static const char *const names[NORMS] = {"norm0", "norm1", "norm2", "norm3", "norm4", "norm5", "norm6"};
-  int64_t c[4] = {3, net->encoder.channels[0], net->encoder.channels[1], net->encoder.channels[2]};
-  int64_t channels[NORMS] = {c[0], c[1], c[2], c[3], c[2], c[1], c[0]};
-  g_autoptr (graph) graph = graph_new ();
-  guint n = transfer->images->len;
-  g_autofree struct arbitrary_style *styles = g_new0 (struct arbitrary_style, n);
-  for (guint i = 0; i < n; i++)
-    styles[i] = (struct arbitrary_style){graph_constant (graph, transfer->encoded[i].keys),
-                                         graph_constant (graph, transfer->encoded[i].values),
-                                         graph_constant (graph, transfer->encoded[i].mean)};
-  sym null = {graph, -1}, shares = n > 1 ? shares_of (transfer, graph, error) : null;
-  if (n > 1 && sym_null (shares))
-    return NULL;
-  struct style_statistics statistics = {.given = given};
-  for (int i = 0; given && i < NORMS; i++)
-    statistics.moments[i] = graph_input (graph, names[i], SHAPE (1, 2 * channels[i], 1, 1));
-  struct arbitrary_control control = {
-    .styles = styles,
-    .n_styles = n,
-    .weights = shares,
-    .attention = settings->fusion == FUSION_ATTENTION ? graph_scalar (graph, 1) : null,
-    .strength = settings->fusion_strength == 1 ? null : graph_scalar (graph, settings->fusion_strength),
-    .statistics = &statistics,
-  };
-  sym photo = graph_input (graph, "photo", SHAPE (1, 3, height, width));
-  graph_output (graph, "painting", arbitrary_net (photo, control, net));
-  for (int i = 0; !given && i < statistics.count; i++)
-    graph_output (graph, names[i], statistics.moments[i]);
-  struct plan_options options = plan_options_of (transfer, limit, needed);
-  return plan_compile (graph, transfer->net->weights, &options, error);
-}
-
-/* @sized for a picture of @width x @height, unless it is there; adds what it takes to @bytes, which may come to @limit. */
-static bool
-make_plan (const struct transfer *transfer, struct sized_plan *sized, int width, int height, bool given, uint64_t limit,
-           uint64_t *bytes, GError **error)
-{
-  int margin = given ? TILE_MARGIN : WHOLE_MARGIN;
-  int plan_width = (width + 2 * margin + 7) / 8 * 8, plan_height = (height + 2 * margin + 7) / 8 * 8;
-  uint64_t needed = 0, room = limit > *bytes ? limit - *bytes : 1; /* 0 would be none */
-  if (!sized->plan || sized->width != plan_width || sized->height != plan_height) {
-    sized_plan_clear (sized);
-    *sized = (struct sized_plan){compile (transfer, plan_width, plan_height, given, room, &needed, error), plan_width,
-                                 plan_height, margin};
-  } else
-    needed = plan_memory (sized->plan);
-  *bytes += needed;
-  if (!sized->plan || *bytes <= limit)
-    return sized->plan != NULL;
-  sized_plan_clear (sized);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "more memory than there is");
-  return false;
-}
-
-static uint64_t
-fixed_bytes (const struct transfer *transfer)
-{
-  uint64_t bytes = 0;
-  for (guint i = 0; i < weights_count (transfer->net->weights); i++)
-    bytes += 2 * weights_at (transfer->net->weights, i)->size; /* laid out once more for the kernels */
-  for (guint i = 0; i < transfer->images->len; i++)
-    bytes += 2 * (transfer->encoded[i].keys->size + transfer->encoded[i].values->size);
-  return bytes;
-}
-
-/* What a plan keeps when its workspace is given back, at most: input, output, and what was computed from constants. */
-static uint64_t
-kept_bytes (const struct transfer *transfer, const struct sized_plan *sized)
-{
-  return MIN (plan_memory (sized->plan),
-              6 * sizeof (float) * (uint64_t) sized->width * sized->height + fixed_bytes (transfer));
-}
-
-static void
-thumbnail_size (int width, int height, int *thumb_width, int *thumb_height)
-{
-  double scale = (double) WHOLE / MAX (width, height);
-  *thumb_width = MAX (1, lrint (width * scale));
-  *thumb_height = MAX (1, lrint (height * scale));
-}
-
-/* Extent of a tile: few and even ones, of at most @most, at multiples of 8. */
-static int
-tile_extent (int extent, int most)
-{
-  int n = (extent + most - 1) / most;
-  return ((extent + n - 1) / n + 7) / 8 * 8;
-}
-
-/* The largest tiles that fit. The thumbnail's plan and theirs never work at the same time, so that the peak, @bytes, is one
- * of them and what the other keeps. @fixed: what is there all the time; @whole: the same and the thumbnail's plan. */
-static bool
-make_tiles (struct transfer *transfer, int width, int height, uint64_t limit, uint64_t fixed, uint64_t whole,
-            uint64_t *bytes, GError **error)
-{
-  static const int sizes[] = {1024, 640, 384, 192};
-  for (guint i = 0;; i++) {
-    g_autoptr (GError) local = NULL;
-    int across = tile_extent (width, sizes[i]), down = tile_extent (height, sizes[i]);
-    *bytes = fixed + kept_bytes (transfer, &transfer->whole);
-    bool made = make_plan (transfer, &transfer->tile, across, down, true, limit, bytes, &local);
-    if (made)
-      *bytes = MAX (*bytes, whole + kept_bytes (transfer, &transfer->tile));
-    bool small = made ? *bytes <= limit : !g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);
-    if (!small && i + 1 < G_N_ELEMENTS (sizes))
-      continue;
-    if (local)
-      g_propagate_error (error, g_steal_pointer (&local));
-    return made;
-  }
-}
-
-static void
-forecast_tiles (const struct transfer *transfer, int width, int height, struct method_forecast *forecast)
-{
-  int64_t across = transfer->tile.width - 2 * TILE_MARGIN, down = transfer->tile.height - 2 * TILE_MARGIN;
-  int64_t tiles = ((width + across - 1) / across) * ((height + down - 1) / down);
-  forecast->operations += plan_flops (transfer->tile.plan) * tiles;
-}
-
-static bool
-transfer_prepare (void *self, int width, int height, uint64_t limit, struct method_forecast *forecast, GError **error)
-{
-  struct transfer *transfer = self;
-  int whole_width = width, whole_height = height;
-  bool tiled = MAX (width, height) > WHOLE;
-  uint64_t fixed = fixed_bytes (transfer), whole;
-  forecast->fixed = fixed;
-  if (tiled) {
-    fixed += 3 * sizeof (float) * (uint64_t) width * height; /* the painting beside the photograph */
-    thumbnail_size (width, height, &whole_width, &whole_height);
-  } else
-    sized_plan_clear (&transfer->tile);
-  whole = fixed;
-  bool ready = make_plan (transfer, &transfer->whole, whole_width, whole_height, false, limit, &whole, error);
-  forecast->bytes = whole;
-  if (ready && tiled)
-    ready = make_tiles (transfer, width, height, limit, fixed, whole, &forecast->bytes, error);
-  if (!ready)
-    return false;
-  forecast->held = forecast->fixed + kept_bytes (transfer, &transfer->whole);
-  forecast->precision = precision_names[plan_precision (transfer->whole.plan)];
-  forecast->operations = plan_flops (transfer->whole.plan);
-  if (tiled) {
-    forecast->held += kept_bytes (transfer, &transfer->tile);
-    forecast_tiles (transfer, width, height, forecast);
-  }
-  return true;
-}
-
-/* Painting */
-
-/* Where index @i of an endlessly mirrored row of @n falls: ... 1 0 0 1 2 2 1 0 0 1 ... */
-static int
-mirrored (int i, int n)
-{
-  i = (i % (2 * n) + 2 * n) % (2 * n);
-  return i < n ? i : 2 * n - 1 - i;
-}
-
-/* The window at (x0, y0) of planes (3,h,w), mirrored where it leaves them. */
-static void
-copy_window (const float *in, int width, int height, int x0, int y0, float *out, int out_width, int out_height)
-{
-  for (int c = 0; c < 3; c++)
-    for (int y = 0; y < out_height; y++) {
-      const float *row = in + ((int64_t) c * height + mirrored (y0 + y, height)) * width;
-      float *to = out + ((int64_t) c * out_height + y) * out_width;
-      int from = CLAMP (-x0, 0, out_width), until = CLAMP (width - x0, from, out_width);
-      for (int x = 0; x < from; x++)
-        to[x] = row[mirrored (x0 + x, width)];
-      if (until > from)
-        memcpy (to + from, row + x0 + from, (until - from) * sizeof (float));
-      for (int x = until; x < out_width; x++)
-        to[x] = row[mirrored (x0 + x, width)];
-    }
-}
-
-/* Paints the window of @photo whose inside begins at (x, y), and what of it lies in the picture into @painting, unless it
- * is NULL. */
-static bool
-paint_window (const struct transfer *transfer, struct sized_plan *sized, const float *photo, int width, int height,
-              int x, int y, float *painting, GError **error)
-{
-  int margin = sized->margin;
-  copy_window (photo, width, height, x - margin, y - margin, tensor_floats (plan_input (sized->plan, "photo")),
-               sized->width, sized->height);
-  plan_run (sized->plan, transfer->settings->seed, 0);
-  struct tensor *result = plan_output (sized->plan, "painting");
-  int64_t bad = tensor_find_nonfinite (result);
-  if (bad >= 0) {
-    int64_t pixel = bad % ((int64_t) sized->width * sized->height);
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC,
-                 "the network of %s gave NaN or infinity (first at x %d, y %d); --precision f32 may help",
-                 transfer->net->path, (int) (x + pixel % sized->width - margin),
-                 (int) (y + pixel / sized->width - margin));
-    return false;
-  }
-  int across = MIN (sized->width - 2 * margin, width - x), down = MIN (sized->height - 2 * margin, height - y);
-  for (int c = 0; painting && c < 3; c++)
-    for (int row = 0; row < down; row++)
-      memcpy (painting + ((int64_t) c * height + y + row) * width + x,
-              tensor_floats (result) + ((int64_t) c * sized->height + margin + row) * sized->width + margin,
-              across * sizeof (float));
-  return true;
-}
-
-/* The statistics of the picture's thumbnail become the tiles'. */
-static bool
-take_statistics (struct transfer *transfer, const struct picture *picture, GError **error)
-{
-  int width, height;
-  thumbnail_size (picture->width, picture->height, &width, &height);
-  g_autofree float *thumbnail = g_try_malloc_n ((gsize) width * height, 3 * sizeof (float));
-  if (!thumbnail) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for a thumbnail of %dx%d", width, height);
-    return false;
-  }
-  if (!planes_resize (picture->rgb, 3, picture->height, picture->width, thumbnail, height, width, error) ||
-      !paint_window (transfer, &transfer->whole, thumbnail, width, height, 0, 0, NULL, error))
-    return false;
-  for (int i = 0; i < NORMS; i++) {
-    g_autofree char *name = g_strdup_printf ("norm%d", i);
-    struct tensor *from = plan_output (transfer->whole.plan, name), *to = plan_input (transfer->tile.plan, name);
-    if (to) /* the photograph's own colours matter at less than full strength only */
-      memcpy (to->data, from->data, from->size);
-  }
-  plan_release (transfer->whole.plan);
-  return true;
-}
-
-static bool
-run_tiles (struct transfer *transfer, struct picture *picture, const struct paint_job *job, GError **error)
-{
-  int width = picture->width, height = picture->height, across = transfer->tile.width - 2 * TILE_MARGIN,
-      down = transfer->tile.height - 2 * TILE_MARGIN, done = 0;
-  int all = (width + across - 1) / across * ((height + down - 1) / down);
-  g_autofree float *painting = g_try_malloc_n ((gsize) width * height, 3 * sizeof (float));
-  if (!painting) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for a painting of %dx%d", width, height);
-    return false;
-  }
-  if (!take_statistics (transfer, picture, error))
-    return false;
-  for (int y = 0; y < height; y += down)
-    for (int x = 0; x < width; x += across)
-      if (!paint_progress (job, (double) done++ / all, "painting", error) ||
-          !paint_window (transfer, &transfer->tile, picture->rgb, width, height, x, y, painting, error))
-        return false;
-  plan_release (transfer->tile.plan);
-  g_free (picture->rgb);
-  picture->rgb = g_steal_pointer (&painting);
-  return true;
-}
-
-static bool
-transfer_run (void *self, struct picture *picture, const struct paint_job *job, GError **error)
-{
-  struct transfer *transfer = self;
-  if (!paint_progress (job, 0, "painting", error))
-    return false;
-  if (transfer->tile.plan)
-    return run_tiles (transfer, picture, job, error);
-  bool ok =
-    paint_window (transfer, &transfer->whole, picture->rgb, picture->width, picture->height, 0, 0, picture->rgb, error);
-  plan_release (transfer->whole.plan);
-  return ok;
-}
-
-/* Recipes */
-
 static void
 transfer_describe (const void *self, JsonObject *recipe)
 {
@@ -478,9 +257,8 @@ transfer_describe (const void *self, JsonObject *recipe)
   json_object_set_string_member (recipe, "style", transfer->label);
   json_object_set_string_member (recipe, "pack", model);
   json_object_set_string_member (recipe, "sha256", transfer->sha256);
-  style_images_describe (transfer->images, recipe);
-  json_object_set_string_member (json_object_get_object_member (recipe, "options"), "precision",
-                                 precision_names[plan_precision (transfer->whole.plan)]);
+  style_images_describe (control_mix_at (transfer->steered.control, 0)->images, recipe);
+  steered_describe (&transfer->steered, recipe);
 }
 
 /* The network is the one that is found now; it must be the one of the recipe. */
@@ -504,15 +282,18 @@ transfer_replay (JsonObject *recipe, const struct recipe_source *source, struct 
     return false;
   }
   settings->style_image = style_images_replay (recipe, source, error);
-  return settings->style_image != NULL;
+  return settings->style_image && recipe_replay_regions (recipe, true, source, settings, error);
 }
 
 const struct method method_image = {
   .name = "image",
   .open = transfer_open,
   .close = transfer_close,
-  .prepare = transfer_prepare,
-  .run = transfer_run,
+  .controls = transfer_controls,
+  .prepare = steered_prepare,
+  .run = steered_run,
+  .run_rows = steered_run_rows,
+  .strength = steered_strength,
   .style = transfer_style,
   .file = transfer_file,
   .describe = transfer_describe,

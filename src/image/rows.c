@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows: in-memory pictures as sources and sinks, the reduction by areas, the store on disk.
+ * Rows: in-memory pictures as sources and sinks, the reduction by areas, the store on disk. rows_scale.c has any other size.
  *
  * A reduced pixel is the mean of the area that it covers, a share of a pixel counting as a share. Rows are reduced
  * across first; a row of the source that lies between two rows of the result counts in both. */
@@ -306,6 +306,38 @@ row_store_write (struct row_store *store, int y, int first, int n, const float *
     for (int64_t x = 0; x < w; x++)
       store->samples[c * w + x] = CLAMP (row[c * stride + x], 0.0f, 1.0f) * 65535.0f + 0.5f;
   return transfer (store, row_offset (store, y, first), n * w * sizeof (uint16_t), true, error);
+}
+
+static bool
+store_read (void *data, int y, int n, float *rows, int64_t stride, GError **error)
+{
+  struct row_store *store = data;
+  for (int i = 0; i < n; i++)
+    if (!row_store_read (store, y + i, 0, 3, rows + (int64_t) i * store->width, stride, error))
+      return false;
+  return true;
+}
+
+static bool
+store_write (void *data, int y, int n, const float *rows, int64_t stride, GError **error)
+{
+  struct row_store *store = data;
+  for (int i = 0; i < n; i++)
+    if (!row_store_write (store, y + i, 0, 3, rows + (int64_t) i * store->width, stride, error))
+      return false;
+  return true;
+}
+
+struct row_source
+row_store_source (struct row_store *store)
+{
+  return (struct row_source){store->width, store->height, 3, store_read, store};
+}
+
+struct row_sink
+row_store_sink (struct row_store *store)
+{
+  return (struct row_sink){store_write, store};
 }
 
 bool

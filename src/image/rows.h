@@ -30,6 +30,14 @@ struct row_source row_shrink_source (struct row_shrink *shrink);
 void row_shrink_free (struct row_shrink *shrink);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (row_shrink, row_shrink_free)
 
+/* A source at any other size, by a cubic kernel; samples are held to 0..1. @source must outlive it. */
+typedef struct row_scale row_scale;
+struct row_scale *row_scale_new (const struct row_source *source, int width, int height, GError **error);
+struct row_source row_scale_source (struct row_scale *scale);
+void row_scale_free (struct row_scale *scale);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (row_scale, row_scale_free)
+uint64_t row_scale_bytes (int width, int height, int to_width, int to_height, int planes);
+
 /* A whole source as a picture of another size: by areas to twice the size, then as picture_resize does. */
 struct picture *rows_thumbnail (const struct row_source *source, int width, int height, GError **error);
 
@@ -47,6 +55,10 @@ int row_store_planes (const struct row_store *store);
 bool row_store_read (struct row_store *store, int y, int first, int n, float *row, int64_t stride, GError **error);
 bool row_store_write (struct row_store *store, int y, int first, int n, const float *row, int64_t stride,
                       GError **error);
+
+/* Its first three planes, as rows that come and go. */
+struct row_source row_store_source (struct row_store *store);
+struct row_sink row_store_sink (struct row_store *store);
 
 /* Columns @x to @x + @width of one plane of a row. */
 bool row_store_read_part (struct row_store *store, int y, int plane, int x, int width, float *row, GError **error);

@@ -29,7 +29,8 @@ level_channels (const struct arbitrary_net *settings, int level)
   return level == 0 ? 3 : settings->encoder.channels[level - 1];
 }
 
-/* Means (n,c,h,w) and deviations of all levels one after another in c; h and w are 1 unless they are each place's own. */
+/* Means (n,c,h,w) and deviations of all levels one after another in c; h and w are 1 unless they are each place's own. With
+ * maps and no attention (k,c,1,1): those of each mix. */
 struct moments {
   sym mean, deviation;
 };
@@ -38,6 +39,8 @@ struct painter {
   const struct arbitrary_net *settings;
   struct style_statistics *statistics;
   struct moments moments; /* what the levels are given */
+  bool local;             /* moments are each place's own */
+  sym maps[LEVELS];       /* at the level's size; null: one mix holds for all places */
 };
 
 static bool
@@ -55,9 +58,16 @@ see (sym picture, const struct arbitrary_net *settings)
   return (struct seen){{picture, eye.features[0], eye.features[1], eye.features[3]}};
 }
 
-/* x less its mean over its deviation, both (n,c,1,1): its own or the given ones. */
+/* What is (k,c,1,1) for each mix, for each place of @maps. */
 static sym
-normalized (sym x, struct style_statistics *statistics, struct moments *moments)
+spread (sym of_mixes, sym maps)
+{
+  return sym_conv2d (maps, sym_permute (of_mixes, (int[]){1, 0, 2, 3}), (struct conv_options){0});
+}
+
+/* x less its mean over its deviation, both (n,c,1,1): its own or the given ones, which may be those of each mix of @maps. */
+static sym
+normalized (sym x, struct style_statistics *statistics, sym maps, struct moments *moments)
 {
   int64_t c = sym_shape (x).rank == 4 ? sym_shape (x).dim[1] : 1;
   sym mean, variance;
@@ -68,6 +78,8 @@ normalized (sym x, struct style_statistics *statistics, struct moments *moments)
   }
   if (statistics && statistics->given) {
     sym taken = statistics->moments[statistics->count++];
+    if (!sym_null (taken) && sym_shape (taken).dim[0] > 1)
+      taken = given (maps) ? spread (taken, maps) : sym_slice (taken, 0, 0, 1, 1);
     mean = sym_slice (taken, 1, 0, c, 1);
     variance = sym_slice (taken, 1, c, 2 * c, 1);
   } else {
@@ -123,7 +135,7 @@ arbitrary_encode (sym picture, const struct arbitrary_net *settings)
     parts[LEVELS + i] = sym_avg_pool (sym_square (x), TOKEN / shrinks[i], TOKEN / shrinks[i], 0);
   }
   struct moments own;
-  sym x = normalized (seen.feature[LEVELS - 1], NULL, &own);
+  sym x = normalized (seen.feature[LEVELS - 1], NULL, (sym){picture.graph, -1}, &own);
   return (struct arbitrary_style){match (x, TOKEN / 4, settings, false), tokens (sym_concat (parts, 2 * LEVELS, 1)),
                                   sym_concat (means, LEVELS, 1)};
 }
@@ -184,13 +196,15 @@ fuse (const struct arbitrary_style *style, sym query, int64_t h, int64_t w, sym 
 
 /* The part of @moments that belongs to @level, at the size of x. */
 static sym
-level_part (sym moments, sym x, int level, const struct arbitrary_net *settings)
+level_part (const struct painter *painter, sym moments, sym x, int level)
 {
-  int64_t start = 0, c = level_channels (settings, level);
+  int64_t start = 0, c = level_channels (painter->settings, level);
   struct shape shape = sym_shape (x);
   for (int i = 0; i < level; i++)
-    start += level_channels (settings, i);
+    start += level_channels (painter->settings, i);
   sym part = sym_slice (moments, 1, start, start + c, 1);
+  if (given (painter->maps[level]) && !painter->local)
+    return spread (part, painter->maps[level]);
   if (sym_null (part) || (sym_shape (part).dim[2] == 1 && sym_shape (part).dim[3] == 1))
     return part;
   return sym_resize_bilinear (part, shape.dim[2], shape.dim[3]);
@@ -200,9 +214,8 @@ level_part (sym moments, sym x, int level, const struct arbitrary_net *settings)
 static sym
 restore (const struct painter *painter, sym x, int level)
 {
-  const struct arbitrary_net *settings = painter->settings;
-  return sym_add (sym_mul (x, level_part (painter->moments.deviation, x, level, settings)),
-                  level_part (painter->moments.mean, x, level, settings));
+  return sym_add (sym_mul (x, level_part (painter, painter->moments.deviation, x, level)),
+                  level_part (painter, painter->moments.mean, x, level));
 }
 
 static sym
@@ -234,52 +247,72 @@ decode (struct painter *painter, sym x)
   }
   x = sym_relu (conv (x, "narrow", c[1]));
   x = sym_relu (conv (double_size (x), "up1", c[1]));
-  x = restore (painter, normalized (x, painter->statistics, &own), 2);
+  x = restore (painter, normalized (x, painter->statistics, painter->maps[2], &own), 2);
   x = sym_relu (conv (x, "narrow1", (c[1] + 1) / 2));
   x = sym_relu (conv (double_size (x), "up2", c[0]));
-  x = restore (painter, normalized (x, painter->statistics, &own), 1);
+  x = restore (painter, normalized (x, painter->statistics, painter->maps[1], &own), 1);
   x =
     layer_conv (x, "out", (struct layer_conv){.channels = 3, .kernel = 3, .pad = PAD_REFLECT, .gain = 1, .bare = true});
-  x = restore (painter, normalized (x, painter->statistics, &own), 0);
+  x = restore (painter, normalized (x, painter->statistics, painter->maps[0], &own), 0);
   graph_pop (x.graph);
   return x;
+}
+
+/* The moments of all styles together; @query and, with attention, moments are of @h x @w places. */
+static struct moments
+mix (const struct arbitrary_control *control, sym query, int64_t h, int64_t w, sym attention, sym maps,
+     int64_t channels)
+{
+  struct moments sum = {query, query};
+  for (int i = 0; i < control->n_styles; i++) {
+    struct moments m = fuse (&control->styles[i], query, h, w, attention, channels);
+    if (given (control->weights)) {
+      sym weight = each (sym_slice (control->weights, 1, i, i + 1, 1)); /* (n or k, 1, 1, 1) */
+      if (given (attention) && given (maps))
+        weight = spread (weight, maps);
+      m = (struct moments){sym_mul (m.mean, weight), sym_mul (m.deviation, weight)};
+    }
+    sum = i == 0 ? m : (struct moments){sym_add (sum.mean, m.mean), sym_add (sum.deviation, m.deviation)};
+  }
+  return sum;
 }
 
 sym
 arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitrary_net *settings)
 {
   struct graph *graph = photo.graph;
+  const sym null = {graph, -1};
   struct painter painter = {.settings = settings, .statistics = control.statistics};
   struct shape shape = sym_shape (photo);
   if (shape.rank != 4 || shape.dim[1] != 3 || control.n_styles < 1)
     return graph_fail (graph, "arbitrary network: wants pictures (n, 3, h, w) and a style or more");
-  int64_t h = shape.dim[2], w = shape.dim[3], channels = arbitrary_channels (settings);
+  if (given (control.maps) && !given (control.weights))
+    return graph_fail (graph, "arbitrary network: maps want weights of their mixes");
+  int64_t h = shape.dim[2], w = shape.dim[3];
   int64_t bottom = (QUERY - h % QUERY) % QUERY, right = (QUERY - w % QUERY) % QUERY;
-  if (bottom || right)
+  sym maps = given (control.maps) ? control.maps : null;
+  if (bottom || right) {
     photo = sym_pad (photo, PAD_REFLECT, 0, 0, bottom, right);
+    maps = given (maps) ? sym_pad (maps, PAD_REFLECT, 0, 0, bottom, right) : maps;
+  }
 
   struct seen seen = see (photo, settings);
-  sym means[LEVELS], deviations[LEVELS], x = photo, query = {graph, -1}, attention = {graph, -1};
+  sym means[LEVELS], deviations[LEVELS], x = photo, query = null, attention = null;
   for (int i = 0; i < LEVELS; i++) {
     struct moments own;
-    x = normalized (seen.feature[i], painter.statistics, &own);
+    x = normalized (seen.feature[i], painter.statistics, null, &own); /* of the photograph: no mix matters */
     means[i] = own.mean;
     deviations[i] = own.deviation;
+    painter.maps[i] = !given (maps) || shrinks[i] == 1 ? maps : sym_avg_pool (maps, shrinks[i], shrinks[i], 0);
   }
   if (given (control.attention)) {
     attention = each (control.attention);
+    painter.local = true;
     query = match (x, QUERY / 4, settings, true);
+    maps = given (maps) ? sym_avg_pool (maps, QUERY, QUERY, 0) : maps;
   }
-  for (int i = 0; i < control.n_styles; i++) {
-    struct moments m = fuse (&control.styles[i], query, (h + bottom) / QUERY, (w + right) / QUERY, attention, channels);
-    if (given (control.weights)) {
-      sym weight = each (sym_slice (control.weights, 1, i, i + 1, 1));
-      m = (struct moments){sym_mul (m.mean, weight), sym_mul (m.deviation, weight)};
-    }
-    painter.moments = i == 0 ? m
-                             : (struct moments){sym_add (painter.moments.mean, m.mean),
-                                                sym_add (painter.moments.deviation, m.deviation)};
-  }
+  painter.moments =
+    mix (&control, query, (h + bottom) / QUERY, (w + right) / QUERY, attention, maps, arbitrary_channels (settings));
   if (given (control.strength)) {
     sym strength = each (control.strength);
     painter.moments.mean = blend (sym_concat (means, LEVELS, 1), painter.moments.mean, strength);
@@ -293,6 +326,23 @@ arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitra
   if (control.unclamped)
     *control.unclamped = x;
   return sym_clamp (x, 0, 1);
+}
+
+int
+arbitrary_net_norms (const struct arbitrary_net *settings, int64_t channels[STYLE_NORMS_MAX])
+{
+  static const int levels[] = {0, 1, 2, 3, 2, 1, 0}; /* the encoder's, the decoder's */
+  for (guint i = 0; i < G_N_ELEMENTS (levels); i++)
+    channels[i] = level_channels (settings, levels[i]);
+  return G_N_ELEMENTS (levels);
+}
+
+/* Back from a pixel: decoder 12 in its enlargements and 8 at a quarter, 8 a residual block; from there 12 to a query's far
+ * side, which holds the bilinear step between queries; encoder 16 at a quarter, 4 at a half, 2, and 3 where it pools. */
+int
+arbitrary_net_reach (const struct arbitrary_net *settings)
+{
+  return (12 + 8 + 8 * settings->residuals + 12 + 16 + 4 + 2 + 3 + QUERY - 1) / QUERY * QUERY;
 }
 
 static void

@@ -129,16 +129,22 @@ struct arbitrary_style {
 struct arbitrary_control {
   const struct arbitrary_style *styles;
   int n_styles;
-  sym weights;   /* (n, n_styles), adding up to 1; null: 1, for one style */
+  sym weights;   /* (n, n_styles), adding up to 1; null: 1, for one style. With maps (k, n_styles), k mixes */
+  sym maps;      /* null, or (1, k, h, w): the share of each mix at each pixel, adding up to 1; n is 1 then. Attention
+                    has them at an eighth of the size */
   sym attention; /* (n, 1): 0 = moments of the whole painting (AdaIN) .. 1 = those of places alike; null: 0 */
   sym strength;  /* (n, 1): 0 = the photograph's own moments .. 1 = the style's; null: 1 */
-  struct style_statistics *statistics; /* NULL: each photograph's own; seven of them */
+  struct style_statistics *statistics; /* NULL: each photograph's own; seven of them. Given ones may be (k, 2c, 1, 1) with
+                                          maps: as each mix alone has them, so that a region is what its mix is alone */
   sym *unclamped; /* when not NULL, receives the painting before it is held to 0..1: for training */
 };
 extern const struct net net_arbitrary;
 struct arbitrary_style arbitrary_encode (sym picture, const struct arbitrary_net *settings); /* multiples of 16 */
 int64_t arbitrary_tokens (int64_t height, int64_t width);                                    /* t */
 int64_t arbitrary_channels (const struct arbitrary_net *settings);
+/* As style_net_reach, at multiples of 8; and style_net_norms. */
+int arbitrary_net_reach (const struct arbitrary_net *settings);
+int arbitrary_net_norms (const struct arbitrary_net *settings, int64_t channels[STYLE_NORMS_MAX]);
 /* photograph (n,3,h,w) in 0..1 -> painting of the same size in 0..1 */
 sym arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitrary_net *settings);
 

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What canvas.c, which gets ready, and canvas_paint.c share. */
+#pragma once
+
+#include "effect/canvas.h"
+
+enum role { ROLE_WHOLE, ROLE_NOTE, ROLE_TILE, ROLES };
+
+struct canvas_plan {
+  struct plan *plan;
+  int width, height, mixes;
+};
+
+struct canvas {
+  struct canvas_net net;
+  struct canvas_settings settings;
+  struct canvas_plan plans[ROLES];
+  double fixed, a_pixel; /* bytes of a tile's plan with `guessed` mixes; a_pixel 0 = not known */
+  int guessed;
+  struct tile_grid grid; /* of the final size */
+  int thumb_width, thumb_height, mixes;
+};
+
+/* Painted whole, in one pass of one plan. */
+bool canvas_is_small (const struct canvas *canvas);
+
+/* Passes over the picture after the thumbnail's, each at most twice as large as the one before; the last at full size. And
+ * the share of the work of all of them that the first @i of @n are. */
+int canvas_octaves (const struct canvas *canvas);
+bool canvas_by_octaves (const struct canvas *canvas);
+double canvas_octave_share (const struct canvas *canvas, int i, int n);
+
+/* Statistics of how many mixes the tiles are given. */
+int canvas_noted_mixes (const struct canvas *canvas);
+
+/* What is noted down is not the painting itself: of a torus by a network whose borders do not show the opposite side; of
+ * several mixes, each alone. */
+bool canvas_thumb_by_tiles (const struct canvas *canvas);
+
+struct tile_grid canvas_octave_grid (const struct canvas *canvas, int width, int height);
+struct tile_grid canvas_thumb_grid (const struct canvas *canvas);
+void canvas_moments_name (char name[32], int i);

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Painting on a canvas that is ready: the thumbnail, whose statistics the tiles are given, then one pass, or one an octave. */
+#include <math.h>
+#include <string.h>
+
+#include "effect/canvas_internal.h"
+#include "impasto/error.h"
+
+#define REFINE 0.6f /* strength of a repainting: strokes get edges, and no strokes upon strokes */
+
+static void
+set_rows (const struct canvas *canvas, enum role role, const float *rows)
+{
+  struct tensor *tensor = plan_input (canvas->plans[role].plan, "rows");
+  memcpy (tensor_floats (tensor), rows, tensor->size);
+}
+
+/* Hands the statistics that the thumbnail's plan has noted down to the tile's, as those of mix @mix. */
+static void
+hand_on (struct canvas *canvas, int mix)
+{
+  for (int i = 0; i < canvas->net.norms; i++) {
+    char name[32];
+    canvas_moments_name (name, i);
+    struct tensor *from = plan_output (canvas->plans[ROLE_NOTE].plan, name),
+                  *to = plan_input (canvas->plans[ROLE_TILE].plan, name);
+    if (to) /* a network may have no use for it */
+      memcpy ((char *) to->data + mix * from->size, from->data, from->size);
+  }
+}
+
+/* Rows for repainting a painting: the photograph's row, which then stands for what the network is shown, takes part. */
+static float *
+refining_rows (const struct canvas *canvas, const float *rows)
+{
+  const struct canvas_net *net = &canvas->net;
+  float *out = g_memdup2 (rows, sizeof (float) * net->rows * MAX (canvas->mixes, 1));
+  for (int m = 0; net->photograph >= 0 && m < MAX (canvas->mixes, 1); m++) {
+    for (int i = 0; i < net->shares; i++)
+      out[m * net->rows + i] *= REFINE;
+    out[m * net->rows + net->photograph] += 1 - REFINE;
+  }
+  return out;
+}
+
+/* Of repainting with a network that has no row for the photograph. */
+static float
+refining_blend (const struct canvas *canvas)
+{
+  return canvas->net.photograph >= 0 ? 1 : REFINE;
+}
+
+struct thumb {
+  struct picture *photo, *painting;
+};
+
+static void
+thumb_clear (struct thumb *thumb)
+{
+  g_clear_pointer (&thumb->photo, picture_free);
+  g_clear_pointer (&thumb->painting, picture_free);
+}
+
+/* Shares of a picture that is all of one mix. */
+struct alone {
+  int mixes, mix;
+};
+
+static bool
+read_alone (void *data, int width, int height, int y, float *row, GError **error)
+{
+  const struct alone *alone = data;
+  for (int m = 0; m < alone->mixes; m++)
+    for (int64_t x = 0; x < width; x++)
+      row[m * (int64_t) width + x] = m == alone->mix;
+  return true;
+}
+
+/* A pass over the thumbnail @from into @to. */
+static bool
+pass_thumb (struct canvas *canvas, enum role role, const struct tile_grid *grid, const struct map_source *maps,
+            const struct picture *from, struct picture *to, const float *rows, const struct paint_job *job,
+            GError **error)
+{
+  struct tile_pass pass = {
+    .grid = *grid,
+    .plan = canvas->plans[role].plan,
+    .maps = *maps,
+    .source = rows_from (from),
+    .sink = rows_into (to),
+    .blend = 1,
+    .seed = canvas->settings.seed,
+    .model = canvas->net.file,
+    .job = job,
+    .what = "looking",
+  };
+  set_rows (canvas, role, rows);
+  return tile_pass_run (&pass, error);
+}
+
+/* Paints the thumbnail @from into @to, and gives the tiles the statistics of that. */
+static bool
+note (struct canvas *canvas, const struct canvas_picture *picture, const struct picture *from, struct picture *to,
+      const float *rows, const struct paint_job *job, GError **error)
+{
+  struct tile_grid grid = canvas_thumb_grid (canvas);
+  int n = canvas_noted_mixes (canvas);
+  for (int i = 0; i < n; i++) {
+    struct alone alone = {canvas->mixes, i};
+    struct map_source maps = n > 1 ? (struct map_source){canvas->mixes, read_alone, &alone} : picture->maps;
+    if (!pass_thumb (canvas, ROLE_NOTE, &grid, &maps, from, to, rows, job, error))
+      return false;
+    hand_on (canvas, i);
+  }
+  plan_release (canvas->plans[ROLE_NOTE].plan);
+  return true;
+}
+
+static bool
+paint_thumb (struct canvas *canvas, const struct canvas_picture *picture, struct thumb *thumb,
+             const struct paint_job *job, GError **error)
+{
+  struct tile_grid grid = canvas_thumb_grid (canvas);
+  thumb->photo = rows_thumbnail (&picture->source, grid.width, grid.height, error);
+  thumb->painting = thumb->photo ? picture_new (grid.width, grid.height, false, error) : NULL;
+  if (!thumb->painting || !note (canvas, picture, thumb->photo, thumb->painting, picture->rows, job, error))
+    return false;
+  if (!canvas_thumb_by_tiles (canvas))
+    return true;
+  grid = canvas_octave_grid (canvas, grid.width, grid.height);
+  return pass_thumb (canvas, ROLE_TILE, &grid, &picture->maps, thumb->photo, thumb->painting, picture->rows, job,
+                     error);
+}
+
+/* What the thumbnail's painting has changed, as a store. */
+static struct row_store *
+store_thumb (const struct thumb *thumb, GError **error)
+{
+  int w = thumb->photo->width, h = thumb->photo->height;
+  g_autoptr (row_store) store = row_store_new (w, h, 3, error);
+  int64_t plane = (int64_t) w * h;
+  for (int64_t i = 0; store && i < 3 * plane; i++)
+    thumb->photo->rgb[i] = 0.5f + 0.5f * (thumb->painting->rgb[i] - thumb->photo->rgb[i]);
+  for (int y = 0; store && y < h; y++)
+    if (!row_store_write (store, y, 0, 3, thumb->photo->rgb + (int64_t) y * w, plane, error))
+      return NULL;
+  return g_steal_pointer (&store);
+}
+
+/* Size of octave @i of @n; 0 is the thumbnail. In equal steps: one of hardly more than 1 would lose what is finest. */
+static int
+octave_extent (int thumb, int extent, int i, int n)
+{
+  return i == n ? extent : CLAMP (lround (thumb * pow ((double) extent / thumb, (double) i / n)), 1, extent);
+}
+
+/* Octave @i of @n, over what the one before has changed. The last goes to the sink, others to a store of their own. */
+static bool
+paint_octave (struct canvas *canvas, const struct canvas_picture *picture, int i, int n, struct row_store **store,
+              const struct paint_job *job, GError **error)
+{
+  int width = octave_extent (canvas->thumb_width, canvas->grid.width, i, n),
+      height = octave_extent (canvas->thumb_height, canvas->grid.height, i, n);
+  g_autoptr (row_shrink) shrink = row_shrink_new (&picture->source, width, height, error);
+  g_autoptr (row_store) next = NULL;
+  if (!shrink)
+    return false;
+  struct tile_pass pass = {
+    .grid = canvas_octave_grid (canvas, width, height),
+    .plan = canvas->plans[ROLE_TILE].plan,
+    .maps = picture->maps,
+    .source = row_shrink_source (shrink),
+    .sink = picture->sink,
+    .low = *store,
+    .difference = i < n,
+    .blend = refining_blend (canvas),
+    .seed = canvas->settings.seed,
+    .model = canvas->net.file,
+    .job = job,
+    .what = i < n ? "enlarging" : "painting",
+    .from = canvas_octave_share (canvas, i - 1, n),
+    .to = canvas_octave_share (canvas, i, n),
+  };
+  if (i < n) {
+    next = row_store_new (width, height, 3, error);
+    pass.sink = row_store_sink (next);
+  }
+  if ((i < n && !next) || !tile_pass_run (&pass, error))
+    return false;
+  row_store_free (*store);
+  *store = g_steal_pointer (&next);
+  return true;
+}
+
+static bool
+paint_octaves (struct canvas *canvas, const struct canvas_picture *picture, struct thumb *thumb,
+               const struct paint_job *job, GError **error)
+{
+  g_autofree float *rows = refining_rows (canvas, picture->rows);
+  g_autoptr (row_store) store = store_thumb (thumb, error);
+  /* Repainting meets paintings, so their statistics are what counts. */
+  if (!store || !note (canvas, picture, thumb->painting, thumb->photo, rows, job, error))
+    return false;
+  thumb_clear (thumb);
+  set_rows (canvas, ROLE_TILE, rows);
+  for (int i = 1, n = canvas_octaves (canvas); i <= n; i++)
+    if (!paint_octave (canvas, picture, i, n, &store, job, error))
+      return false;
+  return true;
+}
+
+static bool
+paint_pass (struct canvas *canvas, const struct canvas_picture *picture, enum role role, const struct paint_job *job,
+            GError **error)
+{
+  struct tile_pass pass = {
+    .grid = canvas->grid,
+    .plan = canvas->plans[role].plan,
+    .maps = picture->maps,
+    .source = picture->source,
+    .sink = picture->sink,
+    .blend = 1,
+    .seed = canvas->settings.seed,
+    .model = canvas->net.file,
+    .job = job,
+    .what = "painting",
+    .to = 1,
+  };
+  set_rows (canvas, role, picture->rows);
+  return tile_pass_run (&pass, error);
+}
+
+static bool
+paint_large (struct canvas *canvas, const struct canvas_picture *picture, struct thumb *thumb,
+             const struct paint_job *job, GError **error)
+{
+  if (!paint_thumb (canvas, picture, thumb, job, error))
+    return false;
+  if (canvas_by_octaves (canvas))
+    return paint_octaves (canvas, picture, thumb, job, error);
+  thumb_clear (thumb);
+  return paint_pass (canvas, picture, ROLE_TILE, job, error);
+}
+
+bool
+canvas_paint (struct canvas *canvas, const struct canvas_picture *picture, const struct paint_job *job, GError **error)
+{
+  struct thumb thumb = {0};
+  bool ok = canvas_is_small (canvas) ? paint_pass (canvas, picture, ROLE_WHOLE, job, error)
+                                     : paint_large (canvas, picture, &thumb, job, error);
+  thumb_clear (&thumb);
+  for (int i = 0; i < ROLES; i++)
+    if (canvas->plans[i].plan)
+      plan_release (canvas->plans[i].plan);
+  return ok;
+}
