@@ -7,8 +7,9 @@
  * the photograph, those of the places of the painting that resemble it, weighted (AdaAttN: Liu et al. 2021; attention
  * between normalised features: Park and Lee 2019). With even weights the second is the first: hence one decoder, and any
  * mix of the two. It happens in the decoder too, whose features at a half and the whole of the size, and the picture it
- * draws, are given the painting's moments there (Avatar-Net: Sheng et al. 2018): palette and grain arrive with no skip
- * connection that would carry the photograph's along. */
+ * draws, are given the painting's moments there (Avatar-Net: Sheng et al. 2018). The photograph's own features of these sizes
+ * join the decoder's before that (a U-Net: Ronneberger et al. 2015), normalised, so that they bring its lines, which a quarter of
+ * the size no longer holds, and neither its palette nor its contrast. */
 #include "net/layers.h"
 #include "net/net.h"
 
@@ -41,6 +42,7 @@ struct painter {
   struct moments moments; /* what the levels are given */
   bool local;             /* moments are each place's own */
   sym maps[LEVELS];       /* at the level's size; null: one mix holds for all places */
+  sym photo[LEVELS];      /* the photograph's features, normalised */
 };
 
 static bool
@@ -210,6 +212,12 @@ level_part (const struct painter *painter, sym moments, sym x, int level)
   return sym_resize_bilinear (part, shape.dim[2], shape.dim[3]);
 }
 
+static sym
+conv (sym x, const char *name, int64_t channels)
+{
+  return layer_conv (x, name, (struct layer_conv){.channels = channels, .kernel = 3, .pad = PAD_REFLECT});
+}
+
 /* Normalised x with the moments it is to have. */
 static sym
 restore (const struct painter *painter, sym x, int level)
@@ -218,10 +226,13 @@ restore (const struct painter *painter, sym x, int level)
                   level_part (painter, painter->moments.mean, x, level));
 }
 
+/* x, joined by the photograph's features of @level through the convolution @name, with the moments of that level. */
 static sym
-conv (sym x, const char *name, int64_t channels)
+join (const struct painter *painter, sym x, const char *name, int level)
 {
-  return layer_conv (x, name, (struct layer_conv){.channels = channels, .kernel = 3, .pad = PAD_REFLECT});
+  struct moments own;
+  x = sym_relu (sym_add (x, conv (painter->photo[level], name, sym_shape (x).dim[1])));
+  return restore (painter, normalized (x, painter->statistics, painter->maps[level], &own), level);
 }
 
 static sym
@@ -246,11 +257,9 @@ decode (struct painter *painter, sym x)
     graph_pop (x.graph);
   }
   x = sym_relu (conv (x, "narrow", c[1]));
-  x = sym_relu (conv (double_size (x), "up1", c[1]));
-  x = restore (painter, normalized (x, painter->statistics, painter->maps[2], &own), 2);
+  x = join (painter, conv (double_size (x), "up1", c[1]), "join1", 2);
   x = sym_relu (conv (x, "narrow1", (c[1] + 1) / 2));
-  x = sym_relu (conv (double_size (x), "up2", c[0]));
-  x = restore (painter, normalized (x, painter->statistics, painter->maps[1], &own), 1);
+  x = join (painter, conv (double_size (x), "up2", c[0]), "join2", 1);
   x =
     layer_conv (x, "out", (struct layer_conv){.channels = 3, .kernel = 3, .pad = PAD_REFLECT, .gain = 1, .bare = true});
   x = restore (painter, normalized (x, painter->statistics, painter->maps[0], &own), 0);
@@ -297,10 +306,10 @@ arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitra
   }
 
   struct seen seen = see (photo, settings);
-  sym means[LEVELS], deviations[LEVELS], x = photo, query = null, attention = null;
+  sym means[LEVELS], deviations[LEVELS], query = null, attention = null;
   for (int i = 0; i < LEVELS; i++) {
     struct moments own;
-    x = normalized (seen.feature[i], painter.statistics, null, &own); /* of the photograph: no mix matters */
+    painter.photo[i] = normalized (seen.feature[i], painter.statistics, null, &own); /* of it: no mix matters */
     means[i] = own.mean;
     deviations[i] = own.deviation;
     painter.maps[i] = !given (maps) || shrinks[i] == 1 ? maps : sym_avg_pool (maps, shrinks[i], shrinks[i], 0);
@@ -308,7 +317,7 @@ arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitra
   if (given (control.attention)) {
     attention = each (control.attention);
     painter.local = true;
-    query = match (x, QUERY / 4, settings, true);
+    query = match (painter.photo[LEVELS - 1], QUERY / 4, settings, true);
     maps = given (maps) ? sym_avg_pool (maps, QUERY, QUERY, 0) : maps;
   }
   painter.moments =
@@ -318,7 +327,7 @@ arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitra
     painter.moments.mean = blend (sym_concat (means, LEVELS, 1), painter.moments.mean, strength);
     painter.moments.deviation = blend (sym_concat (deviations, LEVELS, 1), painter.moments.deviation, strength);
   }
-  x = decode (&painter, x);
+  sym x = decode (&painter, painter.photo[LEVELS - 1]);
   if (bottom)
     x = sym_slice (x, 2, 0, h, 1);
   if (right)

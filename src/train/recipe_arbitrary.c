@@ -32,7 +32,7 @@
 enum stream { STREAM_ITEM = 400, STREAM_CROP, STREAM_COLOUR, STREAM_SHEET }; /* random numbers of this recipe */
 
 struct settings {
-  char *photos, *encoder, *features, *title, *license;
+  char *photos, *encoder, *features, *start, *title, *license;
   int64_t batch, size;
   double zoom, recolour, identity;
   double content_weight, style_weight, identity_weight, variation_weight, range_weight;
@@ -48,6 +48,8 @@ static const struct option options[] = {
    .metavar = "FILE"},
   {FEATURES_OPTION, OPTION_STRING, offsetof (struct settings, features),
    "network by which pictures are compared, VGG-19 in torchvision's layout; default: the encoder", .metavar = "FILE"},
+  {"start", OPTION_STRING, offsetof (struct settings, start), "painter of any style whose decoder training starts from",
+   .metavar = "FILE"},
   {"title", OPTION_STRING, offsetof (struct settings, title), "title of the result"},
   {"license", OPTION_STRING, offsetof (struct settings, license), "licence of the result"},
   {"batch", OPTION_INT, offsetof (struct settings, batch), "photographs a step, each with a painting", 1, 64, 2},
@@ -370,8 +372,17 @@ load_networks (struct trainer *trainer, struct state *state, GError **error)
 }
 
 static bool
+start_from_file (struct trainer *trainer, GError **error)
+{
+  const struct settings *settings = trainer->settings;
+  g_autoptr (net_file) file = net_file_load (settings->start, &net_arbitrary, error);
+  return file && recipe_start_from (trainer, file->weights, "decoder.", "", settings->start, error);
+}
+
+static bool
 start (struct trainer *trainer, GError **error)
 {
+  bool fresh = trainer->step == 0;
   struct settings *settings = trainer->settings;
   struct state *state = trainer->state = g_new0 (struct state, 1);
   if (!check_settings (settings, error) || !check_size (settings, error) || !load_networks (trainer, state, error) ||
@@ -380,7 +391,8 @@ start (struct trainer *trainer, GError **error)
   struct dataset_options data = {
     .size = settings->size, .batch = settings->batch, .seed = trainer->run.seed, .first_step = trainer->step};
   state->photos = dataset_open (settings->photos, &data, error);
-  if (!state->photos || !build_training (trainer, state, error) || !build_sampler (trainer, state, error))
+  if (!state->photos || !build_training (trainer, state, error) ||
+      (fresh && settings->start && !start_from_file (trainer, error)) || !build_sampler (trainer, state, error))
     return false;
   state->sheet_photos = g_try_new (float, SHEET_PHOTOS * 3 * settings->size * settings->size);
   if (state->sheet_photos) /* far beyond the run, so that no training batch is the same */
@@ -504,7 +516,7 @@ sample (struct trainer *trainer, const char *path, GError **error)
 static bool
 finish (struct trainer *trainer, const char *path, GError **error)
 {
-  static const char *const hidden[] = {"photos", ENCODER_OPTION, FEATURES_OPTION, NULL}; /* places on this machine */
+  static const char *const hidden[] = {"photos", ENCODER_OPTION, FEATURES_OPTION, "start", NULL}; /* places on this machine */
   const struct settings *settings = trainer->settings;
   g_autoptr (weights) averaged = recipe_averaged (trainer, "");
   g_autoptr (net_file) file = net_file_new (&net_arbitrary, &settings->net, averaged);
