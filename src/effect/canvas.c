@@ -8,13 +8,16 @@
  * the choice is checked by compiling it. */
 #include "effect/canvas_internal.h"
 
+#include <malloc.h>
 #include <math.h>
 #include <string.h>
 
+#include "device/cpu.h"
 #include "impasto/error.h"
 
 #define NARROW 4       /* width by height from which on a thumbnail keeps its area */
 #define TILE_MOST 2048 /* pixels: a larger tile would save a tenth of the work and take memory for it */
+#define TILE_LEAST 96  /* pixels beside the cut sides: whatever the memory */
 #define LOW_REACH 16   /* pixels that the octave's low band looks around, twice */
 #define GUESS_ATTEMPTS 6
 #define PLAN_CODE (8 << 20) /* bytes of the kernels that a second plan brings: measured */
@@ -33,7 +36,10 @@ canvas_new (const struct canvas_net *net, const struct canvas_settings *settings
 static void
 drop_plan (struct canvas *canvas, enum role role)
 {
+  if (!canvas->plans[role].plan)
+    return;
   g_clear_pointer (&canvas->plans[role].plan, plan_free);
+  malloc_trim (0); /* or what it has taken would stay ours, and count beside the next one's */
 }
 
 void
@@ -225,6 +231,9 @@ guess (struct canvas *canvas, double *fixed, double *a_pixel, GError **error)
     canvas->a_pixel = (l - s) / (LARGE * LARGE - SMALL * SMALL);
     canvas->fixed = MAX (0, s - canvas->a_pixel * SMALL * SMALL);
     canvas->guessed = canvas->mixes;
+    g_clear_pointer (&small, plan_free);
+    g_clear_pointer (&large, plan_free);
+    malloc_trim (0); /* see drop_plan */
   }
   *fixed = canvas->fixed;
   *a_pixel = canvas->a_pixel;
@@ -254,7 +263,7 @@ ready_grid (struct canvas *canvas, const struct tile_grid *grid, uint64_t limit,
 /* The largest tiles that fit, and their plan. The guess may be a little low; each plan that does not fit corrects it. When
  * none fits, the smallest tiles tell what would do. */
 static bool
-ready_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **error)
+ready_tiles (struct canvas *canvas, uint64_t limit, int most, uint64_t *bytes, GError **error)
 {
   double fixed, a_pixel, factor = 1;
   bool low = canvas_by_octaves (canvas);
@@ -263,7 +272,7 @@ ready_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **er
     return false;
   for (int attempt = 0; attempt < GUESS_ATTEMPTS; attempt++) {
     grid = canvas->grid;
-    if (!tile_grid_fit (&grid, canvas->mixes, low, factor * fixed, factor * a_pixel, TILE_MOST, limit))
+    if (!tile_grid_fit (&grid, canvas->mixes, low, factor * fixed, factor * a_pixel, most, limit))
       break;
     g_autoptr (GError) local = NULL;
     double guessed = fixed + a_pixel * grid.tile_width * grid.tile_height;
@@ -276,19 +285,35 @@ ready_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **er
     factor = MAX (factor * 1.02, (*bytes - tile_pass_bytes (&grid, canvas->mixes, low)) / guessed);
   }
   grid = canvas->grid;
-  tile_grid_fit (&grid, canvas->mixes, low, fixed, a_pixel, TILE_MOST, 0);
+  tile_grid_fit (&grid, canvas->mixes, low, fixed, a_pixel, most, 0);
   return ready_grid (canvas, &grid, limit, bytes, error);
 }
 
-/* Weights as floats, and laid out once more for the kernels. */
+/* What a plan lays out of the weights for its kernels, at most: in float32 Winograd's algorithm makes 36 numbers of 9. */
+static uint64_t
+laid_out_bytes (const struct canvas *canvas)
+{
+  struct weights *weights = canvas->net.weights;
+  int precision = canvas->settings.precision;
+  bool floats = precision == PRECISION_F32 || (precision == PRECISION_AUTO && !cpu_has_bf16 ());
+  uint64_t bytes = 0;
+  for (guint i = 0; i < weights_count (weights); i++) {
+    const struct tensor *tensor = weights_at (weights, i);
+    bool three = tensor->shape.rank == 4 && tensor->shape.dim[2] == 3 && tensor->shape.dim[3] == 3;
+    bytes += (floats && three ? 4 : 1) * tensor->size;
+  }
+  return bytes;
+}
+
+/* Weights as floats, and what each plan makes of them. */
 static uint64_t
 weights_bytes (const struct canvas *canvas)
 {
   struct weights *weights = canvas->net.weights;
-  uint64_t bytes = canvas->net.fixed;
+  uint64_t bytes = canvas->net.fixed + (canvas_is_small (canvas) ? 1 : 2) * laid_out_bytes (canvas);
   for (guint i = 0; i < weights_count (weights); i++)
     bytes += weights_at (weights, i)->size;
-  return 2 * bytes;
+  return bytes;
 }
 
 /* Of the thumbnail: its photograph at twice the size, reduced; then photograph, painting and what a pass holds. */
@@ -311,6 +336,13 @@ prepare_whole (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **
   return ready;
 }
 
+/* A plan's input and output. */
+static uint64_t
+boundary_bytes (int width, int height)
+{
+  return 6 * sizeof (float) * (uint64_t) width * height;
+}
+
 static bool
 prepare_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **error)
 {
@@ -328,11 +360,17 @@ prepare_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **
   double constants, a_pixel;
   if (!guess (canvas, &constants, &a_pixel, error))
     return false;
-  uint64_t kept = 6 * sizeof (float) * (uint64_t) thumb.tile_width * thumb.tile_height + constants + PLAN_CODE;
+  uint64_t kept = boundary_bytes (thumb.tile_width, thumb.tile_height) + constants + PLAN_CODE;
   if (canvas_thumb_by_tiles (canvas))
     kept += painting;
-  bool ready = ready_tiles (canvas, limit > kept ? limit - kept : 0, &tiles, error);
-  *bytes = MAX (MAX (reading, painting + needed), tiles + kept);
+  uint64_t thumbs = MAX (reading, painting + needed) + PLAN_CODE;
+  double side = limit > thumbs ? sqrt ((limit - thumbs) / (6.0 * sizeof (float))) : 0;
+  int least = 2 * canvas->grid.cut + TILE_LEAST;
+  bool ready = ready_tiles (canvas, limit > kept ? limit - kept : 0, CLAMP (side, least, TILE_MOST), &tiles, error);
+  const struct canvas_plan *tile = &canvas->plans[ROLE_TILE];
+  uint64_t beside =
+    boundary_bytes (MAX (tile->width, least), MAX (tile->height, least)) + PLAN_CODE; /* the other way round */
+  *bytes = MAX (MAX (reading, painting + needed) + beside, tiles + kept);
   if (ready && (!noted || *bytes > limit))
     return fail_memory (error);
   return ready;
@@ -376,7 +414,7 @@ canvas_prepare (struct canvas *canvas, int width, int height, int mixes, uint64_
   forecast->held = forecast->fixed;
   for (int i = 0; i < ROLES; i++)
     if (canvas->plans[i].plan)
-      forecast->held += 6 * sizeof (float) * (uint64_t) canvas->plans[i].width * canvas->plans[i].height;
+      forecast->held += boundary_bytes (canvas->plans[i].width, canvas->plans[i].height);
   if (ready) {
     forecast->operations = operations_of (canvas);
     forecast->precision = precision_names[plan_precision (canvas_plan (canvas))];
