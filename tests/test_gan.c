@@ -4,8 +4,10 @@
  * what each promises. */
 #include <string.h>
 
+#include "noise.h"
 #include "oracle.h"
 #include "train/gan_loss.h"
+#include "train/optimizer.h"
 
 #define REFERENCE "gan.json"
 #define TOLERANCE 1e-5
@@ -55,6 +57,49 @@ test_oracle (gconstpointer oracle)
   oracle_check (REFERENCE, oracle, PRECISION_F32, TOLERANCE);
 }
 
+/* Five steps down a bowl, as torch.optim goes. */
+static void
+test_descent (gconstpointer data)
+{
+  static const struct {
+    const char *name;
+    struct optimizer_options options;
+  } cases[] = {
+    {"adam", {OPTIMIZER_ADAM, 0.5, 0.99, 1e-12}},
+    {"adam clipped", {OPTIMIZER_ADAM, 0.5, 0.99, 1e-12, .clip = 0.5}},
+    {"rmsprop", {OPTIMIZER_RMSPROP, 0.5, 0.99, 1e-12}},
+    {"sgd", {OPTIMIZER_SGD, 0.5}},
+    {"sgd regularised", {OPTIMIZER_SGD, 0.5, .l1 = 0.2, .l2 = 0.3}},
+  };
+  int i = GPOINTER_TO_INT (data);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  sym w = parameter (graph, "net.weight", SHAPE (3, 5)), b = parameter (graph, "net.bias", SHAPE (1, 5));
+  sym y = sym_shift (sym_add (sym_matmul (oracle_constant (graph, "x", SHAPE (4, 3), 1, 0), w), b), -1);
+  sym loss = sym_reshape (sym_sum (sym_square (y), AXES_ALL), SHAPE_SCALAR);
+  sym rate = graph_input (graph, "rate", SHAPE_SCALAR), decay = graph_input (graph, "decay", SHAPE_SCALAR);
+  graph_output (graph, "norm", optimizer_step (loss, "net.", rate, decay, &cases[i].options));
+  weights_init (weights, graph, 1, &error);
+  noise_fill ("net.weight", 1, 0, tensor_floats (weights_find (weights, "net.weight")), 15);
+  noise_fill ("net.weight", 1, 0, tensor_floats (weights_find (weights, "average.net.weight")), 15);
+  noise_fill ("net.bias", 1, 0, tensor_floats (weights_find (weights, "net.bias")), 5);
+  g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
+  g_assert_no_error (error);
+  tensor_floats (plan_input (plan, "decay"))[0] = 0.75;
+  for (int step = 0; step < 5; step++) {
+    tensor_floats (plan_input (plan, "rate"))[0] = optimizer_rate (&cases[i].options, 0.02, step);
+    plan_run (plan, 0, step);
+  }
+  JsonObject *wanted = json_object_get_object_member (oracle_member (REFERENCE, "descents"), cases[i].name);
+  oracle_compare ("weight", weights_find (weights, "net.weight"), json_object_get_object_member (wanted, "weight"),
+                  TOLERANCE, 0);
+  oracle_compare ("bias", weights_find (weights, "net.bias"), json_object_get_object_member (wanted, "bias"), TOLERANCE,
+                  0);
+  oracle_compare ("average", weights_find (weights, "average.net.weight"),
+                  json_object_get_object_member (wanted, "average"), TOLERANCE, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -72,6 +117,10 @@ main (int argc, char **argv)
   for (guint i = 0; i < G_N_ELEMENTS (oracles); i++) {
     g_autofree char *path = g_strdup_printf ("/gan/pytorch/%s", oracles[i].name);
     g_test_add_data_func (path, &oracles[i], test_oracle);
+  }
+  for (int i = 0; i < 5; i++) {
+    g_autofree char *path = g_strdup_printf ("/gan/descent/%d", i);
+    g_test_add_data_func (path, GINT_TO_POINTER (i), test_descent);
   }
   return g_test_run ();
 }

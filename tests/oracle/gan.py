@@ -67,7 +67,36 @@ def r1(p):
     return (slopes(p) ** 2).mean() / 2
 
 
+def descent(make, clip=0, l1=0, l2=0):
+    """Five steps down a bowl; the weights, the biases, and their moving average with a decay of 0.75."""
+    w = noise("net.weight", (3, 5)).to(torch.float32).to(torch.float64).requires_grad_()
+    b = noise("net.bias", (5,)).to(torch.float32).to(torch.float64).requires_grad_()
+    x, optimizer = noise("x", (4, 3)), make([w, b])
+    average = w.detach().clone()
+    for _ in range(5):
+        optimizer.zero_grad()
+        loss = ((x @ w + b - 1) ** 2).sum() + l1 * w.abs().sum() + l2 * (w ** 2).sum()
+        loss.backward()
+        if clip:
+            torch.nn.utils.clip_grad_norm_([w, b], clip)
+        optimizer.step()
+        average = 0.75 * average + 0.25 * w.detach()
+    return {"weight": samples(w), "bias": samples(b), "average": samples(average)}
+
+
+def descents():
+    optim = torch.optim
+    return {
+        "adam": descent(lambda p: optim.Adam(p, 0.02, (0.5, 0.99), 1e-12)),
+        "adam clipped": descent(lambda p: optim.Adam(p, 0.02, (0.5, 0.99), 1e-12), clip=0.5),
+        "rmsprop": descent(lambda p: optim.RMSprop(p, 0.02, 0.99, 1e-12)),
+        "sgd": descent(lambda p: optim.SGD(p, 0.02, momentum=0.5)),
+        "sgd regularised": descent(lambda p: optim.SGD(p, 0.02, momentum=0.5), l1=0.2, l2=0.3),
+    }
+
+
 if __name__ == "__main__":
     cases = {name: reference(losses(name)) for name in LOSSES}
     cases |= {f.__name__: reference(f) for f in (gradient_penalty, r1)}
+    cases["descents"] = descents()
     print(json.dumps(cases, indent=1))
