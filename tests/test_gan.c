@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Losses, penalties and stabilisers of adversarial training: values and gradients against PyTorch (tests/oracle/gan.py), and
+ * Networks, losses, penalties and stabilisers of adversarial training: values and gradients against PyTorch (tests/oracle/gan.py), and
  * what each promises. */
 #include <string.h>
 
+#include "net/gan.h"
 #include "noise.h"
 #include "oracle.h"
 #include "train/gan_loss.h"
@@ -11,6 +12,7 @@
 
 #define REFERENCE "gan.json"
 #define TOLERANCE 1e-5
+#define NET_TOLERANCE 1e-4
 
 static sym
 parameter (struct graph *graph, const char *name, struct shape shape)
@@ -49,6 +51,54 @@ build_penalty (struct graph *graph, const char *name)
 {
   sym picture = oracle_constant (graph, "picture", SHAPE (3, 2, 8, 10), 2, 0), score = critic (picture);
   return g_str_equal (name, "r1") ? gan_r1 (score, picture) : gan_gradient_penalty (score, picture);
+}
+
+/* Presets at a sixteenth of their width. */
+static const struct {
+  const char *name;
+  const struct gan_preset *preset;
+  sym (*build) (sym x, const struct gan_preset *preset, struct gan_pass pass);
+  int channels;
+  struct gan_net net;
+} nets[] = {
+  {"dcgan_28_generator", &gan_dcgan_28, gan_generator, 0, {0}},
+  {"dcgan_28_generator_normalised", &gan_dcgan_28, gan_generator, 0, {.classes = 3, .conditional = GAN_NORMALISED}},
+  {"dcgan_28_judge", &gan_dcgan_28, gan_score, 1, {.judge_norm = GAN_NORM_NONE}},
+  {"linear_judge", &gan_dcgan_28, gan_score, 1, {.classes = 3, .judge = GAN_JUDGE_LINEAR}},
+  {"noise_gan_28_generator", &gan_noise_gan_28, gan_generator, 0, {0}},
+  {"noise_gan_28_judge_normed", &gan_noise_gan_28, gan_score, 1, {.judge_norm = GAN_NORM_BATCH}},
+  {"vae_28_encoder", &gan_vae_28, gan_encoder, 1, {0}},
+  {"dcgan_64_generator_labelled", &gan_dcgan_64, gan_generator, 0, {.classes = 3, .conditional = GAN_CONCATENATED}},
+  {"dcgan_64_judge_steadied",
+   &gan_dcgan_64,
+   gan_score,
+   3,
+   {.classes = 3, .judge_norm = GAN_NORM_NONE, .spectral = true, .minibatch = true}},
+};
+
+static sym
+build_net (struct graph *graph, const char *name)
+{
+  int i = 0;
+  while (strcmp (nets[i].name, name))
+    i++;
+  int side = nets[i].preset->side;
+  struct gan_net net = nets[i].net;
+  struct gan_pass pass = {.net = &net, .training = true, .follow = true};
+  net.latent = 20;
+  net.width = 1.0 / 16;
+  if (net.classes)
+    pass.labels = oracle_constant (graph, "labels", SHAPE (4, net.classes), 1, 0.5);
+  sym x = nets[i].channels ? oracle_constant (graph, "picture", SHAPE (4, nets[i].channels, side, side), 2, 0)
+                           : oracle_constant (graph, "z", SHAPE (4, 20), 2, 0);
+  return nets[i].build (x, nets[i].preset, pass);
+}
+
+static void
+test_net (gconstpointer name)
+{
+  struct oracle oracle = {name, build_net};
+  oracle_check (REFERENCE, &oracle, PRECISION_F32, NET_TOLERANCE);
 }
 
 static void
@@ -117,6 +167,10 @@ main (int argc, char **argv)
   for (guint i = 0; i < G_N_ELEMENTS (oracles); i++) {
     g_autofree char *path = g_strdup_printf ("/gan/pytorch/%s", oracles[i].name);
     g_test_add_data_func (path, &oracles[i], test_oracle);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (nets); i++) {
+    g_autofree char *path = g_strdup_printf ("/gan/nets/%s", nets[i].name);
+    g_test_add_data_func (path, nets[i].name, test_net);
   }
   for (int i = 0; i < 5; i++) {
     g_autofree char *path = g_strdup_printf ("/gan/descent/%d", i);

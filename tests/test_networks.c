@@ -31,20 +31,6 @@ build_patch (struct graph *graph, const char *name)
   return patch_net (oracle_constant (graph, "picture", SHAPE (2, 3, 32, 40), 2, 0), &settings);
 }
 
-static const struct dcgan_net dcgan = {.latent = 20, .width = 16, .channels = 1};
-
-static sym
-build_generator (struct graph *graph, const char *name)
-{
-  return dcgan_generator (oracle_constant (graph, "z", SHAPE (3, 20), 2, 0), &dcgan, true);
-}
-
-static sym
-build_discriminator (struct graph *graph, const char *name)
-{
-  return dcgan_discriminator (oracle_constant (graph, "picture", SHAPE (3, 1, 28, 28), 2, 0), &dcgan, true);
-}
-
 static sym
 build_vgg_gram (struct graph *graph, const char *name)
 {
@@ -121,9 +107,10 @@ int
 main (int argc, char **argv)
 {
   static const struct oracle networks[] = {
-    {"style_network", build_style},       {"patch", build_patch},
-    {"dcgan_generator", build_generator}, {"dcgan_discriminator", build_discriminator},
-    {"vgg_gram", build_vgg_gram},         {"perceptual_gram", build_perceptual_gram},
+    {"style_network", build_style},
+    {"patch", build_patch},
+    {"vgg_gram", build_vgg_gram},
+    {"perceptual_gram", build_perceptual_gram},
   };
   g_test_init (&argc, &argv, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (networks); i++) {

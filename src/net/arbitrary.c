@@ -296,7 +296,7 @@ arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitra
 }
 
 static void
-build (struct graph *graph, const void *settings)
+build (const struct net *net, struct graph *graph, const void *settings)
 {
   sym photo = graph_input (graph, "photo", SHAPE (1, 3, 16, 16));
   sym style = graph_input (graph, "style", SHAPE (1, 3, 16, 16)), one = graph_scalar (graph, 1);
