@@ -4,9 +4,11 @@
  * what each promises. */
 #include <string.h>
 
+#include "compile/grad.h"
 #include "net/gan.h"
 #include "noise.h"
 #include "oracle.h"
+#include "train/gan_augment.h"
 #include "train/gan_loss.h"
 #include "train/optimizer.h"
 
@@ -107,6 +109,146 @@ test_oracle (gconstpointer oracle)
   oracle_check (REFERENCE, oracle, PRECISION_F32, TOLERANCE);
 }
 
+/* Augmentation: what becomes of @n pictures (n,2,16,12) that fill @x; @gradient gets that of a weighted sum. */
+enum { AUGMENT_N = 64, AUGMENT_C = 2, AUGMENT_H = 16, AUGMENT_W = 12, AUGMENT_PLANE = AUGMENT_H * AUGMENT_W };
+#define AUGMENT_SIZE (AUGMENT_N * AUGMENT_C * AUGMENT_PLANE)
+
+static void
+augment (struct gan_augment what, double probability, float *x, float *y, float *gradient)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  struct shape shape = SHAPE (AUGMENT_N, AUGMENT_C, AUGMENT_H, AUGMENT_W);
+  sym picture = graph_input (graph, "picture", shape), dx;
+  sym changed = gan_augment (picture, what, graph_scalar (graph, probability), 7);
+  sym sum = sym_sum (sym_mul (changed, oracle_constant (graph, "probe", shape, 1, 0)), AXES_ALL);
+  graph_gradient (sum, &picture, 1, &dx);
+  graph_output (graph, "y", changed);
+  graph_output (graph, "dx", dx);
+  g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
+  g_assert_no_error (error);
+  noise_fill ("augmented", 1.8, 0, x, AUGMENT_SIZE);
+  memcpy (tensor_floats (plan_input (plan, "picture")), x, AUGMENT_SIZE * sizeof (float));
+  plan_run (plan, 3, 5);
+  memcpy (y, tensor_floats (plan_output (plan, "y")), AUGMENT_SIZE * sizeof (float));
+  if (gradient)
+    memcpy (gradient, tensor_floats (plan_output (plan, "dx")), AUGMENT_SIZE * sizeof (float));
+}
+
+/* With probability 0 nothing changes, with a half about a half of the pictures. */
+static void
+test_augment_probability (void)
+{
+  static const struct gan_augment all = {true, true, true};
+  g_autofree float *x = g_new (float, AUGMENT_SIZE), *y = g_new (float, AUGMENT_SIZE);
+  int changed = 0, size = AUGMENT_C * AUGMENT_PLANE;
+  augment (all, 0, x, y, NULL);
+  for (int i = 0; i < AUGMENT_SIZE; i++)
+    g_assert_cmpfloat_with_epsilon (x[i], y[i], 1e-6);
+  augment ((struct gan_augment){.translation = true}, 0.5, x, y, NULL);
+  for (int i = 0; i < AUGMENT_N; i++)
+    changed += memcmp (x + i * size, y + i * size, size * sizeof (float)) != 0;
+  g_assert_cmpint (changed, >, AUGMENT_N / 4);
+  g_assert_cmpint (changed, <, 3 * AUGMENT_N / 4);
+}
+
+/* Whether @y is @x moved by (dy, dx), 0 coming in; then the gradient is the probe moved back. */
+static bool
+is_moved (const float *x, const float *y, int dy, int dx)
+{
+  for (int c = 0; c < AUGMENT_C; c++)
+    for (int i = 0; i < AUGMENT_H; i++)
+      for (int j = 0; j < AUGMENT_W; j++) {
+        bool inside = i - dy >= 0 && i - dy < AUGMENT_H && j - dx >= 0 && j - dx < AUGMENT_W;
+        float from = inside ? x[c * AUGMENT_PLANE + (i - dy) * AUGMENT_W + j - dx] : 0;
+        if (y[c * AUGMENT_PLANE + i * AUGMENT_W + j] != from)
+          return false;
+      }
+  return true;
+}
+
+static void
+test_augment_translation (void)
+{
+  g_autofree float *x = g_new (float, AUGMENT_SIZE), *y = g_new (float, AUGMENT_SIZE),
+                   *dx = g_new (float, AUGMENT_SIZE);
+  g_autofree float *probe = g_new (float, AUGMENT_SIZE);
+  int met[5][5] = {0}, places = 0;
+  augment ((struct gan_augment){.translation = true}, 1, x, y, dx);
+  noise_fill ("probe", 1, 0, probe, AUGMENT_SIZE);
+  for (int n = 0; n < AUGMENT_N; n++) {
+    int at = n * AUGMENT_C * AUGMENT_PLANE, found = 0;
+    for (int i = -2; i <= 2; i++)
+      for (int j = -2; j <= 2; j++)
+        if (is_moved (x + at, y + at, i, j)) {
+          found++;
+          met[i + 2][j + 2] = 1;
+          g_assert_true (is_moved (probe + at, dx + at, -i, -j));
+        }
+    g_assert_cmpint (found, ==, 1);
+  }
+  for (int i = 0; i < 25; i++)
+    places += met[i / 5][i % 5];
+  g_assert_cmpint (places, >, 15); /* of 25 */
+}
+
+static void
+test_augment_cutout (void)
+{
+  g_autofree float *x = g_new (float, AUGMENT_SIZE), *y = g_new (float, AUGMENT_SIZE);
+  int whole = 0;
+  augment ((struct gan_augment){.cutout = true}, 1, x, y, NULL);
+  for (int n = 0; n < AUGMENT_N; n++) {
+    const float *a = x + n * AUGMENT_C * AUGMENT_PLANE, *b = y + n * AUGMENT_C * AUGMENT_PLANE;
+    int top = AUGMENT_H, bottom = -1, left = AUGMENT_W, right = -1, holes = 0;
+    for (int i = 0; i < AUGMENT_PLANE; i++)
+      if (b[i] == 0 && b[i + AUGMENT_PLANE] == 0) {
+        top = MIN (top, i / AUGMENT_W), bottom = MAX (bottom, i / AUGMENT_W);
+        left = MIN (left, i % AUGMENT_W), right = MAX (right, i % AUGMENT_W);
+        holes++;
+      } else
+        g_assert_true (a[i] == b[i] && a[i + AUGMENT_PLANE] == b[i + AUGMENT_PLANE]);
+    int height = bottom - top + 1, width = right - left + 1;
+    g_assert_cmpint (holes, ==, height * width); /* a rectangle */
+    g_assert_true (height <= AUGMENT_H / 2 && (height == AUGMENT_H / 2 || top == 0 || bottom == AUGMENT_H - 1));
+    g_assert_true (width <= AUGMENT_W / 2 && (width == AUGMENT_W / 2 || left == 0 || right == AUGMENT_W - 1));
+    whole += height == AUGMENT_H / 2 && width == AUGMENT_W / 2;
+  }
+  g_assert_cmpint (whole, >, 4);
+}
+
+/* Both channels' sum is stretched about its mean by the contrast alone, their difference by the saturation too. */
+static void
+test_augment_colour (void)
+{
+  g_autofree float *x = g_new (float, AUGMENT_SIZE), *y = g_new (float, AUGMENT_SIZE);
+  double least[3] = {9, 9, 9}, most[3] = {-9, -9, -9};
+  augment ((struct gan_augment){.colour = true}, 1, x, y, NULL);
+  for (int n = 0; n < AUGMENT_N; n++) {
+    const float *a = x + n * AUGMENT_C * AUGMENT_PLANE, *b = y + n * AUGMENT_C * AUGMENT_PLANE;
+    double mean_a = 0, mean_b = 0;
+    for (int i = 0; i < AUGMENT_C * AUGMENT_PLANE; i++)
+      mean_a += a[i] / (AUGMENT_C * AUGMENT_PLANE), mean_b += b[i] / (AUGMENT_C * AUGMENT_PLANE);
+    double contrast = (b[0] + b[AUGMENT_PLANE] - 2 * mean_b) / (a[0] + a[AUGMENT_PLANE] - 2 * mean_a);
+    double saturation = (b[0] - b[AUGMENT_PLANE]) / (a[0] - a[AUGMENT_PLANE]) / contrast;
+    double values[] = {contrast, saturation, mean_b - mean_a};
+    for (int i = 0; i < AUGMENT_PLANE; i++) {
+      double sum = a[i] + a[i + AUGMENT_PLANE] - 2 * mean_a, difference = a[i] - a[i + AUGMENT_PLANE];
+      g_assert_cmpfloat_with_epsilon (b[i] + b[i + AUGMENT_PLANE], sum * contrast + 2 * mean_b, 1e-4);
+      g_assert_cmpfloat_with_epsilon (b[i] - b[i + AUGMENT_PLANE], difference * contrast * saturation, 1e-4);
+    }
+    for (int k = 0; k < 3; k++)
+      least[k] = MIN (least[k], values[k]), most[k] = MAX (most[k], values[k]);
+  }
+  static const double low[] = {0.5, 0, -0.5}, high[] = {1.5, 2, 0.5};
+  for (int k = 0; k < 3; k++) { /* all of the range and nothing beyond */
+    double tenth = (high[k] - low[k]) / 10;
+    g_assert_true (least[k] > low[k] - 1e-3 && least[k] < low[k] + tenth);
+    g_assert_true (most[k] < high[k] + 1e-3 && most[k] > high[k] - tenth);
+  }
+}
+
 /* Five steps down a bowl, as torch.optim goes. */
 static void
 test_descent (gconstpointer data)
@@ -172,6 +314,10 @@ main (int argc, char **argv)
     g_autofree char *path = g_strdup_printf ("/gan/nets/%s", nets[i].name);
     g_test_add_data_func (path, nets[i].name, test_net);
   }
+  g_test_add_func ("/gan/augment/probability", test_augment_probability);
+  g_test_add_func ("/gan/augment/translation", test_augment_translation);
+  g_test_add_func ("/gan/augment/cutout", test_augment_cutout);
+  g_test_add_func ("/gan/augment/colour", test_augment_colour);
   for (int i = 0; i < 5; i++) {
     g_autofree char *path = g_strdup_printf ("/gan/descent/%d", i);
     g_test_add_data_func (path, GINT_TO_POINTER (i), test_descent);
