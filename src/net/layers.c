@@ -6,6 +6,8 @@
 
 #include <math.h>
 
+#include "op/table.h"
+
 static struct init
 scaled_normal (double gain, int64_t fan_in)
 {
@@ -35,6 +37,44 @@ spectral_weight (sym weight, enum layer_spectral spectral)
   return sym_div (weight, sym_reshape (sigma, SHAPE_SCALAR));
 }
 
+/* A kernel of 5x5 on a picture enlarged twice by repetition meets 3x3 pixels of the picture before, one way for each of the
+ * four places that a pixel becomes: that way is 25 taps summed into 9. The map takes 5x5 to four times 3x3, (25, 4 9). */
+static sym
+enlarging_map (struct graph *graph)
+{
+  g_autoptr (tensor) tensor = tensor_new (SHAPE (25, 36), DTYPE_F32, NULL);
+  if (!tensor)
+    return graph_fail (graph, "no memory for a kernel's map");
+  for (int tap = 0; tap < 25; tap++)
+    for (int place = 0; place < 4; place++) {
+      int y = (place / 2 + tap / 5) / 2, x = (place % 2 + tap % 5) / 2; /* of 3x3: floor ((place + tap - 2) / 2) + 1 */
+      tensor_floats (tensor)[tap * 36 + place * 9 + y * 3 + x] = 1;
+    }
+  return graph_constant (graph, tensor);
+}
+
+/* What the picture was before it was enlarged twice by repetition; the null symbol when it was not. */
+static sym
+before_enlarging (sym x)
+{
+  const struct node *node = sym_node (x);
+  bool enlarged = node && node->op == &op_upsample_nearest && node->shape.rank == 4 &&
+                  node->shape.dim[2] == 2 * graph_node (x.graph, node->input[0])->shape.dim[2];
+  return enlarged ? (sym){x.graph, node->input[0]} : (sym){x.graph, -1};
+}
+
+/* The convolution of 5x5 over the enlarged @x, done before enlarging: 2.8 times fewer operations, forwards and back. */
+static sym
+conv_enlarging (sym x, sym weight)
+{
+  struct shape shape = sym_shape (weight);
+  int64_t o = shape.dim[0], i = shape.dim[1];
+  sym taps = sym_matmul (sym_reshape (weight, SHAPE (o * i, 25)), enlarging_map (x.graph));
+  taps = sym_permute (sym_reshape (taps, SHAPE (o, i, 4, 9)), (int[]){0, 2, 1, 3});
+  sym y = sym_conv2d (x, sym_reshape (taps, SHAPE (4 * o, i, 3, 3)), (struct conv_options){.pad = 1});
+  return sym_depth_to_space (y, 2);
+}
+
 sym
 layer_conv (sym x, const char *name, struct layer_conv options)
 {
@@ -49,7 +89,9 @@ layer_conv (sym x, const char *name, struct layer_conv options)
     x = sym_pad (x, options.pad, pad, pad, pad, pad);
   sym weight =
     graph_parameter (graph, "weight", SHAPE (options.channels, in, k, k), scaled_normal (options.gain, in * k * k));
-  sym y = sym_conv2d (x, spectral_weight (weight, options.spectral), conv);
+  sym before = k == 5 && conv.pad == 2 && options.stride <= 1 ? before_enlarging (x) : (sym){graph, -1};
+  weight = spectral_weight (weight, options.spectral);
+  sym y = sym_null (before) ? sym_conv2d (x, weight, conv) : conv_enlarging (before, weight);
   if (!options.bare)
     y = sym_add (y, graph_parameter (graph, "bias", SHAPE (1, options.channels, 1, 1), (struct init){INIT_ZERO, 0}));
   graph_pop (graph);
