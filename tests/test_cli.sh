@@ -58,7 +58,7 @@ status=$?
 
 run --version; [ $status = 0 ] && grep -q '^impasto [0-9]' out && grep -q 'oneDNN.*threads' out; check "version"
 run; [ $status = 2 ] && grep -q 'paint ' out; check "no command: an overview"
-for command in paint replay styles train bench describe export run eval; do
+for command in paint replay styles train bench describe export run eval generate; do
   run $command --help
   [ $status = 0 ] && [ "$(head -n 2 out | grep -c "^  impasto $command")" = 2 ] && [ "$(awk 'length > 120' out)" = "" ]
   check "$command --help: two examples on top"
@@ -452,6 +452,20 @@ run describe nonsense; refused 2 "no pack"; check "describe nothing"
 mkdir photos
 for size in 96 97 98; do "$impasto" paint "$picture" --style alpha --size $size -o photos/$size.png >/dev/null; done
 "$make_pack" --features vgg.safetensors
+run train gan --steps 1; refused 2 "wants --data"; check "train gan: data are wanted"
+run train gan --data photos --preset dcgan-64 --width 0.05 --latent 8 --batch 2 --steps 2 --translation --r1 1 -o drawer.safetensors
+[ $status = 0 ] && [ -s drawer.safetensors ]; check "train gan: a generator of crops"
+run generate drawer.safetensors -n 6 --columns 3 -o drawn.png; [ $status = 0 ] && [ "$(cat out)" = drawn.png ] && painted drawn.png
+check "generate: a sheet"
+cp drawn.png before.png
+run generate drawer.safetensors -n 6 --columns 3 -o drawn.png; [ $status = 4 ] && grep -q overwrite err
+check "generate: a file that is there"
+run generate drawer.safetensors -n 6 --columns 3 -o drawn.png --overwrite; [ $status = 0 ] && cmp -s drawn.png before.png
+check "generate: the same again"
+run generate drawer.safetensors --class 1 -o no.png; refused 2 "no classes"; check "generate: a class of none"
+run generate models/one.safetensors -o no.png; [ $status = 3 ] && grep -q 'holds a network "style"' err && [ ! -e no.png ]
+check "generate: another network's file"
+rm -r runs
 set -- train style "$picture" --photos photos --features vgg.safetensors --size 64 --painting-size 128 --batch 1 \
   --width 4 --inner 8 --residuals 1 --judge-width 4 --names learned
 run train style "$picture" --photos photos; [ $status != 0 ] && [ "$(wc -l <err)" = 1 ] && grep -q 'features' err

@@ -13,24 +13,7 @@ const char *const gan_judge_names[] = {"convolutional", "linear", "pairwise", NU
 const char *const gan_normalisation_names[] = {"batch", "instance", "layer", "none", NULL};
 
 const struct option gan_options[] = {
-  {"latent", OPTION_INT, offsetof (struct gan_net, latent), "length of the noise vector", 1, 4096, 100},
-  {"width", OPTION_FLOAT, offsetof (struct gan_net, width), "channels of the layers, times those of the text", 0.01, 16,
-   1},
-  {"channels", OPTION_INT, offsetof (struct gan_net, channels), "channels of the picture; 0 = the preset's", 0, 4, 0},
-  {"classes", OPTION_INT, offsetof (struct gan_net, classes), "classes of a conditional network", 0, 4096, 0},
-  {"conditional", OPTION_CHOICE, offsetof (struct gan_net, conditional), "how the generator is told the class",
-   .choices = gan_conditional_names},
-  {"judge", OPTION_CHOICE, offsetof (struct gan_net, judge),
-   "convolutional; the printed linear one; or one that compares pairs, by the relativistic loss",
-   .choices = gan_judge_names},
-  {"norm", OPTION_CHOICE, offsetof (struct gan_net, norm), "the generator's normalisation, where the text has one",
-   .choices = gan_normalisation_names},
-  {"judge-norm", OPTION_CHOICE, offsetof (struct gan_net, judge_norm),
-   "normalisation of the judge after all convolutions but the first", .fallback = GAN_NORM_NONE,
-   .choices = gan_normalisation_names},
-  {"spectral", OPTION_BOOL, offsetof (struct gan_net, spectral), "spectral normalisation of the judge"},
-  {"minibatch", OPTION_BOOL, offsetof (struct gan_net, minibatch), "the judge sees the deviation of the minibatch"},
-  {"dropout", OPTION_FLOAT, offsetof (struct gan_net, dropout), "of the judge; less than 0 = the text's", -1, 0.95, -1},
+  GAN_OPTIONS (struct gan_net, ),
   {NULL},
 };
 

@@ -59,6 +59,36 @@ struct gan_net {
   bool minibatch; /* the judge sees the deviation of the minibatch */
   double dropout; /* rate of the judge; less than 0 = the text's */
 };
+
+/* The rows of its options, for a table of @TYPE that holds it as @AT: "net." or nothing. */
+#define GAN_OPTIONS(TYPE, AT) \
+  {"latent", OPTION_INT, offsetof (TYPE, AT latent), "length of the noise vector", 1, 4096, 100}, \
+    {"width", OPTION_FLOAT, offsetof (TYPE, AT width), "channels of the layers, times those of the text", 0.01, 16, 1}, \
+    {"channels", OPTION_INT, offsetof (TYPE, AT channels), "channels of the picture; 0 = the preset's", 0, 4, 0}, \
+    {"classes", OPTION_INT, offsetof (TYPE, AT classes), "classes of a conditional network; 0 = the data's", 0, \
+     4096,      0}, \
+    {"conditional", OPTION_CHOICE, offsetof (TYPE, AT conditional), \
+     "how the generator is told the class: labels beside the noise, or rows of the normalisations", \
+     .choices = gan_conditional_names}, \
+    {"judge", OPTION_CHOICE, offsetof (TYPE, AT judge), \
+     "convolutional; the printed linear one; or pairwise: one that says which of two is real, by the relativistic " \
+     "loss", \
+     .choices = gan_judge_names}, \
+    {"norm", OPTION_CHOICE, offsetof (TYPE, AT norm), "normalisation of the generator, where the text has one", \
+     .choices = gan_normalisation_names}, \
+    {"judge-norm", \
+     OPTION_CHOICE, \
+     offsetof (TYPE, AT judge_norm), \
+     "normalisation of the judge, after its convolutions but the first", \
+     .fallback = GAN_NORM_NONE, \
+     .choices = gan_normalisation_names}, \
+    {"spectral", OPTION_BOOL, offsetof (TYPE, AT spectral), "spectral normalisation of the judge"}, \
+    {"minibatch", OPTION_BOOL, offsetof (TYPE, AT minibatch), \
+     "the judge sees how much the pictures of a batch differ"}, \
+  { \
+    "dropout", OPTION_FLOAT, offsetof (TYPE, AT dropout), "rate of the judge's; less than 0 = the text's", -1, 0.95, \
+      -1 \
+  }
 extern const struct option gan_options[];
 
 struct gan_preset {
