@@ -10,20 +10,11 @@
 #include "base/random.h"
 #include "compile/grad.h"
 #include "compile/plan.h"
-#include "image/picture.h"
-#include "impasto/error.h"
 #include "net/net_file.h"
-#include "train/trainer.h"
+#include "train_fixture.h"
+#include "waves.h"
 
 static const struct arbitrary_net tiny = {.encoder = {{4, 6, 8}}, .keys = 4, .residuals = 1};
-
-static char *folder;
-
-static char *
-file (const char *name)
-{
-  return g_build_filename (folder, name, NULL);
-}
 
 /* The network */
 
@@ -182,35 +173,13 @@ test_bf16 (void)
 /* The recipe */
 
 static void
-make_picture (const char *name, int width, int height, int kind)
-{
-  g_autofree char *path = file (name);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (picture) picture = picture_new (width, height, false, &error);
-  for (int c = 0; c < 3; c++)
-    for (int y = 0; y < height; y++)
-      for (int x = 0; x < width; x++) {
-        double phase = (double) x * (1 + kind % 3) / 9 + (double) y * (1 + kind / 3) / 7 + c * (kind + 1);
-        picture->rgb[(c * height + y) * width + x] = (float) (0.5 + 0.45 * sin (phase));
-      }
-  g_assert_true (picture_save (picture, path, NULL, &error));
-}
-
-static void
 make_everything (void)
 {
-  static const char *const folders[] = {"photos", "paintings", "empty"};
-  for (guint i = 0; i < G_N_ELEMENTS (folders); i++) {
-    g_autofree char *path = file (folders[i]);
-    g_mkdir (path, 0700);
-  }
-  for (int i = 0; i < 4; i++) {
-    g_autofree char *name = g_strdup_printf ("photos/%d.png", i);
-    make_picture (name, 50 + 5 * i, 40, i);
-  }
-  make_picture ("paintings/a.png", 70, 50, 5);
-  make_picture ("paintings/b.png", 40, 90, 7);
-  make_picture ("grey.png", 1, 1, 2);
+  g_autofree char *paintings = file ("paintings");
+  g_mkdir (paintings, 0700);
+  g_free (save_waves ("paintings/a.png", 70, 50, 5));
+  g_free (save_waves ("paintings/b.png", 40, 90, 7));
+  g_free (save_waves ("grey.png", 1, 1, 2));
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
   net_perceptual.build (&net_perceptual, graph, &tiny.encoder);
@@ -220,90 +189,33 @@ make_everything (void)
   g_assert_true (net_file_save (eye, path, NULL));
 }
 
-struct job {
-  void *settings;
-  struct run_settings run;
-  char *inputs[3];
-  int stop_at, n;
-  double loss[64];
-  char *folder;
-};
-
 static void
-job_set (struct job *job, const char *name, const char *value)
+begin (struct job *job, int steps)
 {
-  g_autoptr (GError) error = NULL;
-  bool own = option_find (recipe_arbitrary.options, name) != NULL;
-  option_set (own ? recipe_arbitrary.options : run_options, own ? job->settings : &job->run, name, value, &error);
-  g_assert_no_error (error);
-}
-
-static void
-job_init (struct job *job, const char *steps)
-{
-  static const char *const settings[][2] = {
-    {"batch", "2"},      {"size", "32"},           {"keys", "4"},       {"threads", "1"}, {"precision", "f32"},
-    {"save-every", "2"}, {"sample-every", "1000"}, {"identity", "0.3"},
-  };
-  g_autofree char *photos = file ("photos"), *encoder = file ("eye.safetensors"), *runs = file ("runs");
-  *job = (struct job){.settings = g_malloc0 (recipe_arbitrary.settings_size)};
-  option_init (recipe_arbitrary.options, job->settings);
-  option_init (run_options, &job->run);
+  static const char *const settings[][2] = {{"batch", "2"}, {"size", "32"}, {"keys", "4"}, {"identity", "0.3"}};
+  g_autofree char *encoder = file ("eye.safetensors");
+  job_new (job, &recipe_arbitrary, "runs", steps);
   for (guint i = 0; i < G_N_ELEMENTS (settings); i++)
     job_set (job, settings[i][0], settings[i][1]);
-  job_set (job, "photos", photos);
   job_set (job, "encoder", encoder);
-  job_set (job, "runs", runs);
-  job_set (job, "steps", steps);
   job->inputs[0] = file ("paintings");
   job->inputs[1] = file ("grey.png");
-}
-
-static void
-job_clear (struct job *job)
-{
-  option_clear (recipe_arbitrary.options, job->settings);
-  option_clear (run_options, &job->run);
-  g_free (job->settings);
-  g_free (job->folder);
-  g_free (job->inputs[0]);
-  g_free (job->inputs[1]);
-}
-
-static bool
-on_progress (const struct train_progress *progress, void *data)
-{
-  struct job *job = data;
-  job->loss[job->n++] = progress->stats->value[0];
-  if (!job->folder)
-    job->folder = g_strdup (progress->folder);
-  return progress->step != job->stop_at;
-}
-
-static bool
-run (struct job *job, GError **error)
-{
-  return train (&recipe_arbitrary, job->settings, &job->run, job->inputs, on_progress, job, error);
 }
 
 static void
 test_learns (void)
 {
   struct job job;
+  struct watch watch = {0};
   g_autoptr (GError) error = NULL;
   g_autofree char *output = file ("made.safetensors");
-  job_init (&job, "60");
+  begin (&job, 60);
   job_set (&job, "rate", "0.01");
   job_set (&job, "identity", "0");
   job_set (&job, "output", output);
-  run (&job, &error);
-  g_assert_no_error (error);
-  double first = 0, last = 0;
-  for (int i = 0; i < 10; i++) {
-    first += job.loss[i];
-    last += job.loss[50 + i];
-  }
-  g_test_message ("loss %g .. %g", first / 10, last / 10);
+  run_whole (&job, &watch);
+  double first = mean (watch.loss, 10), last = mean (watch.loss + 50, 10);
+  g_test_message ("loss %g .. %g", first, last);
   g_assert_cmpfloat (last, <, 0.95 * first);
   g_autoptr (net_file) made = net_file_load (output, &net_arbitrary, &error);
   g_assert_no_error (error);
@@ -314,6 +226,7 @@ test_learns (void)
   struct tensor *a = weights_find (made->weights, "encoder.conv3_4.weight"),
                 *b = weights_find (eye->weights, "conv3_4.weight");
   g_assert_cmpmem (a->data, a->size, b->data, b->size); /* the encoder is frozen */
+  watch_clear (&watch);
   job_clear (&job);
 }
 
@@ -321,27 +234,17 @@ static void
 test_resume (void)
 {
   struct job whole, part;
-  g_autoptr (GError) error = NULL;
-  job_init (&whole, "6");
-  run (&whole, &error);
-  g_assert_no_error (error);
-  job_init (&part, "6");
-  part.stop_at = 3;
-  g_assert_false (run (&part, &error));
-  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
-  g_clear_error (&error);
-  part.stop_at = 0;
-  job_set (&part, "resume", part.folder);
-  run (&part, &error);
-  g_assert_no_error (error);
-  static const char *const names[] = {"network-000006.safetensors", "fakes000006.png", "result.safetensors"};
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-    g_autofree char *a = g_build_filename (whole.folder, names[i], NULL),
-                    *b = g_build_filename (part.folder, names[i], NULL), *x = NULL, *y = NULL;
-    gsize x_size = 0, y_size = 0;
-    g_assert_true (g_file_get_contents (a, &x, &x_size, NULL) && g_file_get_contents (b, &y, &y_size, NULL));
-    g_assert_cmpmem (x, x_size, y, y_size);
-  }
+  struct watch all = {0}, first = {0}, rest = {0};
+  begin (&whole, 6);
+  run_whole (&whole, &all);
+  begin (&part, 6);
+  run_until (&part, &first, 3);
+  job_set (&part, "resume", first.folder);
+  run_whole (&part, &rest);
+  same_run (all.folder, first.folder, 6);
+  watch_clear (&all);
+  watch_clear (&first);
+  watch_clear (&rest);
   job_clear (&whole);
   job_clear (&part);
 }
@@ -363,8 +266,7 @@ test_refused (void)
   };
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     struct job job;
-    g_autoptr (GError) error = NULL;
-    job_init (&job, "2");
+    begin (&job, 2);
     if (g_str_equal (cases[i].name, "input")) {
       g_clear_pointer (&job.inputs[1], g_free);
       g_free (job.inputs[0]);
@@ -379,33 +281,15 @@ test_refused (void)
       if (!g_str_equal (cases[i].name, "photos"))
         job_set (&job, "photos", photos);
     }
-    g_assert_false (run (&job, &error));
-    g_assert_error (error, IMPASTO_ERROR, cases[i].code);
-    if (!strstr (error->message, cases[i].text))
-      g_error ("message is \"%s\", wanted \"%s\" in it", error->message, cases[i].text);
+    check_fails (&job, cases[i].code, cases[i].text);
     job_clear (&job);
   }
-}
-
-static void
-remove_folder (const char *path)
-{
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name (dir));) {
-    g_autofree char *below = g_build_filename (path, name, NULL);
-    if (g_file_test (below, G_FILE_TEST_IS_DIR))
-      remove_folder (below);
-    else
-      g_unlink (below);
-  }
-  g_rmdir (path);
 }
 
 int
 main (int argc, char **argv)
 {
-  g_test_init (&argc, &argv, NULL);
-  folder = g_dir_make_tmp ("test-arbitrary-XXXXXX", NULL);
+  fixture_begin (&argc, &argv);
   make_everything ();
   g_test_add_func ("/arbitrary/gradient", test_gradient);
   g_test_add_func ("/arbitrary/properties", test_properties);
@@ -413,8 +297,5 @@ main (int argc, char **argv)
   g_test_add_func ("/arbitrary/learns", test_learns);
   g_test_add_func ("/arbitrary/resume", test_resume);
   g_test_add_func ("/arbitrary/refused", test_refused);
-  int status = g_test_run ();
-  remove_folder (folder);
-  g_free (folder);
-  return status;
+  return fixture_run ();
 }

@@ -143,6 +143,9 @@ test_same_bytes (fixture *f, gconstpointer data)
   }
   g_assert_true (dataset_make (resumed, 5, got, NULL));
   g_assert_cmpmem (got, 3 * CROP * sizeof *got, expected + 5 * 3 * CROP, 3 * CROP * sizeof *got);
+  g_assert_true (dataset_pick (resumed, 4, 2, 3, got, NULL)); /* two of batch 4, one of the next */
+  g_assert_cmpmem (got, 2 * CROP * sizeof *got, expected + 4 * 3 * CROP, 2 * CROP * sizeof *got);
+  g_assert_cmpmem (got + 2 * CROP, CROP * sizeof *got, expected + 5 * 3 * CROP, CROP * sizeof *got);
   g_assert_cmpint (memcmp (expected, expected + 7 * 3 * CROP, CROP * sizeof *got), !=, 0);
 }
 

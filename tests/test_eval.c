@@ -9,18 +9,14 @@
 
 #include "compile/plan.h"
 #include "effect/distance.h"
+#include "fixture.h"
 #include "image/picture.h"
 #include "net/net_file.h"
 #include "noise.h"
 #include "train/loss.h"
+#include "train/style_loss.h"
 
-static char *folder, *eye;
-
-static char *
-file (const char *name)
-{
-  return g_build_filename (folder, name, NULL);
-}
+static char *eye;
 
 /* A small network of ours with random weights and biases. */
 static void
@@ -80,8 +76,8 @@ build_eye (const struct features *features, sym picture, struct feature_tap taps
 
 /* The losses as they are trained, of whole features: heads first, Gram matrices after. */
 static void
-losses (const struct picture *painting, const struct picture *photo, const struct picture *style, double *style_loss,
-        double *content_loss)
+losses (const struct picture *painting, const struct picture *photo, const struct picture *style, double *l_style,
+        double *l_content)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (features) features = load_eye ();
@@ -110,8 +106,8 @@ losses (const struct picture *painting, const struct picture *photo, const struc
   g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
   g_assert_no_error (error);
   plan_run (plan, 0, 0);
-  *style_loss = tensor_floats (plan_output (plan, "style"))[0];
-  *content_loss = tensor_floats (plan_output (plan, "content"))[0];
+  *l_style = tensor_floats (plan_output (plan, "style"))[0];
+  *l_content = tensor_floats (plan_output (plan, "content"))[0];
 }
 
 static void
@@ -142,6 +138,32 @@ test_losses (void)
   g_assert_true (distance_measure (distance, painting, photo, NULL, &alone[1], &error));
   for (int k = 0; k < 2; k++)
     g_assert_cmpfloat_with_epsilon (alone[k], first[k], 1e-5 * first[k]);
+}
+
+/* What painting by optimisation goes down by is the figure: one graph with the loss in it, another without. */
+static void
+test_style_loss (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (picture) style = make_picture ("style", 60, 44), painting = make_picture ("painting", 53, 37);
+  g_autoptr (features) features = load_eye ();
+  struct style_painting alone = {style, 1};
+  struct style_target target = {0};
+  g_assert_true (style_target_measure (&target, features, &alone, 1, 0, 0, &error));
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  features_add_weights (features, weights, "eye");
+  graph_output (graph, "style", style_loss (constant (graph, painting), features, &target, NULL));
+  g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
+  g_assert_no_error (error);
+  plan_run (plan, 0, 0);
+  double found, loss = tensor_floats (plan_output (plan, "style"))[0];
+  g_autoptr (distance) distance = distance_new (load_eye (), 0);
+  g_assert_true (distance_set_style (distance, style, &error));
+  g_assert_true (distance_measure (distance, painting, NULL, &found, NULL, &error));
+  g_assert_cmpfloat (found, >, 1e-3);
+  g_assert_cmpfloat_with_epsilon (loss, found, 1e-5 * found);
+  style_target_clear (&target);
 }
 
 static void
@@ -335,11 +357,12 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  folder = g_dir_make_tmp ("eval-XXXXXX", NULL);
+  folder_make ();
   eye = file ("eye.safetensors");
   save_eye (eye);
   g_setenv ("IMPASTO_MODELS", folder, TRUE);
   g_test_add_func ("/eval/losses", test_losses);
+  g_test_add_func ("/eval/style-loss", test_style_loss);
   g_test_add_func ("/eval/equal", test_equal);
   g_test_add_func ("/eval/sizes", test_sizes);
   g_test_add_func ("/eval/files", test_files);
@@ -347,13 +370,7 @@ main (int argc, char **argv)
   g_test_add_func ("/eval/refused", test_refused);
   g_test_add_func ("/eval/default", test_default);
   int status = g_test_run ();
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  for (const char *name; (name = g_dir_read_name (dir));) {
-    g_autofree char *path = file (name);
-    g_unlink (path);
-  }
-  g_rmdir (folder);
-  g_free (folder);
+  folder_remove ();
   g_free (eye);
   return status;
 }

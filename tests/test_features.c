@@ -2,25 +2,16 @@
  *
  * Feature networks and their files: ResNet-18 against PyTorch (tests/oracle/networks.py), Gram matrices through a head,
  * which file is what, and everything else refused in one line that names the file. */
-#include <glib/gstdio.h>
 #include <json-glib/json-glib.h>
 #include <math.h>
 #include <string.h>
 
 #include "compile/plan.h"
+#include "fixture.h"
 #include "format/safetensors.h"
-#include "impasto/error.h"
 #include "net/feature_net.h"
 #include "net/net_file.h"
 #include "noise.h"
-
-static char *folder;
-
-static char *
-file (const char *name)
-{
-  return g_build_filename (folder, name, NULL);
-}
 
 static void
 add_noise (struct weights *weights, const char *name, struct shape shape, double scale, double shift)
@@ -399,7 +390,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  folder = g_dir_make_tmp ("features-XXXXXX", NULL);
+  folder_make ();
   g_test_add_func ("/features/resnet", test_resnet);
   g_test_add_func ("/features/gram", test_gram);
   g_test_add_func ("/features/last", test_last);
@@ -409,12 +400,6 @@ main (int argc, char **argv)
   g_test_add_func ("/features/refused", test_refused);
   g_test_add_func ("/features/resnet_refused", test_resnet_refused);
   int status = g_test_run ();
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  for (const char *name; (name = g_dir_read_name (dir));) {
-    g_autofree char *path = file (name);
-    g_unlink (path);
-  }
-  g_rmdir (folder);
-  g_free (folder);
+  folder_remove ();
   return status;
 }

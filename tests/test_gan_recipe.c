@@ -7,10 +7,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "image/picture.h"
-#include "impasto/error.h"
-#include "impasto/impasto.h"
+#include "fixture.h"
 #include "format/safetensors.h"
+#include "image/picture.h"
+#include "impasto/impasto.h"
 #include "train/gan_loss.h"
 #include "train/trainer.h"
 
@@ -18,7 +18,7 @@
 #define BARS 60
 #define CELL (SIDE + 2) /* of a sheet */
 
-static char *folder, *data;
+static char *data;
 
 /* Data */
 
@@ -84,7 +84,7 @@ job_new (const char *words)
   static const char tiny[] =
     "width=0.03 latent=6 batch=4 threads=1 precision=f32 save-every=2 sample-every=1000 keep=9";
   struct job *job = g_new0 (struct job, 1);
-  g_autofree char *all = g_strconcat (tiny, " ", words, NULL), *runs = g_build_filename (folder, "runs", NULL);
+  g_autofree char *all = g_strconcat (tiny, " ", words, NULL), *runs = file ("runs");
   g_auto (GStrv) pairs = g_strsplit (all, " ", -1);
   job->settings = g_malloc0 (recipe_gan.settings_size);
   option_init (recipe_gan.options, job->settings);
@@ -235,7 +235,7 @@ generate (const char *run, const char *words)
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (ImpastoOptions) options = impasto_generate_options_new ();
-  g_autofree char *model = file_of (run, "result.safetensors"), *output = file_of (folder, "sheet.png");
+  g_autofree char *model = file_of (run, "result.safetensors"), *output = file ("sheet.png");
   g_auto (GStrv) pairs = g_strsplit (words, " ", -1);
   for (int i = 0; pairs[i]; i++) {
     g_auto (GStrv) pair = g_strsplit (pairs[i], "=", 2);
@@ -394,14 +394,6 @@ test_adaptive (void)
 }
 
 static void
-check_error (const GError *error, int code, const char *text)
-{
-  g_assert_error (error, IMPASTO_ERROR, code);
-  if (!strstr (error->message, text) || strchr (error->message, '\n'))
-    g_error ("message is \"%s\", wanted \"%s\" in it", error->message, text);
-}
-
-static void
 test_refused (void)
 {
   static const struct {
@@ -455,7 +447,7 @@ test_generate_refused (void)
 {
   g_autofree char *made = run_whole ("steps=1"), *model = file_of (made, "result.safetensors"),
                   *labelled = run_whole ("steps=1 conditional=normalisation"),
-                  *other = file_of (labelled, "result.safetensors"), *output = file_of (folder, "none.png"),
+                  *other = file_of (labelled, "result.safetensors"), *output = file ("none.png"),
                   *idx = file_of (data, "bars-images-idx3-ubyte");
   const struct {
     const char *from, *name, *value, *text;
@@ -488,20 +480,6 @@ test_start (void)
     g_assert_cmpfloat_with_epsilon (a->rgb[i], b->rgb[i], 0.03);
 }
 
-static void
-remove_tree (const char *path)
-{
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name (dir));) {
-    g_autofree char *below = g_build_filename (path, name, NULL);
-    if (g_file_test (below, G_FILE_TEST_IS_DIR))
-      remove_tree (below);
-    else
-      g_unlink (below);
-  }
-  g_rmdir (path);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -514,8 +492,8 @@ main (int argc, char **argv)
     "preset=vae-28 conditional=concatenation",
   };
   g_test_init (&argc, &argv, NULL);
-  folder = g_dir_make_tmp ("impasto-gan-XXXXXX", NULL);
-  data = g_build_filename (folder, "bars", NULL);
+  folder_make ();
+  data = file ("bars");
   g_mkdir (data, 0700);
   make_bars ();
   for (guint i = 0; i < G_N_ELEMENTS (resumes); i++) {
@@ -538,8 +516,7 @@ main (int argc, char **argv)
   g_test_add_func ("/gan_recipe/generate/refused", test_generate_refused);
   g_test_add_func ("/gan_recipe/start", test_start);
   int failed = g_test_run ();
-  remove_tree (folder);
-  g_free (folder);
+  folder_remove ();
   g_free (data);
   return failed;
 }

@@ -9,40 +9,13 @@
 
 #include "compile/plan.h"
 #include "effect/optimize_level.h"
+#include "fixture.h"
 #include "image/pixels.h"
 #include "impasto/impasto.h"
 #include "net/net_file.h"
+#include "waves.h"
 
-static char *folder, *features_path;
-
-static char *
-file (const char *name)
-{
-  return g_build_filename (folder, name, NULL);
-}
-
-/* Waves that differ by @kind. */
-static struct picture *
-make_picture (int width, int height, int kind)
-{
-  struct picture *picture = picture_new (width, height, false, NULL);
-  for (int c = 0; c < 3; c++)
-    for (int y = 0; y < height; y++)
-      for (int x = 0; x < width; x++) {
-        double phase = (double) x * (1 + kind % 3) / 9 + (double) y * (1 + kind / 3) / 7 + c * (kind + 1);
-        picture->rgb[(c * height + y) * width + x] = (float) (0.5 + 0.45 * sin (phase));
-      }
-  return picture;
-}
-
-static char *
-save_picture (const char *name, int width, int height, int kind)
-{
-  char *path = file (name);
-  g_autoptr (picture) picture = make_picture (width, height, kind);
-  g_assert_true (picture_save (picture, path, NULL, NULL));
-  return path;
-}
+static char *features_path;
 
 /* A perceptual network whose weights are random, @gain times as large, as a file. */
 static char *
@@ -130,25 +103,17 @@ static struct picture *
 paint_whole (struct job *job, int width, int height)
 {
   g_autoptr (GError) error = NULL;
-  struct picture *picture = make_picture (width, height, 2);
+  struct picture *picture = make_waves (width, height, 2);
   paint (job, picture, &error);
   g_assert_no_error (error);
   return picture;
 }
 
 static void
-check_error (GError *error, int code, const char *text)
-{
-  g_assert_error (error, IMPASTO_ERROR, code);
-  if (strstr (error->message, text) == NULL || strpbrk (error->message, "\r\n") != NULL)
-    g_error ("message is \"%s\", wanted \"%s\" in it", error->message, text);
-}
-
-static void
 check_fails (struct job *job, int code, const char *text)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (picture) picture = make_picture (40, 32, 2);
+  g_autoptr (picture) picture = make_waves (40, 32, 2);
   g_assert_false (paint (job, picture, &error));
   check_error (error, code, text);
 }
@@ -183,8 +148,8 @@ studio_init (struct studio *studio, struct job *job, int64_t steps)
 {
   g_autoptr (GError) error = NULL;
   *studio = (struct studio){.features = features_load (features_path, &error)};
-  studio->photo = make_picture (44, 36, 2);
-  studio->painting = make_picture (160, 128, 7);
+  studio->photo = make_waves (44, 36, 2);
+  studio->painting = make_waves (160, 128, 7);
   struct style_painting painting = {studio->painting, 1};
   g_assert_true (style_target_measure (&studio->target, studio->features, &painting, 1, 1, 0, &error));
   studio->patches = patches_new (studio->features, &painting, 1, 1000, 1, 0, &error);
@@ -282,7 +247,7 @@ test_matching (void)
   job_set (&job, "patch-weight", "1");
   studio_init (&studio, &job, 1);
   int w = 64, h = 48; /* features 8x6, patches 6x4 */
-  g_autoptr (picture) picture = make_picture (w, h, 4);
+  g_autoptr (picture) picture = make_waves (w, h, 4);
   g_autoptr (patch_matcher) matcher = patch_matcher_new (studio.features, w, h, 1, 0, &error);
   g_assert_no_error (error);
   int64_t c = studio.patches->channels, rows = h / 8, columns = w / 8;
@@ -353,7 +318,7 @@ test_resumes (gconstpointer data)
   job.output = output;
   for (bool done = false; !done;) {
     g_autoptr (GError) error = NULL;
-    g_autoptr (picture) picture = make_picture (44, 36, 2);
+    g_autoptr (picture) picture = make_waves (44, 36, 2);
     job.stop_at = 4 + stops; /* a line search may need some evaluations before it gets anywhere */
     done = paint (&job, picture, &error);
     g_assert_true (g_file_test (state, G_FILE_TEST_EXISTS) == !done);
@@ -378,14 +343,14 @@ test_refuses_state (void)
   job_init (&job, painting);
   job_set (&job, "state", state);
   job.stop_at = 5;
-  g_autoptr (picture) picture = make_picture (40, 32, 2);
+  g_autoptr (picture) picture = make_waves (40, 32, 2);
   g_assert_false (paint (&job, picture, &error));
   check_error (error, IMPASTO_ERROR_CANCELLED, "my.safetensors");
   job.stop_at = 0;
   job_set (&job, "style-weight", "31");
   check_fails (&job, IMPASTO_ERROR_USAGE, "style-weight");
   job_set (&job, "style-weight", "30");
-  g_autoptr (picture) other = make_picture (40, 32, 3);
+  g_autoptr (picture) other = make_waves (40, 32, 3);
   g_autoptr (GError) photo_error = NULL;
   g_assert_false (paint (&job, other, &photo_error));
   check_error (photo_error, IMPASTO_ERROR_USAGE, "photograph");
@@ -452,7 +417,7 @@ test_awkward_pictures (void)
 static void
 test_grey (void)
 {
-  g_autofree char *path = save_picture ("flat.png", 40, 40, 1);
+  g_autofree char *path = save_waves ("flat.png", 40, 40, 1);
   g_autoptr (picture) flat = picture_load (path, 0, NULL);
   struct job job;
   g_autoptr (GError) error = NULL;
@@ -493,11 +458,11 @@ test_replay (void)
   }
   g_autofree char *image = impasto_options_get (options, "style-image");
   g_assert_true (g_str_has_prefix (image, painting));
-  g_free (save_picture ("painting.png", 64, 48, 3)); /* another painting of that name */
+  g_free (save_waves ("painting.png", 64, 48, 3)); /* another painting of that name */
   g_autoptr (ImpastoOptions) fresh = impasto_paint_options_new ();
   g_assert_false (impasto_paint_options_replay (fresh, output, FALSE, &error));
   check_error (error, IMPASTO_ERROR_INPUT, "painting.png");
-  g_free (save_picture ("painting.png", 64, 48, 7));
+  g_free (save_waves ("painting.png", 64, 48, 7));
   job_clear (&job);
 }
 
@@ -505,7 +470,7 @@ test_replay (void)
 static void
 test_mix (void)
 {
-  g_autofree char *a = file ("painting.png"), *b = save_picture ("second.png", 60, 60, 8);
+  g_autofree char *a = file ("painting.png"), *b = save_waves ("second.png", 60, 60, 8);
   struct picture *painted[4];
   g_autofree char *mix = g_strdup_printf ("%s:1, %s:1", a, b), *twice = g_strdup_printf ("%s:3,%s:3", a, b);
   const char *images[] = {a, b, mix, twice};
@@ -526,7 +491,7 @@ test_mix (void)
 static void
 test_refusals (void)
 {
-  g_autofree char *painting = file ("painting.png"), *narrow = save_picture ("narrow.png", 1, 3000, 1);
+  g_autofree char *painting = file ("painting.png"), *narrow = save_waves ("narrow.png", 1, 3000, 1);
   g_autofree char *missing = file ("missing.png"), *weight = g_strdup_printf ("%s:-1", painting);
   const struct {
     const char *image, *text;
@@ -588,9 +553,9 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  folder = g_dir_make_tmp ("impasto-optimize-XXXXXX", NULL);
+  folder_make ();
   features_path = save_features ("features.safetensors", 1);
-  g_free (save_picture ("painting.png", 64, 48, 7));
+  g_free (save_waves ("painting.png", 64, 48, 7));
   g_test_add_func ("/optimize/losses-fall", test_losses_fall);
   g_test_add_func ("/optimize/own-style", test_own_style);
   g_test_add_func ("/optimize/matching", test_matching);
@@ -607,13 +572,7 @@ main (int argc, char **argv)
   g_test_add_func ("/optimize/memory", test_memory);
   g_test_add_func ("/optimize/not-finite", test_not_finite);
   int status = g_test_run ();
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name (dir));) {
-    g_autofree char *path = file (name);
-    g_unlink (path);
-  }
-  g_rmdir (folder);
+  folder_remove ();
   g_free (features_path);
-  g_free (folder);
   return status;
 }

@@ -3,24 +3,16 @@
  * Style packs and VGG-19 files: what is saved comes back, and whatever else a file says is refused in one line that
  * names the file, quickly and without a GLib warning (which is fatal here). Bad packs are made from a good one by
  * changing a piece of its manifest, its weights or its bytes. */
-#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
 #include "compile/plan.h"
+#include "fixture.h"
 #include "format/safetensors.h"
-#include "impasto/error.h"
 #include "net/pack.h"
+#include "vgg_maker.h"
 
-static char *folder;
 static const struct style_net small = {.styles = 2, .width = 4, .inner = 8, .residuals = 1, .ends = 3};
-
-/* A path in the temporary folder, to be freed. */
-static char *
-file (const char *name)
-{
-  return g_build_filename (folder, name, NULL);
-}
 
 static struct weights *
 random_weights (const struct style_net *settings)
@@ -407,28 +399,15 @@ test_no_pack (void)
 
 /* VGG-19 */
 
-static const struct {
-  const char *ours, *theirs;
-  int out, in;
-} layers[] = {
-  {"conv1_1", "0", 64, 3},     {"conv1_2", "2", 64, 64},    {"conv2_1", "5", 128, 64},   {"conv2_2", "7", 128, 128},
-  {"conv3_1", "10", 256, 128}, {"conv3_2", "12", 256, 256}, {"conv3_3", "14", 256, 256}, {"conv3_4", "16", 256, 256},
-};
-
+/* Each layer can be told. */
 static struct weights *
-make_vgg (bool torchvision)
+marked_vgg (bool torchvision)
 {
-  struct weights *weights = weights_new ();
+  struct weights *weights = make_vgg (torchvision);
 
-  for (guint i = 0; i < G_N_ELEMENTS (layers); i++) {
-    g_autofree char *weight = g_strdup_printf ("features.%s.weight", torchvision ? layers[i].theirs : layers[i].ours);
-    g_autofree char *bias = g_strdup_printf ("features.%s.bias", torchvision ? layers[i].theirs : layers[i].ours);
-    g_autoptr (tensor) w = tensor_new (SHAPE (layers[i].out, layers[i].in, 3, 3), DTYPE_F32, NULL);
-    g_autoptr (tensor) b = tensor_new (SHAPE (layers[i].out), DTYPE_F32, NULL);
-    tensor_floats (w)[i] = 1 + (float) i;
-    tensor_floats (b)[1] = 0.5f;
-    weights_add (weights, weight, w);
-    weights_add (weights, bias, b);
+  for (int i = 0; i < VGG_LAYERS; i++) {
+    tensor_floats (weights_at (weights, 2 * i))[i] = 1 + (float) i;
+    tensor_floats (weights_at (weights, 2 * i + 1))[1] = 0.5f;
   }
   return weights;
 }
@@ -439,7 +418,7 @@ test_vgg_layouts (void)
   g_autofree char *path = file ("vgg.safetensors");
 
   for (int torchvision = 0; torchvision < 2; torchvision++) {
-    g_autoptr (weights) made = make_vgg (torchvision);
+    g_autoptr (weights) made = marked_vgg (torchvision);
     g_autoptr (GError) error = NULL;
     g_assert_true (safetensors_save (made, path, &error));
     g_autoptr (weights) vgg = vgg19_load (path, &error);
@@ -467,7 +446,7 @@ static void
 test_vgg_refused (void)
 {
   g_autofree char *missing = file ("missing.safetensors");
-  g_autoptr (weights) weights = make_vgg (false);
+  g_autoptr (weights) weights = marked_vgg (false);
   g_autoptr (tensor) misshapen = tensor_new (SHAPE (64, 3, 1, 1), DTYPE_F32, NULL);
   g_autoptr (tensor) bytes = tensor_new (SHAPE (64), DTYPE_U8, NULL);
   g_autoptr (tensor) nan = tensor_new (SHAPE (64), DTYPE_F32, NULL), good = tensor_new (SHAPE (64), DTYPE_F32, NULL);
@@ -485,18 +464,6 @@ test_vgg_refused (void)
   check_vgg (weights, "neither features.conv3_3.bias nor features.14.bias");
   weights_add (weights, "features.conv1_1.weight", misshapen);
   check_vgg (weights, "conv1_1.weight is (64, 3, 1, 1), VGG-19 has (64, 3, 3, 3)");
-}
-
-static void
-remove_folder (void)
-{
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-
-  for (const char *name; (name = g_dir_read_name (dir)) != NULL;) {
-    g_autofree char *path = file (name);
-    g_unlink (path);
-  }
-  g_rmdir (folder);
 }
 
 int
@@ -521,11 +488,10 @@ main (int argc, char **argv)
   int failed;
 
   g_test_init (&argc, &argv, NULL);
-  folder = g_dir_make_tmp ("impasto-pack-XXXXXX", NULL);
+  folder_make ();
   for (size_t i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add_func (tests[i].path, tests[i].run);
   failed = g_test_run ();
-  remove_folder ();
-  g_free (folder);
+  folder_remove ();
   return failed;
 }

@@ -2,23 +2,14 @@
  *
  * Any painting as a style, through the painter, with a tiny network of random weights: tiles agree with larger tiles, a
  * mix with itself is itself, awkward pictures, refusals, cancelling, and the recipe's way back. */
-#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
 #include "compile/plan.h"
 #include "effect/paint.h"
 #include "effect/recipe.h"
-#include "impasto/error.h"
+#include "fixture.h"
 #include "net/net_file.h"
-
-static char *folder;
-
-static char *
-file (const char *name)
-{
-  return g_build_filename (folder, name, NULL);
-}
 
 /* Something with edges, a slope and three colours. */
 static struct picture *
@@ -275,23 +266,11 @@ test_recipe (void)
   }
 }
 
-static void
-remove_folder (void)
-{
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  for (const char *name; dir && (name = g_dir_read_name (dir));) {
-    g_autofree char *path = file (name);
-    g_unlink (path);
-  }
-  g_rmdir (folder);
-  g_free (folder);
-}
-
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  folder = g_dir_make_tmp ("test-transfer-XXXXXX", NULL);
+  folder_make ();
   g_setenv ("IMPASTO_MODELS", folder, TRUE);
   make_everything ();
   g_test_add_func ("/transfer/tiles", test_tiles);
@@ -301,6 +280,6 @@ main (int argc, char **argv)
   g_test_add_func ("/transfer/cancel-and-memory", test_cancel_and_memory);
   g_test_add_func ("/transfer/recipe", test_recipe);
   int status = g_test_run ();
-  remove_folder ();
+  folder_remove ();
   return status;
 }

@@ -8,63 +8,29 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "vgg_maker.h"
+#include "waves.h"
 
 #define FOLDER_VARIABLE "TEST_TRAIN_FOLDER" /* tells a child where the pictures are */
 
-char *folder;
 static bool child;
 
-char *
-file (const char *name)
-{
-  return g_build_filename (folder, name, NULL);
-}
-
 /* Pictures and weights */
-
-static void
-make_picture (const char *name, int width, int height, int kind)
-{
-  g_autofree char *path = file (name);
-  g_autoptr (GError) error = NULL;
-  g_autoptr (picture) picture = picture_new (width, height, false, &error);
-
-  for (int c = 0; c < 3; c++)
-    for (int y = 0; y < height; y++)
-      for (int x = 0; x < width; x++) {
-        double phase = (double) x * (1 + kind % 3) / 9 + (double) y * (1 + kind / 3) / 7 + c * (kind + 1);
-        picture->rgb[(c * height + y) * width + x] = (float) (0.5 + 0.45 * sin (phase));
-      }
-  g_assert_true (picture_save (picture, path, NULL, &error));
-}
 
 /* Random weights whose activations keep their size, @gain times, in one of the two layouts. */
 static void
 make_features (const char *name, bool torchvision, double gain)
 {
-  static const struct {
-    const char *ours, *theirs;
-    int out, in;
-  } layers[] = {
-    {"conv1_1", "0", 64, 3},     {"conv1_2", "2", 64, 64},    {"conv2_1", "5", 128, 64},   {"conv2_2", "7", 128, 128},
-    {"conv3_1", "10", 256, 128}, {"conv3_2", "12", 256, 256}, {"conv3_3", "14", 256, 256}, {"conv3_4", "16", 256, 256},
-  };
   g_autofree char *path = file (name);
-  g_autoptr (weights) weights = weights_new ();
+  g_autoptr (weights) weights = make_vgg (torchvision);
   g_autoptr (GError) error = NULL;
 
-  for (guint i = 0; i < G_N_ELEMENTS (layers); i++) {
-    const char *layer = torchvision ? layers[i].theirs : layers[i].ours;
-    g_autofree char *weight = g_strdup_printf ("features.%s.weight", layer);
-    g_autofree char *bias = g_strdup_printf ("features.%s.bias", layer);
-    g_autoptr (tensor) w = tensor_new (SHAPE (layers[i].out, layers[i].in, 3, 3), DTYPE_F32, NULL);
-    g_autoptr (tensor) b = tensor_new (SHAPE (layers[i].out), DTYPE_F32, NULL);
-    double scale = gain * sqrt (2.0 / (9 * layers[i].in));
+  for (int i = 0; i < VGG_LAYERS; i++) {
+    struct tensor *w = weights_at (weights, 2 * i);
+    double scale = gain * sqrt (2.0 / (9 * w->shape.dim[1]));
     for (int64_t k = 0; k < shape_size (&w->shape); k++)
       tensor_floats (w)[k] =
         (float) (scale * random_normal ((struct random_key){.seed = 5, .stream = i}, (uint64_t) k));
-    weights_add (weights, weight, w);
-    weights_add (weights, bias, b);
   }
   g_assert_true (safetensors_save (weights, path, &error));
 }
@@ -83,17 +49,17 @@ make_everything (void)
   g_mkdir (empty, 0700);
   for (int i = 0; i < 6; i++) {
     g_autofree char *name = g_strdup_printf ("photos/%d.png", i);
-    make_picture (name, 90 + 5 * i, 80, i);
+    g_free (save_waves (name, 90 + 5 * i, 80, i));
   }
-  make_picture ("one/only.png", 100, 90, 4);
-  make_picture ("mixed/a.png", 100, 90, 2);
-  make_picture ("mixed/b.png", 100, 90, 3);
-  make_picture ("mixed/small.png", 12, 9, 3);
+  g_free (save_waves ("one/only.png", 100, 90, 4));
+  g_free (save_waves ("mixed/a.png", 100, 90, 2));
+  g_free (save_waves ("mixed/b.png", 100, 90, 3));
+  g_free (save_waves ("mixed/small.png", 12, 9, 3));
   g_assert_true (g_file_get_contents (source, &whole, &size, NULL));
   g_assert_true (g_file_set_contents (broken, whole, (gssize) size / 2, NULL));
   g_assert_true (g_file_set_contents (text, "no picture", -1, NULL));
-  make_picture ("red.png", 120, 100, 7);
-  make_picture ("blue.png", 100, 130, 8);
+  g_free (save_waves ("red.png", 120, 100, 7));
+  g_free (save_waves ("blue.png", 100, 130, 8));
   make_features ("vgg.safetensors", false, 1);
   make_features ("torchvision.safetensors", true, 1);
   make_features ("huge.safetensors", false, 1e6);
@@ -105,33 +71,43 @@ void
 job_set (struct job *job, const char *name, const char *value)
 {
   g_autoptr (GError) error = NULL;
-  bool own = option_find (recipe_style.options, name) != NULL;
+  bool own = option_find (job->recipe->options, name) != NULL;
 
-  option_set (own ? recipe_style.options : run_options, own ? job->settings : &job->run, name, value, &error);
+  option_set (own ? job->recipe->options : run_options, own ? job->settings : &job->run, name, value, &error);
   g_assert_no_error (error);
+}
+
+void
+job_new (struct job *job, const struct recipe *recipe, const char *runs, int steps)
+{
+  g_autofree char *photos = file ("photos"), *below = file (runs), *count = g_strdup_printf ("%d", steps);
+
+  *job = (struct job){.recipe = recipe, .settings = g_malloc0 (recipe->settings_size)};
+  option_init (recipe->options, job->settings);
+  option_init (run_options, &job->run);
+  job_set (job, "photos", photos);
+  job_set (job, "runs", below);
+  job_set (job, "steps", count);
+  job_set (job, "threads", "1");
+  job_set (job, "precision", "f32");
+  job_set (job, "save-every", "2");
+  job_set (job, "sample-every", "1000");
 }
 
 void
 job_init (struct job *job, const char *runs, int steps, bool adversary)
 {
   static const char *const settings[][2] = {
-    {"batch", "1"}, {"size", "64"},      {"painting-size", "128"}, {"width", "4"},   {"inner", "8"},
-    {"ends", "3"},  {"residuals", "1"},  {"judge-width", "4"},     {"threads", "1"}, {"precision", "f32"},
-    {"keep", "3"},  {"save-every", "2"}, {"sample-every", "1000"},
+    {"batch", "1"}, {"size", "64"},     {"painting-size", "128"}, {"width", "4"}, {"inner", "8"},
+    {"ends", "3"},  {"residuals", "1"}, {"judge-width", "4"},     {"keep", "3"},
   };
-  g_autofree char *photos = file ("photos"), *features = file ("vgg.safetensors"), *below = file (runs);
-  g_autofree char *count = g_strdup_printf ("%d", steps);
+  g_autofree char *features = file ("vgg.safetensors");
 
-  *job = (struct job){.settings = g_malloc0 (recipe_style.settings_size)};
-  option_init (recipe_style.options, job->settings);
-  option_init (run_options, &job->run);
+  job_new (job, &recipe_style, runs, steps);
   for (guint i = 0; i < G_N_ELEMENTS (settings); i++)
     job_set (job, settings[i][0], settings[i][1]);
   job_set (job, "adversary-weight", adversary ? "0.1" : "0");
-  job_set (job, "photos", photos);
   job_set (job, "features", features);
-  job_set (job, "runs", below);
-  job_set (job, "steps", count);
   job->inputs[0] = file ("red.png");
   job->inputs[1] = file ("blue.png");
 }
@@ -139,7 +115,7 @@ job_init (struct job *job, const char *runs, int steps, bool adversary)
 void
 job_clear (struct job *job)
 {
-  option_clear (recipe_style.options, job->settings);
+  option_clear (job->recipe->options, job->settings);
   option_clear (run_options, &job->run);
   g_free (job->settings);
   g_free (job->inputs[0]);
@@ -175,7 +151,7 @@ run (struct job *job, struct watch *watch, GError **error)
 {
   if (watch->messages == NULL)
     watch->messages = g_string_new (NULL);
-  return train (&recipe_style, job->settings, &job->run, job->inputs, on_progress, watch, error);
+  return train (job->recipe, job->settings, &job->run, job->inputs, on_progress, watch, error);
 }
 
 void
@@ -196,14 +172,6 @@ run_until (struct job *job, struct watch *watch, int step)
   g_assert_false (run (job, watch, &error));
   g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
   g_assert_nonnull (strstr (error->message, watch->folder));
-}
-
-void
-check_error (GError *error, int code, const char *text)
-{
-  g_assert_error (error, IMPASTO_ERROR, code);
-  if (strstr (error->message, text) == NULL || strpbrk (error->message, "\r\n") != NULL)
-    g_error ("message is \"%s\", wanted \"%s\" in it", error->message, text);
 }
 
 void
@@ -299,21 +267,6 @@ mean (const double *x, int n)
   return sum / n;
 }
 
-static void
-remove_tree (const char *path)
-{
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-
-  for (const char *name; dir != NULL && (name = g_dir_read_name (dir)) != NULL;) {
-    g_autofree char *below = g_build_filename (path, name, NULL);
-    if (g_file_test (below, G_FILE_TEST_IS_DIR))
-      remove_tree (below);
-    else
-      g_unlink (below);
-  }
-  g_rmdir (path);
-}
-
 void
 fixture_begin (int *argc, char ***argv)
 {
@@ -322,8 +275,10 @@ fixture_begin (int *argc, char ***argv)
   g_test_init (argc, argv, NULL);
   g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* libvips warns of damaged files, unheard */
   child = given != NULL;
-  folder = child ? g_strdup (given) : g_dir_make_tmp ("impasto-train-XXXXXX", NULL);
-  if (!child) {
+  if (child)
+    folder = g_strdup (given);
+  else {
+    folder_make ();
     g_setenv (FOLDER_VARIABLE, folder, TRUE);
     make_everything ();
   }
@@ -334,8 +289,9 @@ fixture_run (void)
 {
   int failed = g_test_run ();
 
-  if (!child)
-    remove_tree (folder);
-  g_free (folder);
+  if (child)
+    g_free (folder);
+  else
+    folder_remove ();
   return failed;
 }

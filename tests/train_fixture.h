@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests of training share: a temporary folder with made-up pictures and random feature weights, tiny runs of the
- * style recipe and their files. A child process of a test finds the folder of its parent. */
+ * What the tests of training share: a temporary folder with made-up pictures and random feature weights, tiny runs and
+ * their files. A child process of a test finds the folder of its parent. */
 #pragma once
 
+#include "fixture.h"
 #include "format/safetensors.h"
 #include "image/picture.h"
-#include "impasto/error.h"
 #include "net/pack.h"
 #include "train/trainer.h"
 
 #define VALUES_MAX 64
-
-extern char *folder;
-char *file (const char *name); /* a path in it */
 
 /* Makes the folder, or takes the parent's; returns g_test_run's result after removing it. */
 void fixture_begin (int *argc, char ***argv);
@@ -21,6 +18,7 @@ int fixture_run (void);
 
 /* A run to be: settings as a user gives them. */
 struct job {
+  const struct recipe *recipe;
   void *settings;
   struct run_settings run;
   char *inputs[3];
@@ -28,7 +26,11 @@ struct job {
 
 void job_set (struct job *job, const char *name, const char *value);
 
-/* The whole of a tiny run of @steps steps, with or without the adversary; run folders go below @runs. */
+/* A run of @recipe over @steps steps in one thread and float32, a checkpoint every other step, photographs given; run folders go
+ * below @runs. */
+void job_new (struct job *job, const struct recipe *recipe, const char *runs, int steps);
+
+/* The whole of a tiny run of the style recipe, with or without the adversary. */
 void job_init (struct job *job, const char *runs, int steps, bool adversary);
 void job_clear (struct job *job);
 
@@ -47,7 +49,6 @@ bool run (struct job *job, struct watch *watch, GError **error);
 void run_whole (struct job *job, struct watch *watch);
 void run_until (struct job *job, struct watch *watch, int step);
 
-void check_error (GError *error, int code, const char *text);
 void check_fails (struct job *job, int code, const char *text); /* a run that fails before or while it goes */
 
 char *read_file (const char *run_folder, const char *name, gsize *size);

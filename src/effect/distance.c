@@ -1,25 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Style and content distance; see distance.h. One graph gives the Gram matrices of a picture at scales 1, 1/2 and 1/4, and
- * compares features with those of a photograph; its plan is kept for pictures of the same size. Float32 throughout, so
- * that a figure is the same on every machine but for rounding. */
+ * Style and content distance; see distance.h. One graph gives the Gram matrices of a picture (train/style_loss.h), and compares
+ * features with those of a photograph; its plan is kept for pictures of the same size. Float32 throughout, so that a figure
+ * is the same on every machine but for rounding. */
 #include "effect/distance.h"
 
 #include <math.h>
-#include <string.h>
 
-#include "compile/plan.h"
 #include "impasto/error.h"
 #include "train/loss.h"
+#include "train/style_loss.h"
 
-enum { SCALES = 3, LEAST = 16 }; /* pixels a side that the scales and strides of the networks need */
+enum { LEAST = 16 }; /* pixels a side that the scales and strides of the networks need */
 
 struct distance {
   struct features *features;
   struct weights *weights; /* of the eye, under "eye." */
   int threads;
-  struct tensor *target[SCALES][FEATURE_TAPS]; /* Gram matrices of the style over their root mean square */
-  double inverse[SCALES][FEATURE_TAPS];        /* one over that root */
+  struct style_target target;
   struct plan *plan;
   int width, height; /* that the plan is for */
   bool grams, content;
@@ -41,31 +39,18 @@ distance_free (struct distance *distance)
 {
   if (!distance)
     return;
-  for (int s = 0; s < SCALES; s++)
-    for (int tap = 0; tap < FEATURE_TAPS; tap++)
-      g_clear_pointer (&distance->target[s][tap], tensor_unref);
+  style_target_clear (&distance->target);
   g_clear_pointer (&distance->plan, plan_free);
   g_clear_pointer (&distance->weights, weights_unref);
   features_free (distance->features);
   g_free (distance);
 }
 
-static const char *
-gram_name (int scale, int tap)
-{
-  static const char *const names[SCALES][FEATURE_TAPS] = {
-    {"gram1.1", "gram1.2", "gram1.3", "gram1.4"},
-    {"gram2.1", "gram2.2", "gram2.3", "gram2.4"},
-    {"gram4.1", "gram4.2", "gram4.3", "gram4.4"},
-  };
-  return names[scale][tap];
-}
-
 static void
-build_eye (const struct distance *distance, sym picture, int last, struct feature_tap taps[FEATURE_TAPS])
+build_eye (const struct distance *distance, sym picture, struct feature_tap taps[FEATURE_TAPS])
 {
   graph_push (picture.graph, "eye");
-  features_build (distance->features, picture, last, taps);
+  features_build (distance->features, picture, FEATURE_CONTENT, taps);
   graph_pop (picture.graph);
 }
 
@@ -73,23 +58,17 @@ static void
 build (const struct distance *distance, struct graph *graph, int width, int height, bool grams, bool content)
 {
   struct shape shape = SHAPE (1, 3, height, width);
-  struct feature_tap taps[FEATURE_TAPS];
-  sym x = graph_input (graph, "picture", shape);
-  build_eye (distance, x, grams ? FEATURE_TAPS - 1 : FEATURE_CONTENT, taps);
-  if (content) {
-    struct feature_tap photo[FEATURE_TAPS];
-    build_eye (distance, graph_input (graph, "photo", shape), FEATURE_CONTENT, photo);
-    graph_output (graph, "content",
-                  loss_content (feature_map (taps[FEATURE_CONTENT]), feature_map (photo[FEATURE_CONTENT])));
-  }
-  for (int s = 0; grams && s < SCALES; s++) {
-    if (s > 0) {
-      x = sym_avg_pool (x, 2, 2, 0);
-      build_eye (distance, x, FEATURE_TAPS - 1, taps);
-    }
-    for (int tap = 0; tap < FEATURE_TAPS; tap++)
-      graph_output (graph, gram_name (s, tap), feature_gram (taps[tap]));
-  }
+  struct feature_tap taps[FEATURE_TAPS], photo[FEATURE_TAPS];
+  sym picture = graph_input (graph, "picture", shape);
+  if (grams)
+    style_grams (picture, distance->features, taps);
+  else
+    build_eye (distance, picture, taps);
+  if (!content)
+    return;
+  build_eye (distance, graph_input (graph, "photo", shape), photo);
+  graph_output (graph, "content",
+                loss_content (feature_map (taps[FEATURE_CONTENT]), feature_map (photo[FEATURE_CONTENT])));
 }
 
 /* A plan for pictures of @width x @height, or the one that is there. */
@@ -151,49 +130,18 @@ distance_set_style (struct distance *distance, const struct picture *style, GErr
     return false;
   fill (distance, "picture", style);
   plan_run (distance->plan, 0, 0);
-  for (int s = 0; s < SCALES; s++)
-    for (int tap = 0; tap < FEATURE_TAPS; tap++) {
-      struct tensor *gram = plan_output (distance->plan, gram_name (s, tap));
-      int64_t n = shape_size (&gram->shape);
-      double square = 0;
-      g_clear_pointer (&distance->target[s][tap], tensor_unref);
-      g_autoptr (tensor) target = tensor_new (gram->shape, DTYPE_F32, error);
-      if (!target)
-        return false;
-      for (int64_t i = 0; i < n; i++)
-        square += (double) tensor_floats (gram)[i] * tensor_floats (gram)[i];
-      double inverse = 1 / sqrt (square / n + 1e-20);
-      for (int64_t i = 0; i < n; i++)
-        tensor_floats (target)[i] = tensor_floats (gram)[i] * inverse;
-      distance->target[s][tap] = g_steal_pointer (&target);
-      distance->inverse[s][tap] = inverse;
-    }
+  style_target_clear (&distance->target);
+  if (!style_target_add (&distance->target, distance->plan, 1, error))
+    return false;
+  style_target_normalize (&distance->target);
   return true;
-}
-
-static double
-style_distance (const struct distance *distance)
-{
-  double sum = 0;
-  for (int s = 0; s < SCALES; s++)
-    for (int tap = 0; tap < FEATURE_TAPS; tap++) {
-      struct tensor *gram = plan_output (distance->plan, gram_name (s, tap)), *target = distance->target[s][tap];
-      int64_t n = shape_size (&gram->shape);
-      double square = 0;
-      for (int64_t i = 0; i < n; i++) {
-        double difference = tensor_floats (gram)[i] * distance->inverse[s][tap] - tensor_floats (target)[i];
-        square += difference * difference;
-      }
-      sum += square / n;
-    }
-  return sum / (SCALES * FEATURE_TAPS);
 }
 
 bool
 distance_measure (struct distance *distance, const struct picture *painting, const struct picture *photo, double *style,
                   double *content, GError **error)
 {
-  g_return_val_if_fail (!style || distance->target[0][0], false);
+  g_return_val_if_fail (!style || distance->target.gram[0][0], false);
   g_return_val_if_fail (!content || (photo && photo->width == painting->width && photo->height == painting->height),
                         false);
   if (!style && !content)
@@ -205,7 +153,7 @@ distance_measure (struct distance *distance, const struct picture *painting, con
     fill (distance, "photo", photo);
   plan_run (distance->plan, 0, 0);
   if (style)
-    *style = style_distance (distance);
+    *style = style_distance (&distance->target, distance->plan);
   if (content)
     *content = tensor_floats (plan_output (distance->plan, "content"))[0];
   if ((!style || isfinite (*style)) && (!content || isfinite (*content)))

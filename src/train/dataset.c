@@ -356,6 +356,15 @@ dataset_make (struct dataset *dataset, uint64_t step, float *out, GError **error
   return true;
 }
 
+bool
+dataset_pick (struct dataset *dataset, uint64_t step, int each, int n, float *out, GError **error)
+{
+  for (int i = 0; i < n; i++)
+    if (!make_crop (dataset, step + (uint64_t) (i / each), i % each, out + (size_t) i * crop_floats (dataset), error))
+      return false;
+  return true;
+}
+
 /* Opening */
 
 static bool

@@ -50,6 +50,9 @@ bool dataset_batch (struct dataset *dataset, uint64_t step, float *out, GError *
 /* The same batch made here and now, leaving what is read ahead alone: for samples out of turn. */
 bool dataset_make (struct dataset *dataset, uint64_t step, float *out, GError **error);
 
+/* Fills @out with @n crops, the first @each of every batch from number @step on, made here and now: for sheets. */
+bool dataset_pick (struct dataset *dataset, uint64_t step, int each, int n, float *out, GError **error);
+
 /* Pictures in the folder, those left out included. */
 guint dataset_count (const struct dataset *dataset);
 

@@ -2,9 +2,9 @@
  *
  * The plans of the gan recipe. Judge and generator take their steps at once, each by the other's weights of before: one pass
  * through the generator and one of the judge over what it drew serve both. */
-#include "device/cpu.h"
 #include "train/gan_loss.h"
 #include "train/gan_recipe.h"
+#include "train/recipe.h"
 
 #define ADAPT_PICTURES 100000.0 /* seen while an adaptive probability goes from 0 to 1 */
 
@@ -165,14 +165,6 @@ build_autoencoder (struct build *build, sym real, sym rate, sym decay)
   graph_output (graph, "encoder-gradient", optimizer_step (loss, "encoder.", rate, (sym){graph, -1}, &options));
 }
 
-static struct plan *
-compile (struct trainer *trainer, struct graph *graph, GError **error)
-{
-  struct plan_options options = {
-    .precision = trainer->run.precision, .threads = trainer->run.threads, .memory_limit = cpu_memory_available ()};
-  return plan_compile (graph, trainer->weights, &options, error);
-}
-
 bool
 gan_build_step (struct trainer *trainer, unsigned parts, GError **error)
 {
@@ -196,7 +188,7 @@ gan_build_step (struct trainer *trainer, unsigned parts, GError **error)
     build_autoencoder (&build, real, rate, decay);
   if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
     return false;
-  state->step[parts] = compile (trainer, graph, error);
+  state->step[parts] = recipe_compile (trainer, graph, error);
   return state->step[parts] != NULL;
 }
 
@@ -211,6 +203,6 @@ gan_build_sampler (struct trainer *trainer, GError **error)
   sym picture = generate (&build, z, "average.generator", false, false);
   picture = sym_clamp (sym_affine (picture, 0.5, 0.5), 0, 1);
   graph_output (graph, "picture", sym_broadcast (picture, SHAPE (n, 3, side, side)));
-  state->sampler = compile (trainer, graph, error);
+  state->sampler = recipe_compile (trainer, graph, error);
   return state->sampler != NULL;
 }

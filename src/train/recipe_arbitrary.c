@@ -16,16 +16,14 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "device/cpu.h"
 #include "image/picture.h"
 #include "image/pixels.h"
 #include "impasto/error.h"
 #include "net/feature_net.h"
 #include "net/net_file.h"
-#include "train/dataset.h"
 #include "train/loss.h"
-#include "train/optimizer.h"
-#include "train/trainer.h"
+#include "train/recipe.h"
+#include "train/sheet.h"
 
 #define SCALES 2
 #define SHEET_PHOTOS 3
@@ -162,13 +160,6 @@ batch_mean (sym x, sym share)
   return sym_reshape (sym_mean (sym_mul (x, share), AXES_ALL), SHAPE_SCALAR);
 }
 
-static struct plan_options
-plan_options_of (const struct trainer *trainer)
-{
-  return (struct plan_options){
-    .precision = trainer->run.precision, .threads = trainer->run.threads, .memory_limit = cpu_memory_available ()};
-}
-
 static bool
 build_training (struct trainer *trainer, struct state *state, GError **error)
 {
@@ -207,8 +198,7 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
   graph_output (graph, "gradient", norm);
   if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
     return false;
-  struct plan_options plan_options = plan_options_of (trainer);
-  state->plan = plan_compile (graph, trainer->weights, &plan_options, error);
+  state->plan = recipe_compile (trainer, graph, error);
   return state->plan != NULL;
 }
 
@@ -227,19 +217,11 @@ build_sampler (struct trainer *trainer, struct state *state, GError **error)
   struct arbitrary_control control = {.styles = &encoded, .n_styles = 1, .attention = attention, .strength = strength};
   graph_output (graph, "painting", arbitrary_net (photo, control, &settings->net));
   graph_pop (graph);
-  struct plan_options plan_options = plan_options_of (trainer);
-  state->sampler = plan_compile (graph, trainer->weights, &plan_options, error);
+  state->sampler = recipe_compile (trainer, graph, error);
   return state->sampler != NULL;
 }
 
 /* Data */
-
-static bool
-no_memory (GError **error)
-{
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for the pictures of a batch");
-  return false;
-}
 
 static bool
 add_painting (struct trainer *trainer, struct state *state, const char *path, GError **error)
@@ -400,33 +382,11 @@ start (struct trainer *trainer, GError **error)
   state->photos = dataset_open (settings->photos, &data, error);
   if (!state->photos || !build_training (trainer, state, error) || !build_sampler (trainer, state, error))
     return false;
-  int64_t pixels = 3 * settings->size * settings->size;
-  state->sheet_photos = g_try_new (float, SHEET_PHOTOS *pixels);
-  g_autofree float *batch = g_try_new (float, settings->batch *pixels);
-  if (!state->sheet_photos || !batch)
-    return no_memory (error);
-  for (int i = 0; i < SHEET_PHOTOS; i++) { /* far beyond the run, so that no training batch is the same */
-    if (!dataset_make (state->photos, 1000000000 + i, batch, error))
-      return false;
-    memcpy (state->sheet_photos + i * pixels, batch, pixels * sizeof (float));
-  }
-  return true;
-}
-
-static void
-set_scalar (struct plan *plan, const char *name, int64_t i, double value)
-{
-  tensor_floats (plan_input (plan, name))[i] = value;
-}
-
-static void
-set_rates (struct plan *plan, const struct trainer *trainer)
-{
-  const struct settings *settings = trainer->settings;
-  int64_t warmup = MIN (100, trainer->run.steps / 20);
-  double rate = cosine_rate (settings->rate, trainer->step, trainer->run.steps, warmup);
-  set_scalar (plan, "rate", 0, adam_rate (&adam_options, rate, trainer->step));
-  set_scalar (plan, "decay", 0, average_decay (settings->average, trainer->step));
+  state->sheet_photos = g_try_new (float, SHEET_PHOTOS * 3 * settings->size * settings->size);
+  if (state->sheet_photos) /* far beyond the run, so that no training batch is the same */
+    return dataset_pick (state->photos, 1000000000, 1, SHEET_PHOTOS, state->sheet_photos, error);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for the photographs of a sheet");
+  return false;
 }
 
 /* Which painting, how fused and whether at all, for each item of the step. */
@@ -446,8 +406,8 @@ fill_styles (struct trainer *trainer, struct state *state, GError **error)
       return false;
     if (random_uniform (colour, 4) < settings->recolour)
       recolour (style, pixels / 3, colour);
-    set_scalar (state->plan, "attention", i, CLAMP (2 * random_uniform (item, 4 * i + 2) - 0.5, 0, 1));
-    set_scalar (state->plan, "strength", i, random_uniform (item, 4 * i + 3) < settings->identity ? 0 : 1);
+    recipe_set (state->plan, "attention", i, CLAMP (2 * random_uniform (item, 4 * i + 2) - 0.5, 0, 1));
+    recipe_set (state->plan, "strength", i, random_uniform (item, 4 * i + 3) < settings->identity ? 0 : 1);
   }
   return true;
 }
@@ -457,46 +417,21 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
   static const char *const names[] = {"loss",     "content",   "gram",  "moments",
                                       "identity", "variation", "range", "gradient"};
+  const struct settings *settings = trainer->settings;
   struct state *state = trainer->state;
   if (!dataset_batch (state->photos, trainer->step, tensor_floats (plan_input (state->plan, "photo")), error))
     return false;
-  g_auto (GStrv) left_out = dataset_report (state->photos);
-  for (int i = 0; left_out[i]; i++)
-    trainer_say (trainer, "left out: %s", left_out[i]);
+  recipe_report (trainer, state->photos);
   if (!fill_styles (trainer, state, error))
     return false;
-  set_rates (state->plan, trainer);
+  recipe_set_rates (state->plan, trainer->step, &adam_options, recipe_rate (trainer, settings->rate),
+                    settings->average);
   plan_run (state->plan, trainer->run.seed, trainer->step);
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-    stats->name[stats->n] = names[i];
-    stats->value[stats->n++] = tensor_floats (plan_output (state->plan, names[i]))[0];
-  }
+  recipe_stats (state->plan, names, G_N_ELEMENTS (names), stats);
   return true;
 }
 
 /* Sheets */
-
-/* Cells, white until they are drawn, one after another in memory. */
-static float *
-sheet_cells (int n, int64_t pixels, const char *path, GError **error)
-{
-  float *cells = g_try_new (float, n *pixels);
-  if (!cells)
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: no memory for a sheet", path);
-  for (int64_t i = 0; cells && i < n * pixels; i++)
-    cells[i] = 1;
-  return cells;
-}
-
-static bool
-save_sheet (const float *cells, int n, int64_t size, int columns, const char *path, GError **error)
-{
-  g_autofree const float **cell = g_new (const float *, n);
-  for (int i = 0; i < n; i++)
-    cell[i] = cells + i * 3 * size * size;
-  g_autoptr (picture) sheet = picture_sheet (cell, n, size, size, columns, 4, error);
-  return sheet && picture_save (sheet, path, NULL, error);
-}
 
 /* The painting of column @i of @n, the same at every sheet. */
 static bool
@@ -512,34 +447,28 @@ reals (struct trainer *trainer, const char *path, GError **error)
 {
   const struct settings *settings = trainer->settings;
   struct state *state = trainer->state;
-  int64_t size = settings->size, pixels = 3 * size * size;
   int columns = 6, shown = MIN (state->paintings->len, 36), rows = (shown + columns - 1) / columns;
-  int n = (rows + 2) * columns;
-  g_autofree float *cells = sheet_cells (n, pixels, path, error), *batch = g_try_new (float, settings->batch *pixels);
-  if (!cells || !batch)
-    return cells ? no_memory (error) : false;
+  g_autoptr (sheet) sheet = sheet_new (path, columns, rows + 2, settings->size, error);
+  if (!sheet)
+    return false;
   for (int i = 0; i < shown; i++)
-    if (!sheet_painting (state, settings, i, shown, cells + i * pixels, error))
+    if (!sheet_painting (state, settings, i, shown, sheet_cell (sheet, i), error))
       return false;
-  for (int i = 0; i < 2 * columns; i++) {
-    int item = i % settings->batch;
-    if (item == 0 && !dataset_make (state->photos, i / settings->batch, batch, error))
-      return false;
-    memcpy (cells + (rows * columns + i) * pixels, batch + item * pixels, pixels * sizeof (float));
-  }
-  return save_sheet (cells, n, size, columns, path, error);
+  return dataset_pick (state->photos, 0, settings->batch, 2 * columns, sheet_cell (sheet, rows * columns), error) &&
+         sheet_save (sheet, error);
 }
 
 static void
-paint_cell (struct state *state, const float *photo, const float *style, double strength, double attention, float *out,
-            int64_t pixels)
+paint_cell (struct state *state, const float *photo, const float *style, double strength, double attention,
+            struct sheet *sheet, int i)
 {
-  memcpy (tensor_floats (plan_input (state->sampler, "photo")), photo, pixels * sizeof (float));
-  memcpy (tensor_floats (plan_input (state->sampler, "style")), style, pixels * sizeof (float));
-  set_scalar (state->sampler, "strength", 0, strength);
-  set_scalar (state->sampler, "attention", 0, attention);
+  size_t bytes = 3 * sheet->size * sheet->size * sizeof (float);
+  memcpy (tensor_floats (plan_input (state->sampler, "photo")), photo, bytes);
+  memcpy (tensor_floats (plan_input (state->sampler, "style")), style, bytes);
+  recipe_set (state->sampler, "strength", 0, strength);
+  recipe_set (state->sampler, "attention", 0, attention);
   plan_run (state->sampler, 0, 0);
-  memcpy (out, tensor_floats (plan_output (state->sampler, "painting")), pixels * sizeof (float));
+  sheet_draw (sheet, i, tensor_floats (plan_output (state->sampler, "painting")));
 }
 
 /* Paintings; below them two rows a photograph: it and its paintings by AdaIN, then what strength 0 makes of it and its
@@ -549,26 +478,25 @@ sample (struct trainer *trainer, const char *path, GError **error)
 {
   const struct settings *settings = trainer->settings;
   struct state *state = trainer->state;
-  int64_t size = settings->size, pixels = 3 * size * size;
+  int64_t pixels = 3 * settings->size * settings->size;
   int shown = MIN (state->paintings->len, SHEET_PAINTINGS), columns = shown + 1;
-  int n = columns * (2 * SHEET_PHOTOS + 1);
-  g_autofree float *cells = sheet_cells (n, pixels, path, error);
-  if (!cells || !plan_refresh (state->sampler, error))
+  g_autoptr (sheet) sheet = sheet_new (path, columns, 2 * SHEET_PHOTOS + 1, settings->size, error);
+  if (!sheet || !plan_refresh (state->sampler, error))
     return false;
   for (int i = 0; i < shown; i++)
-    if (!sheet_painting (state, settings, i, shown, cells + (i + 1) * pixels, error))
+    if (!sheet_painting (state, settings, i, shown, sheet_cell (sheet, i + 1), error))
       return false;
   for (int row = 0; row < 2 * SHEET_PHOTOS; row++) {
     const float *photo = state->sheet_photos + row / 2 * pixels;
-    float *out = cells + (row + 1) * columns * pixels;
+    int first = (row + 1) * columns;
     if (row % 2 == 0)
-      memcpy (out, photo, pixels * sizeof (float));
+      sheet_draw (sheet, first, photo);
     else
-      paint_cell (state, photo, cells + pixels, 0, 0, out, pixels);
+      paint_cell (state, photo, sheet_cell (sheet, 1), 0, 0, sheet, first);
     for (int i = 1; i <= shown; i++)
-      paint_cell (state, photo, cells + i * pixels, 1, row % 2, out + i * pixels, pixels);
+      paint_cell (state, photo, sheet_cell (sheet, i), 1, row % 2, sheet, first + i);
   }
-  return save_sheet (cells, n, size, columns, path, error);
+  return sheet_save (sheet, error);
 }
 
 /* The result */
@@ -576,33 +504,16 @@ sample (struct trainer *trainer, const char *path, GError **error)
 static bool
 finish (struct trainer *trainer, const char *path, GError **error)
 {
+  static const char *const hidden[] = {"photos", ENCODER_OPTION, FEATURES_OPTION, NULL}; /* places on this machine */
   const struct settings *settings = trainer->settings;
-  g_autoptr (weights) averaged = weights_new ();
-  static const char prefix[] = "average.";
-  for (guint i = 0; i < weights_count (trainer->weights); i++) {
-    const char *name = weights_name (trainer->weights, i);
-    if (g_str_has_prefix (name, prefix))
-      weights_add (averaged, name + strlen (prefix), weights_at (trainer->weights, i));
-  }
+  g_autoptr (weights) averaged = recipe_averaged (trainer, "");
   g_autoptr (net_file) file = net_file_new (&net_arbitrary, &settings->net, averaged);
   file->title = g_strdup (settings->title ? settings->title : "painter of any style");
   file->license = g_strdup (settings->license);
   file->provenance = g_strdup ("trained by impasto train arbitrary");
-  file->training = option_to_json (options, settings);
-  json_object_remove_member (file->training, "photos");
-  json_object_remove_member (file->training, "encoder");
-  json_object_remove_member (file->training, "features");
+  file->training = recipe_facts (trainer, hidden);
   json_object_set_string_member (file->training, "losses", features_name (((struct state *) trainer->state)->eye));
-  json_object_set_int_member (file->training, "steps", trainer->step);
-  json_object_set_int_member (file->training, "seed", trainer->run.seed);
   return net_file_save (file, path, error);
-}
-
-static void
-fill_noise (struct tensor *tensor, uint32_t stream)
-{
-  struct random_key key = {.stream = stream};
-  random_uniform_fill (key, 0, tensor_floats (tensor), shape_size (&tensor->shape));
 }
 
 /* Pictures are noise, the encoder as it is at the beginning unless a file is given. */
@@ -624,13 +535,13 @@ rehearse (struct trainer *trainer, GError **error)
   }
   if (!build_training (trainer, state, error))
     return NULL;
-  fill_noise (plan_input (state->plan, "photo"), STREAM_ITEM);
-  fill_noise (plan_input (state->plan, "style"), STREAM_CROP);
+  recipe_fill_noise (state->plan, "photo", STREAM_ITEM);
+  recipe_fill_noise (state->plan, "style", STREAM_CROP);
   for (int64_t i = 0; i < settings->batch; i++) {
-    set_scalar (state->plan, "strength", i, 1);
-    set_scalar (state->plan, "attention", i, 0.5);
+    recipe_set (state->plan, "strength", i, 1);
+    recipe_set (state->plan, "attention", i, 0.5);
   }
-  set_rates (state->plan, trainer);
+  recipe_set_rates (state->plan, 0, &adam_options, settings->rate, settings->average);
   return g_steal_pointer (&state->plan);
 }
 

@@ -10,11 +10,12 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "image/pixels.h"
 #include "impasto/error.h"
 #include "net/net_file.h"
 #include "train/gan_loss.h"
 #include "train/gan_recipe.h"
+#include "train/recipe.h"
+#include "train/sheet.h"
 
 #define STEPS 5000
 #define SHEET_COLUMNS 8
@@ -206,14 +207,6 @@ start (struct trainer *trainer, GError **error)
          (!fresh || !settings->start || start_from_file (trainer, error)) && gan_build_sampler (trainer, error);
 }
 
-static void
-set_scalar (struct plan *plan, const char *name, double value)
-{
-  struct tensor *tensor = plan_input (plan, name);
-  if (tensor)
-    tensor_floats (tensor)[0] = value;
-}
-
 static double
 scheduled (const struct trainer *trainer, double rate)
 {
@@ -244,18 +237,11 @@ set_scalars (struct trainer *trainer, struct plan *plan, int64_t judge_step)
 {
   const struct gan_settings *settings = trainer->settings;
   struct optimizer_options optimizer = gan_optimizer (settings);
-  set_scalar (plan, "rate", optimizer_rate (&optimizer, scheduled (trainer, settings->rate), trainer->step));
-  set_scalar (plan, "judge-rate", optimizer_rate (&optimizer, scheduled (trainer, settings->judge_rate), judge_step));
-  set_scalar (plan, "decay", average_decay (settings->average, trainer->step));
-  set_scalar (plan, "noise", settings->noise * (1 - (double) trainer->step / trainer->run.steps));
-}
-
-static void
-report (struct trainer *trainer, struct dataset *folder)
-{
-  g_auto (GStrv) lines = folder ? dataset_report (folder) : NULL;
-  for (int i = 0; lines && lines[i]; i++)
-    trainer_say (trainer, "left out: %s", lines[i]);
+  recipe_set (plan, "rate", 0, optimizer_rate (&optimizer, scheduled (trainer, settings->rate), trainer->step));
+  recipe_set (plan, "judge-rate", 0,
+              optimizer_rate (&optimizer, scheduled (trainer, settings->judge_rate), judge_step));
+  recipe_set (plan, "decay", 0, average_decay (settings->average, trainer->step));
+  recipe_set (plan, "noise", 0, settings->noise * (1 - (double) trainer->step / trainer->run.steps));
 }
 
 /* The plan of step @k of the judge. One that leaves the generator alone has taken its weights for constants. */
@@ -286,29 +272,13 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
     plan = plan_of (trainer, k, error);
     if (!plan || !gan_data_batch (state->data, n, tensor_floats (plan_input (plan, "real")), state->labels, error))
       return false;
-    report (trainer, gan_data_folder (state->data));
+    recipe_report (trainer, gan_data_folder (state->data));
     set_labels (plan, state->labels);
     set_scalars (trainer, plan, n);
     plan_run (plan, trainer->run.seed, n);
   }
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-    struct tensor *value = plan_output (plan, names[i]);
-    if (!value)
-      continue;
-    stats->name[stats->n] = names[i];
-    stats->value[stats->n++] = tensor_floats (value)[0];
-  }
+  recipe_stats (plan, names, G_N_ELEMENTS (names), stats);
   return true;
-}
-
-static bool
-save_sheet (const float *cells, int n, int side, int columns, const char *path, GError **error)
-{
-  g_autofree const float **cell = g_new (const float *, n);
-  for (int i = 0; i < n; i++)
-    cell[i] = cells + (int64_t) i * 3 * side * side;
-  g_autoptr (picture) sheet = picture_sheet (cell, n, side, side, columns, 2, error);
-  return sheet && picture_save (sheet, path, NULL, error);
 }
 
 /* The first batch. */
@@ -318,17 +288,20 @@ reals (struct trainer *trainer, const char *path, GError **error)
   const struct gan_settings *settings = trainer->settings;
   struct gan_state *state = trainer->state;
   int64_t n = settings->batch, side = state->preset->side, channels = state->net.channels, plane = side * side;
-  g_autofree float *batch = g_try_new (float, n *channels *plane), *cells = g_try_new (float, n * 3 * plane);
-  if (!batch || !cells) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: no memory for a sheet", path);
+  int columns = MIN (SHEET_COLUMNS, n);
+  g_autoptr (sheet) sheet = sheet_new (path, columns, (n + columns - 1) / columns, side, error);
+  g_autofree float *batch = g_try_new (float, n *channels *plane);
+  if (!sheet || !batch) {
+    if (sheet)
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: no memory for a batch", path);
     return false;
   }
   if (!gan_data_batch (state->data, 0, batch, state->labels, error))
     return false;
   for (int64_t i = 0; i < n * 3; i++)
     for (int64_t k = 0; k < plane; k++)
-      cells[i * plane + k] = 0.5f + 0.5f * batch[(i / 3 * channels + i % 3 % channels) * plane + k];
-  return save_sheet (cells, n, side, MIN (SHEET_COLUMNS, n), path, error);
+      sheet->cells[i * plane + k] = 0.5f + 0.5f * batch[(i / 3 * channels + i % 3 % channels) * plane + k];
+  return sheet_save (sheet, error);
 }
 
 /* The same noise every time; in columns the classes, if there are any. */
@@ -339,39 +312,31 @@ sample (struct trainer *trainer, const char *path, GError **error)
   int n = state->columns * state->rows;
   struct random_key key = {.seed = trainer->run.seed, .stream = STREAM_SHEET};
   g_autofree int *labels = g_new (int, n);
-  if (!plan_refresh (state->sampler, error))
+  g_autoptr (sheet) sheet = sheet_new (path, state->columns, state->rows, state->preset->side, error);
+  if (!sheet || !plan_refresh (state->sampler, error))
     return false;
   random_normal_fill (key, 0, tensor_floats (plan_input (state->sampler, "z")), n * state->net.latent);
   for (int i = 0; i < n; i++)
     labels[i] = i % state->columns;
   set_labels (state->sampler, labels);
   plan_run (state->sampler, 0, 0);
-  return save_sheet (tensor_floats (plan_output (state->sampler, "picture")), n, state->preset->side, state->columns,
-                     path, error);
+  struct tensor *picture = plan_output (state->sampler, "picture");
+  memcpy (sheet->cells, picture->data, picture->size);
+  return sheet_save (sheet, error);
 }
 
 static bool
 finish (struct trainer *trainer, const char *path, GError **error)
 {
-  static const char prefix[] = "average.generator.";
-  static const char *const places[] = {"data", "start"}; /* names on somebody's disk */
+  static const char *const places[] = {"data", "start", NULL}; /* names on somebody's disk */
   const struct gan_settings *settings = trainer->settings;
   const struct gan_state *state = trainer->state;
-  g_autoptr (weights) averaged = weights_new ();
-  for (guint i = 0; i < weights_count (trainer->weights); i++) {
-    const char *name = weights_name (trainer->weights, i);
-    if (g_str_has_prefix (name, prefix))
-      weights_add (averaged, name + strlen (prefix), weights_at (trainer->weights, i));
-  }
+  g_autoptr (weights) averaged = recipe_averaged (trainer, "generator.");
   g_autoptr (net_file) file = net_file_new (&state->preset->net, &state->net, averaged);
   file->title = g_strdup (settings->title ? settings->title : state->preset->net.name);
   file->license = g_strdup (settings->license);
   file->provenance = g_strdup ("trained by impasto train gan");
-  file->training = option_to_json (options, settings);
-  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
-    json_object_remove_member (file->training, places[i]);
-  json_object_set_int_member (file->training, "steps", trainer->step);
-  json_object_set_int_member (file->training, "seed", trainer->run.seed);
+  file->training = recipe_facts (trainer, places);
   return net_file_save (file, path, error);
 }
 
@@ -385,8 +350,7 @@ rehearse (struct trainer *trainer, GError **error)
       !gan_build_step (trainer, GAN_STEP_GENERATOR, error))
     return NULL;
   struct plan *plan = state->step[GAN_STEP_GENERATOR];
-  struct tensor *real = plan_input (plan, "real");
-  random_uniform_fill ((struct random_key){.stream = STREAM_SHEET}, 0, tensor_floats (real), shape_size (&real->shape));
+  recipe_fill_noise (plan, "real", STREAM_SHEET);
   state->labels = g_new0 (int, settings->batch);
   set_labels (plan, state->labels);
   set_scalars (trainer, plan, 0);

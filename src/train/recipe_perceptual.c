@@ -10,15 +10,11 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "device/cpu.h"
-#include "image/picture.h"
-#include "image/pixels.h"
 #include "impasto/error.h"
 #include "net/feature_net.h"
 #include "net/net_file.h"
-#include "train/dataset.h"
-#include "train/optimizer.h"
-#include "train/trainer.h"
+#include "train/recipe.h"
+#include "train/sheet.h"
 
 #define SHEET_PHOTOS 4
 #define NOISE_MAX 0.15 /* standard deviation, in 0..1 */
@@ -125,9 +121,7 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
   graph_output (graph, "loss", loss);
   if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
     return false;
-  struct plan_options plan_options = {
-    .precision = trainer->run.precision, .threads = trainer->run.threads, .memory_limit = cpu_memory_available ()};
-  state->plan = plan_compile (graph, trainer->weights, &plan_options, error);
+  state->plan = recipe_compile (trainer, graph, error);
   return state->plan != NULL;
 }
 
@@ -149,9 +143,7 @@ build_sampler (struct trainer *trainer, struct state *state, GError **error)
       g_autofree char *name = g_strdup_printf ("map.%d.%d", i, student);
       graph_output (graph, g_intern_string (name), map);
     }
-  struct plan_options plan_options = {
-    .precision = trainer->run.precision, .threads = trainer->run.threads, .memory_limit = cpu_memory_available ()};
-  state->sampler = plan_compile (graph, trainer->weights, &plan_options, error);
+  state->sampler = recipe_compile (trainer, graph, error);
   return state->sampler != NULL;
 }
 
@@ -232,7 +224,6 @@ start (struct trainer *trainer, GError **error)
 {
   struct settings *settings = trainer->settings;
   struct state *state = trainer->state = g_new0 (struct state, 1);
-  int64_t pixels = 3 * settings->size * settings->size;
   bool fresh = trainer->step == 0;
   if (!check_settings (settings, error) || !load_teacher (trainer, error) || !open_data (trainer, state, error) ||
       !build_training (trainer, state, error))
@@ -241,28 +232,12 @@ start (struct trainer *trainer, GError **error)
     return false;
   if (!build_sampler (trainer, state, error))
     return false;
-  state->sheet_photos = g_try_new (float, MAX (settings->batch, SHEET_PHOTOS) * pixels);
-  if (!state->sheet_photos) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for the pictures of a batch");
-    return false;
-  }
-  return true;
-}
-
-static void
-set_scalar (struct plan *plan, const char *name, double value)
-{
-  tensor_floats (plan_input (plan, name))[0] = value;
-}
-
-static void
-report (struct trainer *trainer, struct dataset *dataset)
-{
-  if (!dataset)
-    return;
-  g_auto (GStrv) lines = dataset_report (dataset);
-  for (int i = 0; lines[i]; i++)
-    trainer_say (trainer, "left out: %s", lines[i]);
+  state->sheet_photos = g_try_new (float, SHEET_PHOTOS * 3 * settings->size * settings->size);
+  if (state->sheet_photos) /* far beyond the run, so that no training batch is the same */
+    return dataset_pick (state->photos, 1000000000, settings->batch - settings->painted, SHEET_PHOTOS,
+                         state->sheet_photos, error);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for the photographs of a sheet");
+  return false;
 }
 
 static bool
@@ -271,7 +246,7 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
   static const char *const names[] = {"loss", "relu1_2", "relu2_2", "relu3_2", "relu3_4", "gram", "gradient"};
   const struct settings *settings = trainer->settings;
   struct state *state = trainer->state;
-  int64_t pixels = 3 * settings->size * settings->size, warmup = MIN (100, trainer->run.steps / 20);
+  int64_t pixels = 3 * settings->size * settings->size;
   float *pictures = tensor_floats (plan_input (state->plan, "picture"));
   float *noise = tensor_floats (plan_input (state->plan, "noise"));
   if (!dataset_batch (state->photos, trainer->step, pictures, error))
@@ -279,33 +254,18 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
   if (state->paintings && !dataset_batch (state->paintings, trainer->step,
                                           pictures + (settings->batch - settings->painted) * pixels, error))
     return false;
-  report (trainer, state->photos);
-  report (trainer, state->paintings);
+  recipe_report (trainer, state->photos);
+  recipe_report (trainer, state->paintings);
   struct random_key key = {.seed = trainer->run.seed, .stream = STREAM_AMOUNT, .step = trainer->step};
   for (int64_t i = 0; i < settings->batch; i++)
     noise[i] = i % 3 ? 0 : NOISE_MAX * random_uniform (key, i);
-  set_scalar (
-    state->plan, "rate",
-    adam_rate (&adam_options, cosine_rate (settings->rate, trainer->step, trainer->run.steps, warmup), trainer->step));
-  set_scalar (state->plan, "decay", average_decay (settings->average, trainer->step));
+  recipe_set_rates (state->plan, trainer->step, &adam_options, recipe_rate (trainer, settings->rate),
+                    settings->average);
   plan_run (state->plan, trainer->run.seed, trainer->step);
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-    stats->name[stats->n] = names[i];
-    stats->value[stats->n++] = tensor_floats (plan_output (state->plan, names[i]))[0];
-  }
+  recipe_stats (state->plan, names, G_N_ELEMENTS (names), stats);
   for (int i = 0; i < FEATURE_TAPS; i++)
     state->error[i] = stats->value[1 + i];
   return true;
-}
-
-static bool
-save_sheet (const float *cells, int n, int64_t size, int columns, const char *path, GError **error)
-{
-  g_autofree const float **cell = g_new (const float *, n);
-  for (int i = 0; i < n; i++)
-    cell[i] = cells + i * 3 * size * size;
-  g_autoptr (picture) sheet = picture_sheet (cell, n, size, size, columns, 4, error);
-  return sheet && picture_save (sheet, path, NULL, error);
 }
 
 /* The first batch: photographs, then paintings. */
@@ -314,11 +274,12 @@ reals (struct trainer *trainer, const char *path, GError **error)
 {
   const struct settings *settings = trainer->settings;
   struct state *state = trainer->state;
-  int64_t pixels = 3 * settings->size * settings->size;
-  float *paintings = state->sheet_photos + (settings->batch - settings->painted) * pixels;
-  return dataset_make (state->photos, 0, state->sheet_photos, error) &&
-         (!state->paintings || dataset_make (state->paintings, 0, paintings, error)) &&
-         save_sheet (state->sheet_photos, settings->batch, settings->size, MIN (8, settings->batch), path, error);
+  int batch = settings->batch, photos = batch - settings->painted, columns = MIN (8, batch);
+  g_autoptr (sheet) sheet = sheet_new (path, columns, (batch + columns - 1) / columns, settings->size, error);
+  return sheet && dataset_pick (state->photos, 0, photos, photos, sheet->cells, error) &&
+         (!state->paintings ||
+          dataset_pick (state->paintings, 0, batch - photos, batch - photos, sheet_cell (sheet, photos), error)) &&
+         sheet_save (sheet, error);
 }
 
 /* A map as a grey picture; its mean is a third of white. */
@@ -341,51 +302,35 @@ sample (struct trainer *trainer, const char *path, GError **error)
   const struct settings *settings = trainer->settings;
   struct state *state = trainer->state;
   int64_t plane = settings->size * settings->size, pixels = 3 * plane;
-  int columns = 1 + 2 * FEATURE_TAPS, n = columns * SHEET_PHOTOS, per_batch = settings->batch - settings->painted;
-  g_autofree float *cells = g_try_new0 (float, n *pixels);
-  if (!cells) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: no memory for a sheet", path);
+  int columns = 1 + 2 * FEATURE_TAPS;
+  g_autoptr (sheet) sheet = sheet_new (path, columns, SHEET_PHOTOS, settings->size, error);
+  if (!sheet || !plan_refresh (state->sampler, error))
     return false;
-  }
-  if (!plan_refresh (state->sampler, error))
-    return false;
-  for (int row = 0; row < SHEET_PHOTOS; row++) { /* far beyond the run, so that no training batch is the same */
-    if (row % per_batch == 0 && !dataset_make (state->photos, 1000000000 + row / per_batch, state->sheet_photos, error))
-      return false;
-    float *cell = cells + row * columns * pixels;
-    memcpy (cell, state->sheet_photos + row % per_batch * pixels, pixels * sizeof (float));
-    memcpy (tensor_floats (plan_input (state->sampler, "picture")), cell, pixels * sizeof (float));
+  for (int row = 0; row < SHEET_PHOTOS; row++) {
+    const float *photo = state->sheet_photos + row * pixels;
+    sheet_draw (sheet, row * columns, photo);
+    memcpy (tensor_floats (plan_input (state->sampler, "picture")), photo, pixels * sizeof (float));
     plan_run (state->sampler, 0, 0);
     for (int i = 0; i < 2 * FEATURE_TAPS; i++) {
       g_autofree char *name = g_strdup_printf ("map.%d.%d", i / 2, i % 2);
-      draw_map (tensor_floats (plan_output (state->sampler, name)), plane, cell + (1 + i) * pixels);
+      draw_map (tensor_floats (plan_output (state->sampler, name)), plane, sheet_cell (sheet, row * columns + 1 + i));
     }
   }
-  return save_sheet (cells, n, settings->size, columns, path, error);
+  return sheet_save (sheet, error);
 }
 
 static bool
 finish (struct trainer *trainer, const char *path, GError **error)
 {
-  static const char prefix[] = "average.student.";
+  static const char *const hidden[] = {"photos", "paintings", "teacher", "start", NULL}; /* places on this machine */
   const struct settings *settings = trainer->settings;
   const struct state *state = trainer->state;
-  g_autoptr (weights) averaged = weights_new ();
-  for (guint i = 0; i < weights_count (trainer->weights); i++) {
-    const char *name = weights_name (trainer->weights, i);
-    if (g_str_has_prefix (name, prefix))
-      weights_add (averaged, name + strlen (prefix), weights_at (trainer->weights, i));
-  }
+  g_autoptr (weights) averaged = recipe_averaged (trainer, "student.");
   g_autoptr (net_file) file = net_file_new (&net_perceptual, &settings->net, averaged);
   file->title = g_strdup ("perceptual network");
   file->license = g_strdup (settings->license);
   file->provenance = g_strdup ("distilled from VGG-19 by impasto train perceptual");
-  file->training = option_to_json (options, settings);
-  static const char *const private[] = {"photos", "paintings", "teacher", "start"}; /* names on somebody's disk */
-  for (guint i = 0; i < G_N_ELEMENTS (private); i++)
-    json_object_remove_member (file->training, private[i]);
-  json_object_set_int_member (file->training, "steps", trainer->step);
-  json_object_set_int_member (file->training, "seed", trainer->run.seed);
+  file->training = recipe_facts (trainer, hidden);
   JsonArray *errors = json_array_new ();
   for (int i = 0; i < FEATURE_TAPS; i++)
     json_array_add_double_element (errors, state->error[i]);
@@ -401,12 +346,8 @@ rehearse (struct trainer *trainer, GError **error)
   struct state *state = trainer->state = g_new0 (struct state, 1);
   if ((settings->teacher && !load_teacher (trainer, error)) || !build_training (trainer, state, error))
     return NULL;
-  struct tensor *pictures = plan_input (state->plan, "picture");
-  struct random_key key = {.stream = STREAM_NOISE};
-  for (int64_t i = 0, n = shape_size (&pictures->shape); i < n; i++)
-    tensor_floats (pictures)[i] = random_uniform (key, i);
-  set_scalar (state->plan, "rate", adam_rate (&adam_options, settings->rate, 0));
-  set_scalar (state->plan, "decay", average_decay (settings->average, 0));
+  recipe_fill_noise (state->plan, "picture", STREAM_NOISE);
+  recipe_set_rates (state->plan, 0, &adam_options, settings->rate, settings->average);
   return g_steal_pointer (&state->plan);
 }
 

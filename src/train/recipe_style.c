@@ -11,10 +11,8 @@
  * style's Gram divided by its root mean square, so that layers and paintings weigh alike; a patch discriminator with one
  * head a painting, least squares (Mao 2017). Generator, discriminator, both gradients and both optimisers are one graph,
  * hence one plan. */
-#include <string.h>
-
-#include "base/random.h"
 #include "impasto/error.h"
+#include "train/recipe.h"
 #include "train/style_pack.h"
 #include "train/style_recipe.h"
 
@@ -189,23 +187,6 @@ start (struct trainer *trainer, GError **error)
   return state->photos && style_load_sheet_photos (trainer, error) && build (trainer, error);
 }
 
-/* Photographs that cannot be used are said once, each with its reason; the others go on. */
-static void
-report_photos (struct trainer *trainer, struct style_state *state)
-{
-  g_auto (GStrv) lines = dataset_report (state->photos);
-  for (int i = 0; lines[i]; i++)
-    trainer_say (trainer, "left out: %s", lines[i]);
-}
-
-static void
-set_scalar (struct plan *plan, const char *name, double value)
-{
-  struct tensor *tensor = plan_input (plan, name);
-  if (tensor)
-    tensor_floats (tensor)[0] = value;
-}
-
 static void
 set_item (struct plan *plan, int64_t item, struct style_draw draw, const struct style_state *state)
 {
@@ -223,10 +204,10 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
                                       "pixel", "adversary", "judge", "gradient", "judge-gradient"};
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
-  int64_t b = settings->batch, size = settings->size, warmup = MIN (100, trainer->run.steps / 20);
+  int64_t b = settings->batch, size = settings->size;
   if (!dataset_batch (state->photos, trainer->step, tensor_floats (plan_input (state->plan, "photo")), error))
     return false;
-  report_photos (trainer, state);
+  recipe_report (trainer, state->photos);
   for (int i = 0; i < b; i++) {
     struct style_draw draw = style_draw (&state->net, trainer->run.seed, trainer->step, i, b);
     set_item (state->plan, i, draw, state);
@@ -234,18 +215,11 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
     if (painting)
       style_data_crop (&state->data, draw, trainer->run.seed, trainer->step, i, size, painting);
   }
-  double rate = cosine_rate (settings->rate, trainer->step, trainer->run.steps, warmup);
-  set_scalar (state->plan, "rate", adam_rate (&style_painter_adam, rate, trainer->step));
-  set_scalar (state->plan, "judge-rate", adam_rate (&style_judge_adam, settings->judge_rate, trainer->step));
-  set_scalar (state->plan, "decay", average_decay (settings->average, trainer->step));
+  recipe_set_rates (state->plan, trainer->step, &style_painter_adam, recipe_rate (trainer, settings->rate),
+                    settings->average);
+  recipe_set (state->plan, "judge-rate", 0, adam_rate (&style_judge_adam, settings->judge_rate, trainer->step));
   plan_run (state->plan, trainer->run.seed, trainer->step);
-  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
-    struct tensor *value = plan_output (state->plan, names[i]);
-    if (!value)
-      continue;
-    stats->name[stats->n] = names[i];
-    stats->value[stats->n++] = tensor_floats (value)[0];
-  }
+  recipe_stats (state->plan, names, G_N_ELEMENTS (names), stats);
   return true;
 }
 
@@ -253,14 +227,8 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
 static struct pack *
 new_pack (struct trainer *trainer)
 {
-  static const char prefix[] = "average.painter.";
   const struct style_state *state = trainer->state;
-  g_autoptr (weights) averaged = weights_new ();
-  for (guint i = 0; i < weights_count (trainer->weights); i++) {
-    const char *name = weights_name (trainer->weights, i);
-    if (g_str_has_prefix (name, prefix))
-      weights_add (averaged, name + strlen (prefix), weights_at (trainer->weights, i));
-  }
+  g_autoptr (weights) averaged = recipe_averaged (trainer, "painter.");
   struct pack *pack = pack_new (&state->net, averaged);
   style_pack_name (pack, &state->data);
   pack->provenance = g_strdup ("trained by impasto train style");
@@ -271,14 +239,10 @@ new_pack (struct trainer *trainer)
 static JsonObject *
 training_facts (const struct trainer *trainer)
 {
-  static const char *const places[] = {"photos", FEATURES_OPTION, "start", "into"};
+  static const char *const places[] = {"photos", FEATURES_OPTION, "start", "into", NULL};
   const struct style_state *state = trainer->state;
-  JsonObject *facts = option_to_json (options, trainer->settings);
-  for (guint i = 0; i < G_N_ELEMENTS (places); i++)
-    json_object_remove_member (facts, places[i]);
+  JsonObject *facts = recipe_facts (trainer, places);
   json_object_set_string_member (facts, "eye", features_name (state->features));
-  json_object_set_int_member (facts, "steps", trainer->step);
-  json_object_set_int_member (facts, "seed", trainer->run.seed);
   return facts;
 }
 
@@ -332,13 +296,6 @@ finish (struct trainer *trainer, const char *path, GError **error)
   return pack_save (pack, path, error);
 }
 
-static void
-fill_noise (struct tensor *tensor, uint32_t stream)
-{
-  if (tensor)
-    random_uniform_fill ((struct random_key){.stream = stream}, 0, tensor_floats (tensor), shape_size (&tensor->shape));
-}
-
 /* One style, whose Gram matrices and painting are noise like the photographs, and as it is at the beginning. */
 static struct plan *
 rehearse (struct trainer *trainer, GError **error)
@@ -354,13 +311,12 @@ rehearse (struct trainer *trainer, GError **error)
   if (!style_data_make_up (&state->data, state->features, state->net.brush, error) ||
       !style_build_training (trainer, error))
     return NULL;
-  fill_noise (plan_input (state->plan, "photo"), STREAM_PHOTO);
-  fill_noise (plan_input (state->plan, "painting"), STREAM_PAINTING);
+  recipe_fill_noise (state->plan, "photo", STREAM_PHOTO);
+  recipe_fill_noise (state->plan, "painting", STREAM_PAINTING);
   for (int64_t i = 0; i < settings->batch; i++)
     set_item (state->plan, i, (struct style_draw){0}, state);
-  set_scalar (state->plan, "rate", adam_rate (&style_painter_adam, settings->rate, 0));
-  set_scalar (state->plan, "judge-rate", adam_rate (&style_judge_adam, settings->judge_rate, 0));
-  set_scalar (state->plan, "decay", average_decay (settings->average, 0));
+  recipe_set_rates (state->plan, 0, &style_painter_adam, settings->rate, settings->average);
+  recipe_set (state->plan, "judge-rate", 0, adam_rate (&style_judge_adam, settings->judge_rate, 0));
   return g_steal_pointer (&state->plan);
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The plans of the style recipe: the training step, and the painter alone. The formula is in recipe_style.c. */
-#include "device/cpu.h"
 #include "train/loss.h"
+#include "train/recipe.h"
 #include "train/style_pack.h"
 #include "train/style_recipe.h"
 
@@ -20,14 +20,6 @@ style_input_at (struct plan *plan, const char *name, int64_t item)
 {
   struct tensor *tensor = plan_input (plan, name);
   return tensor ? tensor_floats (tensor) + item * shape_size (&tensor->shape) / tensor->shape.dim[0] : NULL;
-}
-
-static struct plan *
-compile (struct trainer *trainer, struct graph *graph, struct weights *weights, GError **error)
-{
-  struct plan_options options = {
-    .precision = trainer->run.precision, .threads = trainer->run.threads, .memory_limit = cpu_memory_available ()};
-  return plan_compile (graph, weights, &options, error);
 }
 
 static void
@@ -148,7 +140,7 @@ style_build_training (struct trainer *trainer, GError **error)
   graph_output (graph, "gradient", norm);
   if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
     return false;
-  state->plan = compile (trainer, graph, trainer->weights, error);
+  state->plan = recipe_compile (trainer, graph, error);
   return state->plan != NULL;
 }
 
@@ -163,6 +155,6 @@ style_build_sampler (struct trainer *trainer, GError **error)
   graph_push (graph, "average.painter");
   graph_output (graph, "painting", style_net (photo, (struct style_control){.rows = rows}, &state->net));
   graph_pop (graph);
-  state->sampler = compile (trainer, graph, trainer->weights, error);
+  state->sampler = recipe_compile (trainer, graph, error);
   return state->sampler != NULL;
 }

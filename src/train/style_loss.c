@@ -1,24 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Measuring paintings, and the loss against what was measured; see style_loss.h. One plan a painting gives all its Gram
- * matrices; they are mixed before they are normalised, so that a mix is as strong a style as a painting. */
+ * Measuring paintings, and the loss and the distance against what was measured; see style_loss.h. One plan a painting gives all
+ * its Gram matrices; they are mixed before they are normalised, so that a mix is as strong a style as a painting. */
 #include "train/style_loss.h"
 
 #include <math.h>
 #include <string.h>
 
-#include "compile/plan.h"
 #include "impasto/error.h"
 
 #define SCALES STYLE_LOSS_SCALES
 
-/* Taps of @picture by the network in scope "eye": its parameters are the same at every scale. */
+/* Gram matrices of @picture at every scale by the network in scope "eye", whose parameters are the same at each; fills
+ * @taps, unless NULL, with the features of the whole picture. */
 static void
-look (sym picture, const struct features *features, struct feature_tap taps[FEATURE_TAPS])
+look (sym picture, const struct features *features, sym gram[SCALES][FEATURE_TAPS],
+      struct feature_tap taps[FEATURE_TAPS])
 {
-  graph_push (picture.graph, "eye");
-  features_build (features, picture, FEATURE_TAPS - 1, taps);
-  graph_pop (picture.graph);
+  for (int s = 0; s < SCALES; s++) {
+    struct feature_tap seen[FEATURE_TAPS];
+    if (s > 0)
+      picture = sym_avg_pool (picture, 2, 2, 0);
+    graph_push (picture.graph, "eye");
+    features_build (features, picture, FEATURE_TAPS - 1, seen);
+    graph_pop (picture.graph);
+    for (int t = 0; t < FEATURE_TAPS; t++)
+      gram[s][t] = feature_gram (seen[t]);
+    if (s == 0 && taps)
+      memcpy (taps, seen, sizeof seen);
+  }
 }
 
 static const char *
@@ -28,6 +38,46 @@ gram_name (int scale, int tap)
   return g_intern_string (name);
 }
 
+void
+style_grams (sym picture, const struct features *features, struct feature_tap taps[FEATURE_TAPS])
+{
+  sym gram[SCALES][FEATURE_TAPS];
+  look (picture, features, gram, taps);
+  for (int s = 0; s < SCALES; s++)
+    for (int t = 0; t < FEATURE_TAPS; t++)
+      graph_output (picture.graph, gram_name (s, t), gram[s][t]);
+}
+
+bool
+style_target_add (struct style_target *target, struct plan *plan, double share, GError **error)
+{
+  for (int s = 0; s < SCALES; s++)
+    for (int t = 0; t < FEATURE_TAPS; t++) {
+      struct tensor *gram = plan_output (plan, gram_name (s, t)), **sum = &target->gram[s][t];
+      if (!*sum && !(*sum = tensor_new (gram->shape, DTYPE_F32, error)))
+        return false;
+      for (int64_t i = 0; i < shape_size (&gram->shape); i++)
+        tensor_floats (*sum)[i] += share * tensor_floats (gram)[i];
+    }
+  return true;
+}
+
+void
+style_target_normalize (struct style_target *target)
+{
+  for (int s = 0; s < SCALES; s++)
+    for (int t = 0; t < FEATURE_TAPS; t++) {
+      float *gram = tensor_floats (target->gram[s][t]);
+      int64_t size = shape_size (&target->gram[s][t]->shape);
+      double square = 0;
+      for (int64_t i = 0; i < size; i++)
+        square += (double) gram[i] * gram[i];
+      target->inverse[s][t] = 1 / sqrt (square / size + 1e-20);
+      for (int64_t i = 0; i < size; i++)
+        gram[i] *= target->inverse[s][t];
+    }
+}
+
 static struct plan *
 measuring_plan (const struct features *features, int64_t width, int64_t height, int threads, uint64_t limit,
                 GError **error)
@@ -35,14 +85,7 @@ measuring_plan (const struct features *features, int64_t width, int64_t height, 
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
   features_add_weights (features, weights, "eye");
-  sym x = graph_input (graph, "painting", SHAPE (1, 3, height, width));
-  for (int s = 0; s < SCALES; s++) {
-    struct feature_tap taps[FEATURE_TAPS];
-    look (x, features, taps);
-    for (int t = 0; t < FEATURE_TAPS; t++)
-      graph_output (graph, gram_name (s, t), feature_gram (taps[t]));
-    x = sym_avg_pool (x, 2, 2, 0);
-  }
+  style_grams (graph_input (graph, "painting", SHAPE (1, 3, height, width)), features, NULL);
   struct plan_options options = {.precision = PRECISION_F32, .threads = threads, .memory_limit = limit};
   return plan_compile (graph, weights, &options, error);
 }
@@ -62,15 +105,7 @@ add_painting (struct style_target *target, const struct features *features, cons
     for (int64_t y = 0; y < h; y++)
       memcpy (pixels + (c * h + y) * w, picture->rgb + (c * picture->height + y) * picture->width, w * sizeof (float));
   plan_run (plan, 0, 0);
-  for (int s = 0; s < SCALES; s++)
-    for (int t = 0; t < FEATURE_TAPS; t++) {
-      struct tensor *gram = plan_output (plan, gram_name (s, t)), **sum = &target->gram[s][t];
-      if (!*sum && !(*sum = tensor_new (gram->shape, DTYPE_F32, error)))
-        return false;
-      for (int64_t i = 0; i < shape_size (&gram->shape); i++)
-        tensor_floats (*sum)[i] += painting->share * tensor_floats (gram)[i];
-    }
-  return true;
+  return style_target_add (target, plan, painting->share, error);
 }
 
 bool
@@ -81,17 +116,7 @@ style_target_measure (struct style_target *target, const struct features *featur
   for (int i = 0; i < n; i++)
     if (!add_painting (target, features, &paintings[i], threads, limit, error))
       return false;
-  for (int s = 0; s < SCALES; s++)
-    for (int t = 0; t < FEATURE_TAPS; t++) {
-      float *gram = tensor_floats (target->gram[s][t]);
-      int64_t size = shape_size (&target->gram[s][t]->shape);
-      double square = 0;
-      for (int64_t i = 0; i < size; i++)
-        square += (double) gram[i] * gram[i];
-      target->inverse[s][t] = 1 / sqrt (square / size + 1e-20);
-      for (int64_t i = 0; i < size; i++)
-        gram[i] *= target->inverse[s][t];
-    }
+  style_target_normalize (target);
   return true;
 }
 
@@ -123,19 +148,32 @@ style_loss (sym picture, const struct features *features, const struct style_tar
             struct feature_tap taps[FEATURE_TAPS])
 {
   struct graph *graph = picture.graph;
-  sym sum = graph_scalar (graph, 0), x = picture;
-  for (int s = 0; s < SCALES; s++) {
-    struct feature_tap seen[FEATURE_TAPS];
-    if (s > 0)
-      x = sym_avg_pool (x, 2, 2, 0);
-    look (x, features, seen);
+  sym gram[SCALES][FEATURE_TAPS], sum = graph_scalar (graph, 0);
+  look (picture, features, gram, taps);
+  for (int s = 0; s < SCALES; s++)
     for (int t = 0; t < FEATURE_TAPS; t++) {
-      sym gram = sym_scale (feature_gram (seen[t]), target->inverse[s][t]);
-      sym distance = sym_sub (gram, graph_constant (graph, target->gram[s][t]));
+      sym distance =
+        sym_sub (sym_scale (gram[s][t], target->inverse[s][t]), graph_constant (graph, target->gram[s][t]));
       sum = sym_add (sum, sym_reshape (sym_mean (sym_square (distance), AXES_ALL), SHAPE_SCALAR));
     }
-    if (s == 0 && taps)
-      memcpy (taps, seen, sizeof seen);
-  }
   return sym_scale (sum, 1.0 / (SCALES * FEATURE_TAPS));
+}
+
+double
+style_distance (const struct style_target *target, struct plan *plan)
+{
+  double sum = 0;
+  for (int s = 0; s < SCALES; s++)
+    for (int t = 0; t < FEATURE_TAPS; t++) {
+      const float *gram = tensor_floats (plan_output (plan, gram_name (s, t)));
+      const float *wanted = tensor_floats (target->gram[s][t]);
+      int64_t n = shape_size (&target->gram[s][t]->shape);
+      double square = 0;
+      for (int64_t i = 0; i < n; i++) {
+        double difference = gram[i] * target->inverse[s][t] - wanted[i];
+        square += difference * difference;
+      }
+      sum += square / n;
+    }
+  return sum / (SCALES * FEATURE_TAPS);
 }

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The style of paintings as a loss (Gatys et al. 2016): Gram matrices of a feature network's taps, of the picture at
- * scales 1, 1/2 and 1/4, which stand in for deeper layers; each over the root mean square of the paintings' own, so that
- * layers and paintings weigh alike and figures can be compared. A target is constant once measured; its owner clears it. */
+ * The style of paintings as a loss and as a figure (Gatys et al. 2016): Gram matrices of a feature network's taps, of the
+ * picture at scales 1, 1/2 and 1/4, which stand in for deeper layers; each over the root mean square of the paintings' own,
+ * so that layers and paintings weigh alike and figures can be compared. A target is constant once measured; its owner
+ * clears it. */
 #pragma once
 
+#include "compile/plan.h"
 #include "image/picture.h"
 #include "net/feature_net.h"
 
@@ -32,3 +34,11 @@ void style_target_clear (struct style_target *target);
  * Gram matrices to @target's: a scalar. Fills @taps, unless NULL, with the features of the whole picture. */
 sym style_loss (sym picture, const struct features *features, const struct style_target *target,
                 struct feature_tap taps[FEATURE_TAPS]);
+
+/* The parts, where pictures of one size are looked at again and again. style_grams builds likewise, and makes outputs of the
+ * Gram matrices; a plan of that graph which has run is added to a target, @share times, or held against it: the value of
+ * style_loss, summed in double. A target is good once everything is added and it is normalised. */
+void style_grams (sym picture, const struct features *features, struct feature_tap taps[FEATURE_TAPS]);
+bool style_target_add (struct style_target *target, struct plan *plan, double share, GError **error);
+void style_target_normalize (struct style_target *target);
+double style_distance (const struct style_target *target, struct plan *plan);

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What recipes share; see recipe.h. */
+#include "train/recipe.h"
+
+#include <string.h>
+
+#include "base/random.h"
+#include "device/cpu.h"
+
+#define WARMUP 100 /* steps at most; a twentieth of a short run */
+
+struct plan *
+recipe_compile (const struct trainer *trainer, struct graph *graph, GError **error)
+{
+  struct plan_options options = {
+    .precision = trainer->run.precision, .threads = trainer->run.threads, .memory_limit = cpu_memory_available ()};
+  return plan_compile (graph, trainer->weights, &options, error);
+}
+
+void
+recipe_set (struct plan *plan, const char *name, int64_t i, double value)
+{
+  struct tensor *tensor = plan_input (plan, name);
+  if (tensor)
+    tensor_floats (tensor)[i] = value;
+}
+
+double
+recipe_rate (const struct trainer *trainer, double rate)
+{
+  return cosine_rate (rate, trainer->step, trainer->run.steps, MIN (WARMUP, trainer->run.steps / 20));
+}
+
+void
+recipe_set_rates (struct plan *plan, int64_t step, const struct adam_options *adam, double rate, double average)
+{
+  recipe_set (plan, "rate", 0, adam_rate (adam, rate, step));
+  recipe_set (plan, "decay", 0, average_decay (average, step));
+}
+
+void
+recipe_fill_noise (struct plan *plan, const char *name, uint32_t stream)
+{
+  struct tensor *tensor = plan_input (plan, name);
+  if (tensor)
+    random_uniform_fill ((struct random_key){.stream = stream}, 0, tensor_floats (tensor), shape_size (&tensor->shape));
+}
+
+void
+recipe_stats (struct plan *plan, const char *const *names, guint n, struct train_stats *stats)
+{
+  for (guint i = 0; i < n; i++) {
+    struct tensor *value = plan_output (plan, names[i]);
+    if (!value)
+      continue;
+    g_assert (stats->n < STATS_MAX);
+    stats->name[stats->n] = names[i];
+    stats->value[stats->n++] = tensor_floats (value)[0];
+  }
+}
+
+void
+recipe_report (struct trainer *trainer, struct dataset *dataset)
+{
+  g_auto (GStrv) lines = dataset ? dataset_report (dataset) : NULL;
+  for (int i = 0; lines && lines[i]; i++)
+    trainer_say (trainer, "left out: %s", lines[i]);
+}
+
+struct weights *
+recipe_averaged (const struct trainer *trainer, const char *prefix)
+{
+  g_autofree char *begin = g_strconcat ("average.", prefix, NULL);
+  struct weights *averaged = weights_new ();
+  for (guint i = 0; i < weights_count (trainer->weights); i++) {
+    const char *name = weights_name (trainer->weights, i);
+    if (g_str_has_prefix (name, begin))
+      weights_add (averaged, name + strlen (begin), weights_at (trainer->weights, i));
+  }
+  return averaged;
+}
+
+JsonObject *
+recipe_facts (const struct trainer *trainer, const char *const *hidden)
+{
+  JsonObject *facts = option_to_json (trainer->recipe->options, trainer->settings);
+  for (; *hidden; hidden++)
+    json_object_remove_member (facts, *hidden);
+  json_object_set_int_member (facts, "steps", trainer->step);
+  json_object_set_int_member (facts, "seed", trainer->run.seed);
+  return facts;
+}

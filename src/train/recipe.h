@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What recipes would write alike: plans compiled as a run wants them, their inputs and figures by name, the photographs that
+ * were left out, the averaged weights and the facts of a result. The thread that trains. */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+#include "train/dataset.h"
+#include "train/optimizer.h"
+#include "train/trainer.h"
+
+/* A plan over trainer->weights, in the run's precision, by its threads, within the memory that is free. Errors as
+ * plan_compile. */
+struct plan *recipe_compile (const struct trainer *trainer, struct graph *graph, GError **error);
+
+/* Value @i of input @name; nothing where the plan has no such input. */
+void recipe_set (struct plan *plan, const char *name, int64_t i, double value);
+
+/* The learning rate of the trainer's step, when the greatest is @rate: warmed up, then let down by a cosine. */
+double recipe_rate (const struct trainer *trainer, double rate);
+
+/* The inputs "rate" and "decay" of adam() at step @step, for a learning rate of @rate and a moving @average of the weights. */
+void recipe_set_rates (struct plan *plan, int64_t step, const struct adam_options *adam, double rate, double average);
+
+/* The input @name, if there is one, filled with noise in 0..1: for rehearsals. */
+void recipe_fill_noise (struct plan *plan, const char *name, uint32_t stream);
+
+/* Adds the outputs @names, (1), that the plan has to @stats. */
+void recipe_stats (struct plan *plan, const char *const *names, guint n, struct train_stats *stats);
+
+/* Says which files of @dataset (or NULL: none) cannot be used, each once, with the reason. */
+void recipe_report (struct trainer *trainer, struct dataset *dataset);
+
+/* The averages of the weights whose names begin with @prefix, under what is left of their names. */
+struct weights *recipe_averaged (const struct trainer *trainer, const char *prefix);
+
+/* What a result tells of its training: the settings but those named in @hidden (NULL-terminated: places on this machine), steps
+ * and seed. */
+JsonObject *recipe_facts (const struct trainer *trainer, const char *const *hidden);

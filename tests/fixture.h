@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What tests share whatever they are of: a temporary folder, one a program, and how an error has to look. */
+#pragma once
+
+#include <glib.h>
+
+#include "impasto/error.h"
+
+extern char *folder;
+char *file (const char *name); /* a path in it */
+
+void folder_make (void);
+void folder_remove (void); /* with all that is in it */
+
+/* One line, of the kind @code, with @text in it. */
+void check_error (GError *error, int code, const char *text);
