@@ -64,15 +64,25 @@ palette_part (sym palette, int start, int stop, struct shape shape)
   return sym_reshape (sym_slice (palette, 1, start, stop, 1), shape);
 }
 
+/* The covariances as means of products, not as a Gram matrix: matrices of three columns are no work for matrix units. */
 sym
 loss_palette (sym picture, sym target, sym weight)
 {
+  struct shape each = SHAPE (-1, 3, 1, 1);
   sym mean = sym_mean (picture, AXES_HW), around = sym_sub (picture, mean);
-  sym covariance = sym_scale (sym_gram (around), 3); /* (n,3,3) */
-  sym v = palette_part (target, 12, 13, SHAPE (-1, 1, 1));
-  sym dm = sym_sub (sym_reshape (mean, SHAPE (-1, 3, 1)), palette_part (target, 0, 3, SHAPE (-1, 3, 1)));
-  sym dc = sym_sub (covariance, palette_part (target, 3, 12, SHAPE (-1, 3, 3)));
-  return sym_add (mean_square (sym_mul (dm, sym_rsqrt (v)), weight), mean_square (sym_div (dc, v), weight));
+  sym next = sym_concat ((sym[]){sym_slice (around, 1, 1, 3, 1), sym_slice (around, 1, 0, 1, 1)}, 2, 1); /* g b r */
+  sym own = sym_mean (sym_square (around), AXES_HW), mixed = sym_mean (sym_mul (around, next), AXES_HW);
+  sym v = palette_part (target, 12, 13, SHAPE (-1, 1, 1, 1));
+  sym wanted =
+    sym_concat ((sym[]){sym_slice (target, 1, 4, 9, 4), sym_slice (target, 1, 9, 10, 1)}, 2, 1); /* rg gb br */
+  if (weight.graph && !sym_null (weight))
+    weight = sym_reshape (weight, SHAPE (-1, 1, 1, 1));
+  sym dm = sym_sub (mean, palette_part (target, 0, 3, each));
+  sym d_own = sym_div (sym_sub (own, sym_reshape (sym_slice (target, 1, 3, 12, 4), each)), v);
+  sym d_mixed = sym_div (sym_sub (mixed, sym_reshape (wanted, each)), v);
+  sym covariance =
+    sym_scale (sym_add (mean_square (d_own, weight), sym_scale (mean_square (d_mixed, weight), 2)), 1.0 / 3);
+  return sym_add (mean_square (sym_mul (dm, sym_rsqrt (v)), weight), covariance);
 }
 
 void

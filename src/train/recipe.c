@@ -7,6 +7,7 @@
 
 #include "base/random.h"
 #include "device/cpu.h"
+#include "impasto/error.h"
 
 #define WARMUP 100 /* steps at most; a twentieth of a short run */
 
@@ -66,6 +67,27 @@ recipe_report (struct trainer *trainer, struct dataset *dataset)
   g_auto (GStrv) lines = dataset ? dataset_report (dataset) : NULL;
   for (int i = 0; lines && lines[i]; i++)
     trainer_say (trainer, "left out: %s", lines[i]);
+}
+
+bool
+recipe_start_from (const struct trainer *trainer, struct weights *from, const char *part, const char *prefix,
+                   const char *path, GError **error)
+{
+  for (guint i = 0; i < 2 * weights_count (from); i++) {
+    const char *name = weights_name (from, i / 2);
+    struct tensor *value = weights_at (from, i / 2);
+    g_autofree char *own = g_strdup_printf ("%s%s%s", i % 2 ? "average." : "", prefix, name);
+    struct tensor *to = weights_find (trainer->weights, own);
+    if (!g_str_has_prefix (name, part))
+      continue;
+    if (!to || !shape_equal (&to->shape, &value->shape)) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                   "%s: its network has other settings than this run: %s differs", path, name);
+      return false;
+    }
+    memcpy (to->data, value->data, value->size);
+  }
+  return true;
 }
 
 struct weights *

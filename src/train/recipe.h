@@ -32,6 +32,11 @@ void recipe_stats (struct plan *plan, const char *const *names, guint n, struct 
 /* Says which files of @dataset (or NULL: none) cannot be used, each once, with the reason. */
 void recipe_report (struct trainer *trainer, struct dataset *dataset);
 
+/* Copies those weights of @from whose names begin with @part over the run's of the same names behind @prefix, and over their
+ * averages. IMPASTO_ERROR_USAGE, naming @path: the run has none of this shape. */
+bool recipe_start_from (const struct trainer *trainer, struct weights *from, const char *part, const char *prefix,
+                        const char *path, GError **error);
+
 /* The averages of the weights whose names begin with @prefix, under what is left of their names. */
 struct weights *recipe_averaged (const struct trainer *trainer, const char *prefix);
 

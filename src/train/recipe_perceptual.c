@@ -5,11 +5,16 @@
  *
  *   L = mean (P f + b - F)^2 / mean F^2  +  gram_weight * mean (gram(P f + b) - gram(F))^2 / mean gram(F)^2
  *
- * with the teacher's features F over their usual magnitude. Photographs and paintings, some with noise on them, since a
- * painter in training shows its eye pictures that are neither. */
+ * of each picture, with the teacher's features F over their usual magnitude. The pictures are photographs, paintings, and what
+ * is drawn to please the student: a pool of pictures that its own style loss moves, a step of descent with each step of
+ * training, from a photograph towards a painting's Gram matrices. A painter in training, or an optimiser, shows its eye such
+ * pictures, and where only the student likes them, the teacher says so here (training on the states that one's own policy
+ * reaches: Ross 2011; a pool that lives on between steps: Tieleman 2008). */
+#include <math.h>
 #include <string.h>
 
 #include "base/random.h"
+#include "compile/grad.h"
 #include "impasto/error.h"
 #include "net/feature_net.h"
 #include "net/net_file.h"
@@ -19,11 +24,15 @@
 #define SHEET_PHOTOS 4
 #define NOISE_MAX 0.15 /* standard deviation, in 0..1 */
 
-enum stream { STREAM_NOISE = 300, STREAM_AMOUNT }; /* random numbers of this recipe */
+#define POOL_LIFE 48     /* steps of descent of a picture of the pool */
+#define POOL_STRIDE 0.05 /* root mean square of the first, in 0..1 */
+#define POOL_CONTENT 0.3 /* largest weight of the photograph beside the painting */
+
+enum stream { STREAM_NOISE = 300, STREAM_AMOUNT, STREAM_POOL }; /* random numbers of this recipe */
 
 struct settings {
   char *photos, *paintings, *teacher, *start, *license;
-  int64_t batch, size, painted;
+  int64_t batch, size, painted, pool;
   double zoom, gram_weight, rate, average;
   struct perceptual_net net;
 };
@@ -41,6 +50,8 @@ static const struct option options[] = {
    .text = "16,48,96", .count = 3},
   {"batch", OPTION_INT, offsetof (struct settings, batch), "pictures a step", 1, 64, 8},
   {"painted", OPTION_INT, offsetof (struct settings, painted), "paintings among them", 0, 64, 2},
+  {"pool", OPTION_INT, offsetof (struct settings, pool),
+   "pictures a step beside them that are drawn to please the network itself; at most as many as paintings", 0, 64, 2},
   {"size", OPTION_INT, offsetof (struct settings, size), "pixels of the crops, a multiple of 16", 32, 1024, 128},
   {"zoom", OPTION_FLOAT, offsetof (struct settings, zoom), "largest shorter side of a picture in crops", 1, 8, 3},
   {"gram-weight", OPTION_FLOAT, offsetof (struct settings, gram_weight), "weight of the Gram matrices", 0, 1e6, 0.3},
@@ -84,12 +95,64 @@ student_features (sym picture, const char *scope, const struct perceptual_net *n
     f[i] = (struct feature_tap){eye.features[i], eye.head[i], eye.bias[i], channels[i]};
 }
 
-/* mean (x - target)^2 / mean target^2 */
+static sym
+item_mean (sym x)
+{
+  return sym_reshape (sym_mean (x, sym_shape (x).rank == 4 ? AXES_CHW : AXIS (1) | AXIS (2)), SHAPE (-1, 1, 1, 1));
+}
+
+/* mean (x - target)^2 / mean target^2, (n,1,1,1) */
 static sym
 relative_error (sym x, sym target)
 {
-  sym distance = sym_mean (sym_square (sym_sub (x, target)), AXES_ALL);
-  return sym_reshape (sym_div (distance, sym_shift (sym_mean (sym_square (target), AXES_ALL), 1e-12)), SHAPE_SCALAR);
+  return sym_div (item_mean (sym_square (sym_sub (x, target))), sym_shift (item_mean (sym_square (target)), 1e-6));
+}
+
+static sym
+mean_of (sym x)
+{
+  return sym_reshape (sym_mean (x, AXES_ALL), SHAPE_SCALAR);
+}
+
+static sym
+pool_member (struct graph *graph, const char *name, sym begin, sym fresh)
+{
+  g_autofree char *full = g_strdup_printf ("pool.%s", name);
+  sym kept = graph_parameter (graph, full, sym_shape (begin), (struct init){INIT_ZERO, 0});
+  sym now = sym_where (sym_broadcast (fresh, sym_shape (begin)), begin, kept);
+  graph_assign (graph, kept, now);
+  return now;
+}
+
+/* Moves the pictures of the pool one step down the student's style loss and returns them. Where `fresh` is 1 one begins anew, as
+ * the photograph of the same place in @photos under as much noise as `spoilt` says. */
+static sym
+build_pool (const struct settings *settings, sym photos, sym paintings)
+{
+  struct graph *graph = photos.graph;
+  int64_t n = settings->pool;
+  struct shape shape = sym_shape (photos), each = SHAPE (n, 1, 1, 1);
+  sym fresh = graph_input (graph, "fresh", each), stride = graph_input (graph, "stride", each);
+  sym share = graph_input (graph, "share", each), spoilt = graph_input (graph, "spoilt", each);
+  sym begin = sym_add (photos, sym_mul (sym_normal (graph, shape, STREAM_POOL), spoilt));
+  sym photo = pool_member (graph, "photo", photos, fresh), painting = pool_member (graph, "painting", paintings, fresh);
+  sym kept = graph_parameter (graph, "pool.picture", shape, (struct init){INIT_ZERO, 0});
+  sym picture = sym_clamp (sym_where (sym_broadcast (fresh, shape), begin, kept), 0, 1);
+  struct feature_tap seen[FEATURE_TAPS], of_photo[FEATURE_TAPS], of_painting[FEATURE_TAPS];
+  student_features (picture, "student", &settings->net, seen);
+  student_features (photo, "student", &settings->net, of_photo);
+  student_features (painting, "student", &settings->net, of_painting);
+  sym loss =
+    sym_mul (relative_error (feature_map (seen[FEATURE_CONTENT]), feature_map (of_photo[FEATURE_CONTENT])), share);
+  for (int i = 0; i < FEATURE_TAPS; i++)
+    loss = sym_add (loss, relative_error (feature_gram (seen[i]), feature_gram (of_painting[i])));
+  sym slope;
+  graph_gradient (sym_reshape (sym_sum (loss, AXES_ALL), SHAPE_SCALAR), &picture, 1, &slope);
+  sym direction = sym_mul (slope, sym_rsqrt (sym_shift (item_mean (sym_square (slope)), 1e-20)));
+  sym moved = sym_stop_gradient (sym_clamp (sym_sub (picture, sym_mul (direction, stride)), 0, 1));
+  graph_assign (graph, kept, moved);
+  graph_output (graph, "pleased", mean_of (loss));
+  return moved;
 }
 
 static bool
@@ -106,14 +169,21 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
   sym seen = sym_clamp (sym_add (picture, sym_mul (noise, amount)), 0, 1);
   sym F[FEATURE_TAPS], loss = graph_scalar (graph, 0), gram_sum = graph_scalar (graph, 0);
   struct feature_tap f[FEATURE_TAPS];
+  if (settings->pool) {
+    int64_t first = b - settings->painted;
+    sym pool = build_pool (settings, sym_slice (picture, 0, 0, settings->pool, 1),
+                           sym_slice (picture, 0, first, first + settings->pool, 1));
+    seen = sym_concat ((sym[]){seen, pool}, 2, 0);
+  }
   teacher_features (seen, F);
   student_features (seen, "student", &settings->net, f);
   for (int i = 0; i < FEATURE_TAPS; i++) {
-    sym features = relative_error (feature_map (f[i]), F[i]);
-    sym gram = relative_error (feature_gram (f[i]), sym_gram (F[i]));
-    loss = sym_add (loss, features);
-    gram_sum = sym_add (gram_sum, gram);
-    graph_output (graph, names[i], features);
+    sym distance = relative_error (feature_map (f[i]), F[i]);
+    loss = sym_add (loss, mean_of (distance));
+    gram_sum = sym_add (gram_sum, mean_of (relative_error (feature_gram (f[i]), sym_gram (F[i]))));
+    graph_output (graph, names[i], mean_of (sym_slice (distance, 0, 0, b, 1)));
+    if (settings->pool && i == FEATURE_TAPS - 1)
+      graph_output (graph, "fooled", mean_of (sym_slice (distance, 0, b, b + settings->pool, 1)));
   }
   loss = sym_scale (sym_add (loss, sym_scale (gram_sum, settings->gram_weight)), 1.0 / FEATURE_TAPS);
   graph_output (graph, "gram", sym_scale (gram_sum, 1.0 / FEATURE_TAPS));
@@ -159,28 +229,12 @@ load_teacher (struct trainer *trainer, GError **error)
   return vgg != NULL;
 }
 
-/* Copies the weights of --start over fresh ones. */
 static bool
 start_from_file (struct trainer *trainer, GError **error)
 {
   const struct settings *settings = trainer->settings;
   g_autoptr (net_file) file = net_file_load (settings->start, &net_perceptual, error);
-  if (!file)
-    return false;
-  for (guint i = 0; i < weights_count (file->weights); i++)
-    for (int average = 0; average < 2; average++) {
-      struct tensor *from = weights_at (file->weights, i);
-      g_autofree char *name =
-        g_strdup_printf ("%sstudent.%s", average ? "average." : "", weights_name (file->weights, i));
-      struct tensor *to = weights_find (trainer->weights, name);
-      if (!to || !shape_equal (&to->shape, &from->shape)) {
-        g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its network has other --channels",
-                     settings->start);
-        return false;
-      }
-      memcpy (to->data, from->data, to->size);
-    }
-  return true;
+  return file && recipe_start_from (trainer, file->weights, "", "student.", settings->start, error);
 }
 
 static bool
@@ -201,6 +255,14 @@ open_data (struct trainer *trainer, struct state *state, GError **error)
   return state->paintings != NULL;
 }
 
+static void
+settle (void *object, struct run_settings *run)
+{
+  (void) run;
+  struct settings *settings = object;
+  settings->pool = MIN (settings->pool, MIN (settings->painted, settings->batch - settings->painted));
+}
+
 static bool
 check_settings (struct settings *settings, GError **error)
 {
@@ -208,7 +270,7 @@ check_settings (struct settings *settings, GError **error)
                         : !settings->photos ? "photos DIR: photographs to learn on"
                                             : NULL;
   if (!settings->paintings)
-    settings->painted = 0;
+    settings->painted = settings->pool = 0;
   if (missing)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train perceptual wants --%s", missing);
   else if (settings->size % 16 || settings->painted >= settings->batch)
@@ -240,10 +302,26 @@ start (struct trainer *trainer, GError **error)
   return false;
 }
 
+/* How each picture of the pool goes on, by the step alone: long strides at first, then ever shorter ones. */
+static void
+fill_pool (struct plan *plan, const struct settings *settings, const struct trainer *trainer)
+{
+  for (int64_t i = 0; i < settings->pool; i++) {
+    int64_t time = trainer->step + i * POOL_LIFE / settings->pool, age = time % POOL_LIFE;
+    struct random_key life = {.seed = trainer->run.seed, .stream = STREAM_POOL, .step = time / POOL_LIFE};
+    double left = 1 - (double) age / POOL_LIFE;
+    tensor_floats (plan_input (plan, "fresh"))[i] = trainer->step == 0 || age == 0;
+    tensor_floats (plan_input (plan, "stride"))[i] = POOL_STRIDE * left * left * (0.2 + random_uniform (life, 3 * i));
+    tensor_floats (plan_input (plan, "share"))[i] = POOL_CONTENT * random_uniform (life, 3 * i + 1);
+    tensor_floats (plan_input (plan, "spoilt"))[i] = random_uniform (life, 3 * i + 2) < 0.3 ? 0.3 : 0.02;
+  }
+}
+
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
-  static const char *const names[] = {"loss", "relu1_2", "relu2_2", "relu3_2", "relu3_4", "gram", "gradient"};
+  static const char *const names[] = {"loss", "relu1_2", "relu2_2", "relu3_2", "relu3_4",
+                                      "gram", "fooled",  "pleased", "gradient"};
   const struct settings *settings = trainer->settings;
   struct state *state = trainer->state;
   int64_t pixels = 3 * settings->size * settings->size;
@@ -261,6 +339,7 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
     noise[i] = i % 3 ? 0 : NOISE_MAX * random_uniform (key, i);
   recipe_set_rates (state->plan, trainer->step, &adam_options, recipe_rate (trainer, settings->rate),
                     settings->average);
+  fill_pool (state->plan, settings, trainer);
   plan_run (state->plan, trainer->run.seed, trainer->step);
   recipe_stats (state->plan, names, G_N_ELEMENTS (names), stats);
   for (int i = 0; i < FEATURE_TAPS; i++)
@@ -348,6 +427,7 @@ rehearse (struct trainer *trainer, GError **error)
     return NULL;
   recipe_fill_noise (state->plan, "picture", STREAM_NOISE);
   recipe_set_rates (state->plan, 0, &adam_options, settings->rate, settings->average);
+  fill_pool (state->plan, settings, trainer);
   return g_steal_pointer (&state->plan);
 }
 
@@ -370,6 +450,7 @@ const struct recipe recipe_perceptual = {
   .help = "the eye of the losses: a narrow network that sees what VGG-19 sees (distillation)",
   .options = options,
   .settings_size = sizeof (struct settings),
+  .settle = settle,
   .start = start,
   .step = step,
   .reals = reals,

@@ -129,6 +129,7 @@ load_paintings (struct trainer *trainer, GError **error)
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
   struct style_data *data = &state->data;
+  struct plan_options seeing = {.precision = trainer->run.precision, .threads = trainer->run.threads};
   if (!style_data_name (data, trainer->inputs, settings->names, error) ||
       (settings->into && !load_into (trainer, error)))
     return false;
@@ -137,8 +138,7 @@ load_paintings (struct trainer *trainer, GError **error)
   if (state->into)
     state->net = style_pack_fit_net (state->into, data->n_styles);
   if (!style_data_load (data, trainer->inputs, state->net.brush, settings->painting_size, settings->size, error) ||
-      !load_features (trainer, state, error) ||
-      !style_data_measure (data, state->features, trainer->run.threads, error))
+      !load_features (trainer, state, error) || !style_data_measure (data, state->features, seeing, error))
     return false;
   if (!style_has_judge (settings))
     style_data_keep_whole (data);

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "compile/plan.h"
 #include "device/cpu.h"
 #include "image/pixels.h"
 #include "impasto/error.h"
@@ -203,7 +202,7 @@ gram_name (int scale, int tap)
 
 /* Gram matrices of a tile (1, 3, h, w) at every scale. */
 static struct plan *
-measuring_plan (const struct features *features, int64_t h, int64_t w, int threads, GError **error)
+measuring_plan (const struct features *features, int64_t h, int64_t w, struct plan_options options, GError **error)
 {
   g_autoptr (weights) weights = weights_new ();
   features_add_weights (features, weights, "frozen.features");
@@ -220,8 +219,7 @@ measuring_plan (const struct features *features, int64_t h, int64_t w, int threa
     }
     x = sym_avg_pool (x, 2, 2, 0);
   }
-  struct plan_options options = {
-    .precision = PRECISION_F32, .threads = threads, .memory_limit = cpu_memory_available ()};
+  options.memory_limit = cpu_memory_available ();
   return plan_compile (graph, weights, &options, error);
 }
 
@@ -241,12 +239,13 @@ normalize_row (struct tensor *gram, struct tensor *inverse, int64_t row)
 }
 
 static bool
-measure_painting (struct style_data *data, const struct features *features, int64_t row, int threads, GError **error)
+measure_painting (struct style_data *data, const struct features *features, int64_t row, struct plan_options options,
+                  GError **error)
 {
   const struct picture *painting = data->paintings[row];
   int64_t down = (painting->height + TILE - 1) / TILE, across = (painting->width + TILE - 1) / TILE;
   int64_t h = painting->height / down / 4 * 4, w = painting->width / across / 4 * 4;
-  g_autoptr (plan) plan = measuring_plan (features, h, w, threads, error);
+  g_autoptr (plan) plan = measuring_plan (features, h, w, options, error);
   if (!plan)
     return false;
   for (int64_t tile = 0; tile < down * across; tile++) {
@@ -272,12 +271,13 @@ measure_painting (struct style_data *data, const struct features *features, int6
 }
 
 bool
-style_data_measure (struct style_data *data, const struct features *features, int threads, GError **error)
+style_data_measure (struct style_data *data, const struct features *features, struct plan_options options,
+                    GError **error)
 {
   if (!new_tables (data, features, error))
     return false;
   for (int64_t row = 0; row < style_data_rows (data); row++)
-    if (!measure_painting (data, features, row, threads, error))
+    if (!measure_painting (data, features, row, options, error))
       return false;
   return true;
 }

@@ -8,6 +8,7 @@
  * theirs. A table of targets has a row for each anchor of each style: row style * anchors + anchor. */
 #pragma once
 
+#include "compile/plan.h"
 #include "image/picture.h"
 #include "net/feature_net.h"
 
@@ -44,8 +45,10 @@ bool style_data_name (struct style_data *data, char **paths, const char *names, 
 bool style_data_load (struct style_data *data, char **paths, bool brush, int64_t painting_size, int64_t size,
                       GError **error);
 
-/* Fills the tables by @features, in float32. */
-bool style_data_measure (struct style_data *data, const struct features *features, int threads, GError **error);
+/* Fills the tables by @features, in the precision and with the threads of @options: a painter's results are seen through the
+ * same arithmetic. */
+bool style_data_measure (struct style_data *data, const struct features *features, struct plan_options options,
+                         GError **error);
 
 /* Tables of noise for one style, for rehearsals. */
 bool style_data_make_up (struct style_data *data, const struct features *features, bool brush, GError **error);
