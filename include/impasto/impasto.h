@@ -309,6 +309,25 @@ typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpoi
 IMPASTO_API gboolean impasto_train (const char *recipe, const ImpastoOptions *options, const char *const *inputs,
                                     ImpastoTrainFunc func, gpointer data, GError **error);
 
+/**
+ * impasto_generate_options_new:
+ *
+ * Returns: (transfer full): "number", "seed", "class", "truncate", "columns", "threads"
+ */
+IMPASTO_API ImpastoOptions *impasto_generate_options_new (void);
+
+/**
+ * impasto_generate:
+ * @model: a file made by the recipe "gan"
+ * @options: from impasto_generate_options_new()
+ * @output: where the sheet is written
+ * @error: IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT, IMPASTO_ERROR_OUTPUT, IMPASTO_ERROR_MEMORY
+ *
+ * Draws pictures from noise, on one sheet; which is a function of the model and the options alone.
+ */
+IMPASTO_API gboolean impasto_generate (const char *model, const ImpastoOptions *options, const char *output,
+                                       GError **error);
+
 /* Figures. */
 
 /**
