@@ -41,6 +41,16 @@ bitmap_new (int width, int height, GError **error)
   return bitmap;
 }
 
+struct bitmap *
+bitmap_from_grey (const uint8_t *grey, int width, int height, GError **error)
+{
+  struct bitmap *bitmap = bitmap_new (width, height, error);
+  if (bitmap)
+    for (size_t i = 0; i < (size_t) width * height; i++)
+      bitmap->rgb[3 * i] = bitmap->rgb[3 * i + 1] = bitmap->rgb[3 * i + 2] = grey[i];
+  return bitmap;
+}
+
 void
 bitmap_free (struct bitmap *bitmap)
 {
