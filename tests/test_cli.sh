@@ -58,7 +58,7 @@ status=$?
 
 run --version; [ $status = 0 ] && grep -q '^impasto [0-9]' out && grep -q 'oneDNN.*threads' out; check "version"
 run; [ $status = 2 ] && grep -q 'paint ' out; check "no command: an overview"
-for command in paint replay styles train bench describe export run eval; do
+for command in paint replay styles train bench describe export run eval data; do
   run $command --help
   [ $status = 0 ] && [ "$(head -n 2 out | grep -c "^  impasto $command")" = 2 ] && [ "$(awk 'length > 120' out)" = "" ]
   check "$command --help: two examples on top"
@@ -110,6 +110,21 @@ run styles; [ $status = 0 ] && [ ! -s err ]; check "other networks of ours are n
 run paint "$picture" --style models/perceptual.safetensors -o result.png; refused 3 'holds a network "perceptual"'
 check "another network as a style"
 rm models/perceptual.safetensors
+
+# --- Data ---
+
+mkdir data; cp "$picture" data/a.jpg
+run data check data --size 32; [ $status = 0 ] && grep -q '^1 pictures, 1 of them used' out && [ ! -s err ]
+check "a folder that is well"
+cp "$picture" data/b.jpg; run data check data --size 32
+[ $status = 0 ] && grep -q '^duplicate: data/b.jpg: the same as data/a.jpg' out && grep -q '^to know: 1 duplicate' out
+check "the same picture twice"
+head -c 2000 "$picture" >data/b.jpg; run data check data --size 32 --json
+[ $status = 3 ] && grep -q '"kind":"damaged","name":"data/b.jpg"' out && tail -n 1 out | grep -q '"pictures":2,"used":1'
+check "a damaged picture, as JSON"
+run data check nowhere; refused 3 "nowhere: .*does not exist"; check "data that is not there"
+run data check; refused 2 "check PLACE"; run data list data; refused 2 "check PLACE"; check "data without a place"
+rm -r data
 
 # --- Models for other programs ---
 

@@ -383,6 +383,57 @@ typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpoi
 IMPASTO_API gboolean impasto_train (const char *recipe, const ImpastoOptions *options, const char *const *inputs,
                                     ImpastoTrainFunc func, gpointer data, GError **error);
 
+/* Data for training. */
+
+/**
+ * ImpastoDataFinding:
+ * @kind: "damaged" and "tiny" are left out by training; "small", "odd", "grey", "alpha", "blank", "duplicate", "similar" are
+ * taken; "beside" lies where it is not read; "class" is about a class as a whole
+ * @name: of the picture, the folder or the class
+ * @text: what is so, and what training does: "grey; becomes three equal channels"
+ */
+typedef struct {
+  const char *kind;
+  char *name, *text;
+} ImpastoDataFinding;
+
+/**
+ * ImpastoDataReport:
+ * @n_pictures: found
+ * @n_used: of them, by training
+ * @findings: (element-type ImpastoDataFinding): in the order of the pictures
+ * @summary: lines: numbers, sizes, classes, how many of each kind
+ */
+typedef struct {
+  guint n_pictures, n_used;
+  GPtrArray *findings;
+  char *summary;
+} ImpastoDataReport;
+
+IMPASTO_API void impasto_data_report_free (ImpastoDataReport *report);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoDataReport, impasto_data_report_free)
+
+/* (transfer full): "size", "grey", "classes", "recursive", "threads". */
+IMPASTO_API ImpastoOptions *impasto_data_options_new (void);
+
+/* Called now and then: @done of @all pictures have been looked at. %FALSE stops. */
+typedef gboolean (*ImpastoDataFunc) (guint done, guint all, gpointer data);
+
+/**
+ * impasto_data_check:
+ * @path: a folder of pictures, a folder of class folders, or an IDX file
+ * @options: from impasto_data_options_new()
+ * @func: (nullable) (scope call): told how far it is
+ * @data: for @func
+ * @error: IMPASTO_ERROR_INPUT: nothing that could be looked at; IMPASTO_ERROR_CANCELLED when @func stopped it
+ *
+ * Decodes every picture as training does, and tells what training will do with those that are not what they should be.
+ *
+ * Returns: (transfer full): the report
+ */
+IMPASTO_API ImpastoDataReport *impasto_data_check (const char *path, const ImpastoOptions *options,
+                                                   ImpastoDataFunc func, gpointer data, GError **error);
+
 /* Exchange. */
 
 /**

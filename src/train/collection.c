@@ -19,11 +19,18 @@ struct item {
   int label;
 };
 
+/* What a listing passed by. */
+struct passed {
+  guint files, folders;
+  char *example; /* of the files */
+};
+
 struct collection {
   char *path;       /* the place; of IDX: the file */
   GPtrArray *items; /* struct item *, by path; empty for IDX */
   GPtrArray *names; /* of classes */
   GPtrArray *notes;
+  struct passed passed;
   struct tensor *pictures, *labels; /* of IDX: (n,h,w), (n) or NULL */
 };
 
@@ -61,9 +68,21 @@ open_folder (const char *path, GError **error)
   return dir;
 }
 
+static void
+pass_by (struct passed *passed, const char *name, bool is_folder)
+{
+  passed->folders += is_folder;
+  passed->files += !is_folder;
+  if (!is_folder && (!passed->example || strcmp (name, passed->example) < 0)) {
+    g_free (passed->example);
+    passed->example = g_strdup (name);
+  }
+}
+
 /* Adds the pictures of a folder to @items, and of those below. */
 static bool
-list_pictures (GPtrArray *items, const char *path, bool recursive, int label, int depth, GError **error)
+list_pictures (GPtrArray *items, const char *path, bool recursive, int label, int depth, struct passed *passed,
+               GError **error)
 {
   g_autoptr (GDir) dir = open_folder (path, error);
   const char *name;
@@ -80,9 +99,11 @@ list_pictures (GPtrArray *items, const char *path, bool recursive, int label, in
       struct item *item = g_new (struct item, 1);
       *item = (struct item){.path = g_steal_pointer (&full), .size = file.st_size, .label = label};
       g_ptr_array_add (items, item);
-    } else if (S_ISDIR (link.st_mode) && recursive && depth < DEPTH_MAX &&
-               !list_pictures (items, full, recursive, label, depth + 1, error)) {
-      return false;
+    } else if (S_ISDIR (link.st_mode) && recursive && depth < DEPTH_MAX) {
+      if (!list_pictures (items, full, recursive, label, depth + 1, passed, error))
+        return false;
+    } else {
+      pass_by (passed, name, S_ISDIR (file.st_mode));
     }
   }
   return true;
@@ -149,13 +170,14 @@ list_classes (struct collection *collection, GError **error)
   g_autoptr (GPtrArray) folders = list_folders (collection->path, error);
   g_autoptr (GPtrArray) beside = g_ptr_array_new_with_free_func (item_free);
 
-  if (!folders || !list_pictures (beside, collection->path, false, 0, 0, error))
+  if (!folders || !list_pictures (beside, collection->path, false, 0, 0, &collection->passed, error))
     return false;
+  collection->passed.folders = 0; /* those are the classes */
   for (guint k = 0; k < folders->len; k++) {
     g_autofree char *full = g_build_filename (collection->path, folders->pdata[k], NULL);
     guint before = collection->items->len;
 
-    if (!list_pictures (collection->items, full, true, (int) collection->names->len, 1, error))
+    if (!list_pictures (collection->items, full, true, (int) collection->names->len, 1, &collection->passed, error))
       return false;
     if (collection->items->len > before)
       g_ptr_array_add (collection->names, g_strdup (folders->pdata[k]));
@@ -316,7 +338,7 @@ collection_open (const char *path, const struct collection_options *options, GEr
   else if (ok && options->classes)
     ok = list_classes (collection, &local);
   else if (ok)
-    ok = list_pictures (collection->items, path, options->recursive, 0, 0, &local);
+    ok = list_pictures (collection->items, path, options->recursive, 0, 0, &collection->passed, &local);
   if (!ok) {
     g_propagate_error (error, g_steal_pointer (&local));
     return NULL;
@@ -336,6 +358,7 @@ collection_free (struct collection *collection)
   g_ptr_array_unref (collection->notes);
   g_clear_pointer (&collection->pictures, tensor_unref);
   g_clear_pointer (&collection->labels, tensor_unref);
+  g_free (collection->passed.example);
   g_free (collection->path);
   g_free (collection);
 }
@@ -425,4 +448,22 @@ const char *const *
 collection_notes (const struct collection *collection)
 {
   return (const char *const *) collection->notes->pdata;
+}
+
+char *
+collection_others (const struct collection *collection)
+{
+  const struct passed *passed = &collection->passed;
+  g_autofree char *files =
+    passed->files
+      ? g_strdup_printf ("%u %s by name, such as %s", passed->files,
+                         passed->files == 1 ? "file is no picture" : "files are no pictures", passed->example)
+      : NULL;
+  g_autofree char *folders = passed->folders ? g_strdup_printf ("%u %s not looked into", passed->folders,
+                                                                passed->folders == 1 ? "folder is" : "folders are")
+                                             : NULL;
+
+  if (files && folders)
+    return g_strdup_printf ("%s; %s", files, folders);
+  return files ? g_steal_pointer (&files) : g_steal_pointer (&folders);
 }

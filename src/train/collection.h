@@ -56,3 +56,7 @@ char *collection_identity (const struct collection *collection);
 
 /* Lines about what was found beside pictures and is left out; NULL-terminated, owned by the collection. */
 const char *const *collection_notes (const struct collection *collection);
+
+/* About files in the place that are not read as pictures, and folders that are not looked into: "4 files are no pictures
+ * by their names, such as notes.txt; 2 folders are not looked into"; NULL without. A new string. */
+char *collection_others (const struct collection *collection);

@@ -14,7 +14,6 @@
 
 #define DRAWS 8              /* random numbers reserved for a crop */
 #define SHUFFLE (1ull << 40) /* where the draws of an epoch's order begin: beyond those of any crop */
-#define SMALLEST 0.5         /* of `size`: shorter sides below are left out */
 
 struct entry {
   struct bitmap *bitmap; /* when kept */
@@ -58,10 +57,16 @@ leave_out (struct dataset *dataset, struct entry *entry, const char *problem)
   entry->broken = true;
 }
 
+int
+dataset_smallest (int size)
+{
+  return (size + 1) / 2;
+}
+
 static bool
 too_small (const struct dataset *dataset, const struct bitmap *bitmap)
 {
-  return MIN (bitmap->width, bitmap->height) < SMALLEST * dataset->options.size;
+  return MIN (bitmap->width, bitmap->height) < dataset_smallest (dataset->options.size);
 }
 
 /* After decoding, under the mutex: into the cache while there is room, or into the list of problems. */
@@ -75,7 +80,7 @@ take_in (struct dataset *dataset, guint i, struct bitmap *bitmap, bool *owned)
     g_autofree char *name = collection_name (dataset->collection, dataset->first + i);
     g_autofree char *line =
       g_strdup_printf ("%s: only %d x %d pixels, crops of %d want a shorter side of %d or more", name, bitmap->width,
-                       bitmap->height, dataset->options.size, (int) ceil (SMALLEST * dataset->options.size));
+                       bitmap->height, dataset->options.size, dataset_smallest (dataset->options.size));
     leave_out (dataset, entry, line);
     bitmap_free (bitmap);
     return NULL;
@@ -456,11 +461,11 @@ choose (struct dataset *dataset, GError **error)
   dataset->in_memory = collection_extent (dataset->collection, &width, &height);
   if (!dataset->in_memory)
     return find_readable (dataset, error);
-  if (MIN (width, height) >= SMALLEST * o->size)
+  if (MIN (width, height) >= dataset_smallest (o->size))
     return true;
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
                "%s: its pictures have %d x %d pixels, crops of %d want a shorter side of %d or more", dataset->dir,
-               width, height, o->size, (int) ceil (SMALLEST * o->size));
+               width, height, o->size, dataset_smallest (o->size));
   return false;
 }
 

@@ -48,6 +48,9 @@ struct dataset_options {
   guint first, count; /* serve only so many, counted by path or as they lie in the IDX file; default: all from first */
 };
 
+/* The least shorter side that a picture may have for crops of @size: half of it, rounded up. */
+int dataset_smallest (int size);
+
 /* IMPASTO_ERROR_INPUT: @dir is no folder and no IDX file, holds no pictures or none that can be read, has no classes where
  * `classes` wants them, or fewer pictures than `first` and `count` want; IMPASTO_ERROR_USAGE: options out of range;
  * IMPASTO_ERROR_MEMORY. */
