@@ -41,7 +41,8 @@ stream_read (struct stream *stream, uint8_t *out, size_t size, size_t *got)
   *got = 0;
   if (!stream->gunzip) {
     *got = MIN (size, stream->left);
-    memcpy (out, stream->at, *got);
+    if (*got > 0) /* an empty file has no bytes to point at */
+      memcpy (out, stream->at, *got);
     stream->at += *got;
     stream->left -= *got;
     return NULL;
