@@ -9,6 +9,7 @@
 #include "image/picture.h"
 #include "impasto/error.h"
 #include "train/curves.h"
+#include "train/monitor.h"
 
 static char *folder;
 
@@ -244,6 +245,67 @@ test_edges (void)
   g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT);
 }
 
+static int
+count_events (void)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  int n = 0;
+
+  for (const char *name; (name = g_dir_read_name (dir));)
+    n += g_str_has_prefix (name, "events.out.tfevents.");
+  return n;
+}
+
+/* A run of 12 steps that is killed after 8 and resumed from 5 draws what an uninterrupted one does. */
+static void
+test_monitor (void)
+{
+  g_autofree char *stats_file = in ("stats.jsonl"), *sheet = in ("sheet.png"), *drawn = in ("curves.svg"),
+                  *picture = in ("curves.png"), *got = NULL, *base = g_path_get_basename (folder);
+  g_autoptr (picture) sample = picture_new (4, 4, false, NULL);
+  g_autoptr (curves) whole = curves_new ();
+  g_autoptr (GError) error = NULL;
+  GString *lines = g_string_new (NULL);
+  struct train_stats stats = {.n = 2, .name = {"loss", "diversity"}};
+
+  g_assert_true (picture_save (sample, sheet, NULL, NULL));
+  save_text (stats_file, "rubbish of nobody");
+  struct monitor *first = monitor_new (folder, 0, &error);
+  g_assert_no_error (error);
+  for (int64_t step = 1; step <= 12; step++) {
+    stats.value[0] = 1 + 1.0 / (double) (1 << step);
+    stats.value[1] = (double) (step % 4) / 4;
+    curves_add (whole, step, 2, stats.name, stats.value);
+    if (step <= 5)
+      g_string_append_printf (lines, "{\"step\":%d,\"loss\":%.17g,\"diversity\":%.17g,\"seconds\":1}\n", (int) step,
+                              stats.value[0], stats.value[1]);
+    if (step <= 8)
+      g_assert_true (monitor_step (first, step, &stats, &error));
+  }
+  g_assert_true (monitor_draw (first, 8, NULL, &error));
+  monitor_free (first);
+  save_text (stats_file, lines->str);
+  struct monitor *second = monitor_new (folder, 5, &error);
+  g_assert_no_error (error);
+  for (int64_t step = 6; step <= 12; step++) {
+    stats.value[0] = 1 + 1.0 / (double) (1 << step);
+    stats.value[1] = (double) (step % 4) / 4;
+    g_assert_true (monitor_step (second, step, &stats, &error));
+  }
+  g_assert_true (monitor_draw (second, 12, sheet, &error));
+  monitor_free (second);
+  g_assert_cmpint (count_events (), ==, 2);
+
+  g_autofree char *title = g_strdup_printf ("%s, step 12", base);
+  g_autofree char *want = curves_svg ((const struct curves *const[]){whole}, NULL, 1, title);
+  g_assert_true (g_file_get_contents (drawn, &got, NULL, NULL));
+  g_assert_cmpstr (got, ==, want);
+  g_assert_true (picture_probe (picture, 0, &(struct picture_info){0}, NULL));
+  g_string_free (lines, TRUE);
+  g_assert_null (monitor_new ("/nowhere", 0, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -254,6 +316,7 @@ main (int argc, char **argv)
   g_test_add_func ("/curves/svg", test_svg);
   g_test_add_func ("/curves/picture", test_picture);
   g_test_add_func ("/curves/edges", test_edges);
+  g_test_add_func ("/curves/monitor", test_monitor);
   int status = g_test_run ();
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   for (const char *name; (name = g_dir_read_name (dir));) {
