@@ -58,7 +58,7 @@ status=$?
 
 run --version; [ $status = 0 ] && grep -q '^impasto [0-9]' out && grep -q 'oneDNN.*threads' out; check "version"
 run; [ $status = 2 ] && grep -q 'paint ' out; check "no command: an overview"
-for command in paint replay styles train bench describe export run eval data; do
+for command in paint replay styles train bench describe export run eval data runs; do
   run $command --help
   [ $status = 0 ] && [ "$(head -n 2 out | grep -c "^  impasto $command")" = 2 ] && [ "$(awk 'length > 120' out)" = "" ]
   check "$command --help: two examples on top"
@@ -125,6 +125,28 @@ check "a damaged picture, as JSON"
 run data check nowhere; refused 3 "nowhere: .*does not exist"; check "data that is not there"
 run data check; refused 2 "check PLACE"; run data list data; refused 2 "check PLACE"; check "data without a place"
 rm -r data
+
+# --- Runs ---
+
+run runs; refused 3 "runs: there is no such folder"; check "no runs"
+for number in 1 2; do
+  mkdir -p runs/0000$number-gan
+  echo "{\"recipe\":\"gan\",\"settings\":{\"rate\":0.$number},\"run\":{\"steps\":3}}" >runs/0000$number-gan/recipe.json
+  echo "2026-01-31 12:00:00  finished: x" >runs/0000$number-gan/log.txt
+  for step in 1 2 3; do echo "{\"step\":$step,\"loss\":$number.5,\"seconds\":2}"; done >runs/0000$number-gan/stats.jsonl
+done
+run runs; [ $status = 0 ] && grep -q '^00001-gan  finished  3 of 3 steps .*6 s .*loss 1.5$' out && [ "$(wc -l <out)" = 2 ]
+check "runs, a line each"
+run runs --json; [ $status = 0 ] && [ "$(grep -c '"state":"finished".*"figures":{"loss":[12].5' out)" = 2 ]; check "runs as JSON"
+run runs 1 runs/00002-gan; [ $status = 0 ] && grep -q '^rate *0.1 *0.2$' out && grep -q '^loss *1.5 *2.5$' out
+check "two runs side by side"
+run runs 1 2 -o two.svg; [ $status = 0 ] && grep -q '>00002-gan</text>' two.svg; check "their curves as SVG"
+run runs 1 -o one.png; [ $status = 0 ] && [ "$(size_of one.png)" = "340 250" ]; check "curves as a picture"
+run runs 3; refused 3 "3: is no run folder"; run runs 1 -o result.gif; refused 2 "result.gif"; check "no such run, no such format"
+mkdir runs/00003-bad; echo '{' >runs/00003-bad/recipe.json; run runs
+[ $status = 3 ] && [ "$(wc -l <out)" = 2 ] && grep -q '00003-bad: its recipe.json is damaged' err
+check "a damaged run does not hide the others"
+rm -r runs two.svg one.png
 
 # --- Models for other programs ---
 

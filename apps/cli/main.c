@@ -10,7 +10,7 @@
 
 static const struct command *const command_table[] = {
   &command_paint,  &command_replay, &command_styles, &command_train, &command_bench, &command_describe,
-  &command_export, &command_run,    &command_eval,   &command_data,  NULL,
+  &command_export, &command_run,    &command_eval,   &command_data,  &command_runs,  NULL,
 };
 
 static const struct command *

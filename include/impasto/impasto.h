@@ -383,6 +383,65 @@ typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpoi
 IMPASTO_API gboolean impasto_train (const char *recipe, const ImpastoOptions *options, const char *const *inputs,
                                     ImpastoTrainFunc func, gpointer data, GError **error);
 
+/* Runs: what their folders say of them. */
+
+/**
+ * ImpastoRun:
+ * @name: of its folder: "00001-style"
+ * @folder: where it is
+ * @recipe: what it trains
+ * @state: "going", "finished", "stopped", "failed" or "cut off" (it is not there any more and said nothing)
+ * @note: its last words: why it failed, how to go on; or ""
+ * @step: steps done
+ * @steps: steps wanted; 0 when it does not say
+ * @changed: when it did its last step, seconds since 1970
+ * @seconds: that its steps took
+ * @n_values: how many figures it reports
+ * @names: (array zero-terminated=1): their names
+ * @values: means of the last 20 steps
+ */
+typedef struct {
+  char *name, *folder, *recipe;
+  const char *state;
+  char *note;
+  gint64 step, steps, changed;
+  double seconds;
+  int n_values;
+  char **names;
+  double *values;
+} ImpastoRun;
+
+IMPASTO_API void impasto_run_free (ImpastoRun *run);
+
+/**
+ * impasto_runs:
+ * @folder: that holds run folders
+ * @broken: (out) (optional) (transfer full) (element-type utf8): a line for each that cannot be read
+ * @error: IMPASTO_ERROR_INPUT: no such folder
+ *
+ * Returns: (transfer full) (element-type ImpastoRun): the runs by name; possibly none
+ */
+IMPASTO_API GPtrArray *impasto_runs (const char *folder, GPtrArray **broken, GError **error);
+
+/**
+ * impasto_runs_compare:
+ * @folders: (array zero-terminated=1): run folders
+ * @error: IMPASTO_ERROR_INPUT: one that is none
+ *
+ * Returns: (transfer full): lines of text: what they are, the settings in which they differ, their figures
+ */
+IMPASTO_API char *impasto_runs_compare (const char *const *folders, GError **error);
+
+/**
+ * impasto_runs_draw:
+ * @folders: (array zero-terminated=1): run folders
+ * @path: an SVG file, or a picture by its extension
+ * @error: IMPASTO_ERROR_INPUT, IMPASTO_ERROR_USAGE, IMPASTO_ERROR_OUTPUT
+ *
+ * Draws the curves of their figures.
+ */
+IMPASTO_API gboolean impasto_runs_draw (const char *const *folders, const char *path, GError **error);
+
 /* Data for training. */
 
 /**
