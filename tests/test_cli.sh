@@ -123,7 +123,8 @@ head -c 2000 "$picture" >data/b.jpg; run data check data --size 32 --json
 [ $status = 3 ] && grep -q '"kind":"damaged","name":"data/b.jpg"' out && tail -n 1 out | grep -q '"pictures":2,"used":1'
 check "a damaged picture, as JSON"
 run data check nowhere; refused 3 "nowhere: .*does not exist"; check "data that is not there"
-run data check; refused 2 "check PLACE"; run data list data; refused 2 "check PLACE"; check "data without a place"
+run data check; refused 2 "check PLACE"; check "data without a place"
+run data list data; refused 2 "check PLACE"; check "data: another word"
 rm -r data
 
 # --- Runs ---
@@ -142,7 +143,8 @@ run runs 1 runs/00002-gan; [ $status = 0 ] && grep -q '^rate *0.1 *0.2$' out && 
 check "two runs side by side"
 run runs 1 2 -o two.svg; [ $status = 0 ] && grep -q '>00002-gan</text>' two.svg; check "their curves as SVG"
 run runs 1 -o one.png; [ $status = 0 ] && [ "$(size_of one.png)" = "340 250" ]; check "curves as a picture"
-run runs 3; refused 3 "3: is no run folder"; run runs 1 -o result.gif; refused 2 "result.gif"; check "no such run, no such format"
+run runs 3; refused 3 "3: is no run folder"; check "no such run"
+run runs 1 -o result.gif; refused 2 "result.gif"; check "curves of no such format"
 mkdir runs/00003-bad; echo '{' >runs/00003-bad/recipe.json; run runs
 [ $status = 3 ] && [ "$(wc -l <out)" = 2 ] && grep -q '00003-bad: its recipe.json is damaged' err
 check "a damaged run does not hide the others"
@@ -543,6 +545,21 @@ run eval tiny.png --style-image small.png --style-size 0 --content tiny.png --fe
 check "eval: a tiny picture"
 run eval small.png other.png --against gamma.png
 [ $status = 0 ]; check "eval: several against one"
+mkdir -p reals/x samples/x
+for i in 1 2 3 4 5; do
+  run paint "$picture" --style beta --size $((40 + i * 7)) --overwrite -o reals/x/$i.png
+  run paint "$picture" --style gamma --size $((40 + i * 7)) --overwrite -o samples/x/$i.png
+done
+cp reals/x/3.png samples/x/copy.png
+run eval samples/x --reals reals/x --crop 16 --features vgg.safetensors --nearest 1
+[ $status = 0 ] && grep -q '^all *5 *6 ' out && grep -q '^0  samples/x/copy.png  reals/x/3.png$' out
+check "eval: a set of samples, the copy among them named"
+run eval samples --reals reals --classes --crop 16 --features vgg.safetensors --json
+[ $status = 0 ] && grep -q '"set":"x","reals":5,"samples":6,"frechet":' out; check "eval: sets by class, as JSON"
+run eval samples/x --reals nowhere --features vgg.safetensors; refused 3 "nowhere"
+check "eval: no such set"
+run eval samples/x --reals reals/x --content small.png; refused 2 "set as a whole"; check "eval: two kinds at once"
+rm -r reals samples
 run eval small.png --against "$picture"; refused 3 "40x30, but .*--preview"; check "eval: sizes that differ"
 run eval small.png --against "$picture" --preview; [ $status = 0 ] && grep -q 'was scaled to 40x30' err
 check "eval: a preview"

@@ -672,6 +672,70 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoEvaluator, impasto_evaluator_free)
 IMPASTO_API gboolean impasto_evaluator_run (ImpastoEvaluator *evaluator, const char *path, const char *content,
                                             const char *against, ImpastoFigures *figures, GError **error);
 
+/* Sets of samples. */
+
+/**
+ * ImpastoSetFigures:
+ * @name: "all", or the name of a class
+ * @n_reals: real pictures
+ * @n_samples: samples
+ * @n_figures: how many
+ * @figure: "frechet" (Heusel et al. 2017) and "kernel" distance (Binkowski et al. 2018): 0 is equal; "precision", the share
+ * of samples among the real pictures, and "recall", the share of real pictures among the samples (Kynkaanniemi et al. 2019);
+ * "to_real", the median distance of a sample to its nearest real picture, "among_real", that of a real picture to its
+ * nearest other one, "copies", the share of samples nearer to a real picture than 99 in 100 of those are to each other
+ */
+typedef struct {
+  char *name;
+  guint n_reals, n_samples;
+  int n_figures;
+  ImpastoFigure figure[8];
+} ImpastoSetFigures;
+
+/**
+ * ImpastoNeighbour:
+ * @sample: a sample
+ * @real: the real picture nearest to it
+ * @distance: how near
+ */
+typedef struct {
+  char *sample, *real;
+  double distance;
+} ImpastoNeighbour;
+
+/**
+ * ImpastoSetReport:
+ * @sets: (element-type ImpastoSetFigures): all, then the classes
+ * @nearest: (element-type ImpastoNeighbour): the nearest first, as many as "nearest" says
+ * @notes: lines: what was left out, which features were looked at
+ */
+typedef struct {
+  GPtrArray *sets, *nearest;
+  char *notes;
+} ImpastoSetReport;
+
+IMPASTO_API void impasto_set_report_free (ImpastoSetReport *report);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoSetReport, impasto_set_report_free)
+
+/* Adds "reals", "crop", "classes" and "nearest" to options of impasto_eval_options_new(). */
+IMPASTO_API void impasto_eval_sets_options (ImpastoOptions *options);
+
+/**
+ * impasto_eval_sets:
+ * @samples: a folder, class folders or an IDX file
+ * @options: from impasto_eval_options_new() and impasto_eval_sets_options(), with "reals" set
+ * @func: (nullable) (scope call): told how far it is
+ * @data: for @func
+ * @error: IMPASTO_ERROR_INPUT: pictures or feature network; IMPASTO_ERROR_MEMORY; IMPASTO_ERROR_CANCELLED
+ *
+ * Measures samples against real pictures in the features of a network. The figures compare with figures of the same network,
+ * crop and number of pictures only; they are no Inception FID.
+ *
+ * Returns: (transfer full): the report
+ */
+IMPASTO_API ImpastoSetReport *impasto_eval_sets (const char *samples, const ImpastoOptions *options,
+                                                 ImpastoDataFunc func, gpointer data, GError **error);
+
 /* Looking inside. */
 
 /* (transfer full): "net" or "style" or "train", "size", "precision", "threads", "runs", "layers", "input" and "output"
