@@ -58,7 +58,7 @@ status=$?
 
 run --version; [ $status = 0 ] && grep -q '^impasto [0-9]' out && grep -q 'oneDNN.*threads' out; check "version"
 run; [ $status = 2 ] && grep -q 'paint ' out; check "no command: an overview"
-for command in paint replay styles train bench describe export run eval generate; do
+for command in paint replay styles train bench describe export run eval generate data runs; do
   run $command --help
   [ $status = 0 ] && [ "$(head -n 2 out | grep -c "^  impasto $command")" = 2 ] && [ "$(awk 'length > 120' out)" = "" ]
   check "$command --help: two examples on top"
@@ -110,6 +110,45 @@ run styles; [ $status = 0 ] && [ ! -s err ]; check "other networks of ours are n
 run paint "$picture" --style models/perceptual.safetensors -o result.png; refused 3 'holds a network "perceptual"'
 check "another network as a style"
 rm models/perceptual.safetensors
+
+# --- Data ---
+
+mkdir data; cp "$picture" data/a.jpg
+run data check data --size 32; [ $status = 0 ] && grep -q '^1 pictures, 1 of them used' out && [ ! -s err ]
+check "a folder that is well"
+cp "$picture" data/b.jpg; run data check data --size 32
+[ $status = 0 ] && grep -q '^duplicate: data/b.jpg: the same as data/a.jpg' out && grep -q '^to know: 1 duplicate' out
+check "the same picture twice"
+head -c 2000 "$picture" >data/b.jpg; run data check data --size 32 --json
+[ $status = 3 ] && grep -q '"kind":"damaged","name":"data/b.jpg"' out && tail -n 1 out | grep -q '"pictures":2,"used":1'
+check "a damaged picture, as JSON"
+run data check nowhere; refused 3 "nowhere: .*does not exist"; check "data that is not there"
+run data check; refused 2 "check PLACE"; check "data without a place"
+run data list data; refused 2 "check PLACE"; check "data: another word"
+rm -r data
+
+# --- Runs ---
+
+run runs; refused 3 "runs: there is no such folder"; check "no runs"
+for number in 1 2; do
+  mkdir -p runs/0000$number-gan
+  echo "{\"recipe\":\"gan\",\"settings\":{\"rate\":0.$number},\"run\":{\"steps\":3}}" >runs/0000$number-gan/recipe.json
+  echo "2026-01-31 12:00:00  finished: x" >runs/0000$number-gan/log.txt
+  for step in 1 2 3; do echo "{\"step\":$step,\"loss\":$number.5,\"seconds\":2}"; done >runs/0000$number-gan/stats.jsonl
+done
+run runs; [ $status = 0 ] && grep -q '^00001-gan  finished  3 of 3 steps .*6 s .*loss 1.5$' out && [ "$(wc -l <out)" = 2 ]
+check "runs, a line each"
+run runs --json; [ $status = 0 ] && [ "$(grep -c '"state":"finished".*"figures":{"loss":[12].5' out)" = 2 ]; check "runs as JSON"
+run runs 1 runs/00002-gan; [ $status = 0 ] && grep -q '^rate *0.1 *0.2$' out && grep -q '^loss *1.5 *2.5$' out
+check "two runs side by side"
+run runs 1 2 -o two.svg; [ $status = 0 ] && grep -q '>00002-gan</text>' two.svg; check "their curves as SVG"
+run runs 1 -o one.png; [ $status = 0 ] && [ "$(size_of one.png)" = "340 250" ]; check "curves as a picture"
+run runs 3; refused 3 "3: is no run folder"; check "no such run"
+run runs 1 -o result.gif; refused 2 "result.gif"; check "curves of no such format"
+mkdir runs/00003-bad; echo '{' >runs/00003-bad/recipe.json; run runs
+[ $status = 3 ] && [ "$(wc -l <out)" = 2 ] && grep -q '00003-bad: its recipe.json is damaged' err
+check "a damaged run does not hide the others"
+rm -r runs two.svg one.png
 
 # --- Models for other programs ---
 
@@ -525,6 +564,21 @@ run eval tiny.png --style-image small.png --style-size 0 --content tiny.png --fe
 check "eval: a tiny picture"
 run eval small.png other.png --against gamma.png
 [ $status = 0 ]; check "eval: several against one"
+mkdir -p reals/x samples/x
+for i in 1 2 3 4 5; do
+  run paint "$picture" --style beta --size $((40 + i * 7)) --overwrite -o reals/x/$i.png
+  run paint "$picture" --style gamma --size $((40 + i * 7)) --overwrite -o samples/x/$i.png
+done
+cp reals/x/3.png samples/x/copy.png
+run eval samples/x --reals reals/x --crop 16 --features vgg.safetensors --nearest 1
+[ $status = 0 ] && grep -q '^all *5 *6 ' out && grep -q '^0  samples/x/copy.png  reals/x/3.png$' out
+check "eval: a set of samples, the copy among them named"
+run eval samples --reals reals --classes --crop 16 --features vgg.safetensors --json
+[ $status = 0 ] && grep -q '"set":"x","reals":5,"samples":6,"frechet":' out; check "eval: sets by class, as JSON"
+run eval samples/x --reals nowhere --features vgg.safetensors; refused 3 "nowhere"
+check "eval: no such set"
+run eval samples/x --reals reals/x --content small.png; refused 2 "set as a whole"; check "eval: two kinds at once"
+rm -r reals samples
 run eval small.png --against "$picture"; refused 3 "40x30, but .*--preview"; check "eval: sizes that differ"
 run eval small.png --against "$picture" --preview; [ $status = 0 ] && grep -q 'was scaled to 40x30' err
 check "eval: a preview"

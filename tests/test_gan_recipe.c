@@ -406,7 +406,7 @@ test_refused (void)
     {"loss=wasserstein augment-target=0.6", "zero", IMPASTO_ERROR_USAGE},
     {"channels=2", "1 or 3", IMPASTO_ERROR_USAGE},
     {"conditional=concatenation classes=1", "2 classes", IMPASTO_ERROR_USAGE},
-    {"preset=dcgan-64", "28x28", IMPASTO_ERROR_INPUT},
+    {"preset=dcgan-64", "28 x 28", IMPASTO_ERROR_INPUT},
     {"data=/nowhere", "/nowhere", IMPASTO_ERROR_INPUT},
     {"start=/nowhere.safetensors", "/nowhere.safetensors", IMPASTO_ERROR_INPUT},
   };

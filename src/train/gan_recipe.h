@@ -6,7 +6,7 @@
 
 #include "net/gan.h"
 #include "train/gan_augment.h"
-#include "train/gan_data.h"
+#include "train/dataset.h"
 #include "train/optimizer.h"
 #include "train/trainer.h"
 
@@ -36,7 +36,7 @@ enum { GAN_STEP_GENERATOR = 1, GAN_STEP_R1 = 2, GAN_STEPS = 4 };
 struct gan_state {
   const struct gan_preset *preset;
   struct gan_net net; /* with the data's channels and classes */
-  struct gan_data *data;
+  struct dataset *data;
   struct plan *step[GAN_STEPS]; /* those that are needed */
   int64_t generator_of
     [GAN_STEPS];        /* in a step of the judge alone the generator is constant: that before which step, plus 1 */

@@ -193,17 +193,19 @@ start (struct trainer *trainer, GError **error)
   }
   if (!check_settings (settings, error))
     return false;
-  struct gan_data_options data = {.side = preset->side,
-                                  .channels = (int) gan_channels (preset, &settings->net),
-                                  .batch = (int) settings->batch,
-                                  .seed = trainer->run.seed,
-                                  .first = trainer->step * settings->judge_steps,
-                                  .zoom = settings->zoom,
-                                  .rotation = settings->rotation,
-                                  .mirror = settings->mirror};
-  state->data = gan_data_open (settings->data, &data, error);
+  struct dataset_options data = {.size = preset->side,
+                                 .channels = (int) gan_channels (preset, &settings->net),
+                                 .batch = (int) settings->batch,
+                                 .seed = trainer->run.seed,
+                                 .first_step = trainer->step * settings->judge_steps,
+                                 .zoom = settings->zoom,
+                                 .rotation = settings->rotation > 0 ? settings->rotation : -1,
+                                 .keep_handedness = !settings->mirror,
+                                 .classes = settings->net.conditional,
+                                 .recursive = !settings->net.conditional};
+  state->data = dataset_open (settings->data, &data, error);
   state->labels = g_new (int, settings->batch);
-  return state->data && settle_net (trainer, gan_data_classes (state->data), error) && build_steps (trainer, error) &&
+  return state->data && settle_net (trainer, dataset_classes (state->data), error) && build_steps (trainer, error) &&
          (!fresh || !settings->start || start_from_file (trainer, error)) && gan_build_sampler (trainer, error);
 }
 
@@ -257,6 +259,14 @@ plan_of (struct trainer *trainer, int64_t k, GError **error)
   return plan_refresh (plan, error) ? plan : NULL;
 }
 
+/* Values in 0..1 to -1..1, as generators draw them. */
+static void
+centre (float *x, int64_t n)
+{
+  for (int64_t i = 0; i < n; i++)
+    x[i] = 2 * x[i] - 1;
+}
+
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
@@ -270,9 +280,11 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
   for (int64_t k = 0; k < judge_steps; k++) {
     int64_t n = trainer->step * judge_steps + k;
     plan = plan_of (trainer, k, error);
-    if (!plan || !gan_data_batch (state->data, n, tensor_floats (plan_input (plan, "real")), state->labels, error))
+    struct tensor *real = plan ? plan_input (plan, "real") : NULL;
+    if (!plan || !dataset_batch_labelled (state->data, n, tensor_floats (real), state->labels, error))
       return false;
-    recipe_report (trainer, gan_data_folder (state->data));
+    centre (tensor_floats (real), shape_size (&real->shape));
+    recipe_report (trainer, state->data);
     set_labels (plan, state->labels);
     set_scalars (trainer, plan, n);
     plan_run (plan, trainer->run.seed, n);
@@ -296,11 +308,11 @@ reals (struct trainer *trainer, const char *path, GError **error)
       g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: no memory for a batch", path);
     return false;
   }
-  if (!gan_data_batch (state->data, 0, batch, state->labels, error))
+  if (!dataset_make (state->data, 0, batch, error))
     return false;
   for (int64_t i = 0; i < n * 3; i++)
     for (int64_t k = 0; k < plane; k++)
-      sheet->cells[i * plane + k] = 0.5f + 0.5f * batch[(i / 3 * channels + i % 3 % channels) * plane + k];
+      sheet->cells[i * plane + k] = batch[(i / 3 * channels + i % 3 % channels) * plane + k];
   return sheet_save (sheet, error);
 }
 
@@ -363,7 +375,7 @@ stop (struct trainer *trainer)
   struct gan_state *state = trainer->state;
   if (!state)
     return;
-  g_clear_pointer (&state->data, gan_data_free);
+  g_clear_pointer (&state->data, dataset_free);
   for (int i = 0; i < GAN_STEPS; i++)
     g_clear_pointer (&state->step[i], plan_free);
   g_clear_pointer (&state->sampler, plan_free);

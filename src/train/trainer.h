@@ -57,7 +57,8 @@ struct trainer {
   int64_t step;            /* steps done */
   void *state;             /* the recipe's own */
   FILE *log, *stats_file;
-  GString *message; /* what trainer_say collected since the last step */
+  struct monitor *monitor; /* curves and events; train/monitor.h */
+  GString *message;        /* what trainer_say collected since the last step */
 };
 
 struct recipe {
