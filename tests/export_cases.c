@@ -8,6 +8,7 @@
 
 #include "base/random.h"
 #include "compile/reference.h"
+#include "net/gan.h"
 #include "net/layers.h"
 #include "net/net.h"
 
@@ -88,19 +89,20 @@ build_vgg (struct graph *graph, struct size size)
   graph_output (graph, "relu3_2", vgg.relu[2][1]);
 }
 
-static const struct dcgan_net dcgan = {.latent = 20, .width = 16, .channels = 1};
+static const struct gan_net gan = {.latent = 20, .width = 0.0625, .judge_norm = GAN_NORM_NONE};
 
 static void
 build_generator (struct graph *graph, struct size size)
 {
-  graph_output (graph, "picture", dcgan_generator (graph_input (graph, "z", SHAPE (size.batch, 20)), &dcgan, false));
+  sym z = graph_input (graph, "z", SHAPE (size.batch, 20));
+  graph_output (graph, "picture", gan_generator (z, &gan_dcgan_28, (struct gan_pass){.net = &gan}));
 }
 
 static void
-build_discriminator (struct graph *graph, struct size size)
+build_judge (struct graph *graph, struct size size)
 {
   sym picture = graph_input (graph, "picture", SHAPE (size.batch, 1, 28, 28));
-  graph_output (graph, "logit", dcgan_discriminator (picture, &dcgan, false));
+  graph_output (graph, "logit", gan_score (picture, &gan_dcgan_28, (struct gan_pass){.net = &gan}));
 }
 
 /* What networks of the field are made of beside these: depth to space, transposed convolutions, attention over pixels, a
@@ -110,8 +112,8 @@ build_mixture (struct graph *graph, struct size size)
 {
   sym picture = graph_input (graph, "picture", SHAPE (size.batch, 4, size.height, size.width));
   sym x = layer_conv (picture, "head", (struct layer_conv){.channels = 16, .kernel = 3, .stride = 2});
-  sym low =
-    layer_layer_norm (layer_conv (x, "low", (struct layer_conv){.channels = 8, .kernel = 3, .stride = 2}), "norm");
+  sym low = layer_layer_norm (layer_conv (x, "low", (struct layer_conv){.channels = 8, .kernel = 3, .stride = 2}),
+                              "norm", (struct layer_norm){0});
   sym pixels = sym_reshape (low, SHAPE (size.batch, 8, -1)), scores = sym_matmul_t (pixels, false, pixels, true);
   sym mixed = sym_matmul (sym_softmax (sym_scale (scores, 0.05), 2), pixels);
   low = sym_add (low, sym_reshape (mixed, sym_shape (low)));
@@ -167,7 +169,7 @@ export_cases (void)
   add_network (cases, "patch discriminator", build_patch, odd);
   add_network (cases, "vgg19", build_vgg, multiples);
   add_network (cases, "dcgan generator", build_generator, batches);
-  add_network (cases, "dcgan discriminator", build_discriminator, batches);
+  add_network (cases, "dcgan judge", build_judge, batches);
   add_network (cases, "mixture", build_mixture, multiples);
   return cases;
 }

@@ -143,7 +143,7 @@ make_perceptual (const char *path, GError **error)
   struct perceptual_net settings = {{4, 4, 8}};
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
-  net_perceptual.build (graph, &settings);
+  net_perceptual.build (&net_perceptual, graph, &settings);
   if (!graph_check (graph, error) || !weights_init (weights, graph, 1, error))
     return false;
   g_autoptr (net_file) file = net_file_new (&net_perceptual, &settings, weights);

@@ -250,7 +250,7 @@ test_bf16 (void)
   for (int i = 0; i < 2; i++) {
     g_autoptr (graph) graph = graph_new ();
     g_autoptr (weights) weights = weights_new ();
-    net_arbitrary.build (graph, &tiny);
+    net_arbitrary.build (&net_arbitrary, graph, &tiny);
     g_autoptr (plan) plan = compiled (graph, weights, i ? PRECISION_BF16 : PRECISION_F32);
     fill (plan, "photo", 1);
     fill (plan, "style", 2);
@@ -276,7 +276,7 @@ make_everything (void)
   g_free (save_waves ("grey.png", 1, 1, 2));
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
-  net_perceptual.build (graph, &tiny.encoder);
+  net_perceptual.build (&net_perceptual, graph, &tiny.encoder);
   g_assert_true (weights_init (weights, graph, 3, NULL));
   g_autoptr (net_file) eye = net_file_new (&net_perceptual, &tiny.encoder, weights);
   g_autofree char *path = file ("eye.safetensors");

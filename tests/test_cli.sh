@@ -58,7 +58,7 @@ status=$?
 
 run --version; [ $status = 0 ] && grep -q '^impasto [0-9]' out && grep -q 'oneDNN.*threads' out; check "version"
 run; [ $status = 2 ] && grep -q 'paint ' out; check "no command: an overview"
-for command in paint replay styles train bench describe export run eval; do
+for command in paint replay styles train bench describe export run eval generate data runs; do
   run $command --help
   [ $status = 0 ] && [ "$(head -n 2 out | grep -c "^  impasto $command")" = 2 ] && [ "$(awk 'length > 120' out)" = "" ]
   check "$command --help: two examples on top"
@@ -110,6 +110,45 @@ run styles; [ $status = 0 ] && [ ! -s err ]; check "other networks of ours are n
 run paint "$picture" --style models/perceptual.safetensors -o result.png; refused 3 'holds a network "perceptual"'
 check "another network as a style"
 rm models/perceptual.safetensors
+
+# --- Data ---
+
+mkdir data; cp "$picture" data/a.jpg
+run data check data --size 32; [ $status = 0 ] && grep -q '^1 pictures, 1 of them used' out && [ ! -s err ]
+check "a folder that is well"
+cp "$picture" data/b.jpg; run data check data --size 32
+[ $status = 0 ] && grep -q '^duplicate: data/b.jpg: the same as data/a.jpg' out && grep -q '^to know: 1 duplicate' out
+check "the same picture twice"
+head -c 2000 "$picture" >data/b.jpg; run data check data --size 32 --json
+[ $status = 3 ] && grep -q '"kind":"damaged","name":"data/b.jpg"' out && tail -n 1 out | grep -q '"pictures":2,"used":1'
+check "a damaged picture, as JSON"
+run data check nowhere; refused 3 "nowhere: .*does not exist"; check "data that is not there"
+run data check; refused 2 "check PLACE"; check "data without a place"
+run data list data; refused 2 "check PLACE"; check "data: another word"
+rm -r data
+
+# --- Runs ---
+
+run runs; refused 3 "runs: there is no such folder"; check "no runs"
+for number in 1 2; do
+  mkdir -p runs/0000$number-gan
+  echo "{\"recipe\":\"gan\",\"settings\":{\"rate\":0.$number},\"run\":{\"steps\":3}}" >runs/0000$number-gan/recipe.json
+  echo "2026-01-31 12:00:00  finished: x" >runs/0000$number-gan/log.txt
+  for step in 1 2 3; do echo "{\"step\":$step,\"loss\":$number.5,\"seconds\":2}"; done >runs/0000$number-gan/stats.jsonl
+done
+run runs; [ $status = 0 ] && grep -q '^00001-gan  finished  3 of 3 steps .*6 s .*loss 1.5$' out && [ "$(wc -l <out)" = 2 ]
+check "runs, a line each"
+run runs --json; [ $status = 0 ] && [ "$(grep -c '"state":"finished".*"figures":{"loss":[12].5' out)" = 2 ]; check "runs as JSON"
+run runs 1 runs/00002-gan; [ $status = 0 ] && grep -q '^rate *0.1 *0.2$' out && grep -q '^loss *1.5 *2.5$' out
+check "two runs side by side"
+run runs 1 2 -o two.svg; [ $status = 0 ] && grep -q '>00002-gan</text>' two.svg; check "their curves as SVG"
+run runs 1 -o one.png; [ $status = 0 ] && [ "$(size_of one.png)" = "340 250" ]; check "curves as a picture"
+run runs 3; refused 3 "3: is no run folder"; check "no such run"
+run runs 1 -o result.gif; refused 2 "result.gif"; check "curves of no such format"
+mkdir runs/00003-bad; echo '{' >runs/00003-bad/recipe.json; run runs
+[ $status = 3 ] && [ "$(wc -l <out)" = 2 ] && grep -q '00003-bad: its recipe.json is damaged' err
+check "a damaged run does not hide the others"
+rm -r runs two.svg one.png
 
 # --- Models for other programs ---
 
@@ -409,10 +448,10 @@ check "bench of a style by its name, every figure in one line"
 run bench --net default --size 32 --runs 2 --layers
 [ $status = 0 ] && grep -q '^convolution .*%' out && grep -q '^normalisation' out && grep -q '^measured peak' out
 check "bench --layers: what the time goes into"
-run bench dcgan --set latent=8,width=16 --runs 2; [ $status = 0 ]; check "bench of a network with settings"
-run bench dcgan --set widht=16; refused 2 "did you mean --width"; check "bench: a setting, the nearest named"
+run bench dcgan-28 --set latent=8,width=0.1 --runs 2; [ $status = 0 ]; check "bench of a network with settings"
+run bench dcgan-28 --set widht=1; refused 2 "did you mean --width"; check "bench: a setting, the nearest named"
 run bench nothing.onnx; refused 3 "nothing.onnx"; check "bench: a model that is not there"
-run bench johnson dcgan; refused 2 "one network"; check "bench: one at a time"
+run bench johnson dcgan-28; refused 2 "one network"; check "bench: one at a time"
 run bench --train style --batch 1 --size 64 --runs 1 --set width=4,inner=4,residuals=1 --json
 [ $status = 0 ] && grep -q '"net":"train-style".*"batch":1,"images_per_second":' out; check "bench of a training step"
 run bench --train style --size 64x48; refused 2 "square"; check "bench of a training step: a size"
@@ -422,7 +461,7 @@ run bench gamma --size 24x16 --runs 1 --precision f32 --output one.npy; [ $statu
   grep -q '"size":"24x16"' out && cp two.npy three.npy &&
   run bench gamma --input one.npy --runs 3 --precision f32 --output two.npy; [ $status = 0 ] && cmp -s two.npy three.npy
 check "bench: values in, values of the timed run out"
-run bench dcgan --input one.npy; refused 2 "shape (1, 3, 16, 24).*takes"; check "bench: values of a wrong shape"
+run bench dcgan-28 --input one.npy; refused 2 "shape (1, 3, 16, 24).*takes"; check "bench: values of a wrong shape"
 run bench gamma --input one.npy --size 32; refused 2 "gives the size"; check "bench: values and a size"
 run bench gamma --batch 2; refused 2 "go with --train"; check "bench: a batch without training"
 run bench --train style gamma; refused 2 "no network beside it"; check "bench: a step and a network"
@@ -431,10 +470,15 @@ run bench gamma --set width=8; refused 2 "set goes with"; check "bench: settings
 run bench gamma --size 24x16 --output result.png; refused 2 "wants a .npy file"; check "bench: values as a picture"
 run bench --train style --output one.npy; refused 2 "not a training step"; check "bench: values of a training step"
 run bench --size 12y4; refused 2 "WIDTHxHEIGHT"; check "bench: a size"
-for net in style vgg19 resnet18 perceptual patch dcgan; do
+for net in style vgg19 resnet18 perceptual patch dcgan-28 noise-gan-28 vae-28 dcgan-64; do
   run describe $net --size 64; [ $status = 0 ] && grep -q 'conv2d' out && grep -q '[0-9] parameters' out
 check "describe $net"
 done
+# By hand, as Keras counts: dense 100*12544, normalisations 4 a channel, convolutions 25*in*out, biases of the last and the judge.
+run describe dcgan-28; [ $status = 0 ] && grep -q '^generator.leaky_relu1 *leaky_relu *(1, 12544) *0' out &&
+  grep -q '^2 543 810 parameters, 25 472 of them running' out; check "describe: a row a layer, parameters as Keras counts"
+run describe dcgan-28 --conditional concatenation; [ $status = 7 ] && grep -q 'wants classes' err
+check "describe: a conditional network without classes"
 run describe gamma; [ $status = 0 ] && grep -q 'CC0-1.0' out && grep -q 'res1.conv1' out; check "describe a style"
 for format in graph dot plan; do
   run describe models/one.safetensors --size 32 --format $format; [ $status = 0 ] && grep -q 'conv2d' out
@@ -447,6 +491,20 @@ run describe nonsense; refused 2 "no pack"; check "describe nothing"
 mkdir photos
 for size in 96 97 98; do "$impasto" paint "$picture" --style alpha --size $size -o photos/$size.png >/dev/null; done
 "$make_pack" --features vgg.safetensors
+run train gan --steps 1; refused 2 "wants --data"; check "train gan: data are wanted"
+run train gan --data photos --preset dcgan-64 --width 0.05 --latent 8 --batch 2 --steps 2 --translation --r1 1 -o drawer.safetensors
+[ $status = 0 ] && [ -s drawer.safetensors ]; check "train gan: a generator of crops"
+run generate drawer.safetensors -n 6 --columns 3 -o drawn.png; [ $status = 0 ] && [ "$(cat out)" = drawn.png ] && painted drawn.png
+check "generate: a sheet"
+cp drawn.png before.png
+run generate drawer.safetensors -n 6 --columns 3 -o drawn.png; [ $status = 4 ] && grep -q overwrite err
+check "generate: a file that is there"
+run generate drawer.safetensors -n 6 --columns 3 -o drawn.png --overwrite; [ $status = 0 ] && cmp -s drawn.png before.png
+check "generate: the same again"
+run generate drawer.safetensors --class 1 -o no.png; refused 2 "no classes"; check "generate: a class of none"
+run generate models/one.safetensors -o no.png; [ $status = 3 ] && grep -q 'holds a network "style"' err && [ ! -e no.png ]
+check "generate: another network's file"
+rm -r runs
 set -- train style "$picture" --photos photos --features vgg.safetensors --size 64 --painting-size 128 --batch 1 \
   --width 4 --inner 8 --residuals 1 --judge-width 4 --names learned
 run train style "$picture" --photos photos; [ $status != 0 ] && [ "$(wc -l <err)" = 1 ] && grep -q 'features' err
@@ -506,6 +564,21 @@ run eval tiny.png --style-image small.png --style-size 0 --content tiny.png --fe
 check "eval: a tiny picture"
 run eval small.png other.png --against gamma.png
 [ $status = 0 ]; check "eval: several against one"
+mkdir -p reals/x samples/x
+for i in 1 2 3 4 5; do
+  run paint "$picture" --style beta --size $((40 + i * 7)) --overwrite -o reals/x/$i.png
+  run paint "$picture" --style gamma --size $((40 + i * 7)) --overwrite -o samples/x/$i.png
+done
+cp reals/x/3.png samples/x/copy.png
+run eval samples/x --reals reals/x --crop 16 --features vgg.safetensors --nearest 1
+[ $status = 0 ] && grep -q '^all *5 *6 ' out && grep -q '^0  samples/x/copy.png  reals/x/3.png$' out
+check "eval: a set of samples, the copy among them named"
+run eval samples --reals reals --classes --crop 16 --features vgg.safetensors --json
+[ $status = 0 ] && grep -q '"set":"x","reals":5,"samples":6,"frechet":' out; check "eval: sets by class, as JSON"
+run eval samples/x --reals nowhere --features vgg.safetensors; refused 3 "nowhere"
+check "eval: no such set"
+run eval samples/x --reals reals/x --content small.png; refused 2 "set as a whole"; check "eval: two kinds at once"
+rm -r reals samples
 run eval small.png --against "$picture"; refused 3 "40x30, but .*--preview"; check "eval: sizes that differ"
 run eval small.png --against "$picture" --preview; [ $status = 0 ] && grep -q 'was scaled to 40x30' err
 check "eval: a preview"

@@ -26,7 +26,7 @@ save_eye (const char *path)
   g_autoptr (GError) error = NULL;
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
-  net_perceptual.build (graph, &settings);
+  net_perceptual.build (&net_perceptual, graph, &settings);
   g_assert_true (weights_init (weights, graph, 3, &error));
   for (guint i = 0; i < weights_count (weights); i++)
     if (g_str_has_suffix (weights_name (weights, i), "bias"))

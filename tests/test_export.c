@@ -307,7 +307,7 @@ biased (sym x)
 static sym
 batch_normalized (sym x)
 {
-  return layer_batch_norm (x, "norm", false, 0.1);
+  return layer_batch_norm (x, "norm", (struct layer_norm){0});
 }
 
 static sym

@@ -70,7 +70,7 @@ static const struct perceptual_net small = {.channels = {4, 6, 8}};
 static void
 build_perceptual (struct graph *graph)
 {
-  net_perceptual.build (graph, &small);
+  net_perceptual.build (&net_perceptual, graph, &small);
 }
 
 static void

@@ -44,6 +44,8 @@ test_folder (void)
                                        "fakes000003.png",
                                        "fakes000006.png",
                                        "fakes000007.png",
+                                       "curves.svg",
+                                       "curves.png",
                                        "network-000006.safetensors",
                                        "network-000007.safetensors"};
   struct job job;
@@ -405,7 +407,7 @@ test_full_disk (void)
   for (const char *name; (name = g_dir_read_name (dir)) != NULL;) /* nothing half-written */
     g_assert_true (g_str_has_suffix (name, ".safetensors") || g_str_has_suffix (name, ".png") ||
                    g_str_has_suffix (name, ".txt") || g_str_has_suffix (name, ".json") ||
-                   g_str_has_suffix (name, ".jsonl"));
+                   g_str_has_suffix (name, ".jsonl") || g_str_has_prefix (name, "events.out.tfevents."));
   job_set (&job, "resume", watch.folder);
   run_whole (&job, &rest);
   same_run (uninterrupted (false), watch.folder, 6);

@@ -42,7 +42,7 @@ make_everything (void)
   static const struct arbitrary_net tiny = {.encoder = {{4, 6, 8}}, .keys = 4, .residuals = 1};
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
-  net_arbitrary.build (graph, &tiny);
+  net_arbitrary.build (&net_arbitrary, graph, &tiny);
   g_assert_true (weights_init (weights, graph, 3, NULL));
   g_autoptr (net_file) net = net_file_new (&net_arbitrary, &tiny, weights);
   g_autofree char *path = file ("arbitrary.safetensors");

@@ -15,6 +15,7 @@ static const struct {
   {'q', "quiet"},
   {'v', "verbose"},
   {'r', "recursive"},
+  {'n', "number"},
 };
 
 static const char *

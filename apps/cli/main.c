@@ -9,8 +9,10 @@
 #include "command.h"
 
 static const struct command *const command_table[] = {
-  &command_paint,    &command_replay, &command_styles, &command_train, &command_bench,
-  &command_describe, &command_export, &command_run,    &command_eval,  NULL,
+  &command_paint, &command_replay,   &command_styles, &command_train,
+  &command_bench, &command_describe, &command_export, &command_run,
+  &command_eval,  &command_generate, &command_data,   &command_runs,
+  NULL,
 };
 
 static const struct command *

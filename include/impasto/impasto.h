@@ -309,6 +309,135 @@ typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpoi
 IMPASTO_API gboolean impasto_train (const char *recipe, const ImpastoOptions *options, const char *const *inputs,
                                     ImpastoTrainFunc func, gpointer data, GError **error);
 
+/* Runs: what their folders say of them. */
+
+/**
+ * ImpastoRun:
+ * @name: of its folder: "00001-style"
+ * @folder: where it is
+ * @recipe: what it trains
+ * @state: "going", "finished", "stopped", "failed" or "cut off" (it is not there any more and said nothing)
+ * @note: its last words: why it failed, how to go on; or ""
+ * @step: steps done
+ * @steps: steps wanted; 0 when it does not say
+ * @changed: when it did its last step, seconds since 1970
+ * @seconds: that its steps took
+ * @n_values: how many figures it reports
+ * @names: (array zero-terminated=1): their names
+ * @values: means of the last 20 steps
+ */
+typedef struct {
+  char *name, *folder, *recipe;
+  const char *state;
+  char *note;
+  gint64 step, steps, changed;
+  double seconds;
+  int n_values;
+  char **names;
+  double *values;
+} ImpastoRun;
+
+IMPASTO_API void impasto_run_free (ImpastoRun *run);
+
+/**
+ * impasto_runs:
+ * @folder: that holds run folders
+ * @broken: (out) (optional) (transfer full) (element-type utf8): a line for each that cannot be read
+ * @error: IMPASTO_ERROR_INPUT: no such folder
+ *
+ * Returns: (transfer full) (element-type ImpastoRun): the runs by name; possibly none
+ */
+IMPASTO_API GPtrArray *impasto_runs (const char *folder, GPtrArray **broken, GError **error);
+
+/**
+ * impasto_runs_compare:
+ * @folders: (array zero-terminated=1): run folders
+ * @error: IMPASTO_ERROR_INPUT: one that is none
+ *
+ * Returns: (transfer full): lines of text: what they are, the settings in which they differ, their figures
+ */
+IMPASTO_API char *impasto_runs_compare (const char *const *folders, GError **error);
+
+/**
+ * impasto_runs_draw:
+ * @folders: (array zero-terminated=1): run folders
+ * @path: an SVG file, or a picture by its extension
+ * @error: IMPASTO_ERROR_INPUT, IMPASTO_ERROR_USAGE, IMPASTO_ERROR_OUTPUT
+ *
+ * Draws the curves of their figures.
+ */
+IMPASTO_API gboolean impasto_runs_draw (const char *const *folders, const char *path, GError **error);
+
+/* Data for training. */
+
+/**
+ * ImpastoDataFinding:
+ * @kind: "damaged" and "tiny" are left out by training; "small", "odd", "grey", "alpha", "blank", "duplicate", "similar" are
+ * taken; "beside" lies where it is not read; "class" is about a class as a whole
+ * @name: of the picture, the folder or the class
+ * @text: what is so, and what training does: "grey; becomes three equal channels"
+ */
+typedef struct {
+  const char *kind;
+  char *name, *text;
+} ImpastoDataFinding;
+
+/**
+ * ImpastoDataReport:
+ * @n_pictures: found
+ * @n_used: of them, by training
+ * @findings: (element-type ImpastoDataFinding): in the order of the pictures
+ * @summary: lines: numbers, sizes, classes, how many of each kind
+ */
+typedef struct {
+  guint n_pictures, n_used;
+  GPtrArray *findings;
+  char *summary;
+} ImpastoDataReport;
+
+IMPASTO_API void impasto_data_report_free (ImpastoDataReport *report);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoDataReport, impasto_data_report_free)
+
+/* (transfer full): "size", "grey", "classes", "recursive", "threads". */
+IMPASTO_API ImpastoOptions *impasto_data_options_new (void);
+
+/* Called now and then: @done of @all pictures have been looked at. %FALSE stops. */
+typedef gboolean (*ImpastoDataFunc) (guint done, guint all, gpointer data);
+
+/**
+ * impasto_data_check:
+ * @path: a folder of pictures, a folder of class folders, or an IDX file
+ * @options: from impasto_data_options_new()
+ * @func: (nullable) (scope call): told how far it is
+ * @data: for @func
+ * @error: IMPASTO_ERROR_INPUT: nothing that could be looked at; IMPASTO_ERROR_CANCELLED when @func stopped it
+ *
+ * Decodes every picture as training does, and tells what training will do with those that are not what they should be.
+ *
+ * Returns: (transfer full): the report
+ */
+IMPASTO_API ImpastoDataReport *impasto_data_check (const char *path, const ImpastoOptions *options,
+                                                   ImpastoDataFunc func, gpointer data, GError **error);
+
+/**
+ * impasto_generate_options_new:
+ *
+ * Returns: (transfer full): "number", "seed", "class", "truncate", "columns", "threads"
+ */
+IMPASTO_API ImpastoOptions *impasto_generate_options_new (void);
+
+/**
+ * impasto_generate:
+ * @model: a file made by the recipe "gan"
+ * @options: from impasto_generate_options_new()
+ * @output: where the sheet is written
+ * @error: IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT, IMPASTO_ERROR_OUTPUT, IMPASTO_ERROR_MEMORY
+ *
+ * Draws pictures from noise, on one sheet; which is a function of the model and the options alone.
+ */
+IMPASTO_API gboolean impasto_generate (const char *model, const ImpastoOptions *options, const char *output,
+                                       GError **error);
+
 /* Figures. */
 
 /**
@@ -374,6 +503,70 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoEvaluator, impasto_evaluator_free)
  */
 IMPASTO_API gboolean impasto_evaluator_run (ImpastoEvaluator *evaluator, const char *path, const char *content,
                                             const char *against, ImpastoFigures *figures, GError **error);
+
+/* Sets of samples. */
+
+/**
+ * ImpastoSetFigures:
+ * @name: "all", or the name of a class
+ * @n_reals: real pictures
+ * @n_samples: samples
+ * @n_figures: how many
+ * @figure: "frechet" (Heusel et al. 2017) and "kernel" distance (Binkowski et al. 2018): 0 is equal; "precision", the share
+ * of samples among the real pictures, and "recall", the share of real pictures among the samples (Kynkaanniemi et al. 2019);
+ * "to_real", the median distance of a sample to its nearest real picture, "among_real", that of a real picture to its
+ * nearest other one, "copies", the share of samples nearer to a real picture than 99 in 100 of those are to each other
+ */
+typedef struct {
+  char *name;
+  guint n_reals, n_samples;
+  int n_figures;
+  ImpastoFigure figure[8];
+} ImpastoSetFigures;
+
+/**
+ * ImpastoNeighbour:
+ * @sample: a sample
+ * @real: the real picture nearest to it
+ * @distance: how near
+ */
+typedef struct {
+  char *sample, *real;
+  double distance;
+} ImpastoNeighbour;
+
+/**
+ * ImpastoSetReport:
+ * @sets: (element-type ImpastoSetFigures): all, then the classes
+ * @nearest: (element-type ImpastoNeighbour): the nearest first, as many as "nearest" says
+ * @notes: lines: what was left out, which features were looked at
+ */
+typedef struct {
+  GPtrArray *sets, *nearest;
+  char *notes;
+} ImpastoSetReport;
+
+IMPASTO_API void impasto_set_report_free (ImpastoSetReport *report);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoSetReport, impasto_set_report_free)
+
+/* Adds "reals", "crop", "classes" and "nearest" to options of impasto_eval_options_new(). */
+IMPASTO_API void impasto_eval_sets_options (ImpastoOptions *options);
+
+/**
+ * impasto_eval_sets:
+ * @samples: a folder, class folders or an IDX file
+ * @options: from impasto_eval_options_new() and impasto_eval_sets_options(), with "reals" set
+ * @func: (nullable) (scope call): told how far it is
+ * @data: for @func
+ * @error: IMPASTO_ERROR_INPUT: pictures or feature network; IMPASTO_ERROR_MEMORY; IMPASTO_ERROR_CANCELLED
+ *
+ * Measures samples against real pictures in the features of a network. The figures compare with figures of the same network,
+ * crop and number of pictures only; they are no Inception FID.
+ *
+ * Returns: (transfer full): the report
+ */
+IMPASTO_API ImpastoSetReport *impasto_eval_sets (const char *samples, const ImpastoOptions *options,
+                                                 ImpastoDataFunc func, gpointer data, GError **error);
 
 /* Looking inside. */
 

@@ -10,6 +10,7 @@
 #include "effect/options.h"
 #include "effect/styles.h"
 #include "graph/op.h"
+#include "net/layers.h"
 #include "net/pack.h"
 
 struct describe_settings {
@@ -54,11 +55,12 @@ grouped (int64_t n)
   return g_string_free (text, FALSE);
 }
 
-/* One row a scope that holds parameters or operations worth counting. */
+/* One row a scope that holds no others, or parameters or operations worth counting. */
 struct layer {
   const char *scope;
-  const char *kind;
+  const char *kind; /* of the op that works most, or the only one */
   struct shape shape;
+  int nodes;
   int64_t parameters;
   double flops;
 };
@@ -90,10 +92,38 @@ collect_layers (const struct graph *graph)
     }
     layer->shape = node->shape;
     layer->flops += flops;
-    if (flops > shape_size (&node->shape)) /* not what mixes a style's rows */
+    if (flops > shape_size (&node->shape) || layer->nodes == 0) /* not what mixes a style's rows */
       layer->kind = node->op->name;
+    else if (layer->nodes == 1 && layer->flops == 0)
+      layer->kind = "";
+    layer->nodes++;
   }
   return layers;
+}
+
+static bool
+is_layer (const GArray *layers, const struct layer *layer)
+{
+  if (layer->parameters || layer->flops > 0)
+    return true;
+  g_autofree char *inside = g_strconcat (layer->scope, ".", NULL);
+  bool parent = *layer->scope == '\0';
+  for (guint i = 0; i < layers->len && !parent; i++)
+    parent = g_str_has_prefix (g_array_index (layers, struct layer, i).scope, inside);
+  return !parent;
+}
+
+/* Numbers that are no weights: running statistics and the like. */
+static int64_t
+count_state (const struct graph *graph)
+{
+  int64_t n = 0;
+  for (int id = 0; id < graph_count (graph); id++) {
+    const struct node *node = graph_node (graph, id);
+    if (node->op == &op_parameter && layer_state (node->name))
+      n += shape_size (&node->shape);
+  }
+  return n;
 }
 
 static char *
@@ -103,20 +133,22 @@ layers_text (const struct graph *graph)
   g_autoptr (GString) text = g_string_new (NULL);
   int64_t parameters = 0;
   double flops = 0;
-  g_string_append_printf (text, "%-24s %-12s %-22s %12s %12s\n", "layer", "kind", "output", "parameters", "MFLOP");
+  g_string_append_printf (text, "%-26s %-16s %-22s %12s %12s\n", "layer", "kind", "output", "parameters", "MFLOP");
   for (guint i = 0; i < layers->len; i++) {
     const struct layer *layer = &g_array_index (layers, struct layer, i);
-    if (!layer->parameters && layer->flops == 0)
+    if (!is_layer (layers, layer))
       continue;
     g_autofree char *shape = shape_text (&layer->shape), *count = grouped (layer->parameters);
-    g_string_append_printf (text, "%-24s %-12s %-22s %12s %12.1f\n", layer->scope, layer->kind, shape, count,
+    g_string_append_printf (text, "%-26s %-16s %-22s %12s %12.1f\n", layer->scope, layer->kind, shape, count,
                             layer->flops * 1e-6);
     parameters += layer->parameters;
     flops += layer->flops;
   }
-  g_autofree char *count = grouped (parameters);
-  g_string_append_printf (text, "%s parameters, %.2f GFLOP (a multiplication and an addition count two)\n", count,
-                          flops * 1e-9);
+  g_autofree char *count = grouped (parameters), *state = grouped (count_state (graph));
+  g_string_append_printf (text, "%s parameters, ", count);
+  if (*state != '0')
+    g_string_append_printf (text, "%s of them running statistics, ", state);
+  g_string_append_printf (text, "%.2f GFLOP (a multiplication and an addition count two)\n", flops * 1e-9);
   return g_string_free (g_steal_pointer (&text), FALSE);
 }
 

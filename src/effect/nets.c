@@ -4,32 +4,32 @@
 #include "base/text.h"
 #include "effect/inspect.h"
 #include "impasto/impasto.h"
+#include "net/gan.h"
 
 static void
-build_style (struct graph *graph, struct shape shape, const void *settings)
+build_style (const struct net *net, struct graph *graph, struct shape shape, const void *settings)
 {
-  const struct style_net *net = settings;
   sym photo = graph_input (graph, "photo", shape),
-      style = graph_input (graph, "style", SHAPE (1, style_net_rows (net)));
-  graph_output (graph, "painting", style_net (photo, (struct style_control){.rows = style}, net));
+      style = graph_input (graph, "style", SHAPE (1, style_net_rows (settings)));
+  graph_output (graph, "painting", style_net (photo, (struct style_control){.rows = style}, settings));
 }
 
 static void
-build_vgg19 (struct graph *graph, struct shape shape, const void *settings)
+build_vgg19 (const struct net *net, struct graph *graph, struct shape shape, const void *settings)
 {
   struct vgg vgg = vgg19 (graph_input (graph, "picture", shape), VGG_RELU3_4);
   graph_output (graph, "relu3_4", vgg.relu[2][3]);
 }
 
 static void
-build_resnet18 (struct graph *graph, struct shape shape, const void *settings)
+build_resnet18 (const struct net *net, struct graph *graph, struct shape shape, const void *settings)
 {
   struct resnet resnet = resnet18 (graph_input (graph, "picture", shape), 3);
   graph_output (graph, "layer3", resnet.tap[3]);
 }
 
 static void
-build_perceptual (struct graph *graph, struct shape shape, const void *settings)
+build_perceptual (const struct net *net, struct graph *graph, struct shape shape, const void *settings)
 {
   struct perceptual eye = perceptual_net (graph_input (graph, "picture", shape), 3, settings);
   graph_output (graph, "features4", eye.features[3]);
@@ -37,7 +37,7 @@ build_perceptual (struct graph *graph, struct shape shape, const void *settings)
 
 /* A style image of 512x512 included. */
 static void
-build_arbitrary (struct graph *graph, struct shape shape, const void *settings)
+build_arbitrary (const struct net *net, struct graph *graph, struct shape shape, const void *settings)
 {
   sym photo = graph_input (graph, "photo", shape), one = graph_scalar (graph, 1);
   struct arbitrary_style style = arbitrary_encode (graph_input (graph, "style", SHAPE (1, 3, 512, 512)), settings);
@@ -46,30 +46,37 @@ build_arbitrary (struct graph *graph, struct shape shape, const void *settings)
 }
 
 static void
-build_patch (struct graph *graph, struct shape shape, const void *settings)
+build_patch (const struct net *net, struct graph *graph, struct shape shape, const void *settings)
 {
   graph_output (graph, "scores", patch_net (graph_input (graph, "picture", shape), settings));
 }
 
+/* Both networks of a pair, one behind the other. */
 static void
-build_dcgan (struct graph *graph, struct shape shape, const void *settings)
+build_gan (const struct net *net, struct graph *graph, struct shape shape, const void *settings)
 {
-  const struct dcgan_net *net = settings;
+  const struct gan_preset *preset = gan_preset_of (net);
+  const struct gan_net *gan = settings;
+  struct gan_pass pass = {.net = gan, .labels = gan_labels (graph, 1, gan)};
   graph_push (graph, "generator");
-  sym picture = dcgan_generator (graph_input (graph, "z", SHAPE (1, net->latent)), net, false);
+  sym picture = gan_generator (graph_input (graph, "z", SHAPE (1, gan->latent)), preset, pass);
   graph_pop (graph);
-  graph_push (graph, "discriminator");
-  graph_output (graph, "logit", dcgan_discriminator (picture, net, false));
+  graph_push (graph, preset->judge ? "judge" : "encoder");
+  if (preset->judge)
+    graph_output (graph, "score", gan_score (picture, preset, pass));
+  else
+    graph_output (graph, "moments", gan_encoder (picture, preset, pass));
   graph_pop (graph);
 }
 
 static const struct {
   const struct net *net;
-  void (*build) (struct graph *graph, struct shape shape, const void *settings);
+  void (*build) (const struct net *net, struct graph *graph, struct shape shape, const void *settings);
 } builders[] = {
-  {&net_style, build_style},           {&net_vgg19, build_vgg19},         {&net_resnet18, build_resnet18},
-  {&net_perceptual, build_perceptual}, {&net_arbitrary, build_arbitrary}, {&net_patch, build_patch},
-  {&net_dcgan, build_dcgan},
+  {&net_style, build_style},           {&net_vgg19, build_vgg19},          {&net_resnet18, build_resnet18},
+  {&net_perceptual, build_perceptual}, {&net_arbitrary, build_arbitrary},  {&net_patch, build_patch},
+  {&gan_dcgan_28.net, build_gan},      {&gan_noise_gan_28.net, build_gan}, {&gan_vae_28.net, build_gan},
+  {&gan_dcgan_64.net, build_gan},
 };
 
 void
@@ -77,7 +84,7 @@ net_build (const struct net *net, struct graph *graph, struct shape shape, const
 {
   for (size_t i = 0; i < G_N_ELEMENTS (builders); i++)
     if (builders[i].net == net)
-      builders[i].build (graph, shape, settings);
+      builders[i].build (net, graph, shape, settings);
 }
 
 const char *const *

@@ -41,6 +41,16 @@ bitmap_new (int width, int height, GError **error)
   return bitmap;
 }
 
+struct bitmap *
+bitmap_from_grey (const uint8_t *grey, int width, int height, GError **error)
+{
+  struct bitmap *bitmap = bitmap_new (width, height, error);
+  if (bitmap)
+    for (size_t i = 0; i < (size_t) width * height; i++)
+      bitmap->rgb[3 * i] = bitmap->rgb[3 * i + 1] = bitmap->rgb[3 * i + 2] = grey[i];
+  return bitmap;
+}
+
 void
 bitmap_free (struct bitmap *bitmap)
 {
@@ -119,9 +129,19 @@ bitmap_load (const char *path, int short_side, int64_t max_pixels, GError **erro
 static int
 reflect (int i, int n)
 {
+  if (i >= 0 && i < n)
+    return i;
   const int period = 2 * n;
   const int j = ((i % period) + period) % period;
   return j < n ? j : period - 1 - j;
+}
+
+/* floor, without a call of the C library's. */
+static int
+floor_of (double x)
+{
+  const int i = (int) x;
+  return i - (x < i);
 }
 
 void
@@ -133,7 +153,7 @@ bitmap_sample (const struct bitmap *bitmap, const struct bitmap_view *view, int 
     for (int x = 0; x < width; x++) {
       const double u = (view->mirror ? -1 : 1) * (x + 0.5 - width / 2.0), v = y + 0.5 - height / 2.0;
       const double px = view->x + cosine * u - sine * v - 0.5, py = view->y + sine * u + cosine * v - 0.5;
-      const int left = (int) floor (px), top = (int) floor (py);
+      const int left = floor_of (px), top = floor_of (py);
       const float fx = (float) (px - left), fy = (float) (py - top);
       const int x0 = reflect (left, bitmap->width), x1 = reflect (left + 1, bitmap->width);
       const uint8_t *row0 = bitmap->rgb + 3 * (int64_t) bitmap->width * reflect (top, bitmap->height);

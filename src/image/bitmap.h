@@ -27,6 +27,9 @@ struct bitmap_view {
 /* A shorter side of more than @short_side pixels is scaled to it; 0 keeps the size. Nothing is enlarged.
  * @max_pixels and errors as picture_load. */
 struct bitmap *bitmap_load (const char *path, int short_side, int64_t max_pixels, GError **error);
+
+/* Of grey samples, (height,width). IMPASTO_ERROR_MEMORY. */
+struct bitmap *bitmap_from_grey (const uint8_t *grey, int width, int height, GError **error);
 void bitmap_free (struct bitmap *bitmap);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (bitmap, bitmap_free)
 

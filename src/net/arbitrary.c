@@ -355,7 +355,7 @@ arbitrary_net_reach (const struct arbitrary_net *settings)
 }
 
 static void
-build (struct graph *graph, const void *settings)
+build (const struct net *net, struct graph *graph, const void *settings)
 {
   sym photo = graph_input (graph, "photo", SHAPE (1, 3, 16, 16));
   sym style = graph_input (graph, "style", SHAPE (1, 3, 16, 16)), one = graph_scalar (graph, 1);

@@ -6,13 +6,19 @@
 
 #include "op/sym.h"
 
+/* Spectral normalisation (Miyato 2018): the weight, as a matrix of one row an output, over its largest singular value, which
+ * one step of power iteration a run estimates from the vector "NAME.u" (1, o). One pass a graph lets the vector follow. */
+enum layer_spectral { SPECTRAL_NONE, SPECTRAL_NORM, SPECTRAL_FOLLOW };
+
 struct layer_conv {
   int channels, kernel;
-  int stride;        /* 0 = 1 */
-  enum pad_mode pad; /* "same" padding of kernel / 2 on every side */
-  bool valid;        /* no padding instead */
-  bool bare;         /* no bias: a normalisation follows */
-  double gain;       /* initial weights: normal with gain / sqrt(fan in); 0 = sqrt(2) */
+  int stride; /* 0 = 1 */
+  enum pad_mode
+    pad;       /* "same" padding of kernel / 2 on every side; of an even kernel one less, and a stride of 2 halves */
+  bool valid;  /* no padding instead */
+  bool bare;   /* no bias: a normalisation follows */
+  double gain; /* initial weights: normal with gain / sqrt(fan in); 0 = sqrt(2) */
+  enum layer_spectral spectral;
 };
 
 /* Parameters "NAME.weight" (o, i, k, k) and "NAME.bias" (1, o, 1, 1). */
@@ -21,8 +27,15 @@ sym layer_conv (sym x, const char *name, struct layer_conv options);
 /* Transposed convolution, "NAME.weight" (i, o, k, k). */
 sym layer_conv_transpose (sym x, const char *name, int channels, int kernel, int stride, int pad, bool bare);
 
+struct layer_dense {
+  int features;
+  bool bare;   /* no bias */
+  double gain; /* as of layer_conv */
+  enum layer_spectral spectral;
+};
+
 /* Dense over (n, features): "NAME.weight" (o, i), "NAME.bias" (1, o). */
-sym layer_dense (sym x, const char *name, int features, bool bare);
+sym layer_dense (sym x, const char *name, struct layer_dense options);
 
 /* How a normalisation scales and shifts. With @style (k, s), weights over s rows, "NAME.scale" and "NAME.shift" are
  * (s, c) and each picture gets its mix of rows (conditional instance normalisation, Dumoulin 2017); without, (1, c).
@@ -36,11 +49,20 @@ struct layer_norm {
   sym moments;
   sym *taken;
   double epsilon; /* 0 = 1e-5 */
+  bool training;  /* of batches: their own statistics */
+  double follow;  /* of batches in training: the running statistics move towards theirs by so much; 0 = they stay */
 };
 sym layer_instance_norm (sym x, const char *name, struct layer_norm options);
 
-/* Batch normalisation over (n, h, w). Training uses the batch's statistics and moves the running ones, "NAME.mean" and
- * "NAME.variance" (1, c, 1, 1), towards them by @momentum through graph_assign; otherwise the running ones are used. */
-sym layer_batch_norm (sym x, const char *name, bool training, double momentum);
+/* Batch normalisation over (n, h, w): with `training` by the batch's statistics, otherwise by the running ones, "NAME.mean" and
+ * "NAME.variance" (1, c, 1, 1), which follow through graph_assign, in one pass a graph. `style`, `epsilon` as above. */
+sym layer_batch_norm (sym x, const char *name, struct layer_norm options);
 
-sym layer_layer_norm (sym x, const char *name); /* over (c, h, w) */
+sym layer_layer_norm (sym x, const char *name, struct layer_norm options); /* over (c, h, w); `style`, `epsilon` */
+
+/* A further channel: how much the pictures of a group of four, or what divides the batch, differ: the deviation of each value
+ * over the group, averaged (Karras 2018). A judge sees by it when a generator draws one picture again and again. */
+sym layer_minibatch_deviation (sym x);
+
+/* Whether a parameter of this name is moved by passes of training, as running statistics are, and by no optimiser. */
+bool layer_state (const char *name);

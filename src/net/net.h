@@ -13,7 +13,7 @@ struct net {
   const struct option *options; /* of the settings struct */
   size_t options_size;
   /* Builds it small, for the names and shapes of its parameters (net/net_file.h); NULL where no file holds one. */
-  void (*build) (struct graph *graph, const void *settings);
+  void (*build) (const struct net *net, struct graph *graph, const void *settings);
 };
 
 extern const struct net *const net_table[]; /* NULL-terminated */
@@ -157,14 +157,3 @@ struct patch_net {
 };
 extern const struct net net_patch;
 sym patch_net (sym picture, const struct patch_net *settings);
-
-/* dcgan.c: the pair of Radford et al. 2016 for 28x28 digits (7x7x256 start, two nearest upsamplings). */
-struct dcgan_net {
-  int64_t latent;   /* length of z */
-  int64_t width;    /* channels at 7x7 */
-  int64_t channels; /* of the picture */
-};
-extern const struct net net_dcgan;
-sym dcgan_generator (sym z, const struct dcgan_net *settings,
-                     bool training); /* (n, latent) -> (n, channels, 28, 28) in -1..1 */
-sym dcgan_discriminator (sym picture, const struct dcgan_net *settings, bool training); /* -> (n, 1) logits */

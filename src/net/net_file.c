@@ -71,7 +71,7 @@ static bool
 take_weights (struct net_file *file, struct weights *loaded, GError **error)
 {
   g_autoptr (graph) graph = graph_new ();
-  file->net->build (graph, file->settings);
+  file->net->build (file->net, graph, file->settings);
   file->weights = weights_checked (loaded, graph, file->path, error);
   return file->weights != NULL;
 }

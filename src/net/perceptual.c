@@ -53,7 +53,7 @@ perceptual_net (sym picture, int last, const struct perceptual_net *settings)
 }
 
 static void
-build (struct graph *graph, const void *settings)
+build (const struct net *net, struct graph *graph, const void *settings)
 {
   struct perceptual eye = perceptual_net (graph_input (graph, "picture", SHAPE (1, 3, 16, 16)), 3, settings);
   for (int tap = 0; tap < 4; tap++) {

@@ -1,26 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Photographs as batches. Work is handed out crop by crop, so that several threads finish one batch before the next
+ * Pictures as batches. Work is handed out crop by crop, so that several threads finish one batch before the next
  * begins; batches wait in a ring of slots, slot k holding the step that is k modulo their number. Everything that is drawn
  * for a crop is drawn by (seed, stream, step, item), hence nothing depends on who makes it when. */
 #include "train/dataset.h"
 
 #include <math.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/random.h"
-#include "image/bitmap.h"
-#include "image/picture.h"
 #include "impasto/error.h"
+#include "train/collection.h"
 
-#define DEPTH_MAX 32         /* of folders below the first */
 #define DRAWS 8              /* random numbers reserved for a crop */
 #define SHUFFLE (1ull << 40) /* where the draws of an epoch's order begin: beyond those of any crop */
-#define SMALLEST 0.5         /* of `size`: shorter sides below are left out */
 
 struct entry {
-  char *path;
   struct bitmap *bitmap; /* when kept */
   bool broken;
 };
@@ -28,14 +23,18 @@ struct entry {
 struct slot {
   uint64_t step;
   int given, done; /* crops handed out, and made */
-  float *data;     /* (batch,3,size,size) */
+  float *data;     /* (batch,channels,size,size) */
+  int *labels;     /* (batch) */
   GError *error;
 };
 
 struct dataset {
   struct dataset_options options;
   char *dir;
-  GPtrArray *entries; /* struct entry *, by path */
+  struct collection *collection;
+  guint first, n;        /* which of its pictures are served */
+  struct entry *entries; /* n */
+  bool in_memory;        /* the collection holds its pictures itself */
   struct slot *slots;
   GPtrArray *threads;
 
@@ -51,56 +50,6 @@ struct dataset {
 /* Files */
 
 static void
-entry_free (gpointer data)
-{
-  struct entry *entry = data;
-
-  bitmap_free (entry->bitmap);
-  g_free (entry->path);
-  g_free (entry);
-}
-
-static int
-compare_entries (gconstpointer a, gconstpointer b)
-{
-  const struct entry *const *x = a, *const *y = b;
-
-  return strcmp ((*x)->path, (*y)->path);
-}
-
-static bool
-list_folder (struct dataset *dataset, const char *path, int depth, GError **error)
-{
-  g_autoptr (GError) local = NULL;
-  g_autoptr (GDir) dir = g_dir_open (path, 0, &local);
-  const char *name;
-
-  if (dir == NULL) {
-    const char *why = g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOENT)    ? "it does not exist"
-                      : g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOTDIR) ? "it is no folder"
-                                                                                   : local->message;
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no photographs can be read from it: %s", path, why);
-    return false;
-  }
-  while ((name = g_dir_read_name (dir)) != NULL) {
-    g_autofree char *full = g_build_filename (path, name, NULL);
-    struct stat link, file;
-
-    if (name[0] == '.' || lstat (full, &link) != 0 || stat (full, &file) != 0)
-      continue;
-    if (S_ISREG (file.st_mode) && picture_can_save (name, NULL)) {
-      struct entry *entry = g_new0 (struct entry, 1);
-      entry->path = g_steal_pointer (&full);
-      g_ptr_array_add (dataset->entries, entry);
-    } else if (S_ISDIR (link.st_mode) && dataset->options.recursive && depth < DEPTH_MAX &&
-               !list_folder (dataset, full, depth + 1, error)) {
-      return false;
-    }
-  }
-  return true;
-}
-
-static void
 leave_out (struct dataset *dataset, struct entry *entry, const char *problem)
 {
   if (!entry->broken)
@@ -108,27 +57,35 @@ leave_out (struct dataset *dataset, struct entry *entry, const char *problem)
   entry->broken = true;
 }
 
+int
+dataset_smallest (int size)
+{
+  return (size + 1) / 2;
+}
+
 static bool
 too_small (const struct dataset *dataset, const struct bitmap *bitmap)
 {
-  return MIN (bitmap->width, bitmap->height) < SMALLEST * dataset->options.size;
+  return MIN (bitmap->width, bitmap->height) < dataset_smallest (dataset->options.size);
 }
 
 /* After decoding, under the mutex: into the cache while there is room, or into the list of problems. */
 static struct bitmap *
-take_in (struct dataset *dataset, struct entry *entry, struct bitmap *bitmap, bool *owned)
+take_in (struct dataset *dataset, guint i, struct bitmap *bitmap, bool *owned)
 {
+  struct entry *entry = &dataset->entries[i];
   uint64_t bytes = 3 * (uint64_t) bitmap->width * (uint64_t) bitmap->height;
 
   if (too_small (dataset, bitmap)) {
-    g_autofree char *line = g_strdup_printf ("%s: only %d x %d pixels, crops of %d want a shorter side of %d or more",
-                                             entry->path, bitmap->width, bitmap->height, dataset->options.size,
-                                             (int) ceil (SMALLEST * dataset->options.size));
+    g_autofree char *name = collection_name (dataset->collection, dataset->first + i);
+    g_autofree char *line =
+      g_strdup_printf ("%s: only %d x %d pixels, crops of %d want a shorter side of %d or more", name, bitmap->width,
+                       bitmap->height, dataset->options.size, dataset_smallest (dataset->options.size));
     leave_out (dataset, entry, line);
     bitmap_free (bitmap);
     return NULL;
   }
-  if (entry->bitmap == NULL && dataset->cached + bytes <= dataset->options.cache_bytes) {
+  if (!dataset->in_memory && entry->bitmap == NULL && dataset->cached + bytes <= dataset->options.cache_bytes) {
     entry->bitmap = bitmap;
     dataset->cached += bytes;
     *owned = false;
@@ -136,10 +93,11 @@ take_in (struct dataset *dataset, struct entry *entry, struct bitmap *bitmap, bo
   return bitmap;
 }
 
-/* The decoded photograph; *owned tells whether the caller frees it. NULL without an error: left out. */
+/* The decoded picture @i of those served; *owned tells whether the caller frees it. NULL without an error: left out. */
 static struct bitmap *
-fetch (struct dataset *dataset, struct entry *entry, bool *owned, GError **error)
+fetch (struct dataset *dataset, guint i, bool *owned, GError **error)
 {
+  struct entry *entry = &dataset->entries[i];
   int side = (int) ceil (dataset->options.zoom * dataset->options.size);
   g_autoptr (GError) local = NULL;
   struct bitmap *bitmap;
@@ -153,7 +111,7 @@ fetch (struct dataset *dataset, struct entry *entry, bool *owned, GError **error
   if (bitmap != NULL || broken)
     return bitmap;
 
-  bitmap = bitmap_load (entry->path, side, 0, &local);
+  bitmap = collection_load (dataset->collection, dataset->first + i, side, &local);
   if (bitmap == NULL && g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY)) {
     g_propagate_error (error, g_steal_pointer (&local));
     return NULL;
@@ -163,7 +121,7 @@ fetch (struct dataset *dataset, struct entry *entry, bool *owned, GError **error
   if (bitmap == NULL)
     leave_out (dataset, entry, local->message);
   else
-    bitmap = take_in (dataset, entry, bitmap, owned);
+    bitmap = take_in (dataset, i, bitmap, owned);
   g_mutex_unlock (&dataset->mutex);
   return bitmap;
 }
@@ -213,20 +171,56 @@ draw_view (const struct dataset_options *o, struct random_key key, int item, con
   };
 }
 
-/* Crop @item of batch @step into @out, (3,size,size). */
+static size_t
+crop_floats (const struct dataset *dataset)
+{
+  return (size_t) dataset->options.channels * (size_t) dataset->options.size * (size_t) dataset->options.size;
+}
+
+/* Luma (BT.709) of planes of red, green and blue; of a grey picture exactly its grey. */
+static void
+to_grey (const float *rgb, size_t n, float *out)
+{
+  for (size_t i = 0; i < n; i++)
+    out[i] = rgb[n + i] + 0.2126f * (rgb[i] - rgb[n + i]) + 0.0722f * (rgb[2 * n + i] - rgb[n + i]);
+}
+
 static bool
-make_crop (struct dataset *dataset, uint64_t step, int item, float *out, GError **error)
+sample (const struct dataset *dataset, const struct bitmap *bitmap, const struct bitmap_view *view, float *out,
+        GError **error)
+{
+  int size = dataset->options.size;
+  g_autofree float *rgb = NULL;
+
+  if (dataset->options.channels == 3) {
+    bitmap_sample (bitmap, view, size, size, out);
+    return true;
+  }
+  rgb = g_try_new (float, 3 * crop_floats (dataset));
+  if (rgb == NULL) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for a crop of %d x %d", size, size);
+    return false;
+  }
+  bitmap_sample (bitmap, view, size, size, rgb);
+  to_grey (rgb, crop_floats (dataset), out);
+  return true;
+}
+
+/* Crop @item of batch @step into @out, (channels,size,size), and the class of its picture. */
+static bool
+make_crop (struct dataset *dataset, uint64_t step, int item, float *out, int *label, GError **error)
 {
   const struct dataset_options *o = &dataset->options;
-  uint64_t n = dataset->entries->len, place = step * (uint64_t) o->batch + (uint64_t) item;
+  uint64_t n = dataset->n, place = step * (uint64_t) o->batch + (uint64_t) item;
   struct random_key order = {.seed = o->seed, .stream = o->stream, .step = place / n};
   struct random_key key = {.seed = o->seed, .stream = o->stream, .step = step};
   uint64_t first = shuffled (order, place % n, n);
 
   for (uint64_t k = 0; k < n; k++) {
+    guint i = (guint) ((first + k) % n);
     GError *local = NULL;
     bool owned;
-    struct bitmap *bitmap = fetch (dataset, dataset->entries->pdata[(first + k) % n], &owned, &local);
+    struct bitmap *bitmap = fetch (dataset, i, &owned, &local);
 
     if (local != NULL) {
       g_propagate_error (error, local);
@@ -235,20 +229,15 @@ make_crop (struct dataset *dataset, uint64_t step, int item, float *out, GError 
     if (bitmap == NULL)
       continue;
     struct bitmap_view view = draw_view (o, key, item, bitmap);
-    bitmap_sample (bitmap, &view, o->size, o->size, out);
+    bool ok = sample (dataset, bitmap, &view, out, error);
+    *label = collection_label (dataset->collection, dataset->first + i);
     if (owned)
       bitmap_free (bitmap);
-    return true;
+    return ok;
   }
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: none of its %u pictures can be used", dataset->dir,
-               dataset->entries->len);
+               dataset->n);
   return false;
-}
-
-static size_t
-crop_floats (const struct dataset *dataset)
-{
-  return (size_t) 3 * (size_t) dataset->options.size * (size_t) dataset->options.size;
 }
 
 /* Reading ahead */
@@ -285,7 +274,7 @@ reader (gpointer data)
 
     dataset->busy++;
     g_mutex_unlock (&dataset->mutex);
-    make_crop (dataset, step, item, slot->data + (size_t) item * crop_floats (dataset), &error);
+    make_crop (dataset, step, item, slot->data + (size_t) item * crop_floats (dataset), &slot->labels[item], &error);
     g_mutex_lock (&dataset->mutex);
     dataset->busy--;
     slot->done++;
@@ -324,7 +313,7 @@ start_from (struct dataset *dataset, uint64_t step)
 }
 
 bool
-dataset_batch (struct dataset *dataset, uint64_t step, float *out, GError **error)
+dataset_batch_labelled (struct dataset *dataset, uint64_t step, float *out, int *labels, GError **error)
 {
   const struct dataset_options *o = &dataset->options;
   struct slot *slot = &dataset->slots[step % (uint64_t) o->ahead];
@@ -340,6 +329,8 @@ dataset_batch (struct dataset *dataset, uint64_t step, float *out, GError **erro
     memcpy (out, slot->data, (size_t) o->batch * crop_floats (dataset) * sizeof *out);
   else
     g_propagate_error (error, g_error_copy (slot->error));
+  if (ok && labels != NULL)
+    memcpy (labels, slot->labels, (size_t) o->batch * sizeof *labels);
   dataset->next = step + 1;
   slot_begin (slot, step + (uint64_t) o->ahead);
   g_cond_broadcast (&dataset->work);
@@ -348,19 +339,64 @@ dataset_batch (struct dataset *dataset, uint64_t step, float *out, GError **erro
 }
 
 bool
+dataset_batch (struct dataset *dataset, uint64_t step, float *out, GError **error)
+{
+  return dataset_batch_labelled (dataset, step, out, NULL, error);
+}
+
+bool
+dataset_make_labelled (struct dataset *dataset, uint64_t step, float *out, int *labels, GError **error)
+{
+  for (int item = 0; item < dataset->options.batch; item++) {
+    int label;
+
+    if (!make_crop (dataset, step, item, out + (size_t) item * crop_floats (dataset), &label, error))
+      return false;
+    if (labels != NULL)
+      labels[item] = label;
+  }
+  return true;
+}
+
+bool
 dataset_make (struct dataset *dataset, uint64_t step, float *out, GError **error)
 {
-  for (int item = 0; item < dataset->options.batch; item++)
-    if (!make_crop (dataset, step, item, out + (size_t) item * crop_floats (dataset), error))
-      return false;
-  return true;
+  return dataset_make_labelled (dataset, step, out, NULL, error);
+}
+
+bool
+dataset_picture (struct dataset *dataset, guint i, float *out, int *label, GError **error)
+{
+  int size = dataset->options.size;
+  guint place = dataset->first + i;
+  bool owned = false;
+
+  g_return_val_if_fail (i < dataset->n, false);
+  struct bitmap *bitmap = fetch (dataset, i, &owned, error);
+  if (bitmap == NULL) {
+    if (error != NULL && *error == NULL) {
+      g_autofree char *name = collection_name (dataset->collection, place);
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: cannot be used", name);
+    }
+    return false;
+  }
+  struct bitmap_view whole = {
+    .x = bitmap->width / 2.0, .y = bitmap->height / 2.0, .scale = (double) MIN (bitmap->width, bitmap->height) / size};
+  bool ok = sample (dataset, bitmap, &whole, out, error);
+  if (owned)
+    bitmap_free (bitmap);
+  if (label != NULL)
+    *label = collection_label (dataset->collection, place);
+  return ok;
 }
 
 bool
 dataset_pick (struct dataset *dataset, uint64_t step, int each, int n, float *out, GError **error)
 {
+  int label;
   for (int i = 0; i < n; i++)
-    if (!make_crop (dataset, step + (uint64_t) (i / each), i % each, out + (size_t) i * crop_floats (dataset), error))
+    if (!make_crop (dataset, step + (uint64_t) (i / each), i % each, out + (size_t) i * crop_floats (dataset), &label,
+                    error))
       return false;
   return true;
 }
@@ -375,6 +411,11 @@ options_check (struct dataset_options *o, GError **error)
   o->ahead = o->ahead == 0 ? 3 : o->ahead;
   o->zoom = o->zoom == 0 ? 1.5 : o->zoom;
   o->rotation = o->rotation == 0 ? 5 : MAX (o->rotation, 0);
+  o->channels = o->channels == 0 ? 3 : o->channels;
+  if (o->channels != 1 && o->channels != 3) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "pictures: %d channels, 1 or 3 are wanted", o->channels);
+    return false;
+  }
   if (o->size >= 1 && o->size <= 1 << 14 && o->batch >= 1 && o->batch <= 1 << 16 && o->threads >= 1 &&
       o->threads <= 256 && o->ahead >= 1 && o->ahead <= 1024 && o->zoom >= 1 && o->zoom <= 16 && o->rotation <= 30)
     return true;
@@ -385,14 +426,14 @@ options_check (struct dataset_options *o, GError **error)
   return false;
 }
 
-/* Decodes files in order until one is good. */
+/* Decodes pictures in order until one is good. */
 static bool
 find_readable (struct dataset *dataset, GError **error)
 {
-  for (guint i = 0; i < dataset->entries->len; i++) {
+  for (guint i = 0; i < dataset->n; i++) {
     GError *local = NULL;
     bool owned;
-    struct bitmap *bitmap = fetch (dataset, dataset->entries->pdata[i], &owned, &local);
+    struct bitmap *bitmap = fetch (dataset, i, &owned, &local);
 
     if (owned)
       bitmap_free (bitmap);
@@ -401,13 +442,41 @@ find_readable (struct dataset *dataset, GError **error)
     if (bitmap != NULL || local != NULL)
       return local == NULL;
   }
-  if (dataset->entries->len == 0)
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: none of its %u pictures can be used; the first: %s",
+               dataset->dir, dataset->n, (const char *) dataset->problems->pdata[dataset->problems->len - dataset->n]);
+  return false;
+}
+
+/* Chooses which pictures are served, and looks whether any can be. */
+static bool
+choose (struct dataset *dataset, GError **error)
+{
+  const struct dataset_options *o = &dataset->options;
+  guint all = collection_count (dataset->collection);
+  int width, height;
+
+  if (all == 0) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                 "%s: holds no pictures (JPEG, PNG, WebP, TIFF, HEIC, AVIF)%s", dataset->dir,
-                 dataset->options.recursive ? "" : "; folders below it are not looked into");
-  else
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: none of its %u pictures can be used; the first: %s",
-                 dataset->dir, dataset->entries->len, (const char *) dataset->problems->pdata[0]);
+                 "%s: holds no pictures (JPEG, PNG, WebP, TIFF, HEIC, AVIF; or an IDX file)%s", dataset->dir,
+                 o->recursive ? "" : "; folders below it are not looked into");
+    return false;
+  }
+  if (o->first >= all || o->count > all - o->first) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: holds %u pictures, but %u from number %u are wanted",
+                 dataset->dir, all, MAX (o->count, 1), o->first);
+    return false;
+  }
+  dataset->first = o->first;
+  dataset->n = o->count > 0 ? o->count : all - o->first;
+  dataset->entries = g_new0 (struct entry, dataset->n);
+  dataset->in_memory = collection_extent (dataset->collection, &width, &height);
+  if (!dataset->in_memory)
+    return find_readable (dataset, error);
+  if (MIN (width, height) >= dataset_smallest (o->size))
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+               "%s: its pictures have %d x %d pixels, crops of %d want a shorter side of %d or more", dataset->dir,
+               width, height, o->size, dataset_smallest (o->size));
   return false;
 }
 
@@ -418,6 +487,7 @@ slots_new (struct dataset *dataset, GError **error)
 
   for (int k = 0; k < dataset->options.ahead; k++) {
     dataset->slots[k].data = g_try_new (float, floats);
+    dataset->slots[k].labels = g_new0 (int, dataset->options.batch);
     if (dataset->slots[k].data == NULL) {
       g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "out of memory: %d batches of %.1f MiB read ahead",
                    dataset->options.ahead, (double) (floats * sizeof (float)) / (1 << 20));
@@ -438,17 +508,19 @@ dataset_open (const char *dir, const struct dataset_options *options, GError **e
   dataset = g_new0 (struct dataset, 1);
   dataset->options = o;
   dataset->dir = g_strdup (dir);
-  dataset->entries = g_ptr_array_new_with_free_func (entry_free);
   dataset->problems = g_ptr_array_new_with_free_func (g_free);
   dataset->threads = g_ptr_array_new ();
   dataset->slots = g_new0 (struct slot, o.ahead);
   g_mutex_init (&dataset->mutex);
   g_cond_init (&dataset->work);
   g_cond_init (&dataset->ready);
-  if (!list_folder (dataset, dir, 0, error))
+  dataset->collection =
+    collection_open (dir, &(struct collection_options){.recursive = o.recursive, .classes = o.classes}, error);
+  if (dataset->collection == NULL)
     return NULL;
-  g_ptr_array_sort (dataset->entries, compare_entries);
-  if (!find_readable (dataset, error) || !slots_new (dataset, error))
+  for (const char *const *note = collection_notes (dataset->collection); *note != NULL; note++)
+    g_ptr_array_add (dataset->problems, g_strdup (*note));
+  if (!choose (dataset, error) || !slots_new (dataset, error))
     return NULL;
 
   start_from (dataset, o.first_step);
@@ -474,11 +546,15 @@ dataset_free (struct dataset *dataset)
     g_thread_join (dataset->threads->pdata[i]);
   for (int k = 0; k < dataset->options.ahead; k++) {
     g_free (dataset->slots[k].data);
+    g_free (dataset->slots[k].labels);
     g_clear_error (&dataset->slots[k].error);
   }
   g_free (dataset->slots);
   g_ptr_array_unref (dataset->threads);
-  g_ptr_array_unref (dataset->entries);
+  for (guint i = 0; i < dataset->n; i++)
+    bitmap_free (dataset->entries[i].bitmap);
+  g_free (dataset->entries);
+  g_clear_pointer (&dataset->collection, collection_free);
   g_ptr_array_unref (dataset->problems);
   g_mutex_clear (&dataset->mutex);
   g_cond_clear (&dataset->work);
@@ -490,7 +566,31 @@ dataset_free (struct dataset *dataset)
 guint
 dataset_count (const struct dataset *dataset)
 {
-  return dataset->entries->len;
+  return dataset->n;
+}
+
+int
+dataset_classes (const struct dataset *dataset)
+{
+  return collection_classes (dataset->collection);
+}
+
+const char *
+dataset_class_name (const struct dataset *dataset, int k)
+{
+  return collection_class_name (dataset->collection, k);
+}
+
+char *
+dataset_name (const struct dataset *dataset, guint i)
+{
+  return collection_name (dataset->collection, dataset->first + i);
+}
+
+char *
+dataset_identity (const struct dataset *dataset)
+{
+  return collection_identity (dataset->collection);
 }
 
 char **

@@ -6,18 +6,37 @@
 
 #include "op/sym.h"
 
-struct adam_options {
+enum optimizer {
+  OPTIMIZER_ADAM,    /* Kingma and Ba 2015 */
+  OPTIMIZER_RMSPROP, /* Tieleman and Hinton 2012: beta2, no momentum */
+  OPTIMIZER_SGD,     /* gradient descent; beta1 is its momentum (Polyak 1964) */
+};
+extern const char *const optimizer_names[]; /* NULL-terminated */
+
+struct optimizer_options {
+  int kind; /* enum optimizer */
   double beta1, beta2, epsilon;
   double clip;                       /* largest global norm of the gradient; 0 = none */
+  double l1, l2;                     /* adds l1 sum |w| + l2 sum w^2 over the weights, not the biases, to the loss */
   bool (*wanted) (const char *name); /* which parameters are trained; NULL = all */
 };
 
-/* Adam (Kingma and Ba 2015) for every parameter whose name begins with @prefix. @rate is a scalar input that holds the
- * learning rate of the step with its bias correction (adam_rate). With @decay, a scalar input, "average.NAME" follows
- * as an exponential moving average. Returns the global norm of the gradient before clipping. */
-sym adam (sym loss, const char *prefix, sym rate, sym decay, const struct adam_options *options);
+/* A step for every parameter whose name begins with @prefix and that nothing in the graph assigns yet, as running statistics
+ * are. @rate is a scalar input that holds the learning rate of the step with its bias correction (optimizer_rate). With
+ * @decay, a scalar input, "average.NAME" follows whatever below @prefix is assigned, running statistics included, as an
+ * exponential moving average. Returns the global norm of the gradient of @loss before clipping. */
+sym optimizer_step (sym loss, const char *prefix, sym rate, sym decay, const struct optimizer_options *options);
 
-/* rate * sqrt(1 - beta2^t) / (1 - beta1^t), t = step + 1 */
+/* What the input @rate is at step @step, counted from 0: of Adam rate * sqrt(1 - beta2^t) / (1 - beta1^t), t = step + 1 */
+double optimizer_rate (const struct optimizer_options *options, double rate, int64_t step);
+
+/* The same for Adam alone, without regularisation. */
+struct adam_options {
+  double beta1, beta2, epsilon;
+  double clip;
+  bool (*wanted) (const char *name);
+};
+sym adam (sym loss, const char *prefix, sym rate, sym decay, const struct adam_options *options);
 double adam_rate (const struct adam_options *options, double rate, int64_t step);
 
 /* min(decay, (1 + t) / (10 + t)): the average forgets its random start quickly */

@@ -16,6 +16,7 @@
 #include "device/cpu.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
+#include "train/monitor.h"
 
 #define STEPS 2400      /* where neither the user nor the recipe says how many */
 #define RECIPE_DEPTH 16 /* of brackets in recipe.json */
@@ -41,7 +42,7 @@ const struct option run_options[] = {
 static const char *const free_options[] = {"threads", "save-every", "sample-every", "keep",
                                            "runs",    "resume",     "output",       NULL};
 
-const struct recipe *const recipe_table[] = {&recipe_style, &recipe_arbitrary, &recipe_perceptual, NULL};
+const struct recipe *const recipe_table[] = {&recipe_style, &recipe_arbitrary, &recipe_perceptual, &recipe_gan, NULL};
 
 const struct recipe *
 recipe_find (const char *name)
@@ -376,7 +377,8 @@ open_files (struct trainer *trainer, GError **error)
   g_auto (GStrv) said = g_strsplit (trainer->message->str, "\n", -1); /* before there was a log */
   for (int i = 0; said[i]; i++)
     trainer_log (trainer, "%s", said[i]);
-  return true;
+  trainer->monitor = monitor_new (trainer->folder, trainer->step, error);
+  return trainer->monitor != NULL;
 }
 
 /* One JSON line a step; a full disk is an error, not a gap. */
@@ -435,7 +437,8 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
       return false;
     trainer->step++;
     rate = rate > 0 ? 0.95 * rate + 0.05 / seconds : 1 / seconds;
-    if (!write_stats (trainer, &stats, seconds, error))
+    if (!write_stats (trainer, &stats, seconds, error) ||
+        !monitor_step (trainer->monitor, trainer->step, &stats, error))
       return false;
     struct train_progress now = {.step = trainer->step,
                                  .steps = trainer->run.steps,
@@ -449,9 +452,13 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
     bool end = trainer->step == trainer->run.steps;
     /* The sheet first: killed between the two, a resumed run comes by here again. */
     if (end || trainer->step % trainer->run.sample_every == 0) {
-      g_autofree char *name = g_strdup_printf ("fakes%06" G_GINT64_FORMAT ".png", trainer->step);
-      if (!write_sheet (trainer, trainer->recipe->sample, name, error))
+      g_autofree char *name = g_strdup_printf ("fakes%06" G_GINT64_FORMAT ".png", trainer->step),
+                      *sheet = g_build_filename (trainer->folder, name, NULL);
+      if (!write_sheet (trainer, trainer->recipe->sample, name, error) ||
+          !monitor_draw (trainer->monitor, trainer->step, sheet, error))
         return false;
+    } else if (!go_on && !monitor_draw (trainer->monitor, trainer->step, NULL, error)) {
+      return false;
     }
     if (end || !go_on || trainer->step % trainer->run.save_every == 0) {
       if (!save_checkpoint (trainer, error))
@@ -551,6 +558,7 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
     fclose (trainer.log);
   if (trainer.stats_file)
     fclose (trainer.stats_file);
+  monitor_free (trainer.monitor);
   weights_unref (trainer.weights);
   g_string_free (trainer.message, TRUE);
   g_free (trainer.folder);

@@ -57,7 +57,8 @@ struct trainer {
   int64_t step;            /* steps done */
   void *state;             /* the recipe's own */
   FILE *log, *stats_file;
-  GString *message; /* what trainer_say collected since the last step */
+  struct monitor *monitor; /* curves and events; train/monitor.h */
+  GString *message;        /* what trainer_say collected since the last step */
 };
 
 struct recipe {
@@ -82,7 +83,7 @@ struct recipe {
 };
 
 extern const struct recipe *const recipe_table[]; /* NULL-terminated */
-extern const struct recipe recipe_style, recipe_arbitrary, recipe_perceptual;
+extern const struct recipe recipe_style, recipe_arbitrary, recipe_perceptual, recipe_gan;
 const struct recipe *recipe_find (const char *name);
 
 /* Runs @recipe to its end. With run->resume and no inputs, inputs and settings are those of the run's recipe.json.

@@ -105,32 +105,6 @@ def patch(p):
     return F.conv2d(reflect(x, 1), p("heads.weight", 2, x.shape[1], 3, 3)) + p("heads.bias", 1, 2, 1, 1)
 
 
-def batch_norm(p, x, name):
-    c = x.shape[1]
-    scale, shift = p(f"{name}.scale", 1, c), p(f"{name}.shift", 1, c)
-    mean, variance = x.mean((0, 2, 3), keepdim=True), x.var((0, 2, 3), unbiased=False, keepdim=True)
-    return (x - mean) / torch.sqrt(variance + 1e-5) * scale[:, :, None, None] + shift[:, :, None, None]
-
-
-def dcgan_generator(p):
-    z, width = noise("z", (3, 20)) * 2, 16
-    x = (z @ p("dense.weight", width * 49, 20).T).reshape(3, width, 7, 7)
-    x = F.leaky_relu(batch_norm(p, x, "norm0"), 0.2)
-    for i in (1, 2):
-        x = F.interpolate(x, scale_factor=2, mode="nearest")
-        x = F.conv2d(x, p(f"up{i}.conv.weight", width >> i, x.shape[1], 5, 5), padding=2)
-        x = F.leaky_relu(batch_norm(p, x, f"up{i}.norm"), 0.2)
-    return torch.tanh(F.conv2d(x, p("out.weight", 1, x.shape[1], 5, 5), padding=2) + p("out.bias", 1, 1, 1, 1))
-
-
-def dcgan_discriminator(p):
-    x, width = noise("picture", (3, 1, 28, 28)) * 2, 4
-    for i in (1, 2):
-        x = F.conv2d(x, p(f"conv{i}.weight", width * i, x.shape[1], 5, 5), stride=2, padding=2) + p(f"conv{i}.bias", 1, width * i, 1, 1)
-        x = F.leaky_relu(x, 0.2)
-    return x.reshape(3, -1) @ p("dense.weight", 1, 2 * width * 49).T + p("dense.bias", 1, 1)
-
-
 def vgg_gram(p):
     """Gram matrices of relu1_2 .. relu3_4, flattened to one vector; gradient also with respect to the picture."""
     x = p("picture", 1, 3, 32, 36) * 2.5 + 0.5
@@ -228,7 +202,7 @@ def reference(build):
 
 
 if __name__ == "__main__":
-    networks = {f.__name__: reference(f) for f in (style_network, patch, dcgan_generator, dcgan_discriminator, vgg_gram, perceptual_gram)}
+    networks = {f.__name__: reference(f) for f in (style_network, patch, vgg_gram, perceptual_gram)}
     networks["resnet18_taps"] = resnet18_taps()
     if len(sys.argv) > 1:
         networks["vgg_activations"] = vgg_activations(sys.argv[1])

@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * impasto data check: what training will be surprised by, a line a finding, then what there is as a whole. */
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "progress.h"
+
+static const ImpastoOption options[] = {
+  {"json", IMPASTO_OPTION_BOOLEAN, "a JSON line a finding, and one of the whole"},
+  PROGRESS_OPTIONS,
+  {NULL},
+};
+
+static ImpastoOptions *
+data_options (const char *subject, GError **error)
+{
+  ImpastoOptions *all = impasto_data_options_new ();
+  impasto_options_add (all, "Output", options);
+  return all;
+}
+
+static gboolean
+on_progress (guint done, guint all, gpointer data)
+{
+  struct progress *progress = data;
+  if (progress_due (progress)) {
+    g_autofree char *bar = progress_bar ((double) done / MAX (all, 1));
+    progress_show (progress, "%s %u of %u pictures", bar, done, all);
+  }
+  return !interrupt_pending ();
+}
+
+static void
+print_object (JsonObject *object)
+{
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  json_node_take_object (node, object);
+  g_autofree char *text = json_to_string (node, FALSE);
+  puts (text);
+}
+
+static void
+print_json (const ImpastoDataReport *report)
+{
+  for (guint i = 0; i < report->findings->len; i++) {
+    const ImpastoDataFinding *finding = report->findings->pdata[i];
+    JsonObject *object = json_object_new ();
+    json_object_set_string_member (object, "kind", finding->kind);
+    json_object_set_string_member (object, "name", finding->name);
+    json_object_set_string_member (object, "text", finding->text);
+    print_object (object);
+  }
+  JsonObject *whole = json_object_new ();
+  json_object_set_int_member (whole, "pictures", report->n_pictures);
+  json_object_set_int_member (whole, "used", report->n_used);
+  json_object_set_string_member (whole, "summary", report->summary);
+  print_object (whole);
+}
+
+static void
+print_lines (const ImpastoDataReport *report, bool quiet)
+{
+  for (guint i = 0; i < report->findings->len; i++) {
+    const ImpastoDataFinding *finding = report->findings->pdata[i];
+    printf ("%s: %s: %s\n", finding->kind, finding->name, finding->text);
+  }
+  if (!quiet)
+    fputs (report->summary, stdout);
+}
+
+static int
+data_run (const struct arguments *arguments)
+{
+  g_autoptr (GError) error = NULL;
+  struct progress progress;
+  if (arguments->n_words != 2 || !g_str_equal (arguments->words[0], "check"))
+    return complain_usage ("data wants: check PLACE; impasto data --help shows how");
+  if (!progress_init (&progress, arguments, &error))
+    return complain (error);
+  interrupt_install ();
+  interrupt_hold (true);
+  g_autoptr (ImpastoDataReport) report =
+    impasto_data_check (arguments->words[1], arguments->options, on_progress, &progress, &error);
+  progress_show (&progress, NULL);
+  interrupt_forget ();
+  interrupt_hold (false);
+  if (!report)
+    return complain (error);
+  if (arguments_flag (arguments, "json"))
+    print_json (report);
+  else
+    print_lines (report, progress.quiet);
+  return report->n_used == report->n_pictures && report->n_used > 0 ? 0 : IMPASTO_ERROR_INPUT;
+}
+
+const struct command command_data = {
+  .name = "data",
+  .summary = "Checks pictures for training: what will be left out, and what else may surprise",
+  .usage = "check DIR|IDX [--size N] [--grey] [--classes]",
+  .examples =
+    {
+      "impasto data check photos/ --size 256",
+      "impasto data check animals/ --classes --size 64 --json",
+      "impasto data check digits/t10k-images-idx3-ubyte.gz --size 28 --grey --classes",
+    },
+  .notes =
+    "Training leaves out what is damaged and what is tiny (a shorter side below half of --size), and takes the rest:\n"
+    "small (enlarged), odd (a crop shows little of it), grey, alpha (laid on white), blank, duplicate, similar.\n"
+    "Exit status: 0 every picture is used, 3 some are left out or there is none.",
+  .options = data_options,
+  .run = data_run,
+};

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * impasto generate: a sheet of pictures from a trained generator. */
+#include <stdio.h>
+
+#include "command.h"
+
+static const ImpastoOption options[] = {
+  {"output", IMPASTO_OPTION_STRING, "the sheet; otherwise generated.png in the current folder", .metavar = "FILE"},
+  {"overwrite", IMPASTO_OPTION_BOOLEAN, "replace a file that is there already"},
+  {NULL},
+};
+
+static ImpastoOptions *
+generate_options (const char *subject, GError **error)
+{
+  ImpastoOptions *all = impasto_generate_options_new ();
+  impasto_options_add (all, "File", options);
+  return all;
+}
+
+static int
+generate_run (const struct arguments *arguments)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *given = arguments_text (arguments, "output");
+  const char *path = *given ? given : "generated.png";
+  if (arguments->n_words != 1)
+    return complain_usage ("generate wants one model, made by impasto train gan");
+  bool there = g_file_test (path, G_FILE_TEST_EXISTS) && !g_file_test (path, G_FILE_TEST_IS_DIR);
+  if (there && !arguments_flag (arguments, "overwrite")) {
+    g_set_error (&error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s is there already; --overwrite replaces it", path);
+    return complain (error);
+  }
+  if (!impasto_generate (arguments->words[0], arguments->options, path, &error))
+    return complain (error);
+  puts (path);
+  return 0;
+}
+
+const struct command command_generate = {
+  .name = "generate",
+  .summary = "Draws pictures with a trained generator",
+  .usage = "MODEL [-n 64] [--seed 1] [--class 3] [--truncate 1.5] [-o SHEET]",
+  .examples = {"impasto generate digits.safetensors -n 64 --seed 1 -o sheet.png",
+               "impasto generate digits.safetensors -n 16 --class 3 -o threes.png"},
+  .notes = "Models are what impasto train gan makes. The same model and seed draw the same pictures; more of them, or\n"
+           "other columns, leave the first ones as they are.",
+  .options = generate_options,
+  .run = generate_run,
+};

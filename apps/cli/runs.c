@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * impasto runs: what became of the runs of training, a line each; or some of them side by side. */
+#include <json-glib/json-glib.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "progress.h"
+
+#define FIGURES 4 /* of a line */
+
+static const ImpastoOption options[] = {
+  {"runs", IMPASTO_OPTION_STRING, "folder of the run folders", .text = "runs", .metavar = "DIR"},
+  {"output", IMPASTO_OPTION_STRING, "draw their curves into this SVG file or picture", .metavar = "FILE"},
+  {"json", IMPASTO_OPTION_BOOLEAN, "a JSON line a run"},
+  {NULL},
+};
+
+static ImpastoOptions *
+runs_options (const char *subject, GError **error)
+{
+  ImpastoOptions *all = impasto_options_new ();
+  impasto_options_add (all, NULL, options);
+  return all;
+}
+
+static void
+print_json (const ImpastoRun *run)
+{
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *object = json_object_new (), *values = json_object_new ();
+  json_object_set_string_member (object, "run", run->name);
+  json_object_set_string_member (object, "folder", run->folder);
+  json_object_set_string_member (object, "recipe", run->recipe);
+  json_object_set_string_member (object, "state", run->state);
+  json_object_set_string_member (object, "note", run->note);
+  json_object_set_int_member (object, "step", run->step);
+  json_object_set_int_member (object, "steps", run->steps);
+  json_object_set_double_member (object, "seconds", run->seconds);
+  json_object_set_int_member (object, "changed", run->changed);
+  for (int i = 0; i < run->n_values; i++)
+    json_object_set_double_member (values, run->names[i], run->values[i]);
+  json_object_set_object_member (object, "figures", values);
+  json_node_take_object (node, object);
+  g_autofree char *text = json_to_string (node, FALSE);
+  puts (text);
+}
+
+static int
+name_width (const GPtrArray *runs)
+{
+  int width = 0;
+  for (guint i = 0; i < runs->len; i++)
+    width = MAX (width, (int) g_utf8_strlen (((const ImpastoRun *) runs->pdata[i])->name, -1));
+  return width;
+}
+
+static void
+print_line (const ImpastoRun *run, int width)
+{
+  g_autofree char *took = duration_text (run->seconds),
+                  *steps = run->steps > 0 ? g_strdup_printf ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " steps",
+                                                             run->step, run->steps)
+                                          : g_strdup_printf ("%" G_GINT64_FORMAT " steps", run->step);
+  printf ("%s%*s  %-8s  %-20s  %-14s ", run->name, width - (int) g_utf8_strlen (run->name, -1), "", run->state, steps,
+          took);
+  for (int i = 0; i < MIN (run->n_values, FIGURES); i++)
+    printf (" %s %.4g%s", run->names[i], run->values[i], i + 1 < MIN (run->n_values, FIGURES) ? "," : "");
+  putchar ('\n');
+  if (*run->note && !g_str_equal (run->state, "stopped"))
+    printf ("%*s  %s\n", width, "", run->note);
+}
+
+/* The run that a word means: a folder, or a name, or its number in the folder of runs. */
+static char *
+find_run (const char *word, const char *folder, const GPtrArray *runs)
+{
+  g_autofree char *below = g_build_filename (folder, word, NULL);
+  guint64 number = g_ascii_strtoull (word, NULL, 10);
+  if (g_file_test (below, G_FILE_TEST_IS_DIR))
+    return g_steal_pointer (&below);
+  for (guint i = 0; i < runs->len && word[strspn (word, "0123456789")] == '\0'; i++) {
+    const ImpastoRun *run = runs->pdata[i];
+    if (g_ascii_isdigit (*run->name) && g_ascii_strtoull (run->name, NULL, 10) == number)
+      return g_strdup (run->folder);
+  }
+  return g_strdup (word);
+}
+
+static int
+draw (const char *const *folders, const char *output)
+{
+  g_autoptr (GError) error = NULL;
+  if (!g_str_has_suffix (output, ".svg") && !impasto_picture_can_save (output, &error))
+    return complain (error);
+  if (!impasto_runs_draw (folders, output, &error))
+    return complain (error);
+  puts (output);
+  return 0;
+}
+
+static int
+compare (const struct arguments *arguments, const char *folder, const char *output)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) runs = impasto_runs (folder, NULL, NULL), chosen = g_ptr_array_new_with_free_func (g_free);
+  if (!runs)
+    runs = g_ptr_array_new ();
+  for (guint i = 0; i < arguments->n_words; i++)
+    g_ptr_array_add (chosen, find_run (arguments->words[i], folder, runs));
+  g_ptr_array_add (chosen, NULL);
+  const char *const *folders = (const char *const *) chosen->pdata;
+  if (*output)
+    return draw (folders, output);
+  g_autofree char *text = impasto_runs_compare (folders, &error);
+  if (!text)
+    return complain (error);
+  fputs (text, stdout);
+  return 0;
+}
+
+static int
+list (const struct arguments *arguments, const char *folder, const char *output)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) broken = NULL, runs = impasto_runs (folder, &broken, &error);
+  if (!runs)
+    return complain (error);
+  for (guint i = 0; i < broken->len; i++)
+    fprintf (stderr, "impasto: %s\n", (const char *) broken->pdata[i]);
+  if (*output) {
+    g_autoptr (GPtrArray) folders = g_ptr_array_new ();
+    for (guint i = 0; i < runs->len; i++)
+      g_ptr_array_add (folders, ((ImpastoRun *) runs->pdata[i])->folder);
+    g_ptr_array_add (folders, NULL);
+    return draw ((const char *const *) folders->pdata, output);
+  }
+  for (guint i = 0; i < runs->len; i++)
+    if (arguments_flag (arguments, "json"))
+      print_json (runs->pdata[i]);
+    else
+      print_line (runs->pdata[i], name_width (runs));
+  return broken->len > 0 ? IMPASTO_ERROR_INPUT : 0;
+}
+
+static int
+runs_run (const struct arguments *arguments)
+{
+  g_autofree char *folder = arguments_text (arguments, "runs"), *output = arguments_text (arguments, "output");
+  return arguments->n_words > 0 ? compare (arguments, folder, output) : list (arguments, folder, output);
+}
+
+const struct command command_runs = {
+  .name = "runs",
+  .summary = "Lists the runs of training, or compares some of them",
+  .usage = "[RUN...] [-o CURVES]",
+  .examples =
+    {
+      "impasto runs",
+      "impasto runs 1 3 -o compared.png",
+      "impasto runs 1 3",
+    },
+  .notes =
+    "A RUN is a folder, or the name or number of one in --runs. A run is going, finished, stopped (by Ctrl-C), failed\n"
+    "(the reason stands below) or cut off; figures are means of its last 20 steps. With RUNs: the settings in which\n"
+    "they differ, their last figures, and those at the last step that all of them reached.",
+  .options = runs_options,
+  .run = runs_run,
+};

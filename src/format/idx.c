@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * IDX, read from a file that is plain or compressed: one stream of bytes to the parser, which takes the header, asks for
+ * as much memory as it says, takes the elements, and wants the end. Format: yann.lecun.com/exdb/mnist. */
+#include "format/idx.h"
+
+#include <gio/gio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "impasto/error.h"
+
+#define TYPE_U8 8
+#define DEFLATE_MOST 1032 /* bytes that one byte of deflate stands for, at most */
+
+struct stream {
+  const uint8_t *at;
+  size_t left;        /* bytes of the file */
+  GConverter *gunzip; /* NULL when the file is plain */
+  bool ended;
+};
+
+static bool
+is_gzip (const uint8_t *head, size_t size)
+{
+  return size >= 2 && head[0] == 0x1f && head[1] == 0x8b;
+}
+
+bool
+idx_matches (const void *head, size_t size)
+{
+  const uint8_t *bytes = head;
+  return is_gzip (bytes, size) ||
+         (size >= 4 && bytes[0] == 0 && bytes[1] == 0 && bytes[2] >= TYPE_U8 && bytes[2] <= 14 && bytes[3] >= 1);
+}
+
+/* Up to @size bytes; fewer at the end. What is wrong, or NULL. */
+static const char *
+stream_read (struct stream *stream, uint8_t *out, size_t size, size_t *got)
+{
+  *got = 0;
+  if (!stream->gunzip) {
+    *got = MIN (size, stream->left);
+    if (*got > 0) /* an empty file has no bytes to point at */
+      memcpy (out, stream->at, *got);
+    stream->at += *got;
+    stream->left -= *got;
+    return NULL;
+  }
+  while (*got < size && !stream->ended) {
+    g_autoptr (GError) error = NULL;
+    gsize read, written;
+    GConverterResult result = g_converter_convert (stream->gunzip, stream->at, stream->left, out + *got, size - *got,
+                                                   G_CONVERTER_INPUT_AT_END, &read, &written, &error);
+    if (result == G_CONVERTER_ERROR)
+      return g_error_matches (error, G_IO_ERROR, G_IO_ERROR_PARTIAL_INPUT) ? "it is cut off"
+                                                                           : "its compression is damaged";
+    stream->at += read;
+    stream->left -= read;
+    *got += written;
+    stream->ended = result == G_CONVERTER_FINISHED;
+  }
+  return NULL;
+}
+
+/* Big-endian. */
+static int64_t
+read_extent (const uint8_t *at)
+{
+  return (int64_t) at[0] << 24 | at[1] << 16 | at[2] << 8 | at[3];
+}
+
+static const char *
+read_header (struct stream *stream, struct shape *shape)
+{
+  uint8_t bytes[4 * SHAPE_RANK_MAX];
+  size_t got;
+  const char *mistake = stream_read (stream, bytes, 4, &got);
+
+  if (mistake)
+    return mistake;
+  if (got < 4 || bytes[0] != 0 || bytes[1] != 0)
+    return "it does not begin like one";
+  if (bytes[2] != TYPE_U8)
+    return "its elements are not unsigned bytes, the only type that is read";
+  shape->rank = bytes[3];
+  if (shape->rank < 1 || shape->rank > SHAPE_RANK_MAX)
+    return "it has no axes, or more than six";
+  mistake = stream_read (stream, bytes, 4 * (size_t) shape->rank, &got);
+  if (mistake)
+    return mistake;
+  if (got < 4 * (size_t) shape->rank)
+    return "it is cut off";
+  for (int i = 0; i < shape->rank; i++)
+    shape->dim[i] = read_extent (bytes + 4 * i);
+  return shape_valid (shape) ? NULL : "it is empty, or of no size that fits";
+}
+
+/* Whether what is left of the file can hold so many bytes. */
+static bool
+can_hold (const struct stream *stream, uint64_t bytes)
+{
+  return bytes <= (stream->gunzip ? (uint64_t) DEFLATE_MOST * (stream->left + 64) : stream->left);
+}
+
+static const char *
+read_elements (struct stream *stream, struct tensor *tensor)
+{
+  uint8_t more;
+  size_t got;
+  const char *mistake = stream_read (stream, tensor->data, tensor->size, &got);
+
+  if (mistake)
+    return mistake;
+  if (got < tensor->size)
+    return "it is cut off";
+  mistake = stream_read (stream, &more, 1, &got); /* the end, and with it the check sum of what was compressed */
+  return mistake ? mistake : got > 0 ? "it is longer than it says" : NULL;
+}
+
+struct tensor *
+idx_parse (const void *data, size_t size, const char *name, GError **error)
+{
+  struct stream stream = {data, size};
+  struct shape shape;
+  g_autoptr (GObject) gunzip = NULL;
+  g_autoptr (tensor) tensor = NULL;
+
+  if (is_gzip (data, size)) {
+    gunzip = G_OBJECT (g_zlib_decompressor_new (G_ZLIB_COMPRESSOR_FORMAT_GZIP));
+    stream.gunzip = G_CONVERTER (gunzip);
+  }
+  const char *mistake = read_header (&stream, &shape);
+  if (!mistake && !can_hold (&stream, (uint64_t) shape_size (&shape)))
+    mistake = "it is cut off";
+  if (!mistake) {
+    tensor = tensor_new (shape, DTYPE_U8, error);
+    if (!tensor)
+      return NULL;
+    mistake = read_elements (&stream, tensor);
+  }
+  if (!mistake)
+    return g_steal_pointer (&tensor);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s is not a good IDX file: %s", name, mistake);
+  return NULL;
+}
+
+struct tensor *
+idx_load (const char *path, GError **error)
+{
+  g_autoptr (GError) failure = NULL;
+  g_autoptr (GMappedFile) file = NULL;
+  struct stat status;
+
+  if (stat (path, &status) == 0 && !S_ISREG (status.st_mode)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: not a regular file", path);
+    return NULL;
+  }
+  file = g_mapped_file_new (path, FALSE, &failure);
+  if (!file) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", path, failure->message);
+    return NULL;
+  }
+  return idx_parse (g_mapped_file_get_contents (file), g_mapped_file_get_length (file), path, error);
+}

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Lists of layers: the kinds of layers, and networks built from their rows. Layers are called by their kind and counted:
+ * "dense1", "conv2". */
+#include "net/gan.h"
+
+#include <math.h>
+
+#include "net/layers.h"
+
+const char *const gan_conditional_names[] = {"none", "concatenation", "normalisation", NULL};
+const char *const gan_judge_names[] = {"convolutional", "linear", "pairwise", NULL};
+const char *const gan_normalisation_names[] = {"batch", "instance", "layer", "none", NULL};
+
+const struct option gan_options[] = {
+  GAN_OPTIONS (struct gan_net, ),
+  {NULL},
+};
+
+const struct gan_preset *const gan_presets[] = {&gan_dcgan_28, &gan_noise_gan_28, &gan_vae_28, &gan_dcgan_64, NULL};
+const char *const gan_preset_names[] = {"dcgan-28", "noise-gan-28", "vae-28", "dcgan-64", NULL};
+
+const struct gan_preset *
+gan_preset_of (const struct net *net)
+{
+  for (int i = 0; gan_presets[i]; i++)
+    if (&gan_presets[i]->net == net)
+      return gan_presets[i];
+  return NULL;
+}
+
+int64_t
+gan_channels (const struct gan_preset *preset, const struct gan_net *net)
+{
+  return net->channels ? net->channels : preset->channels;
+}
+
+/* Kinds */
+
+static int64_t
+channels_of (const struct gan_layer *layer, const struct gan_pass *pass)
+{
+  switch (layer->channels) {
+  case GAN_PICTURE: return pass->net->channels;
+  case GAN_SCORE: return 1;
+  case GAN_MOMENTS: return 2 * pass->net->latent;
+  default: return MAX (1, llround (layer->channels * pass->net->width));
+  }
+}
+
+/* Initial weights of layers without an activation after them keep the size of what goes in. */
+static double
+gain_of (const struct gan_layer *layer)
+{
+  return layer->channels < 0 ? 1 : 0;
+}
+
+static sym
+build_dense (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  int64_t side = MAX (layer->side, 1), features = channels_of (layer, pass) * side * side;
+  return layer_dense (
+    x, name,
+    (struct layer_dense){
+      .features = features, .bare = layer->bare, .gain = gain_of (layer), .spectral = pass->spectral});
+}
+const struct gan_kind gan_dense = {"dense", build_dense};
+
+static sym
+build_conv (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  return layer_conv (x, name,
+                     (struct layer_conv){.channels = channels_of (layer, pass),
+                                         .kernel = layer->kernel,
+                                         .stride = layer->stride,
+                                         .bare = layer->bare,
+                                         .gain = gain_of (layer),
+                                         .spectral = pass->spectral});
+}
+const struct gan_kind gan_conv = {"conv", build_conv};
+
+/* "Same" padding: the picture becomes exactly stride times as large. */
+static sym
+build_conv_transpose (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  int pad = (layer->kernel - layer->stride) / 2;
+  return layer_conv_transpose (x, name, channels_of (layer, pass), layer->kernel, layer->stride, pad, layer->bare);
+}
+const struct gan_kind gan_conv_transpose = {"conv_transpose", build_conv_transpose};
+
+static sym
+no_norm (sym x, const char *name, struct layer_norm options)
+{
+  return x;
+}
+
+/* A vector is a picture of one pixel, of which an instance has no statistics: its layer's are taken. */
+static sym
+normalise (sym x, const char *name, int kind, double follow, const struct gan_pass *pass)
+{
+  static sym (*const norms[]) (sym x, const char *name, struct layer_norm options) = {
+    layer_batch_norm, layer_instance_norm, layer_layer_norm, no_norm};
+  struct shape shape = sym_shape (x);
+  struct layer_norm options = {.training = pass->training, .follow = pass->follow ? follow : 0};
+  bool vector = shape.rank == 2;
+  if (pass->net->conditional == GAN_NORMALISED)
+    options.style = pass->labels;
+  if (vector)
+    x = sym_reshape (x, SHAPE (shape.dim[0], shape.dim[1], 1, 1));
+  x = norms[vector && kind == GAN_NORM_INSTANCE ? GAN_NORM_LAYER : kind](x, name, options);
+  return vector ? sym_reshape (x, shape) : x;
+}
+
+static sym
+build_norm (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  return normalise (x, name, pass->net->norm, layer->value, pass);
+}
+const struct gan_kind gan_norm = {"norm", build_norm};
+
+static sym
+build_judge_norm (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  return normalise (x, name, pass->net->judge_norm, layer->value, pass);
+}
+const struct gan_kind gan_judge_norm = {"norm", build_judge_norm};
+
+static sym
+build_relu (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  return sym_relu (x);
+}
+const struct gan_kind gan_relu = {"relu", build_relu, .plain = true};
+
+static sym
+build_leaky_relu (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  return sym_leaky_relu (x, layer->value);
+}
+const struct gan_kind gan_leaky_relu = {"leaky_relu", build_leaky_relu, .plain = true};
+
+static sym
+build_tanh (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  return sym_tanh (x);
+}
+const struct gan_kind gan_tanh = {"tanh", build_tanh, .plain = true};
+
+static sym
+build_up (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  return sym_upsample_nearest (x, 2);
+}
+const struct gan_kind gan_up = {"up", build_up, .plain = true};
+
+static sym
+build_reshape (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  return sym_reshape (x, SHAPE (sym_shape (x).dim[0], -1, layer->side, layer->side));
+}
+const struct gan_kind gan_reshape = {"reshape", build_reshape, .plain = true};
+
+static sym
+build_flatten (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  return sym_reshape (x, SHAPE (sym_shape (x).dim[0], -1));
+}
+const struct gan_kind gan_flatten = {"flatten", build_flatten, .plain = true};
+
+static sym
+build_dropout (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  double rate = pass->net->dropout < 0 ? layer->value : pass->net->dropout;
+  return pass->training ? sym_dropout (x, rate, pass->stream++) : x;
+}
+const struct gan_kind gan_dropout = {"dropout", build_dropout, .plain = true};
+
+static sym
+build_minibatch (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  return pass->net->minibatch ? layer_minibatch_deviation (x) : x;
+}
+const struct gan_kind gan_minibatch = {"minibatch", build_minibatch, .plain = true};
+
+/* Networks */
+
+/* Which of its kind the row is, counted from 1. */
+static int
+number_of (const struct gan_layer *layers, const struct gan_layer *row)
+{
+  int n = 1;
+  for (const struct gan_layer *before = layers; before < row; before++)
+    n += before->kind == row->kind;
+  return n;
+}
+
+static sym
+build (sym x, const struct gan_layer *layers, struct gan_pass *pass)
+{
+  for (const struct gan_layer *layer = layers; layer->kind; layer++) {
+    g_autofree char *name = g_strdup_printf ("%s%d", layer->kind->name, number_of (layers, layer));
+    if (layer->kind->plain)
+      graph_push (x.graph, "%s", name);
+    x = layer->kind->build (x, name, layer, pass);
+    if (layer->kind->plain)
+      graph_pop (x.graph);
+  }
+  return x;
+}
+
+sym
+gan_labels (struct graph *graph, int64_t n, const struct gan_net *net)
+{
+  if (net->conditional && !net->classes)
+    return graph_fail (graph, "a conditional network wants classes: at least one");
+  return net->conditional ? graph_input (graph, "labels", SHAPE (n, net->classes)) : (sym){graph, -1};
+}
+
+static bool
+has_labels (const struct gan_pass *pass)
+{
+  return pass->labels.graph && !sym_null (pass->labels);
+}
+
+sym
+gan_generator (sym z, const struct gan_preset *preset, struct gan_pass pass)
+{
+  struct gan_net net = *pass.net;
+  net.channels = gan_channels (preset, &net);
+  pass.net = &net;
+  if (has_labels (&pass) && net.conditional == GAN_CONCATENATED)
+    z = sym_concat ((sym[]){z, pass.labels}, 2, 1);
+  return build (z, preset->generator, &pass);
+}
+
+/* The picture with a channel a class, which is the class's share everywhere. */
+static sym
+with_labels (sym picture, const struct gan_pass *pass)
+{
+  struct shape shape = sym_shape (picture);
+  int64_t n = shape.dim[0], classes = sym_shape (pass->labels).dim[1];
+  sym maps = sym_reshape (pass->labels, SHAPE (n, classes, 1, 1));
+  maps = sym_broadcast (maps, SHAPE (n, classes, shape.dim[2], shape.dim[3]));
+  return sym_concat ((sym[]){picture, maps}, 2, 1);
+}
+
+static const struct gan_layer linear_judge[] = {{&gan_flatten}, {&gan_dense, GAN_SCORE}, {NULL}};
+
+sym
+gan_score (sym picture, const struct gan_preset *preset, struct gan_pass pass)
+{
+  const struct gan_layer *const judges[] = {preset->judge, linear_judge, preset->judge};
+  if (pass.net->spectral)
+    pass.spectral = pass.follow ? SPECTRAL_FOLLOW : SPECTRAL_NORM;
+  if (has_labels (&pass))
+    picture = with_labels (picture, &pass);
+  return build (picture, judges[pass.net->judge], &pass);
+}
+
+sym
+gan_encoder (sym picture, const struct gan_preset *preset, struct gan_pass pass)
+{
+  if (has_labels (&pass))
+    picture = with_labels (picture, &pass);
+  return build (picture, preset->encoder, &pass);
+}
+
+/* The generator, which is what files hold: inputs "z" and, where there are classes, "labels"; output "picture". */
+void
+gan_build (const struct net *net, struct graph *graph, const void *settings)
+{
+  const struct gan_net *gan = settings;
+  struct gan_pass pass = {.net = gan};
+  pass.labels = gan_labels (graph, 1, gan);
+  sym z = graph_input (graph, "z", SHAPE (1, gan->latent));
+  graph_output (graph, "picture", gan_generator (z, gan_preset_of (net), pass));
+}

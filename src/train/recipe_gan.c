@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Generators of pictures from noise, trained against a judge (Goodfellow 2014), and the autoencoder to compare them with. A
+ * preset says the networks, options everything else: each loss and stabiliser is a line. The result is the generator with
+ * averaged weights.
+ *
+ * A step takes judge_steps steps of the judge and one of the generator. R1's penalty comes every r1_every steps, by a plan of
+ * its own. Everything that a run has become is weights: networks, optimisers, averages, running statistics, the probability of
+ * augmentation; noise and order are functions of the step. */
+#include <string.h>
+
+#include "base/random.h"
+#include "impasto/error.h"
+#include "net/net_file.h"
+#include "train/gan_loss.h"
+#include "train/gan_recipe.h"
+#include "train/recipe.h"
+#include "train/sheet.h"
+
+#define STEPS 5000
+#define SHEET_COLUMNS 8
+#define SHEET_COLUMNS_MAX 16 /* of classes */
+#define STREAM_SHEET 599     /* the noise of sample sheets */
+
+static const char *const schedule_names[] = {"constant", "linear", "cosine", NULL};
+
+#define AT(FIELD) offsetof (struct gan_settings, FIELD)
+
+static const struct option options[] = {
+  {"data", OPTION_STRING, AT (data), "folder of pictures, or IDX file (MNIST) or the folder it lies in; required",
+   .metavar = "DIR"},
+  {"preset", OPTION_CHOICE, AT (preset), "the networks", .choices = gan_preset_names},
+  {"start", OPTION_STRING, AT (start), "generator to go on from", .metavar = "MODEL"},
+  {"title", OPTION_STRING, AT (title), "title of the result"},
+  {"license", OPTION_STRING, AT (license), "licence of the result"},
+  GAN_OPTIONS (struct gan_settings, net.),
+  {"batch", OPTION_INT, AT (batch), "pictures a step", 1, 1024, 64},
+  {"judge-steps", OPTION_INT, AT (judge_steps), "steps of the judge to one of the generator", 1, 100, 1},
+  {"loss", OPTION_CHOICE, AT (loss), "of judge and generator", .fallback = GAN_NON_SATURATING,
+   .choices = gan_loss_names},
+  {"real-label", OPTION_FLOAT, AT (label), "what the judge is told a real picture is: below 1 smooths it", 0.5, 1, 1},
+  {"noise", OPTION_FLOAT, AT (noise), "deviation of the noise on what the judge sees, going down to 0 over the run", 0,
+   2, 0},
+  {"gradient-penalty", OPTION_FLOAT, AT (gradient_penalty), "weight of the critic's slope's distance from 1 (WGAN-GP)",
+   0, 1e4, 0},
+  {"r1", OPTION_FLOAT, AT (r1), "weight of the judge's squared slope at real pictures (R1)", 0, 1e4, 0},
+  {"r1-every", OPTION_INT, AT (r1_every), "steps of the judge from one such penalty to the next", 1, 1000, 16},
+  {"translation", OPTION_BOOL, AT (augment.translation), "augmentation: moves what the judge sees"},
+  {"cutout", OPTION_BOOL, AT (augment.cutout), "augmentation: covers a part of what the judge sees"},
+  {"color", OPTION_BOOL, AT (augment.colour), "augmentation: tints what the judge sees"},
+  {"augment-probability", OPTION_FLOAT, AT (augment_probability), "of each augmentation", 0, 1, 1},
+  {"augment-target", OPTION_FLOAT, AT (augment_target),
+   "above 0, the probability adapts: it rises while the judge's mean sign over real pictures is above this (0.6)", 0, 1,
+   0},
+  {"optimizer", OPTION_CHOICE, AT (optimizer), "of both networks", .choices = optimizer_names},
+  {"rate", OPTION_FLOAT, AT (rate), "learning rate of the generator", 1e-8, 1, 0.0002},
+  {"judge-rate", OPTION_FLOAT, AT (judge_rate), "learning rate of the judge; 0 = the generator's", 0, 1, 0},
+  {"momentum", OPTION_FLOAT, AT (momentum), "of sgd; beta1 of adam", 0, 0.999, 0.5},
+  {"beta2", OPTION_FLOAT, AT (beta2), "of adam and rmsprop", 0, 0.99999, 0.999},
+  {"schedule", OPTION_CHOICE, AT (schedule), "of the learning rates; linear: down to 0 over the second half",
+   .choices = schedule_names},
+  {"clip", OPTION_FLOAT, AT (clip), "largest norm of a gradient; 0 = none", 0, 1e6, 0},
+  {"l1", OPTION_FLOAT, AT (l1), "weight of the sum of the absolute weights", 0, 1, 0},
+  {"l2", OPTION_FLOAT, AT (l2), "weight of the sum of the squared weights", 0, 1, 0},
+  {"average", OPTION_FLOAT, AT (average), "moving average of the generator that is kept", 0, 0.99999, 0.995},
+  {"divergence", OPTION_FLOAT, AT (divergence), "autoencoder: weight of the distance of its codes from the noise", 0,
+   1e4, 1},
+  {"zoom", OPTION_FLOAT, AT (zoom), "crops: largest shorter side of a picture in crops", 1, 8, 1},
+  {"rotation", OPTION_FLOAT, AT (rotation), "crops: degrees to either side", 0, 30, 0},
+  {"mirror", OPTION_BOOL, AT (mirror), "crops: mirrored half of the time"},
+  {NULL},
+};
+
+static void
+settle (void *object, struct run_settings *run)
+{
+  struct gan_settings *settings = object;
+  if (run->steps == 0)
+    run->steps = STEPS;
+  if (settings->judge_rate == 0)
+    settings->judge_rate = settings->rate;
+  if (settings->net.judge == GAN_JUDGE_PAIRWISE && settings->loss == GAN_NON_SATURATING)
+    settings->loss = GAN_RELATIVISTIC;
+}
+
+static bool
+check_settings (const struct gan_settings *settings, GError **error)
+{
+  bool zero = settings->loss != GAN_WASSERSTEIN && settings->loss != GAN_RELATIVISTIC;
+  bool penalty = settings->gradient_penalty > 0 || settings->r1 > 0;
+  const char *problem =
+    settings->net.channels == 2 || settings->net.channels == 4 ? "--channels wants 1 or 3"
+    : settings->net.judge == GAN_JUDGE_PAIRWISE && settings->loss != GAN_RELATIVISTIC
+      ? "--judge pairwise is judged by --loss relativistic"
+    : settings->label < 1 && !gan_losses[settings->loss].labels ? "--real-label goes with losses that have labels"
+    : penalty && settings->net.judge_norm == GAN_NORM_BATCH
+      ? "a penalty of the judge's slope wants pictures judged one by one: leave --judge-norm batch out"
+    : settings->augment_target > 0 && !zero
+      ? "--augment-target wants a loss whose scores have a zero: not wasserstein, not relativistic"
+      : NULL;
+  if (problem)
+    g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, problem);
+  return !problem;
+}
+
+/* Whether step @k of the judge in step @step has R1's penalty and is the generator's too. */
+static unsigned
+parts_of (const struct gan_settings *settings, int64_t step, int64_t k)
+{
+  int64_t n = step * settings->judge_steps + k;
+  bool r1 = settings->r1 > 0 && n % settings->r1_every == 0;
+  return (k == settings->judge_steps - 1 ? GAN_STEP_GENERATOR : 0) | (r1 ? GAN_STEP_R1 : 0);
+}
+
+static bool
+build_steps (struct trainer *trainer, GError **error)
+{
+  const struct gan_settings *settings = trainer->settings;
+  struct gan_state *state = trainer->state;
+  for (int64_t step = 0; step < settings->r1_every; step++) /* the pattern of parts repeats */
+    for (int64_t k = 0; k < settings->judge_steps; k++) {
+      unsigned parts = state->preset->judge ? parts_of (settings, step, k) : GAN_STEP_GENERATOR;
+      if (!state->step[parts] && !gan_build_step (trainer, parts, error))
+        return false;
+    }
+  return true;
+}
+
+/* The networks, as far as settings and data decide; classes are @classes where the settings leave them open. */
+static bool
+settle_net (struct trainer *trainer, int classes, GError **error)
+{
+  const struct gan_settings *settings = trainer->settings;
+  struct gan_state *state = trainer->state;
+  state->preset = gan_presets[settings->preset];
+  state->net = settings->net;
+  state->net.channels = gan_channels (state->preset, &settings->net);
+  state->columns = state->rows = SHEET_COLUMNS;
+  if (!settings->net.conditional)
+    state->net.classes = 0;
+  else if (!settings->net.classes)
+    state->net.classes = classes;
+  else if (classes > settings->net.classes) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s has %d classes, --classes says %" G_GINT64_FORMAT,
+                 settings->data, classes, settings->net.classes);
+    return false;
+  }
+  if (settings->net.conditional && !classes) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: has no classes; --conditional wants some",
+                 settings->data);
+    return false;
+  }
+  if (state->net.classes)
+    state->columns = MIN (state->net.classes, SHEET_COLUMNS_MAX);
+  return true;
+}
+
+/* Copies the weights of --start over fresh ones, which have the same layers. */
+static bool
+start_from_file (struct trainer *trainer, GError **error)
+{
+  const struct gan_settings *settings = trainer->settings;
+  const struct gan_state *state = trainer->state;
+  g_autoptr (net_file) file = net_file_load (settings->start, &state->preset->net, error);
+  if (!file)
+    return false;
+  for (guint i = 0; i < weights_count (file->weights); i++)
+    for (int average = 0; average < 2; average++) {
+      struct tensor *from = weights_at (file->weights, i);
+      g_autofree char *name =
+        g_strconcat (average ? "average.generator." : "generator.", weights_name (file->weights, i), NULL);
+      struct tensor *to = weights_find (trainer->weights, name);
+      if (!to || !shape_equal (&to->shape, &from->shape)) {
+        g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its generator has other layers: %s",
+                     settings->start, weights_name (file->weights, i));
+        return false;
+      }
+      memcpy (to->data, from->data, to->size);
+    }
+  return true;
+}
+
+static bool
+start (struct trainer *trainer, GError **error)
+{
+  const struct gan_settings *settings = trainer->settings;
+  struct gan_state *state = trainer->state = g_new0 (struct gan_state, 1);
+  const struct gan_preset *preset = gan_presets[settings->preset];
+  bool fresh = trainer->step == 0;
+  if (!settings->data) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train gan wants --data DIR: pictures to learn from");
+    return false;
+  }
+  if (!check_settings (settings, error))
+    return false;
+  struct dataset_options data = {.size = preset->side,
+                                 .channels = (int) gan_channels (preset, &settings->net),
+                                 .batch = (int) settings->batch,
+                                 .seed = trainer->run.seed,
+                                 .first_step = trainer->step * settings->judge_steps,
+                                 .zoom = settings->zoom,
+                                 .rotation = settings->rotation > 0 ? settings->rotation : -1,
+                                 .keep_handedness = !settings->mirror,
+                                 .classes = settings->net.conditional,
+                                 .recursive = !settings->net.conditional};
+  state->data = dataset_open (settings->data, &data, error);
+  state->labels = g_new (int, settings->batch);
+  return state->data && settle_net (trainer, dataset_classes (state->data), error) && build_steps (trainer, error) &&
+         (!fresh || !settings->start || start_from_file (trainer, error)) && gan_build_sampler (trainer, error);
+}
+
+static double
+scheduled (const struct trainer *trainer, double rate)
+{
+  const struct gan_settings *settings = trainer->settings;
+  double done = (double) trainer->step / trainer->run.steps;
+  switch (settings->schedule) {
+  case GAN_LINEAR: return rate * MIN (1, 2 * (1 - done));
+  case GAN_COSINE: return cosine_rate (rate, trainer->step, trainer->run.steps, 0);
+  default: return rate;
+  }
+}
+
+/* One row a picture, 1 at its class. */
+static void
+set_labels (struct plan *plan, const int *labels)
+{
+  struct tensor *tensor = plan_input (plan, "labels");
+  if (!tensor)
+    return;
+  int64_t classes = tensor->shape.dim[1];
+  memset (tensor->data, 0, tensor->size);
+  for (int64_t i = 0; i < tensor->shape.dim[0]; i++)
+    tensor_floats (tensor)[i * classes + labels[i]] = 1;
+}
+
+static void
+set_scalars (struct trainer *trainer, struct plan *plan, int64_t judge_step)
+{
+  const struct gan_settings *settings = trainer->settings;
+  struct optimizer_options optimizer = gan_optimizer (settings);
+  recipe_set (plan, "rate", 0, optimizer_rate (&optimizer, scheduled (trainer, settings->rate), trainer->step));
+  recipe_set (plan, "judge-rate", 0,
+              optimizer_rate (&optimizer, scheduled (trainer, settings->judge_rate), judge_step));
+  recipe_set (plan, "decay", 0, average_decay (settings->average, trainer->step));
+  recipe_set (plan, "noise", 0, settings->noise * (1 - (double) trainer->step / trainer->run.steps));
+}
+
+/* The plan of step @k of the judge. One that leaves the generator alone has taken its weights for constants. */
+static struct plan *
+plan_of (struct trainer *trainer, int64_t k, GError **error)
+{
+  struct gan_state *state = trainer->state;
+  unsigned parts = state->preset->judge ? parts_of (trainer->settings, trainer->step, k) : GAN_STEP_GENERATOR;
+  struct plan *plan = state->step[parts];
+  if ((parts & GAN_STEP_GENERATOR) || state->generator_of[parts] == trainer->step + 1)
+    return plan;
+  state->generator_of[parts] = trainer->step + 1;
+  return plan_refresh (plan, error) ? plan : NULL;
+}
+
+/* Values in 0..1 to -1..1, as generators draw them. */
+static void
+centre (float *x, int64_t n)
+{
+  for (int64_t i = 0; i < n; i++)
+    x[i] = 2 * x[i] - 1;
+}
+
+static bool
+step (struct trainer *trainer, struct train_stats *stats, GError **error)
+{
+  static const char *const names[] = {"loss",   "judge",      "penalty",          "r1",
+                                      "real",   "fake",       "gradient",         "judge-gradient",
+                                      "pixels", "divergence", "encoder-gradient", "augment"};
+  const struct gan_settings *settings = trainer->settings;
+  struct gan_state *state = trainer->state;
+  int64_t judge_steps = state->preset->judge ? settings->judge_steps : 1;
+  struct plan *plan = NULL;
+  for (int64_t k = 0; k < judge_steps; k++) {
+    int64_t n = trainer->step * judge_steps + k;
+    plan = plan_of (trainer, k, error);
+    struct tensor *real = plan ? plan_input (plan, "real") : NULL;
+    if (!plan || !dataset_batch_labelled (state->data, n, tensor_floats (real), state->labels, error))
+      return false;
+    centre (tensor_floats (real), shape_size (&real->shape));
+    recipe_report (trainer, state->data);
+    set_labels (plan, state->labels);
+    set_scalars (trainer, plan, n);
+    plan_run (plan, trainer->run.seed, n);
+  }
+  recipe_stats (plan, names, G_N_ELEMENTS (names), stats);
+  return true;
+}
+
+/* The first batch. */
+static bool
+reals (struct trainer *trainer, const char *path, GError **error)
+{
+  const struct gan_settings *settings = trainer->settings;
+  struct gan_state *state = trainer->state;
+  int64_t n = settings->batch, side = state->preset->side, channels = state->net.channels, plane = side * side;
+  int columns = MIN (SHEET_COLUMNS, n);
+  g_autoptr (sheet) sheet = sheet_new (path, columns, (n + columns - 1) / columns, side, error);
+  g_autofree float *batch = g_try_new (float, n *channels *plane);
+  if (!sheet || !batch) {
+    if (sheet)
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: no memory for a batch", path);
+    return false;
+  }
+  if (!dataset_make (state->data, 0, batch, error))
+    return false;
+  for (int64_t i = 0; i < n * 3; i++)
+    for (int64_t k = 0; k < plane; k++)
+      sheet->cells[i * plane + k] = batch[(i / 3 * channels + i % 3 % channels) * plane + k];
+  return sheet_save (sheet, error);
+}
+
+/* The same noise every time; in columns the classes, if there are any. */
+static bool
+sample (struct trainer *trainer, const char *path, GError **error)
+{
+  struct gan_state *state = trainer->state;
+  int n = state->columns * state->rows;
+  struct random_key key = {.seed = trainer->run.seed, .stream = STREAM_SHEET};
+  g_autofree int *labels = g_new (int, n);
+  g_autoptr (sheet) sheet = sheet_new (path, state->columns, state->rows, state->preset->side, error);
+  if (!sheet || !plan_refresh (state->sampler, error))
+    return false;
+  random_normal_fill (key, 0, tensor_floats (plan_input (state->sampler, "z")), n * state->net.latent);
+  for (int i = 0; i < n; i++)
+    labels[i] = i % state->columns;
+  set_labels (state->sampler, labels);
+  plan_run (state->sampler, 0, 0);
+  struct tensor *picture = plan_output (state->sampler, "picture");
+  memcpy (sheet->cells, picture->data, picture->size);
+  return sheet_save (sheet, error);
+}
+
+static bool
+finish (struct trainer *trainer, const char *path, GError **error)
+{
+  static const char *const places[] = {"data", "start", NULL}; /* names on somebody's disk */
+  const struct gan_settings *settings = trainer->settings;
+  const struct gan_state *state = trainer->state;
+  g_autoptr (weights) averaged = recipe_averaged (trainer, "generator.");
+  g_autoptr (net_file) file = net_file_new (&state->preset->net, &state->net, averaged);
+  file->title = g_strdup (settings->title ? settings->title : state->preset->net.name);
+  file->license = g_strdup (settings->license);
+  file->provenance = g_strdup ("trained by impasto train gan");
+  file->training = recipe_facts (trainer, places);
+  return net_file_save (file, path, error);
+}
+
+/* Noise as pictures, all of the first class. */
+static struct plan *
+rehearse (struct trainer *trainer, GError **error)
+{
+  const struct gan_settings *settings = trainer->settings;
+  struct gan_state *state = trainer->state = g_new0 (struct gan_state, 1);
+  if (!check_settings (settings, error) || !settle_net (trainer, 10, error) ||
+      !gan_build_step (trainer, GAN_STEP_GENERATOR, error))
+    return NULL;
+  struct plan *plan = state->step[GAN_STEP_GENERATOR];
+  recipe_fill_noise (plan, "real", STREAM_SHEET);
+  state->labels = g_new0 (int, settings->batch);
+  set_labels (plan, state->labels);
+  set_scalars (trainer, plan, 0);
+  return g_steal_pointer (&state->step[GAN_STEP_GENERATOR]);
+}
+
+static void
+stop (struct trainer *trainer)
+{
+  struct gan_state *state = trainer->state;
+  if (!state)
+    return;
+  g_clear_pointer (&state->data, dataset_free);
+  for (int i = 0; i < GAN_STEPS; i++)
+    g_clear_pointer (&state->step[i], plan_free);
+  g_clear_pointer (&state->sampler, plan_free);
+  g_free (state->labels);
+  g_clear_pointer (&trainer->state, g_free);
+}
+
+const struct recipe recipe_gan = {
+  .name = "gan",
+  .help = "a generator of pictures from noise, against a judge: digits, 28x28 or 64x64 pictures; or an autoencoder",
+  .options = options,
+  .settings_size = sizeof (struct gan_settings),
+  .settle = settle,
+  .start = start,
+  .step = step,
+  .reals = reals,
+  .sample = sample,
+  .finish = finish,
+  .stop = stop,
+  .rehearse = rehearse,
+};

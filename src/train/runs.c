@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Run folders read. */
+#include "train/runs.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/text.h"
+#include "impasto/error.h"
+
+#define RECIPE_DEPTH 16   /* of brackets in recipe.json */
+#define TAIL 4096         /* bytes of the log that hold its last line */
+#define STAMP 21          /* characters of a line's time: "2026-01-31 12:00:00  " */
+#define GOING_SECONDS 120 /* so long may a step take before a run counts as gone */
+#define GOING_STEPS 20    /* or so many times as long as its steps take */
+#define NOTHING "-"       /* in a cell */
+#define CELL 28           /* characters of a setting, at most */
+
+const char *const run_state_names[] = {"going", "finished", "stopped", "failed", "cut off", NULL};
+
+static bool
+fail (const char *folder, const char *what, GError **error)
+{
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", folder, what);
+  return false;
+}
+
+static bool
+load_options (struct run_record *record, GError **error)
+{
+  g_autofree char *path = g_build_filename (record->folder, "recipe.json", NULL), *text = NULL;
+  g_autoptr (JsonParser) parser = json_parser_new ();
+
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return fail (record->folder, "is no run folder: it holds no recipe.json", error);
+  JsonNode *top = text_json_depth (text) <= RECIPE_DEPTH && json_parser_load_from_data (parser, text, -1, NULL)
+                    ? json_parser_get_root (parser)
+                    : NULL;
+  if (!top || !JSON_NODE_HOLDS_OBJECT (top))
+    return fail (record->folder, "its recipe.json is damaged", error);
+  record->options = json_object_ref (json_node_get_object (top));
+  JsonNode *recipe = json_object_get_member (record->options, "recipe");
+  JsonNode *run = json_object_get_member (record->options, "run");
+  if (!recipe || json_node_get_value_type (recipe) != G_TYPE_STRING || !run || !JSON_NODE_HOLDS_OBJECT (run))
+    return fail (record->folder, "its recipe.json is of no run", error);
+  record->recipe = g_strdup (json_node_get_string (recipe));
+  JsonNode *steps = json_object_get_member (json_node_get_object (run), "steps");
+  if (steps && JSON_NODE_HOLDS_VALUE (steps))
+    record->steps = json_node_get_int (steps);
+  return true;
+}
+
+/* The last line of the log without its time; a new string. */
+static char *
+last_words (const char *folder)
+{
+  g_autofree char *path = g_build_filename (folder, "log.txt", NULL);
+  FILE *file = fopen (path, "re");
+  char text[TAIL + 1] = "";
+
+  if (!file)
+    return g_strdup ("");
+  if (fseek (file, -TAIL, SEEK_END) != 0)
+    rewind (file);
+  text[fread (text, 1, TAIL, file)] = '\0';
+  fclose (file);
+  g_strchomp (text);
+  const char *line = strrchr (text, '\n');
+  line = line ? line + 1 : text;
+  return text_cut (strlen (line) > STAMP ? line + STAMP : "", 200);
+}
+
+static void
+judge_state (struct run_record *record, int64_t now)
+{
+  g_autofree char *words = last_words (record->folder);
+  const struct curves *curves = record->curves;
+  double pace = curves->steps > 0 ? curves->seconds / (double) curves->steps : 0;
+
+  record->note = g_strdup ("");
+  if (g_str_has_prefix (words, "finished: ")) {
+    record->state = RUN_FINISHED;
+  } else if (g_str_has_prefix (words, "ended: ")) {
+    g_free (record->note);
+    record->note = g_strdup (words + strlen ("ended: "));
+    record->state = g_str_has_prefix (record->note, "stopped after") ? RUN_STOPPED : RUN_FAILED;
+  } else {
+    double quiet = (double) (now - record->changed);
+    record->state = quiet < fmax (GOING_SECONDS, GOING_STEPS * pace) ? RUN_GOING : RUN_CUT;
+  }
+}
+
+struct run_record *
+run_record_load (const char *folder, GError **error)
+{
+  struct run_record *record = g_new0 (struct run_record, 1);
+  g_autofree char *stats = g_build_filename (folder, "stats.jsonl", NULL);
+  struct stat file;
+
+  record->folder = g_strdup (folder);
+  record->name = g_path_get_basename (folder);
+  bool ok = load_options (record, error);
+  bool there = ok && stat (stats, &file) == 0;
+  if (ok)
+    record->curves = there ? curves_load (stats, error) : curves_new ();
+  if (!record->curves) {
+    run_record_free (record);
+    return NULL;
+  }
+  record->changed = there ? (int64_t) file.st_mtime : 0;
+  judge_state (record, g_get_real_time () / G_USEC_PER_SEC);
+  return record;
+}
+
+void
+run_record_free (struct run_record *record)
+{
+  if (!record)
+    return;
+  g_clear_pointer (&record->options, json_object_unref);
+  curves_free (record->curves);
+  g_free (record->folder);
+  g_free (record->name);
+  g_free (record->recipe);
+  g_free (record->note);
+  g_free (record);
+}
+
+static int
+compare_text (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+GPtrArray *
+run_records (const char *dir, GPtrArray **broken, GError **error)
+{
+  g_autoptr (GDir) folder = g_dir_open (dir, 0, NULL);
+  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  GPtrArray *records, *lines = g_ptr_array_new_with_free_func (g_free);
+
+  if (!folder) {
+    g_ptr_array_unref (lines);
+    fail (dir, "there is no such folder of runs", error);
+    return NULL;
+  }
+  for (const char *name; (name = g_dir_read_name (folder));) {
+    g_autofree char *recipe = g_build_filename (dir, name, "recipe.json", NULL);
+    if (g_file_test (recipe, G_FILE_TEST_IS_REGULAR))
+      g_ptr_array_add (names, g_strdup (name));
+  }
+  g_ptr_array_sort (names, compare_text);
+  records = g_ptr_array_new_with_free_func ((GDestroyNotify) run_record_free);
+  for (guint i = 0; i < names->len; i++) {
+    g_autofree char *path = g_build_filename (dir, names->pdata[i], NULL);
+    g_autoptr (GError) local = NULL;
+    struct run_record *record = run_record_load (path, &local);
+    if (record)
+      g_ptr_array_add (records, record);
+    else
+      g_ptr_array_add (lines, g_strdup (local->message));
+  }
+  if (broken)
+    *broken = lines;
+  else
+    g_ptr_array_unref (lines);
+  return records;
+}
+
+/* Comparison: a table of rows, each a name and a cell a run. */
+
+struct row {
+  char *name;
+  GPtrArray *cells; /* char * */
+};
+
+static void
+row_free (gpointer data)
+{
+  struct row *row = data;
+  g_free (row->name);
+  g_ptr_array_unref (row->cells);
+  g_free (row);
+}
+
+static GPtrArray *
+row_new (GPtrArray *rows, const char *name)
+{
+  struct row *row = g_new (struct row, 1);
+  *row = (struct row){g_strdup (name), g_ptr_array_new_with_free_func (g_free)};
+  g_ptr_array_add (rows, row);
+  return row->cells;
+}
+
+/* A setting as one short line. */
+static char *
+node_text (JsonNode *node)
+{
+  if (!node)
+    return g_strdup (NOTHING);
+  if (JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING)
+    return text_cut (json_node_get_string (node), CELL);
+  if (JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_DOUBLE)
+    return text_number (json_node_get_double (node));
+  g_autofree char *json = json_to_string (node, FALSE);
+  return text_cut (json, CELL);
+}
+
+/* Members of an object of recipe.json in which the runs differ; @part NULL: of the whole. */
+static void
+add_differences (GPtrArray *rows, const GPtrArray *records, const char *part)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint r = 0; r < records->len; r++) {
+    const struct run_record *of = records->pdata[r];
+    JsonNode *node = json_object_get_member (of->options, part);
+    g_autoptr (GList) names =
+      node && JSON_NODE_HOLDS_OBJECT (node) ? json_object_get_members (json_node_get_object (node)) : NULL;
+    for (GList *at = names; at; at = at->next) {
+      if (!g_hash_table_add (seen, at->data))
+        continue;
+      g_autoptr (GPtrArray) cells = g_ptr_array_new_with_free_func (g_free);
+      bool differ = false, lacking = false;
+      for (guint k = 0; k < records->len; k++) {
+        const struct run_record *record = records->pdata[k];
+        JsonNode *object = json_object_get_member (record->options, part);
+        g_ptr_array_add (cells, node_text (object && JSON_NODE_HOLDS_OBJECT (object)
+                                             ? json_object_get_member (json_node_get_object (object), at->data)
+                                             : NULL));
+        differ |= !g_str_equal (cells->pdata[0], cells->pdata[k]);
+        lacking |= g_str_equal (cells->pdata[k], NOTHING) && !g_str_equal (record->recipe, of->recipe);
+      }
+      if (!differ || lacking) /* other recipes have other settings: that goes without saying */
+        continue;
+      GPtrArray *row = row_new (rows, at->data);
+      for (guint k = 0; k < cells->len; k++)
+        g_ptr_array_add (row, g_strdup (cells->pdata[k]));
+    }
+  }
+}
+
+/* The mean of the bucket that holds @step; NaN when nothing was said. */
+static double
+value_near (const struct curves *curves, const struct curve *curve, int64_t step)
+{
+  const struct bucket *bucket = &curve->bucket[(step - 1) / curves->width];
+  return bucket->n > 0 ? bucket->sum / (double) bucket->n : NAN;
+}
+
+static char *
+value_text (double value)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  return g_strdup (isfinite (value) ? g_ascii_formatd (text, sizeof text, "%.4g", value) : NOTHING);
+}
+
+/* The figures at the end, @step 0, or at a step. */
+static void
+add_figures (GPtrArray *rows, const GPtrArray *records, int64_t step)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (guint r = 0; r < records->len; r++) {
+    const struct run_record *of = records->pdata[r];
+    for (guint i = 0; i < of->curves->list->len; i++) {
+      const struct curve *named = of->curves->list->pdata[i];
+      if (!g_hash_table_add (seen, named->name))
+        continue;
+      GPtrArray *row = row_new (rows, named->name);
+      for (guint k = 0; k < records->len; k++) {
+        const struct curves *curves = ((const struct run_record *) records->pdata[k])->curves;
+        const struct curve *curve = curves_find (curves, named->name);
+        double value = !curve ? NAN : step == 0 ? curve_last (curve) : value_near (curves, curve, step);
+        g_ptr_array_add (row, value_text (value));
+      }
+    }
+  }
+}
+
+static void
+add_facts (GPtrArray *rows, const GPtrArray *records)
+{
+  GPtrArray *run = row_new (rows, "run"), *recipe = row_new (rows, "recipe"), *state = row_new (rows, "state"),
+            *steps = row_new (rows, "steps"), *pace = row_new (rows, "seconds a step");
+
+  for (guint k = 0; k < records->len; k++) {
+    const struct run_record *record = records->pdata[k];
+    int64_t done = record->curves->steps;
+    g_ptr_array_add (run, text_cut (record->name, CELL));
+    g_ptr_array_add (recipe, text_cut (record->recipe, CELL));
+    g_ptr_array_add (state, g_strdup (run_state_names[record->state]));
+    g_ptr_array_add (steps, record->steps > 0
+                              ? g_strdup_printf ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT, done, record->steps)
+                              : g_strdup_printf ("%" G_GINT64_FORMAT, done));
+    g_ptr_array_add (pace, value_text (done > 0 ? record->curves->seconds / (double) done : NAN));
+  }
+}
+
+static void
+append_rows (GString *text, const GPtrArray *rows, const char *head, int name_width, int cell_width)
+{
+  if (rows->len > 0 && *head)
+    g_string_append_printf (text, "\n%s\n", head);
+  for (guint i = 0; i < rows->len; i++) {
+    const struct row *row = rows->pdata[i];
+    g_string_append_printf (text, "%-*s", name_width, row->name);
+    for (guint k = 0; k < row->cells->len; k++)
+      g_string_append_printf (text, "  %*s", cell_width, (const char *) row->cells->pdata[k]);
+    g_string_append_c (text, '\n');
+  }
+}
+
+char *
+run_records_compare (const GPtrArray *records)
+{
+  g_autoptr (GPtrArray) facts = g_ptr_array_new_with_free_func (row_free),
+                        settings = g_ptr_array_new_with_free_func (row_free),
+                        last = g_ptr_array_new_with_free_func (row_free),
+                        common = g_ptr_array_new_with_free_func (row_free);
+  GPtrArray *const tables[] = {facts, settings, last, common};
+  int64_t step = INT64_MAX, longest = 0;
+  int name_width = 0, cell_width = 9;
+
+  for (guint k = 0; k < records->len; k++) {
+    const struct run_record *record = records->pdata[k];
+    step = MIN (step, record->curves->steps);
+    longest = MAX (longest, record->curves->steps);
+  }
+  add_facts (facts, records);
+  add_differences (settings, records, "settings");
+  add_differences (settings, records, "run");
+  add_figures (last, records, 0);
+  if (step > 0 && step < longest)
+    add_figures (common, records, step);
+  for (size_t t = 0; t < G_N_ELEMENTS (tables); t++)
+    for (guint i = 0; i < tables[t]->len; i++) {
+      const struct row *row = tables[t]->pdata[i];
+      name_width = MAX (name_width, (int) strlen (row->name));
+      for (guint k = 0; k < row->cells->len; k++)
+        cell_width = MAX (cell_width, (int) strlen (row->cells->pdata[k]));
+    }
+  g_autofree char *at = g_strdup_printf ("figures at step %" G_GINT64_FORMAT ":", step);
+  GString *text = g_string_new (NULL);
+  append_rows (text, facts, "", name_width, cell_width);
+  append_rows (text, settings, "settings that differ:", name_width, cell_width);
+  append_rows (text, last, "figures at the end, means of the last 20 steps:", name_width, cell_width);
+  append_rows (text, common, at, name_width, cell_width);
+  return g_string_free (text, FALSE);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Runs looked at from outside: what the files of a run folder say of it, while it trains or later. Nothing is written.
+ * A record belongs to its caller. */
+#pragma once
+
+#include <json-glib/json-glib.h>
+
+#include "train/curves.h"
+
+enum run_state {
+  RUN_GOING,    /* its statistics grew a moment ago */
+  RUN_FINISHED, /* it came to its end */
+  RUN_STOPPED,  /* somebody stopped it */
+  RUN_FAILED,   /* it ended by an error */
+  RUN_CUT,      /* it is not there any more and said nothing */
+};
+extern const char *const run_state_names[];
+
+struct run_record {
+  char *folder, *name; /* the name is the folder's */
+  char *recipe;
+  enum run_state state;
+  char *note;          /* its last words: why it failed or how to go on; "" when there is nothing to say */
+  int64_t steps;       /* wanted; 0 when recipe.json does not say */
+  int64_t changed;     /* when its statistics last grew, seconds since 1970 */
+  JsonObject *options; /* recipe.json */
+  struct curves *curves;
+};
+
+/* IMPASTO_ERROR_INPUT: @folder is no run folder, or its files are damaged. */
+struct run_record *run_record_load (const char *folder, GError **error);
+void run_record_free (struct run_record *record);
+
+/* The runs in @dir by name, struct run_record; those that cannot be read are lines of @broken (utf8, may be NULL).
+ * IMPASTO_ERROR_INPUT: @dir is no folder. */
+GPtrArray *run_records (const char *dir, GPtrArray **broken, GError **error);
+
+/* Several runs side by side as lines of text: what they are, the settings in which they differ, their last figures, and those
+ * at the last step that all have reached. A new string. */
+char *run_records_compare (const GPtrArray *records);

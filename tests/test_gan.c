@@ -1,0 +1,326 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Networks, losses, penalties and stabilisers of adversarial training: values and gradients against PyTorch (tests/oracle/gan.py), and
+ * what each promises. */
+#include <string.h>
+
+#include "compile/grad.h"
+#include "net/gan.h"
+#include "noise.h"
+#include "oracle.h"
+#include "train/gan_augment.h"
+#include "train/gan_loss.h"
+#include "train/optimizer.h"
+
+#define REFERENCE "gan.json"
+#define TOLERANCE 1e-5
+#define NET_TOLERANCE 1e-4
+
+static sym
+parameter (struct graph *graph, const char *name, struct shape shape)
+{
+  return graph_parameter (graph, name, shape, (struct init){INIT_ZERO, 0});
+}
+
+/* Judge at label 1, judge at label 0.9, generator, of score maps. */
+static sym
+build_loss (struct graph *graph, const char *name)
+{
+  int kind = 0;
+  while (strcmp (gan_loss_names[kind], name))
+    kind++;
+  const struct gan_loss *loss = &gan_losses[kind];
+  sym real = sym_scale (parameter (graph, "real", SHAPE (4, 1, 3, 2)), 20);
+  sym fake = sym_scale (parameter (graph, "fake", SHAPE (4, 1, 3, 2)), 20);
+  sym values[] = {loss->judge (real, fake, 1), loss->judge (real, fake, 0.9), loss->generator (real, fake)};
+  for (int i = 0; i < 3; i++)
+    values[i] = sym_reshape (values[i], SHAPE (1));
+  return sym_concat (values, 3, 0);
+}
+
+static sym
+critic (sym x)
+{
+  struct graph *graph = x.graph;
+  sym weight = parameter (graph, "conv.weight", SHAPE (6, 2, 4, 4));
+  x = sym_conv2d (x, weight, (struct conv_options){.stride = 2, .pad = 1});
+  x = sym_tanh (sym_add (x, parameter (graph, "conv.bias", SHAPE (1, 6, 1, 1))));
+  return sym_matmul_t (sym_reshape (x, SHAPE (3, -1)), false, parameter (graph, "dense.weight", SHAPE (1, 120)), true);
+}
+
+static sym
+build_penalty (struct graph *graph, const char *name)
+{
+  sym picture = oracle_constant (graph, "picture", SHAPE (3, 2, 8, 10), 2, 0), score = critic (picture);
+  return g_str_equal (name, "r1") ? gan_r1 (score, picture) : gan_gradient_penalty (score, picture);
+}
+
+/* Presets at a sixteenth of their width. */
+static const struct {
+  const char *name;
+  const struct gan_preset *preset;
+  sym (*build) (sym x, const struct gan_preset *preset, struct gan_pass pass);
+  int channels;
+  struct gan_net net;
+} nets[] = {
+  {"dcgan_28_generator", &gan_dcgan_28, gan_generator, 0, {0}},
+  {"dcgan_28_generator_normalised", &gan_dcgan_28, gan_generator, 0, {.classes = 3, .conditional = GAN_NORMALISED}},
+  {"dcgan_28_judge", &gan_dcgan_28, gan_score, 1, {.judge_norm = GAN_NORM_NONE}},
+  {"linear_judge", &gan_dcgan_28, gan_score, 1, {.classes = 3, .judge = GAN_JUDGE_LINEAR}},
+  {"noise_gan_28_generator", &gan_noise_gan_28, gan_generator, 0, {0}},
+  {"noise_gan_28_judge_normed", &gan_noise_gan_28, gan_score, 1, {.judge_norm = GAN_NORM_BATCH}},
+  {"vae_28_encoder", &gan_vae_28, gan_encoder, 1, {0}},
+  {"dcgan_64_generator_labelled", &gan_dcgan_64, gan_generator, 0, {.classes = 3, .conditional = GAN_CONCATENATED}},
+  {"dcgan_64_judge_steadied",
+   &gan_dcgan_64,
+   gan_score,
+   3,
+   {.classes = 3, .judge_norm = GAN_NORM_NONE, .spectral = true, .minibatch = true}},
+};
+
+static sym
+build_net (struct graph *graph, const char *name)
+{
+  int i = 0;
+  while (strcmp (nets[i].name, name))
+    i++;
+  int side = nets[i].preset->side;
+  struct gan_net net = nets[i].net;
+  struct gan_pass pass = {.net = &net, .training = true, .follow = true};
+  net.latent = 20;
+  net.width = 1.0 / 16;
+  if (net.classes)
+    pass.labels = oracle_constant (graph, "labels", SHAPE (4, net.classes), 1, 0.5);
+  sym x = nets[i].channels ? oracle_constant (graph, "picture", SHAPE (4, nets[i].channels, side, side), 2, 0)
+                           : oracle_constant (graph, "z", SHAPE (4, 20), 2, 0);
+  return nets[i].build (x, nets[i].preset, pass);
+}
+
+static void
+test_net (gconstpointer name)
+{
+  struct oracle oracle = {name, build_net};
+  oracle_check (REFERENCE, &oracle, PRECISION_F32, NET_TOLERANCE);
+}
+
+static void
+test_oracle (gconstpointer oracle)
+{
+  oracle_check (REFERENCE, oracle, PRECISION_F32, TOLERANCE);
+}
+
+/* Augmentation: what becomes of @n pictures (n,2,16,12) that fill @x; @gradient gets that of a weighted sum. */
+enum { AUGMENT_N = 64, AUGMENT_C = 2, AUGMENT_H = 16, AUGMENT_W = 12, AUGMENT_PLANE = AUGMENT_H * AUGMENT_W };
+#define AUGMENT_SIZE (AUGMENT_N * AUGMENT_C * AUGMENT_PLANE)
+
+static void
+augment (struct gan_augment what, double probability, float *x, float *y, float *gradient)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  struct shape shape = SHAPE (AUGMENT_N, AUGMENT_C, AUGMENT_H, AUGMENT_W);
+  sym picture = graph_input (graph, "picture", shape), dx;
+  sym changed = gan_augment (picture, what, graph_scalar (graph, probability), 7);
+  sym sum = sym_sum (sym_mul (changed, oracle_constant (graph, "probe", shape, 1, 0)), AXES_ALL);
+  graph_gradient (sum, &picture, 1, &dx);
+  graph_output (graph, "y", changed);
+  graph_output (graph, "dx", dx);
+  g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
+  g_assert_no_error (error);
+  noise_fill ("augmented", 1.8, 0, x, AUGMENT_SIZE);
+  memcpy (tensor_floats (plan_input (plan, "picture")), x, AUGMENT_SIZE * sizeof (float));
+  plan_run (plan, 3, 5);
+  memcpy (y, tensor_floats (plan_output (plan, "y")), AUGMENT_SIZE * sizeof (float));
+  if (gradient)
+    memcpy (gradient, tensor_floats (plan_output (plan, "dx")), AUGMENT_SIZE * sizeof (float));
+}
+
+/* With probability 0 nothing changes, with a half about a half of the pictures. */
+static void
+test_augment_probability (void)
+{
+  static const struct gan_augment all = {true, true, true};
+  g_autofree float *x = g_new (float, AUGMENT_SIZE), *y = g_new (float, AUGMENT_SIZE);
+  int changed = 0, size = AUGMENT_C * AUGMENT_PLANE;
+  augment (all, 0, x, y, NULL);
+  for (int i = 0; i < AUGMENT_SIZE; i++)
+    g_assert_cmpfloat_with_epsilon (x[i], y[i], 1e-6);
+  augment ((struct gan_augment){.translation = true}, 0.5, x, y, NULL);
+  for (int i = 0; i < AUGMENT_N; i++)
+    changed += memcmp (x + i * size, y + i * size, size * sizeof (float)) != 0;
+  g_assert_cmpint (changed, >, AUGMENT_N / 4);
+  g_assert_cmpint (changed, <, 3 * AUGMENT_N / 4);
+}
+
+/* Whether @y is @x moved by (dy, dx), 0 coming in; then the gradient is the probe moved back. */
+static bool
+is_moved (const float *x, const float *y, int dy, int dx)
+{
+  for (int c = 0; c < AUGMENT_C; c++)
+    for (int i = 0; i < AUGMENT_H; i++)
+      for (int j = 0; j < AUGMENT_W; j++) {
+        bool inside = i - dy >= 0 && i - dy < AUGMENT_H && j - dx >= 0 && j - dx < AUGMENT_W;
+        float from = inside ? x[c * AUGMENT_PLANE + (i - dy) * AUGMENT_W + j - dx] : 0;
+        if (y[c * AUGMENT_PLANE + i * AUGMENT_W + j] != from)
+          return false;
+      }
+  return true;
+}
+
+static void
+test_augment_translation (void)
+{
+  g_autofree float *x = g_new (float, AUGMENT_SIZE), *y = g_new (float, AUGMENT_SIZE),
+                   *dx = g_new (float, AUGMENT_SIZE);
+  g_autofree float *probe = g_new (float, AUGMENT_SIZE);
+  int met[5][5] = {0}, places = 0;
+  augment ((struct gan_augment){.translation = true}, 1, x, y, dx);
+  noise_fill ("probe", 1, 0, probe, AUGMENT_SIZE);
+  for (int n = 0; n < AUGMENT_N; n++) {
+    int at = n * AUGMENT_C * AUGMENT_PLANE, found = 0;
+    for (int i = -2; i <= 2; i++)
+      for (int j = -2; j <= 2; j++)
+        if (is_moved (x + at, y + at, i, j)) {
+          found++;
+          met[i + 2][j + 2] = 1;
+          g_assert_true (is_moved (probe + at, dx + at, -i, -j));
+        }
+    g_assert_cmpint (found, ==, 1);
+  }
+  for (int i = 0; i < 25; i++)
+    places += met[i / 5][i % 5];
+  g_assert_cmpint (places, >, 15); /* of 25 */
+}
+
+static void
+test_augment_cutout (void)
+{
+  g_autofree float *x = g_new (float, AUGMENT_SIZE), *y = g_new (float, AUGMENT_SIZE);
+  int whole = 0;
+  augment ((struct gan_augment){.cutout = true}, 1, x, y, NULL);
+  for (int n = 0; n < AUGMENT_N; n++) {
+    const float *a = x + n * AUGMENT_C * AUGMENT_PLANE, *b = y + n * AUGMENT_C * AUGMENT_PLANE;
+    int top = AUGMENT_H, bottom = -1, left = AUGMENT_W, right = -1, holes = 0;
+    for (int i = 0; i < AUGMENT_PLANE; i++)
+      if (b[i] == 0 && b[i + AUGMENT_PLANE] == 0) {
+        top = MIN (top, i / AUGMENT_W), bottom = MAX (bottom, i / AUGMENT_W);
+        left = MIN (left, i % AUGMENT_W), right = MAX (right, i % AUGMENT_W);
+        holes++;
+      } else
+        g_assert_true (a[i] == b[i] && a[i + AUGMENT_PLANE] == b[i + AUGMENT_PLANE]);
+    int height = bottom - top + 1, width = right - left + 1;
+    g_assert_cmpint (holes, ==, height * width); /* a rectangle */
+    g_assert_true (height <= AUGMENT_H / 2 && (height == AUGMENT_H / 2 || top == 0 || bottom == AUGMENT_H - 1));
+    g_assert_true (width <= AUGMENT_W / 2 && (width == AUGMENT_W / 2 || left == 0 || right == AUGMENT_W - 1));
+    whole += height == AUGMENT_H / 2 && width == AUGMENT_W / 2;
+  }
+  g_assert_cmpint (whole, >, 4);
+}
+
+/* Both channels' sum is stretched about its mean by the contrast alone, their difference by the saturation too. */
+static void
+test_augment_colour (void)
+{
+  g_autofree float *x = g_new (float, AUGMENT_SIZE), *y = g_new (float, AUGMENT_SIZE);
+  double least[3] = {9, 9, 9}, most[3] = {-9, -9, -9};
+  augment ((struct gan_augment){.colour = true}, 1, x, y, NULL);
+  for (int n = 0; n < AUGMENT_N; n++) {
+    const float *a = x + n * AUGMENT_C * AUGMENT_PLANE, *b = y + n * AUGMENT_C * AUGMENT_PLANE;
+    double mean_a = 0, mean_b = 0;
+    for (int i = 0; i < AUGMENT_C * AUGMENT_PLANE; i++)
+      mean_a += a[i] / (AUGMENT_C * AUGMENT_PLANE), mean_b += b[i] / (AUGMENT_C * AUGMENT_PLANE);
+    double contrast = (b[0] + b[AUGMENT_PLANE] - 2 * mean_b) / (a[0] + a[AUGMENT_PLANE] - 2 * mean_a);
+    double saturation = (b[0] - b[AUGMENT_PLANE]) / (a[0] - a[AUGMENT_PLANE]) / contrast;
+    double values[] = {contrast, saturation, mean_b - mean_a};
+    for (int i = 0; i < AUGMENT_PLANE; i++) {
+      double sum = a[i] + a[i + AUGMENT_PLANE] - 2 * mean_a, difference = a[i] - a[i + AUGMENT_PLANE];
+      g_assert_cmpfloat_with_epsilon (b[i] + b[i + AUGMENT_PLANE], sum * contrast + 2 * mean_b, 1e-4);
+      g_assert_cmpfloat_with_epsilon (b[i] - b[i + AUGMENT_PLANE], difference * contrast * saturation, 1e-4);
+    }
+    for (int k = 0; k < 3; k++)
+      least[k] = MIN (least[k], values[k]), most[k] = MAX (most[k], values[k]);
+  }
+  static const double low[] = {0.5, 0, -0.5}, high[] = {1.5, 2, 0.5};
+  for (int k = 0; k < 3; k++) { /* all of the range and nothing beyond */
+    double tenth = (high[k] - low[k]) / 10;
+    g_assert_true (least[k] > low[k] - 1e-3 && least[k] < low[k] + tenth);
+    g_assert_true (most[k] < high[k] + 1e-3 && most[k] > high[k] - tenth);
+  }
+}
+
+/* Five steps down a bowl, as torch.optim goes. */
+static void
+test_descent (gconstpointer data)
+{
+  static const struct {
+    const char *name;
+    struct optimizer_options options;
+  } cases[] = {
+    {"adam", {OPTIMIZER_ADAM, 0.5, 0.99, 1e-12}},
+    {"adam clipped", {OPTIMIZER_ADAM, 0.5, 0.99, 1e-12, .clip = 0.5}},
+    {"rmsprop", {OPTIMIZER_RMSPROP, 0.5, 0.99, 1e-12}},
+    {"sgd", {OPTIMIZER_SGD, 0.5}},
+    {"sgd regularised", {OPTIMIZER_SGD, 0.5, .l1 = 0.2, .l2 = 0.3}},
+  };
+  int i = GPOINTER_TO_INT (data);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  sym w = parameter (graph, "net.weight", SHAPE (3, 5)), b = parameter (graph, "net.bias", SHAPE (1, 5));
+  sym y = sym_shift (sym_add (sym_matmul (oracle_constant (graph, "x", SHAPE (4, 3), 1, 0), w), b), -1);
+  sym loss = sym_reshape (sym_sum (sym_square (y), AXES_ALL), SHAPE_SCALAR);
+  sym rate = graph_input (graph, "rate", SHAPE_SCALAR), decay = graph_input (graph, "decay", SHAPE_SCALAR);
+  graph_output (graph, "norm", optimizer_step (loss, "net.", rate, decay, &cases[i].options));
+  weights_init (weights, graph, 1, &error);
+  noise_fill ("net.weight", 1, 0, tensor_floats (weights_find (weights, "net.weight")), 15);
+  noise_fill ("net.weight", 1, 0, tensor_floats (weights_find (weights, "average.net.weight")), 15);
+  noise_fill ("net.bias", 1, 0, tensor_floats (weights_find (weights, "net.bias")), 5);
+  g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
+  g_assert_no_error (error);
+  tensor_floats (plan_input (plan, "decay"))[0] = 0.75;
+  for (int step = 0; step < 5; step++) {
+    tensor_floats (plan_input (plan, "rate"))[0] = optimizer_rate (&cases[i].options, 0.02, step);
+    plan_run (plan, 0, step);
+  }
+  JsonObject *wanted = json_object_get_object_member (oracle_member (REFERENCE, "descents"), cases[i].name);
+  oracle_compare ("weight", weights_find (weights, "net.weight"), json_object_get_object_member (wanted, "weight"),
+                  TOLERANCE, 0);
+  oracle_compare ("bias", weights_find (weights, "net.bias"), json_object_get_object_member (wanted, "bias"), TOLERANCE,
+                  0);
+  oracle_compare ("average", weights_find (weights, "average.net.weight"),
+                  json_object_get_object_member (wanted, "average"), TOLERANCE, 0);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct oracle oracles[] = {
+    {"minimax", build_loss},
+    {"non-saturating", build_loss},
+    {"least-squares", build_loss},
+    {"hinge", build_loss},
+    {"wasserstein", build_loss},
+    {"relativistic", build_loss},
+    {"gradient_penalty", build_penalty},
+    {"r1", build_penalty},
+  };
+  g_test_init (&argc, &argv, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (oracles); i++) {
+    g_autofree char *path = g_strdup_printf ("/gan/pytorch/%s", oracles[i].name);
+    g_test_add_data_func (path, &oracles[i], test_oracle);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (nets); i++) {
+    g_autofree char *path = g_strdup_printf ("/gan/nets/%s", nets[i].name);
+    g_test_add_data_func (path, nets[i].name, test_net);
+  }
+  g_test_add_func ("/gan/augment/probability", test_augment_probability);
+  g_test_add_func ("/gan/augment/translation", test_augment_translation);
+  g_test_add_func ("/gan/augment/cutout", test_augment_cutout);
+  g_test_add_func ("/gan/augment/colour", test_augment_colour);
+  for (int i = 0; i < 5; i++) {
+    g_autofree char *path = g_strdup_printf ("/gan/descent/%d", i);
+    g_test_add_data_func (path, GINT_TO_POINTER (i), test_descent);
+  }
+  return g_test_run ();
+}

@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The gan recipe on bars: pictures of two classes, an upright and a lying bar, in an IDX file. Generators learn to draw them, and
+ * by class; a run that was stopped goes on to the same bits with everything on that has a state; stabilisers do what they
+ * are for; what makes no sense is refused in one line. */
+#include <glib/gstdio.h>
+#include <math.h>
+#include <string.h>
+
+#include "fixture.h"
+#include "format/safetensors.h"
+#include "image/picture.h"
+#include "impasto/impasto.h"
+#include "train/gan_loss.h"
+#include "train/trainer.h"
+
+#define SIDE 28
+#define BARS 60
+#define CELL (SIDE + 2) /* of a sheet */
+
+static char *data;
+
+/* Data */
+
+static void
+append_head (GByteArray *bytes, guint axes, guint n)
+{
+  guint8 head[16] = {0, 0, 8, axes, 0, 0, n >> 8, n & 255, 0, 0, 0, SIDE, 0, 0, 0, SIDE};
+  g_byte_array_append (bytes, head, axes == 3 ? 16 : 8);
+}
+
+static void
+write_bytes (const char *name, const GByteArray *bytes)
+{
+  g_autofree char *path = g_build_filename (data, name, NULL);
+  g_assert_true (g_file_set_contents (path, (const char *) bytes->data, bytes->len, NULL));
+}
+
+/* Bar @i lies or stands, five pixels thick, anywhere. */
+static void
+make_bars (void)
+{
+  g_autoptr (GByteArray) pictures = g_byte_array_new (), labels = g_byte_array_new ();
+  append_head (pictures, 3, BARS);
+  append_head (labels, 1, BARS);
+  for (guint8 i = 0; i < BARS; i++) {
+    guint8 class = i % 2;
+    int at = 3 + i / 2 % 18;
+    for (int y = 0; y < SIDE; y++)
+      for (int x = 0; x < SIDE; x++) {
+        int across = class ? x : y;
+        guint8 value = across >= at && across < at + 5 ? 255 : 0;
+        g_byte_array_append (pictures, &value, 1);
+      }
+    g_byte_array_append (labels, &class, 1);
+  }
+  write_bytes ("bars-images-idx3-ubyte", pictures);
+  write_bytes ("bars-labels-idx1-ubyte", labels);
+}
+
+/* Runs: "--name value" pairs over a tiny network */
+
+struct job {
+  void *settings;
+  struct run_settings run;
+  char *inputs[1];
+  int stop_at, steps;
+  char *folder;
+  struct train_stats stats[400];
+};
+
+static void
+job_set (struct job *job, const char *name, const char *value)
+{
+  g_autoptr (GError) error = NULL;
+  bool own = option_find (recipe_gan.options, name) != NULL;
+  option_set (own ? recipe_gan.options : run_options, own ? job->settings : &job->run, name, value, &error);
+  g_assert_no_error (error);
+}
+
+static struct job *
+job_new (const char *words)
+{
+  static const char tiny[] =
+    "width=0.03 latent=6 batch=4 threads=1 precision=f32 save-every=2 sample-every=1000 keep=9";
+  struct job *job = g_new0 (struct job, 1);
+  g_autofree char *all = g_strconcat (tiny, " ", words, NULL), *runs = file ("runs");
+  g_auto (GStrv) pairs = g_strsplit (all, " ", -1);
+  job->settings = g_malloc0 (recipe_gan.settings_size);
+  option_init (recipe_gan.options, job->settings);
+  option_init (run_options, &job->run);
+  job_set (job, "data", data);
+  job_set (job, "runs", runs);
+  for (int i = 0; pairs[i]; i++) {
+    g_auto (GStrv) pair = g_strsplit (pairs[i], "=", 2);
+    if (pair[0] && *pair[0])
+      job_set (job, pair[0], pair[1]);
+  }
+  return job;
+}
+
+static void
+job_free (struct job *job)
+{
+  option_clear (recipe_gan.options, job->settings);
+  option_clear (run_options, &job->run);
+  g_free (job->settings);
+  g_free (job->folder);
+  g_free (job);
+}
+
+static bool
+on_progress (const struct train_progress *progress, void *user_data)
+{
+  struct job *job = user_data;
+  g_assert_cmpstr (progress->stats->name[0], ==, "loss");
+  job->stats[progress->step - 1] = *progress->stats;
+  job->steps = progress->step;
+  if (!job->folder)
+    job->folder = g_strdup (progress->folder);
+  return progress->step != job->stop_at;
+}
+
+static bool
+job_run (struct job *job, GError **error)
+{
+  return train (&recipe_gan, job->settings, &job->run, job->inputs, on_progress, job, error);
+}
+
+/* A run to its end; its folder. */
+static char *
+run_whole (const char *words)
+{
+  g_autoptr (GError) error = NULL;
+  struct job *job = job_new (words);
+  job_run (job, &error);
+  g_assert_no_error (error);
+  char *made = g_strdup (job->folder);
+  job_free (job);
+  return made;
+}
+
+/* The figure @name of a step, or NaN where there is none. */
+static double
+figure (const struct job *job, int step, const char *name)
+{
+  for (int i = 0; i < job->stats[step].n; i++)
+    if (g_str_equal (job->stats[step].name[i], name))
+      return job->stats[step].value[i];
+  return NAN;
+}
+
+static char *
+file_of (const char *run, const char *name)
+{
+  return g_build_filename (run, name, NULL);
+}
+
+static void
+same_file (const char *a, const char *b, const char *name)
+{
+  g_autofree char *path_a = file_of (a, name), *path_b = file_of (b, name), *x = NULL, *y = NULL;
+  gsize n_x = 0, n_y = 0;
+  g_assert_true (g_file_get_contents (path_a, &x, &n_x, NULL) && g_file_get_contents (path_b, &y, &n_y, NULL));
+  if (n_x != n_y || memcmp (x, y, n_x))
+    g_error ("%s and %s differ", path_a, path_b);
+}
+
+/* Stopped after step 3 of 6, gone on: the same checkpoint, sheet and result. */
+static void
+test_resume (gconstpointer words)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *settings = g_strconcat (words, " steps=6", NULL), *whole = run_whole (settings);
+  struct job *job = job_new (settings);
+  job->stop_at = 3;
+  g_assert_false (job_run (job, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  job->stop_at = 0;
+  job_set (job, "resume", job->folder);
+  job_run (job, &error);
+  g_assert_no_error (error);
+  same_file (whole, job->folder, "network-000006.safetensors");
+  same_file (whole, job->folder, "fakes000006.png");
+  same_file (whole, job->folder, "result.safetensors");
+  job_free (job);
+}
+
+/* Every weight of both networks moves, whatever the loss; but for what shifts all scores, where real and fake ones push alike. */
+static void
+test_loss (gconstpointer loss)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *words = g_strdup_printf ("loss=%s steps=2 save-every=1 judge-norm=layer", (const char *) loss);
+  g_autofree char *made = run_whole (words), *first = file_of (made, "network-000001.safetensors"),
+                  *last = file_of (made, "network-000002.safetensors");
+  g_autoptr (weights) a = safetensors_load (first, &error), b = safetensors_load (last, &error);
+  g_assert_no_error (error);
+  int seen = 0;
+  for (guint i = 0; i < weights_count (a); i++) {
+    const char *name = weights_name (a, i);
+    struct tensor *x = weights_at (a, i), *y = weights_find (b, name);
+    bool network = g_str_has_prefix (name, "generator.") || g_str_has_prefix (name, "judge.");
+    if (!network || g_str_equal (name, "judge.dense1.bias"))
+      continue;
+    if (!memcmp (x->data, y->data, x->size))
+      g_error ("%s: %s has not moved", (const char *) loss, name);
+    seen++;
+  }
+  g_assert_cmpint (seen, ==, 17 + 7);
+}
+
+/* Learning */
+
+/* Pictures of a generated sheet: the greatest distance of a row or column of it from its own mean tells bars from noise. */
+static double
+evenness (const struct picture *sheet, int row, int column, bool upright)
+{
+  double sum = 0;
+  for (int a = 0; a < SIDE; a++) {
+    double mean = 0, square = 0;
+    for (int b = 0; b < SIDE; b++) {
+      int x = column * CELL + (upright ? a : b), y = row * CELL + (upright ? b : a);
+      double v = sheet->rgb[y * sheet->width + x];
+      mean += v / SIDE, square += v * v / SIDE;
+    }
+    sum += MAX (square - mean * mean, 0) / SIDE;
+  }
+  return sum;
+}
+
+static struct picture *
+generate (const char *run, const char *words)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ImpastoOptions) options = impasto_generate_options_new ();
+  g_autofree char *model = file_of (run, "result.safetensors"), *output = file ("sheet.png");
+  g_auto (GStrv) pairs = g_strsplit (words, " ", -1);
+  for (int i = 0; pairs[i]; i++) {
+    g_auto (GStrv) pair = g_strsplit (pairs[i], "=", 2);
+    impasto_options_set (options, pair[0], pair[1], &error);
+    g_assert_no_error (error);
+  }
+  impasto_generate (model, options, output, &error);
+  g_assert_no_error (error);
+  struct picture *sheet = picture_load (output, 0, &error);
+  g_assert_no_error (error);
+  return sheet;
+}
+
+/* Of a conditional generator the class asked for: lines along the bar are even, those across it are not. */
+static void
+test_learns_classes (gconstpointer conditional)
+{
+  g_autofree char *words = g_strdup_printf (
+    "conditional=%s steps=300 batch=16 width=0.1 rate=0.004 average=0.9 save-every=1000", (const char *) conditional);
+  g_autofree char *made = run_whole (words);
+  int right = 0;
+  for (int class = 0; class < 2; class ++) {
+    g_autofree char *asked = g_strdup_printf ("number=16 columns=4 threads=1 class=%d", class);
+    g_autoptr (picture) sheet = generate (made, asked);
+    for (int i = 0; i < 16; i++) {
+      double upright = evenness (sheet, i / 4, i % 4, true), lying = evenness (sheet, i / 4, i % 4, false);
+      right += class ? upright < 0.5 * lying : lying < 0.5 * upright;
+    }
+  }
+  g_test_message ("%d of 32 bars as asked for", right);
+  g_assert_cmpint (right, >=, 26);
+}
+
+static void
+test_autoencoder_learns (void)
+{
+  g_autoptr (GError) error = NULL;
+  struct job *job = job_new ("preset=vae-28 steps=60 batch=16 width=0.05 rate=0.005 save-every=1000");
+  job_run (job, &error);
+  g_assert_no_error (error);
+  double first = 0, last = 0;
+  for (int i = 0; i < 10; i++)
+    first += figure (job, i, "loss"), last += figure (job, 50 + i, "loss");
+  g_test_message ("loss %g .. %g", first / 10, last / 10);
+  g_assert_cmpfloat (last, <, 0.5 * first);
+  job_free (job);
+}
+
+/* Stabilisers */
+
+static void
+test_lazy_r1 (void)
+{
+  g_autoptr (GError) error = NULL;
+  struct job *job = job_new ("r1=1 r1-every=3 steps=7");
+  job_run (job, &error);
+  g_assert_no_error (error);
+  for (int i = 0; i < 7; i++)
+    g_assert_true (isnan (figure (job, i, "r1")) == (i % 3 != 0));
+  job_free (job);
+}
+
+/* mean (slope - 1)^2 over the last twenty of 240 steps of a critic. */
+static double
+slope_error (double weight)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *words = g_strdup_printf (
+    "loss=wasserstein gradient-penalty=%g steps=240 batch=16 width=0.1 rate=0.0005 momentum=0 beta2=0.9 "
+    "save-every=1000",
+    weight);
+  struct job *job = job_new (words);
+  double sum = 0;
+  job_run (job, &error);
+  g_assert_no_error (error);
+  for (int i = 0; i < 20; i++)
+    sum += figure (job, 220 + i, "penalty") / 20;
+  job_free (job);
+  return sum;
+}
+
+/* A critic's slopes are held near 1, which are not by themselves. */
+static void
+test_gradient_penalty (void)
+{
+  double held = slope_error (10), free = slope_error (1e-9);
+  g_test_message ("mean (slope - 1)^2: %g, without the penalty %g", held, free);
+  g_assert_cmpfloat (held, <, 0.06);
+  g_assert_cmpfloat (free, >, 10 * held);
+}
+
+/* u^T W v, one step from @u; then @u is better by that step. */
+static double
+power_step (const float *w, int64_t rows, int64_t columns, double *u)
+{
+  g_autofree double *v = g_new0 (double, columns);
+  double norm = 0, sigma = 0;
+  for (int64_t r = 0; r < rows; r++)
+    for (int64_t c = 0; c < columns; c++)
+      v[c] += w[r * columns + c] * u[r];
+  for (int64_t c = 0; c < columns; c++)
+    norm += v[c] * v[c];
+  for (int64_t r = 0; r < rows; r++) {
+    u[r] = 0;
+    for (int64_t c = 0; c < columns; c++)
+      u[r] += w[r * columns + c] * v[c] / sqrt (norm);
+    sigma += u[r] * u[r];
+  }
+  for (int64_t r = 0; r < rows; r++)
+    u[r] /= sqrt (sigma);
+  return sqrt (sigma);
+}
+
+/* What the next step would divide by is the largest singular value within 2 %. */
+static void
+test_spectral (void)
+{
+  static const char *const layers[] = {"conv1", "conv2", "dense1"};
+  g_autoptr (GError) error = NULL;
+  g_autofree char *made = run_whole ("spectral=yes steps=40 width=0.1 save-every=40"),
+                  *path = file_of (made, "network-000040.safetensors");
+  g_autoptr (weights) weights = safetensors_load (path, &error);
+  g_assert_no_error (error);
+  for (guint i = 0; i < G_N_ELEMENTS (layers); i++) {
+    g_autofree char *weight = g_strdup_printf ("judge.%s.weight", layers[i]),
+                    *u = g_strdup_printf ("judge.%s.u", layers[i]);
+    struct tensor *w = weights_find (weights, weight), *vector = weights_find (weights, u);
+    int64_t rows = w->shape.dim[0], columns = shape_size (&w->shape) / rows;
+    g_autofree double *x = g_new (double, rows);
+    for (int64_t k = 0; k < rows; k++)
+      x[k] = tensor_floats (vector)[k];
+    double known = power_step (tensor_floats (w), rows, columns, x), largest = known;
+    for (int k = 0; k < 500; k++)
+      largest = power_step (tensor_floats (w), rows, columns, x);
+    g_test_message ("%s: %g of %g", layers[i], known, largest);
+    g_assert_cmpfloat_with_epsilon (known / largest, 1, 0.02);
+  }
+}
+
+/* The probability is a state: it goes up from 0 while the judge knows the real ones, and down again. */
+static void
+test_adaptive (void)
+{
+  g_autoptr (GError) error = NULL;
+  struct job *job = job_new ("translation=yes augment-target=0.01 steps=60 batch=16 judge-rate=0.005 save-every=1000");
+  job_run (job, &error);
+  g_assert_no_error (error);
+  double most = 0;
+  for (int i = 1; i < 60; i++) {
+    double moved = fabs (figure (job, i, "augment") - figure (job, i - 1, "augment"));
+    g_assert_true (moved < 1e-6 || fabs (moved - 16 / 100000.0) < 1e-6);
+    most = MAX (most, figure (job, i, "augment"));
+  }
+  g_assert_cmpfloat (most, >, 20 * 16 / 100000.0);
+  job_free (job);
+}
+
+static void
+test_refused (void)
+{
+  static const struct {
+    const char *words, *text;
+    int code;
+  } cases[] = {
+    {"judge=pairwise loss=hinge", "--loss relativistic", IMPASTO_ERROR_USAGE},
+    {"loss=hinge real-label=0.9", "labels", IMPASTO_ERROR_USAGE},
+    {"gradient-penalty=10 judge-norm=batch", "one by one", IMPASTO_ERROR_USAGE},
+    {"loss=wasserstein augment-target=0.6", "zero", IMPASTO_ERROR_USAGE},
+    {"channels=2", "1 or 3", IMPASTO_ERROR_USAGE},
+    {"conditional=concatenation classes=1", "2 classes", IMPASTO_ERROR_USAGE},
+    {"preset=dcgan-64", "28 x 28", IMPASTO_ERROR_INPUT},
+    {"data=/nowhere", "/nowhere", IMPASTO_ERROR_INPUT},
+    {"start=/nowhere.safetensors", "/nowhere.safetensors", IMPASTO_ERROR_INPUT},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (GError) error = NULL;
+    struct job *job = job_new (cases[i].words);
+    g_assert_false (job_run (job, &error));
+    check_error (error, cases[i].code, cases[i].text);
+    job_free (job);
+  }
+}
+
+/* The same pictures however many, other ones by another seed; noise truncated. */
+static void
+test_generate (void)
+{
+  g_autofree char *made = run_whole ("steps=1");
+  g_autoptr (picture) four = generate (made, "number=4 columns=2 threads=1"),
+                      many = generate (made, "number=70 columns=2 threads=1"),
+                      other = generate (made, "number=4 columns=2 threads=1 seed=2"),
+                      near = generate (made, "number=4 columns=2 threads=1 truncate=0.1");
+  g_assert_cmpint (many->height, ==, 35 * CELL - 2);
+  g_assert_cmpint (many->width, ==, four->width);
+  size_t row = four->width * sizeof (float);
+  g_assert_cmpmem (four->rgb, row * four->height, many->rgb, row * four->height);
+  g_assert_true (memcmp (four->rgb, other->rgb, row * four->height) != 0);
+  double wide = 0, narrow = 0; /* small noise: all pictures are nearly one */
+  for (int y = 0; y < SIDE; y++)
+    for (int x = 0; x < SIDE; x++) {
+      int a = y * four->width + x, b = a + CELL;
+      wide += fabs (four->rgb[a] - four->rgb[b]), narrow += fabs (near->rgb[a] - near->rgb[b]);
+    }
+  g_assert_cmpfloat (narrow, <, 0.5 * wide);
+}
+
+static void
+test_generate_refused (void)
+{
+  g_autofree char *made = run_whole ("steps=1"), *model = file_of (made, "result.safetensors"),
+                  *labelled = run_whole ("steps=1 conditional=normalisation"),
+                  *other = file_of (labelled, "result.safetensors"), *output = file ("none.png"),
+                  *idx = file_of (data, "bars-images-idx3-ubyte");
+  const struct {
+    const char *from, *name, *value, *text;
+    int code;
+  } cases[] = {
+    {model, "class", "3", "no classes", IMPASTO_ERROR_USAGE},
+    {model, "truncate", "0.01", "0.1", IMPASTO_ERROR_USAGE},
+    {other, "class", "2", "classes 0 to 1", IMPASTO_ERROR_USAGE},
+    {idx, "number", "4", "is no model", IMPASTO_ERROR_INPUT},
+    {"/nowhere", "number", "4", "no such file", IMPASTO_ERROR_INPUT},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (ImpastoOptions) options = impasto_generate_options_new ();
+    g_assert_true (impasto_options_set (options, cases[i].name, cases[i].value, NULL));
+    g_assert_false (impasto_generate (cases[i].from, options, output, &error));
+    check_error (error, cases[i].code, cases[i].text);
+    g_assert_false (g_file_test (output, G_FILE_TEST_EXISTS));
+  }
+}
+
+/* A pre-trained start: with a rate of next to nothing the result is what was given. */
+static void
+test_start (void)
+{
+  g_autofree char *first = run_whole ("steps=2"), *given = file_of (first, "result.safetensors");
+  g_autofree char *words = g_strdup_printf ("steps=1 rate=3e-8 seed=9 start=%s", given), *second = run_whole (words);
+  g_autoptr (picture) a = generate (first, "number=4 threads=1"), b = generate (second, "number=4 threads=1");
+  for (int i = 0; i < a->width * a->height; i++)
+    g_assert_cmpfloat_with_epsilon (a->rgb[i], b->rgb[i], 0.03);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const char *const resumes[] = {
+    "",
+    "loss=wasserstein gradient-penalty=10 judge-steps=2 noise=0.2 optimizer=rmsprop schedule=linear",
+    "preset=noise-gan-28 loss=hinge r1=1 r1-every=4 spectral=yes minibatch=yes dropout=0.3 conditional=normalisation",
+    "judge=pairwise conditional=concatenation norm=layer optimizer=sgd clip=1 l1=0.001 l2=0.001 judge-norm=batch",
+    "judge=linear translation=yes cutout=yes color=yes augment-target=0.6 real-label=0.9 schedule=cosine",
+    "preset=vae-28 conditional=concatenation",
+  };
+  g_test_init (&argc, &argv, NULL);
+  folder_make ();
+  data = file ("bars");
+  g_mkdir (data, 0700);
+  make_bars ();
+  for (guint i = 0; i < G_N_ELEMENTS (resumes); i++) {
+    g_autofree char *path = g_strdup_printf ("/gan_recipe/resume/%u", i);
+    g_test_add_data_func (path, resumes[i], test_resume);
+  }
+  for (int i = 0; gan_loss_names[i]; i++) {
+    g_autofree char *path = g_strdup_printf ("/gan_recipe/loss/%s", gan_loss_names[i]);
+    g_test_add_data_func (path, gan_loss_names[i], test_loss);
+  }
+  g_test_add_data_func ("/gan_recipe/classes/concatenation", "concatenation", test_learns_classes);
+  g_test_add_data_func ("/gan_recipe/classes/normalisation", "normalisation", test_learns_classes);
+  g_test_add_func ("/gan_recipe/autoencoder", test_autoencoder_learns);
+  g_test_add_func ("/gan_recipe/lazy_r1", test_lazy_r1);
+  g_test_add_func ("/gan_recipe/gradient_penalty", test_gradient_penalty);
+  g_test_add_func ("/gan_recipe/spectral", test_spectral);
+  g_test_add_func ("/gan_recipe/adaptive", test_adaptive);
+  g_test_add_func ("/gan_recipe/refused", test_refused);
+  g_test_add_func ("/gan_recipe/generate", test_generate);
+  g_test_add_func ("/gan_recipe/generate/refused", test_generate_refused);
+  g_test_add_func ("/gan_recipe/start", test_start);
+  int failed = g_test_run ();
+  folder_remove ();
+  g_free (data);
+  return failed;
+}
