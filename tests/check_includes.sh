@@ -30,7 +30,7 @@ find_offences () {
         if (header ~ /^(glib|gio|json-glib)\/|^(glib|gmodule|glib-object|glib-unix)\.h$/) return "."
         if (header ~ /^(assert|ctype|errno|fenv|float|inttypes|limits|locale|math|setjmp|signal)\.h$/) return "."
         if (header ~ /^(stdalign|stdarg|stdatomic|stdbool|stddef|stdint|stdio|stdlib|stdnoreturn)\.h$/) return "."
-        if (header ~ /^(string|strings|time|wchar|unistd|fcntl|pthread|sched|poll|dirent|termios|dlfcn)\.h$/) return "."
+        if (header ~ /^(malloc|string|strings|time|wchar|unistd|fcntl|pthread|sched|poll|dirent|termios|dlfcn)\.h$/) return "."
         if (header ~ /^(sys|linux|arpa|netinet)\//) return "."
         if (header ~ /^([a-z]*mmintrin|immintrin|x86intrin|arm_neon|cpuid|omp)\.h$/) return "."
         if (header ~ /^(dnnl|oneapi\/dnnl\/|cuda|cudnn)/) return "^src/device/"
