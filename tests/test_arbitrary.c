@@ -336,20 +336,7 @@ test_learns (void)
 static void
 test_resume (void)
 {
-  struct job whole, part;
-  struct watch all = {0}, first = {0}, rest = {0};
-  begin (&whole, 6);
-  run_whole (&whole, &all);
-  begin (&part, 6);
-  run_until (&part, &first, 3);
-  job_set (&part, "resume", first.folder);
-  run_whole (&part, &rest);
-  same_run (all.folder, first.folder, 6);
-  watch_clear (&all);
-  watch_clear (&first);
-  watch_clear (&rest);
-  job_clear (&whole);
-  job_clear (&part);
+  check_resume (begin);
 }
 
 /* A decoder that was trained before begins better than a fresh one, at the same pictures. */

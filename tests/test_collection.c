@@ -6,23 +6,16 @@
 #include <math.h>
 #include <string.h>
 
+#include "fixture.h"
 #include "image/picture.h"
 #include "impasto/error.h"
 #include "train/collection.h"
 #include "train/dataset.h"
 
-static char *folder;
-
-static char *
-in (const char *name)
-{
-  return g_build_filename (folder, name, NULL);
-}
-
 static void
 make_folder (const char *name)
 {
-  g_autofree char *path = in (name);
+  g_autofree char *path = file (name);
 
   g_assert_cmpint (g_mkdir_with_parents (path, 0755), ==, 0);
 }
@@ -32,7 +25,7 @@ static void
 save_color (const char *name, int red, int green, int blue)
 {
   g_autoptr (picture) picture = picture_new (20, 24, false, NULL);
-  g_autofree char *path = in (name);
+  g_autofree char *path = file (name);
 
   for (int i = 0; i < 20 * 24; i++) {
     picture->rgb[i] = (float) red / 255;
@@ -45,7 +38,7 @@ save_color (const char *name, int red, int green, int blue)
 static void
 save_bytes (const char *name, const void *bytes, size_t n)
 {
-  g_autofree char *path = in (name);
+  g_autofree char *path = file (name);
 
   g_assert_true (g_file_set_contents (path, bytes, (gssize) n, NULL));
 }
@@ -73,7 +66,7 @@ static struct dataset *
 open_data (const char *name, struct dataset_options options)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *path = in (name);
+  g_autofree char *path = file (name);
 
   options.seed = 7;
   options.rotation = -1;
@@ -86,7 +79,7 @@ static void
 expect_error (const char *name, struct dataset_options options, const char *text)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *path = in (name);
+  g_autofree char *path = file (name);
 
   options.batch = 1;
   options.size = options.size ? options.size : 4;
@@ -201,7 +194,7 @@ test_idx (void)
 static void
 test_idx_files (void)
 {
-  g_autofree char *labels = in ("two/a-labels-idx1-ubyte");
+  g_autofree char *labels = file ("two/a-labels-idx1-ubyte");
   const struct dataset_options labelled = {.classes = true};
 
   save_idx ("two", "a", 3);
@@ -241,7 +234,7 @@ test_identity (void)
 
   make_folder ("same");
   save_color ("same/a.png", 1, 2, 3);
-  path = in ("same");
+  path = file ("same");
   slash = g_strconcat (path, "/", NULL);
   g_autoptr (collection) a = collection_open (path, &flat, NULL);
   first = collection_identity (a);
@@ -253,13 +246,13 @@ test_identity (void)
   g_autoptr (collection) c = collection_open (path, &flat, NULL);
   second = collection_identity (c);
   g_assert_cmpstr (second, !=, first);
-  from = in ("same/a.png");
-  to = in ("same/b.png");
+  from = file ("same/a.png");
+  to = file ("same/b.png");
   g_assert_cmpint (g_rename (from, to), ==, 0);
   g_autoptr (collection) d = collection_open (path, &flat, NULL);
   other = collection_identity (d);
   g_assert_cmpstr (other, !=, second);
-  moved = in ("elsewhere");
+  moved = file ("elsewhere");
   g_assert_cmpint (g_rename (path, moved), ==, 0);
   g_autoptr (collection) e = collection_open (moved, &flat, NULL);
   g_free (same);
@@ -306,25 +299,12 @@ test_digits (void)
   g_assert_cmpint (found, ==, BATCH);
 }
 
-static void
-remove_all (const char *path)
-{
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while (dir && (name = g_dir_read_name (dir))) {
-    g_autofree char *full = g_build_filename (path, name, NULL);
-    remove_all (full);
-  }
-  g_remove (path);
-}
-
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* libvips warns of damaged files, unheard */
-  folder = g_dir_make_tmp ("impasto-collection-XXXXXX", NULL);
+  folder_make ();
   g_test_add_func ("/collection/classes", test_classes);
   g_test_add_func ("/collection/idx", test_idx);
   g_test_add_func ("/collection/idx-files", test_idx_files);
@@ -332,7 +312,6 @@ main (int argc, char **argv)
   g_test_add_func ("/collection/identity", test_identity);
   g_test_add_func ("/collection/digits", test_digits);
   int status = g_test_run ();
-  remove_all (folder);
-  g_free (folder);
+  folder_remove ();
   return status;
 }

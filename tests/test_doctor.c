@@ -6,14 +6,13 @@
 #include <string.h>
 #include <vips/vips.h>
 
+#include "fixture.h"
 #include "image/picture.h"
 #include "impasto/error.h"
 #include "train/dataset.h"
 #include "train/doctor.h"
 
 #define SIZE 32
-
-static char *folder;
 
 static char *
 in (const char *name)
@@ -293,25 +292,12 @@ test_ends (void)
   doctor_report_free (report);
 }
 
-static void
-remove_all (const char *path)
-{
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  const char *name;
-
-  while (dir && (name = g_dir_read_name (dir))) {
-    g_autofree char *full = g_build_filename (path, name, NULL);
-    remove_all (full);
-  }
-  g_remove (path);
-}
-
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* libvips warns of damaged files, unheard */
-  folder = g_dir_make_tmp ("impasto-doctor-XXXXXX", NULL);
+  folder_make ();
   make_ward ();
   g_test_add_func ("/doctor/ward", test_ward);
   g_test_add_func ("/doctor/similar", test_similar);
@@ -319,7 +305,6 @@ main (int argc, char **argv)
   g_test_add_func ("/doctor/idx", test_idx);
   g_test_add_func ("/doctor/ends", test_ends);
   int status = g_test_run ();
-  remove_all (folder);
-  g_free (folder);
+  folder_remove ();
   return status;
 }

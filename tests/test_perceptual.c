@@ -78,18 +78,7 @@ test_pool (void)
 static void
 test_resume (void)
 {
-  struct job whole, part;
-  struct watch all = {0}, first = {0}, rest = {0};
-  begin (&whole, 6);
-  run_whole (&whole, &all);
-  begin (&part, 6);
-  run_until (&part, &first, 3);
-  job_set (&part, "resume", first.folder);
-  run_whole (&part, &rest);
-  same_run (all.folder, first.folder, 6);
-  watch_clear (&rest);
-  finish (&whole, &all);
-  finish (&part, &first);
+  check_resume (begin);
 }
 
 static void

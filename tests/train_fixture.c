@@ -240,6 +240,25 @@ same_run (const char *a, const char *b, int steps)
   g_assert_cmpstr (a_stats, ==, b_stats);
 }
 
+void
+check_resume (void (*begin) (struct job *job, int steps))
+{
+  struct job whole, part;
+  struct watch all = {0}, first = {0}, rest = {0};
+  begin (&whole, 6);
+  run_whole (&whole, &all);
+  begin (&part, 6);
+  run_until (&part, &first, 3);
+  job_set (&part, "resume", first.folder);
+  run_whole (&part, &rest);
+  same_run (all.folder, first.folder, 6);
+  watch_clear (&all);
+  watch_clear (&first);
+  watch_clear (&rest);
+  job_clear (&whole);
+  job_clear (&part);
+}
+
 const char *
 uninterrupted (bool adversary)
 {

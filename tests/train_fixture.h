@@ -55,6 +55,9 @@ char *read_file (const char *run_folder, const char *name, gsize *size);
 bool there (const char *run_folder, const char *name);
 void same_run (const char *a, const char *b, int steps); /* two runs came to the same end */
 
+/* Six steps of the run that @begin sets up, as a whole, and stopped after three and resumed, come to the same end. */
+void check_resume (void (*begin) (struct job *job, int steps));
+
 /* Folder of an uninterrupted run of six steps, made once for each kind. */
 const char *uninterrupted (bool adversary);
 

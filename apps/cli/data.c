@@ -21,26 +21,6 @@ data_options (const char *subject, GError **error)
   return all;
 }
 
-static gboolean
-on_progress (guint done, guint all, gpointer data)
-{
-  struct progress *progress = data;
-  if (progress_due (progress)) {
-    g_autofree char *bar = progress_bar ((double) done / MAX (all, 1));
-    progress_show (progress, "%s %u of %u pictures", bar, done, all);
-  }
-  return !interrupt_pending ();
-}
-
-static void
-print_object (JsonObject *object)
-{
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  json_node_take_object (node, object);
-  g_autofree char *text = json_to_string (node, FALSE);
-  puts (text);
-}
-
 static void
 print_json (const ImpastoDataReport *report)
 {
@@ -50,13 +30,13 @@ print_json (const ImpastoDataReport *report)
     json_object_set_string_member (object, "kind", finding->kind);
     json_object_set_string_member (object, "name", finding->name);
     json_object_set_string_member (object, "text", finding->text);
-    print_object (object);
+    print_json_line (object);
   }
   JsonObject *whole = json_object_new ();
   json_object_set_int_member (whole, "pictures", report->n_pictures);
   json_object_set_int_member (whole, "used", report->n_used);
   json_object_set_string_member (whole, "summary", report->summary);
-  print_object (whole);
+  print_json_line (whole);
 }
 
 static void
@@ -82,7 +62,7 @@ data_run (const struct arguments *arguments)
   interrupt_install ();
   interrupt_hold (true);
   g_autoptr (ImpastoDataReport) report =
-    impasto_data_check (arguments->words[1], arguments->options, on_progress, &progress, &error);
+    impasto_data_check (arguments->words[1], arguments->options, progress_pictures, &progress, &error);
   progress_show (&progress, NULL);
   interrupt_forget ();
   interrupt_hold (false);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "eval.h"
+#include "progress.h"
 #include "files.h"
 
 static const ImpastoOption options[] = {
@@ -137,7 +138,6 @@ print_row (struct job *job, const struct input *input, const ImpastoFigures *fig
 static void
 print_json (const struct input *input, const ImpastoFigures *figures)
 {
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
   JsonObject *object = json_object_new ();
   json_object_set_string_member (object, "picture", input->path);
   json_object_set_int_member (object, "width", figures->width);
@@ -148,10 +148,7 @@ print_json (const struct input *input, const ImpastoFigures *figures)
     else
       json_object_set_null_member (object, figures->figure[i].name);
   }
-  json_node_take_object (node, object);
-  g_autofree char *text = json_to_string (node, FALSE);
-  puts (text);
-  fflush (stdout);
+  print_json_line (object);
 }
 
 static bool

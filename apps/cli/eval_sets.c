@@ -11,26 +11,6 @@
 
 enum { COLUMN = 10 }; /* characters of a figure */
 
-static gboolean
-on_progress (guint done, guint all, gpointer data)
-{
-  struct progress *progress = data;
-  if (progress_due (progress)) {
-    g_autofree char *bar = progress_bar ((double) done / MAX (all, 1));
-    progress_show (progress, "%s %u of %u pictures", bar, done, all);
-  }
-  return !interrupt_pending ();
-}
-
-static void
-print_object (JsonObject *object)
-{
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  json_node_take_object (node, object);
-  g_autofree char *text = json_to_string (node, FALSE);
-  puts (text);
-}
-
 static void
 print_json (const ImpastoSetReport *report)
 {
@@ -42,7 +22,7 @@ print_json (const ImpastoSetReport *report)
     json_object_set_int_member (object, "samples", set->n_samples);
     for (int k = 0; k < set->n_figures; k++)
       json_object_set_double_member (object, set->figure[k].name, set->figure[k].value);
-    print_object (object);
+    print_json_line (object);
   }
   for (guint i = 0; i < report->nearest->len; i++) {
     const ImpastoNeighbour *neighbour = report->nearest->pdata[i];
@@ -50,7 +30,7 @@ print_json (const ImpastoSetReport *report)
     json_object_set_string_member (object, "sample", neighbour->sample);
     json_object_set_string_member (object, "nearest", neighbour->real);
     json_object_set_double_member (object, "distance", neighbour->distance);
-    print_object (object);
+    print_json_line (object);
   }
 }
 
@@ -102,7 +82,7 @@ eval_sets (const struct arguments *arguments)
   interrupt_install ();
   interrupt_hold (true);
   g_autoptr (ImpastoSetReport) report =
-    impasto_eval_sets (arguments->words[0], arguments->options, on_progress, &progress, &error);
+    impasto_eval_sets (arguments->words[0], arguments->options, progress_pictures, &progress, &error);
   progress_show (&progress, NULL);
   interrupt_forget ();
   interrupt_hold (false);

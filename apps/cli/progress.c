@@ -55,16 +55,33 @@ progress_show (struct progress *progress, const char *format, ...)
 }
 
 void
+print_json_line (JsonObject *object)
+{
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  json_node_take_object (node, object);
+  g_autofree char *text = json_to_string (node, FALSE);
+  puts (text);
+  fflush (stdout);
+}
+
+void
 progress_json (struct progress *progress, JsonObject *object)
 {
-  if (progress->json) {
-    g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-    json_node_set_object (node, object);
-    g_autofree char *text = json_to_string (node, FALSE);
-    puts (text);
-    fflush (stdout);
+  if (progress->json)
+    print_json_line (object);
+  else
+    json_object_unref (object);
+}
+
+gboolean
+progress_pictures (guint done, guint all, gpointer data)
+{
+  struct progress *progress = data;
+  if (progress_due (progress)) {
+    g_autofree char *bar = progress_bar ((double) done / MAX (all, 1));
+    progress_show (progress, "%s %u of %u pictures", bar, done, all);
   }
-  json_object_unref (object);
+  return !interrupt_pending ();
 }
 
 char *

@@ -34,6 +34,12 @@ void progress_show (struct progress *progress, const char *format, ...) G_GNUC_P
 /* Prints @object as one line when --progress json was given; takes it over. */
 void progress_json (struct progress *progress, JsonObject *object);
 
+/* Prints @object as one line of standard output; takes it over. */
+void print_json_line (JsonObject *object);
+
+/* Rewrites the line with how many of @all pictures are @done; false when the user wants an end. @data: the struct progress. */
+gboolean progress_pictures (guint done, guint all, gpointer data);
+
 /* "[#####.....] ": @share of a bar; a new string. */
 char *progress_bar (double share);
 

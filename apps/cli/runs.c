@@ -29,7 +29,6 @@ runs_options (const char *subject, GError **error)
 static void
 print_json (const ImpastoRun *run)
 {
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
   JsonObject *object = json_object_new (), *values = json_object_new ();
   json_object_set_string_member (object, "run", run->name);
   json_object_set_string_member (object, "folder", run->folder);
@@ -43,9 +42,7 @@ print_json (const ImpastoRun *run)
   for (int i = 0; i < run->n_values; i++)
     json_object_set_double_member (values, run->names[i], run->values[i]);
   json_object_set_object_member (object, "figures", values);
-  json_node_take_object (node, object);
-  g_autofree char *text = json_to_string (node, FALSE);
-  puts (text);
+  print_json_line (object);
 }
 
 static int
