@@ -11,7 +11,11 @@ static const struct {
   char letter;
   const char *name;
 } letters[] = {
-  {'o', "output"}, {'q', "quiet"}, {'v', "verbose"}, {'r', "recursive"}, {'n', "number"},
+  {'o', "output"},
+  {'q', "quiet"},
+  {'v', "verbose"},
+  {'r', "recursive"},
+  {'n', "number"},
 };
 
 static const char *
