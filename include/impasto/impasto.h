@@ -13,13 +13,14 @@
  * What can fail takes a GError last and returns %FALSE or %NULL; the domain is IMPASTO_ERROR (impasto/error.h). An
  * object belongs to whoever made it and is used by one thread at a time; different objects may be used by different
  * threads, except that painting, training and benchmarks each take all processors and run one at a time. Strings are
- * UTF-8, file names in the encoding of the system. Options are in impasto/options.h, ONNX models in impasto/model.h;
- * both come along. */
+ * UTF-8, file names in the encoding of the system. Options are in impasto/options.h, ONNX models in impasto/model.h,
+ * training in impasto/train.h; all come along. */
 #pragma once
 
 #include <impasto/error.h>
 #include <impasto/model.h>
 #include <impasto/options.h>
+#include <impasto/train.h>
 
 G_BEGIN_DECLS
 
@@ -261,182 +262,6 @@ IMPASTO_API gboolean impasto_painter_paint (ImpastoPainter *painter, ImpastoPict
  */
 IMPASTO_API gboolean impasto_painter_paint_file (ImpastoPainter *painter, const char *path, const char *output,
                                                  const ImpastoOptions *options, GError **error);
-
-/* Training. */
-
-/* Names of the training recipes, %NULL-terminated; and what one does, in a line. */
-IMPASTO_API const char *const *impasto_recipes (void);
-IMPASTO_API const char *impasto_recipe_help (const char *recipe);
-
-/* (transfer full): the recipe's options and those of every run; IMPASTO_ERROR_USAGE: no such recipe. */
-IMPASTO_API ImpastoOptions *impasto_train_options_new (const char *recipe, GError **error);
-
-/**
- * ImpastoTrainProgress:
- * @step: steps done
- * @steps: steps in all
- * @n_values: how many figures the recipe reports
- * @names: their names; the first is the loss
- * @values: and values
- * @steps_per_second: eased
- * @seconds_left: expected
- * @folder: of the run
- * @message: (nullable): something to be read, such as a photograph that is left out; lines joined by newlines
- */
-typedef struct {
-  gint64 step, steps;
-  int n_values;
-  const char *const *names;
-  const double *values;
-  double steps_per_second, seconds_left;
-  const char *folder;
-  const char *message;
-} ImpastoTrainProgress;
-
-/* Called after every step; %FALSE stops the run after a checkpoint. */
-typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpointer data);
-
-/**
- * impasto_train:
- * @recipe: one of impasto_recipes()
- * @options: from impasto_train_options_new() for this recipe
- * @inputs: (array zero-terminated=1): what the recipe learns from: paintings
- * @func: (nullable) (scope call): told of every step
- * @data: for @func
- * @error: IMPASTO_ERROR_CANCELLED when @func stopped it, the message says how to go on; IMPASTO_ERROR_NUMERIC when a
- * figure became NaN; and what is wrong with inputs, outputs and settings
- */
-IMPASTO_API gboolean impasto_train (const char *recipe, const ImpastoOptions *options, const char *const *inputs,
-                                    ImpastoTrainFunc func, gpointer data, GError **error);
-
-/* Runs: what their folders say of them. */
-
-/**
- * ImpastoRun:
- * @name: of its folder: "00001-style"
- * @folder: where it is
- * @recipe: what it trains
- * @state: "going", "finished", "stopped", "failed" or "cut off" (it is not there any more and said nothing)
- * @note: its last words: why it failed, how to go on; or ""
- * @step: steps done
- * @steps: steps wanted; 0 when it does not say
- * @changed: when it did its last step, seconds since 1970
- * @seconds: that its steps took
- * @n_values: how many figures it reports
- * @names: (array zero-terminated=1): their names
- * @values: means of the last 20 steps
- */
-typedef struct {
-  char *name, *folder, *recipe;
-  const char *state;
-  char *note;
-  gint64 step, steps, changed;
-  double seconds;
-  int n_values;
-  char **names;
-  double *values;
-} ImpastoRun;
-
-IMPASTO_API void impasto_run_free (ImpastoRun *run);
-
-/**
- * impasto_runs:
- * @folder: that holds run folders
- * @broken: (out) (optional) (transfer full) (element-type utf8): a line for each that cannot be read
- * @error: IMPASTO_ERROR_INPUT: no such folder
- *
- * Returns: (transfer full) (element-type ImpastoRun): the runs by name; possibly none
- */
-IMPASTO_API GPtrArray *impasto_runs (const char *folder, GPtrArray **broken, GError **error);
-
-/**
- * impasto_runs_compare:
- * @folders: (array zero-terminated=1): run folders
- * @error: IMPASTO_ERROR_INPUT: one that is none
- *
- * Returns: (transfer full): lines of text: what they are, the settings in which they differ, their figures
- */
-IMPASTO_API char *impasto_runs_compare (const char *const *folders, GError **error);
-
-/**
- * impasto_runs_draw:
- * @folders: (array zero-terminated=1): run folders
- * @path: an SVG file, or a picture by its extension
- * @error: IMPASTO_ERROR_INPUT, IMPASTO_ERROR_USAGE, IMPASTO_ERROR_OUTPUT
- *
- * Draws the curves of their figures.
- */
-IMPASTO_API gboolean impasto_runs_draw (const char *const *folders, const char *path, GError **error);
-
-/* Data for training. */
-
-/**
- * ImpastoDataFinding:
- * @kind: "damaged" and "tiny" are left out by training; "small", "odd", "grey", "alpha", "blank", "duplicate", "similar" are
- * taken; "beside" lies where it is not read; "class" is about a class as a whole
- * @name: of the picture, the folder or the class
- * @text: what is so, and what training does: "grey; becomes three equal channels"
- */
-typedef struct {
-  const char *kind;
-  char *name, *text;
-} ImpastoDataFinding;
-
-/**
- * ImpastoDataReport:
- * @n_pictures: found
- * @n_used: of them, by training
- * @findings: (element-type ImpastoDataFinding): in the order of the pictures
- * @summary: lines: numbers, sizes, classes, how many of each kind
- */
-typedef struct {
-  guint n_pictures, n_used;
-  GPtrArray *findings;
-  char *summary;
-} ImpastoDataReport;
-
-IMPASTO_API void impasto_data_report_free (ImpastoDataReport *report);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoDataReport, impasto_data_report_free)
-
-/* (transfer full): "size", "grey", "classes", "recursive", "threads". */
-IMPASTO_API ImpastoOptions *impasto_data_options_new (void);
-
-/* Called now and then: @done of @all pictures have been looked at. %FALSE stops. */
-typedef gboolean (*ImpastoDataFunc) (guint done, guint all, gpointer data);
-
-/**
- * impasto_data_check:
- * @path: a folder of pictures, a folder of class folders, or an IDX file
- * @options: from impasto_data_options_new()
- * @func: (nullable) (scope call): told how far it is
- * @data: for @func
- * @error: IMPASTO_ERROR_INPUT: nothing that could be looked at; IMPASTO_ERROR_CANCELLED when @func stopped it
- *
- * Decodes every picture as training does, and tells what training will do with those that are not what they should be.
- *
- * Returns: (transfer full): the report
- */
-IMPASTO_API ImpastoDataReport *impasto_data_check (const char *path, const ImpastoOptions *options,
-                                                   ImpastoDataFunc func, gpointer data, GError **error);
-
-/**
- * impasto_generate_options_new:
- *
- * Returns: (transfer full): "number", "seed", "class", "truncate", "columns", "threads"
- */
-IMPASTO_API ImpastoOptions *impasto_generate_options_new (void);
-
-/**
- * impasto_generate:
- * @model: a file made by the recipe "gan"
- * @options: from impasto_generate_options_new()
- * @output: where the sheet is written
- * @error: IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT, IMPASTO_ERROR_OUTPUT, IMPASTO_ERROR_MEMORY
- *
- * Draws pictures from noise, on one sheet; which is a function of the model and the options alone.
- */
-IMPASTO_API gboolean impasto_generate (const char *model, const ImpastoOptions *options, const char *output,
-                                       GError **error);
 
 /* Figures. */
 
