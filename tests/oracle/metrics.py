@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Reference numbers of picture metrics from scikit-image, for tests/test_metrics.c.
 
-Both sides compute the pictures from their name and size (a multiplicative hash, as in tests/oracle/networks.py); the file
+Both sides compute the pictures from their name and size (a multiplicative hash, as in tests/oracle/noise.py); the file
 holds sizes and figures. The luma is taken here, since scikit-image's own grey is that of another standard.
 
     python3 tests/oracle/metrics.py > tests/oracle/metrics.json      (Debian: python3-skimage)
@@ -12,18 +12,7 @@ import json
 import numpy as np
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-
-def noise(name, shape):
-    """Uniform in [-0.5, 0.5): a multiplicative hash of the index, seeded by FNV-1a of the name."""
-    seed = 2166136261
-    for byte in name.encode():
-        seed = ((seed ^ byte) * 16777619) & 0xFFFFFFFF
-    n = int(np.prod(shape))
-    x = (np.arange(n, dtype=np.uint64) + np.uint64(1)) * np.uint64(2654435761) + np.uint64(seed)
-    x &= np.uint64(0xFFFFFFFF)
-    x = ((x >> np.uint64(15)) ^ x) * np.uint64(2246822519) & np.uint64(0xFFFFFFFF)
-    x = (x >> np.uint64(13)) ^ x
-    return (x.astype(np.float64) / 2**32 - 0.5).reshape(shape)
+from noise import noise
 
 
 def pictures(width, height, amount):

@@ -19,20 +19,13 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from noise import noise as hashed
+
 SAMPLES = 5
 
 
 def noise(name, shape):
-    """Uniform in [-0.5, 0.5): a multiplicative hash of the index, seeded by FNV-1a of the name."""
-    seed = 2166136261
-    for byte in name.encode():
-        seed = ((seed ^ byte) * 16777619) & 0xFFFFFFFF
-    n = int(np.prod(shape)) if shape else 1
-    x = (np.arange(n, dtype=np.uint64) + 1) * np.uint64(2654435761) + np.uint64(seed)
-    x &= np.uint64(0xFFFFFFFF)
-    x = ((x >> np.uint64(15)) ^ x) * np.uint64(2246822519) & np.uint64(0xFFFFFFFF)
-    x = (x >> np.uint64(13)) ^ x
-    return torch.tensor((x.astype(np.float64) / 2**32 - 0.5).reshape(shape))
+    return torch.tensor(hashed(name, shape))
 
 
 class Parameters(dict):
