@@ -364,6 +364,7 @@ test_spectral (void)
                     *u = g_strdup_printf ("judge.%s.u", layers[i]);
     struct tensor *w = weights_find (weights, weight), *vector = weights_find (weights, u);
     int64_t rows = w->shape.dim[0], columns = shape_size (&w->shape) / rows;
+    g_assert_true (rows > 0 && rows == shape_size (&vector->shape));
     g_autofree double *x = g_new (double, rows);
     for (int64_t k = 0; k < rows; k++)
       x[k] = tensor_floats (vector)[k];
