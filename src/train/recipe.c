@@ -34,9 +34,9 @@ recipe_rate (const struct trainer *trainer, double rate)
 }
 
 void
-recipe_set_rates (struct plan *plan, int64_t step, const struct adam_options *adam, double rate, double average)
+recipe_set_rates (struct plan *plan, int64_t step, const struct optimizer_options *optimizer, double rate, double average)
 {
-  recipe_set (plan, "rate", 0, adam_rate (adam, rate, step));
+  recipe_set (plan, "rate", 0, optimizer_rate (optimizer, rate, step));
   recipe_set (plan, "decay", 0, average_decay (average, step));
 }
 

@@ -20,8 +20,8 @@ void recipe_set (struct plan *plan, const char *name, int64_t i, double value);
 /* The learning rate of the trainer's step, when the greatest is @rate: warmed up, then let down by a cosine. */
 double recipe_rate (const struct trainer *trainer, double rate);
 
-/* The inputs "rate" and "decay" of adam() at step @step, for a learning rate of @rate and a moving @average of the weights. */
-void recipe_set_rates (struct plan *plan, int64_t step, const struct adam_options *adam, double rate, double average);
+/* The inputs "rate" and "decay" of optimizer_step at step @step, for a learning rate of @rate and a moving @average of the weights. */
+void recipe_set_rates (struct plan *plan, int64_t step, const struct optimizer_options *optimizer, double rate, double average);
 
 /* The input @name, if there is one, filled with noise in 0..1: for rehearsals. */
 void recipe_fill_noise (struct plan *plan, const char *name, uint32_t stream);

@@ -75,7 +75,7 @@ static const struct option options[] = {
   {NULL},
 };
 
-static const struct adam_options adam_options = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
+static const struct optimizer_options adam_options = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
 
 struct state {
   struct features *eye; /* of the losses */
@@ -189,7 +189,7 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
   loss = sym_add (loss, sym_scale (identity, settings->identity_weight));
   loss = sym_add (loss, sym_scale (variation, settings->variation_weight));
   loss = sym_add (loss, sym_scale (range, settings->range_weight));
-  sym norm = adam (loss, "decoder.", rate, decay, &adam_options);
+  sym norm = optimizer_step (loss, "decoder.", rate, decay, &adam_options);
   graph_output (graph, "loss", loss);
   graph_output (graph, "content", content);
   graph_output (graph, "gram", gram);

@@ -13,6 +13,7 @@
 
 #include "base/draft.h"
 #include "base/text.h"
+#include "base/text_json.h"
 #include "device/cpu.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
@@ -102,14 +103,6 @@ recipe_json (const struct trainer *trainer)
   return object;
 }
 
-static char *
-json_text (JsonObject *object)
-{
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  json_node_set_object (node, object);
-  return json_to_string (node, TRUE);
-}
-
 /* Without what a continuation may change. */
 static char *
 recipe_identity (const struct trainer *trainer)
@@ -118,7 +111,7 @@ recipe_identity (const struct trainer *trainer)
   JsonObject *run = json_object_get_object_member (object, "run");
   for (int i = 0; free_options[i]; i++)
     json_object_remove_member (run, free_options[i]);
-  return json_text (object);
+  return text_json_write_object (object, TRUE);
 }
 
 static bool
@@ -133,10 +126,8 @@ static bool
 read_recipe (struct trainer *trainer, struct run_settings *run, char ***inputs, GError **error)
 {
   g_autofree char *path = g_build_filename (run->resume, "recipe.json", NULL), *text = NULL;
-  g_autoptr (JsonParser) parser = json_parser_new_immutable ();
-  bool parsed = g_file_get_contents (path, &text, NULL, NULL) && text_json_depth (text) <= RECIPE_DEPTH &&
-                json_parser_load_from_data (parser, text, -1, NULL);
-  JsonNode *top = parsed ? json_parser_get_root (parser) : NULL; /* an empty file parses to nothing */
+  g_autoptr (JsonNode) top =
+    g_file_get_contents (path, &text, NULL, NULL) ? text_json_read (text, RECIPE_DEPTH) : NULL;
   if (!top || !JSON_NODE_HOLDS_OBJECT (top)) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: is missing or no recipe of a run", path);
     return false;
@@ -192,7 +183,7 @@ create_folder (struct trainer *trainer, GError **error)
       return fail_output (error, trainer->folder);
   }
   g_autoptr (JsonObject) object = recipe_json (trainer);
-  g_autofree char *text = json_text (object), *path = g_build_filename (trainer->folder, "recipe.json", NULL);
+  g_autofree char *text = text_json_write_object (object, TRUE), *path = g_build_filename (trainer->folder, "recipe.json", NULL);
   return write_file (path, text, error);
 }
 
@@ -322,9 +313,9 @@ load_checkpoint (struct trainer *trainer, GError **error)
       g_clear_pointer (&weights, weights_unref);
       continue;
     }
-    g_autofree char *identity = recipe_identity (trainer);
-    if (!g_str_equal (recipe, identity)) {
-      g_autofree char *difference = first_difference (recipe, identity);
+    g_autofree char *identity = recipe_identity (trainer), *was = text_json_tidy (recipe);
+    if (!g_str_equal (was, identity)) {
+      g_autofree char *difference = first_difference (was, identity);
       g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: the recipe has changed: %s", path, difference);
       weights_unref (weights);
       return false;
