@@ -21,6 +21,7 @@
 #include "impasto/error.h"
 #include "net/feature_net.h"
 #include "net/net_file.h"
+#include "train/inventory.h"
 #include "train/loss.h"
 #include "train/recipe.h"
 #include "train/sheet.h"
@@ -260,9 +261,11 @@ add_folder (struct trainer *trainer, struct state *state, const char *path, GErr
     return false;
   }
   g_ptr_array_sort (names, by_name);
-  for (guint i = 0; i < names->len; i++)
+  for (guint i = 0; i < names->len; i++) {
+    inventory_add_file (trainer->inventory, names->pdata[i]);
     if (!add_painting (trainer, state, names->pdata[i], error))
       return false;
+  }
   return true;
 }
 
@@ -390,7 +393,7 @@ start (struct trainer *trainer, GError **error)
     return false;
   struct dataset_options data = {
     .size = settings->size, .batch = settings->batch, .seed = trainer->run.seed, .first_step = trainer->step};
-  state->photos = dataset_open (settings->photos, &data, error);
+  state->photos = recipe_open_data (trainer, settings->photos, &data, error);
   if (!state->photos || !build_training (trainer, state, error) ||
       (fresh && settings->start && !start_from_file (trainer, error)) || !build_sampler (trainer, state, error))
     return false;

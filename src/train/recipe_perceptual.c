@@ -246,12 +246,12 @@ open_data (struct trainer *trainer, struct state *state, GError **error)
                                  .seed = trainer->run.seed,
                                  .first_step = trainer->step,
                                  .zoom = settings->zoom};
-  state->photos = dataset_open (settings->photos, &data, error);
+  state->photos = recipe_open_data (trainer, settings->photos, &data, error);
   if (!state->photos || !settings->painted)
     return state->photos != NULL;
   data.batch = settings->painted;
   data.stream = 1;
-  state->paintings = dataset_open (settings->paintings, &data, error);
+  state->paintings = recipe_open_data (trainer, settings->paintings, &data, error);
   return state->paintings != NULL;
 }
 

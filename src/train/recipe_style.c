@@ -183,7 +183,7 @@ start (struct trainer *trainer, GError **error)
     return false;
   struct dataset_options data = {
     .size = settings->size, .batch = settings->batch, .seed = trainer->run.seed, .first_step = trainer->step};
-  state->photos = dataset_open (settings->photos, &data, error);
+  state->photos = recipe_open_data (trainer, settings->photos, &data, error);
   return state->photos && style_load_sheet_photos (trainer, error) && build (trainer, error);
 }
 
