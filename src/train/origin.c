@@ -103,10 +103,10 @@ static bool
 take_change (struct trainer *trainer, const char *what, const char *difference, GError **error)
 {
   if (trainer->run.accept_changes)
-    trainer_say (trainer, "the %s has changed: %s", what, difference);
+    trainer_say (trainer, "the %s changed: %s", what, difference);
   else
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-                 "%s: the %s has changed: %s; --accept-changes goes on all the same", trainer->folder, what, difference);
+                 "%s: the %s changed: %s; --accept-changes goes on all the same", trainer->folder, what, difference);
   return trainer->run.accept_changes;
 }
 
@@ -128,7 +128,7 @@ origin_check_recipe (struct trainer *trainer, const char *was, GError **error)
   if (g_str_equal (before, is))
     return true;
   g_autofree char *difference = first_difference (before, is);
-  return take_change (trainer, "recipe", difference, error);
+  return take_change (trainer, "recipe has", difference, error);
 }
 
 bool
@@ -138,7 +138,7 @@ origin_check_data (struct trainer *trainer, GError **error)
   if (!g_file_get_contents (path, &was, NULL, NULL)) /* a run of an earlier version */
     return origin_write (trainer, error);
   g_autofree char *difference = inventory_difference (was, trainer->inventory->str);
-  if (difference && !take_change (trainer, "data", difference, error))
+  if (difference && !take_change (trainer, "data have", difference, error))
     return false;
   return !trainer->run.accept_changes || origin_write (trainer, error);
 }
