@@ -39,6 +39,16 @@ IMPASTO_API const char *impasto_version (void);
 IMPASTO_API char *impasto_machine (void);
 
 /**
+ * impasto_json_tidy:
+ * @json: JSON as json-glib writes it
+ *
+ * json-glib writes doubles with an exponent, NaN and infinity in a way that nobody reads: 1e-08.0, nan.0.
+ *
+ * Returns: (transfer full): the same as JSON: 1e-08, null
+ */
+IMPASTO_API char *impasto_json_tidy (const char *json);
+
+/**
  * impasto_nearest:
  * @text: what was typed
  * @names: (array zero-terminated=1): what there is

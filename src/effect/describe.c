@@ -4,6 +4,7 @@
  * Graphviz; the plan with kernels and memory. */
 #include <string.h>
 
+#include "base/text_json.h"
 #include "compile/plan.h"
 #include "device/cpu.h"
 #include "effect/inspect.h"
@@ -210,9 +211,7 @@ manifest_text (const struct pack *pack)
     g_string_append_c (text, '\n');
   }
   if (pack->training) {
-    g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-    json_node_set_object (node, pack->training);
-    g_autofree char *json = json_to_string (node, FALSE);
+    g_autofree char *json = text_json_write_object (pack->training, FALSE);
     append_line (text, "training", json);
   }
   return g_string_free (text, FALSE);

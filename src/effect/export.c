@@ -6,6 +6,7 @@
  * which onnx/export.h learns what the size decides. */
 #include <string.h>
 
+#include "base/text_json.h"
 #include "effect/inspect.h"
 #include "effect/options.h"
 #include "effect/styles.h"
@@ -205,11 +206,7 @@ doc_text (const struct export_settings *settings, const struct style *style)
 static char *
 training_text (const struct pack *pack)
 {
-  if (!pack->training)
-    return NULL;
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  json_node_set_object (node, pack->training);
-  return json_to_string (node, FALSE);
+  return pack->training ? text_json_write_object (pack->training, FALSE) : NULL;
 }
 
 /* key, value, key, value, ..., NULL; empty values are left out by the writer. */

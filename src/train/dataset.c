@@ -587,10 +587,10 @@ dataset_name (const struct dataset *dataset, guint i)
   return collection_name (dataset->collection, dataset->first + i);
 }
 
-char *
-dataset_identity (const struct dataset *dataset)
+void
+dataset_inventory (const struct dataset *dataset, GString *inventory)
 {
-  return collection_identity (dataset->collection);
+  collection_inventory (dataset->collection, inventory);
 }
 
 char **

@@ -88,8 +88,8 @@ char *dataset_name (const struct dataset *dataset, guint i);
 int dataset_classes (const struct dataset *dataset);
 const char *dataset_class_name (const struct dataset *dataset, int k);
 
-/* What a run keeps to find out at a resume whether this is still the same data; see collection_identity. A new string. */
-char *dataset_identity (const struct dataset *dataset);
+/* Adds its files to what a run keeps to find out at a resume whether the data are the same; see train/inventory.h. */
+void dataset_inventory (const struct dataset *dataset, GString *inventory);
 
 /* "path: reason" for each file left out since the last call, each once; NULL-terminated, g_strfreev. */
 char **dataset_report (struct dataset *dataset);

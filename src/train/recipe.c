@@ -34,9 +34,10 @@ recipe_rate (const struct trainer *trainer, double rate)
 }
 
 void
-recipe_set_rates (struct plan *plan, int64_t step, const struct adam_options *adam, double rate, double average)
+recipe_set_rates (struct plan *plan, int64_t step, const struct optimizer_options *optimizer, double rate,
+                  double average)
 {
-  recipe_set (plan, "rate", 0, adam_rate (adam, rate, step));
+  recipe_set (plan, "rate", 0, optimizer_rate (optimizer, rate, step));
   recipe_set (plan, "decay", 0, average_decay (average, step));
 }
 
@@ -59,6 +60,15 @@ recipe_stats (struct plan *plan, const char *const *names, guint n, struct train
     stats->name[stats->n] = names[i];
     stats->value[stats->n++] = tensor_floats (value)[0];
   }
+}
+
+struct dataset *
+recipe_open_data (struct trainer *trainer, const char *dir, const struct dataset_options *options, GError **error)
+{
+  struct dataset *dataset = dataset_open (dir, options, error);
+  if (dataset)
+    dataset_inventory (dataset, trainer->inventory);
+  return dataset;
 }
 
 void

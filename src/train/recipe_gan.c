@@ -203,7 +203,7 @@ start (struct trainer *trainer, GError **error)
                                  .keep_handedness = !settings->mirror,
                                  .classes = settings->net.conditional,
                                  .recursive = !settings->net.conditional};
-  state->data = dataset_open (settings->data, &data, error);
+  state->data = recipe_open_data (trainer, settings->data, &data, error);
   state->labels = g_new (int, settings->batch);
   return state->data && settle_net (trainer, dataset_classes (state->data), error) && build_steps (trainer, error) &&
          (!fresh || !settings->start || start_from_file (trainer, error)) && gan_build_sampler (trainer, error);

@@ -78,16 +78,15 @@ style_target_normalize (struct style_target *target)
     }
 }
 
-static struct plan *
-measuring_plan (const struct features *features, int64_t width, int64_t height, int threads, uint64_t limit,
-                GError **error)
+struct plan *
+style_measuring_plan (const struct features *features, int64_t height, int64_t width,
+                      const struct plan_options *options, GError **error)
 {
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
   features_add_weights (features, weights, "eye");
   style_grams (graph_input (graph, "painting", SHAPE (1, 3, height, width)), features, NULL);
-  struct plan_options options = {.precision = PRECISION_F32, .threads = threads, .memory_limit = limit};
-  return plan_compile (graph, weights, &options, error);
+  return plan_compile (graph, weights, options, error);
 }
 
 /* Adds @painting's Gram matrices, times its share, to the target's. */
@@ -97,7 +96,8 @@ add_painting (struct style_target *target, const struct features *features, cons
 {
   const struct picture *picture = painting->picture;
   int64_t h = picture->height / 4 * 4, w = picture->width / 4 * 4;
-  g_autoptr (plan) plan = measuring_plan (features, w, h, threads, limit, error);
+  struct plan_options options = {.precision = PRECISION_F32, .threads = threads, .memory_limit = limit};
+  g_autoptr (plan) plan = style_measuring_plan (features, h, w, &options, error);
   if (!plan)
     return false;
   float *pixels = tensor_floats (plan_input (plan, "painting"));

@@ -12,14 +12,14 @@
 #include <unistd.h>
 
 #include "base/draft.h"
-#include "base/text.h"
 #include "device/cpu.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
+#include "train/inventory.h"
 #include "train/monitor.h"
+#include "train/origin.h"
 
-#define STEPS 2400      /* where neither the user nor the recipe says how many */
-#define RECIPE_DEPTH 16 /* of brackets in recipe.json */
+#define STEPS 2400 /* where neither the user nor the recipe says how many */
 
 const struct option run_options[] = {
   {"steps", OPTION_INT, offsetof (struct run_settings, steps), "training steps; 0 = as the recipe has it", 0, 1e9, 0},
@@ -34,13 +34,11 @@ const struct option run_options[] = {
   {"runs", OPTION_STRING, offsetof (struct run_settings, runs), "folder for run folders", .text = "runs",
    .metavar = "DIR"},
   {"resume", OPTION_STRING, offsetof (struct run_settings, resume), "go on with this run", .metavar = "RUN"},
+  {"accept-changes", OPTION_BOOL, offsetof (struct run_settings, accept_changes),
+   "go on with another recipe or other data than the run had"},
   {"output", OPTION_STRING, offsetof (struct run_settings, output), "where the result is written", .metavar = "FILE"},
   {NULL},
 };
-
-/* What may differ between a run and its continuation. */
-static const char *const free_options[] = {"threads", "save-every", "sample-every", "keep",
-                                           "runs",    "resume",     "output",       NULL};
 
 const struct recipe *const recipe_table[] = {&recipe_style, &recipe_arbitrary, &recipe_perceptual, &recipe_gan, NULL};
 
@@ -87,90 +85,6 @@ fail_output (GError **error, const char *path)
   return false;
 }
 
-/* {"recipe": "style", "inputs": [...], "settings": {...}, "run": {...}} */
-static JsonObject *
-recipe_json (const struct trainer *trainer)
-{
-  JsonObject *object = json_object_new ();
-  JsonArray *inputs = json_array_new ();
-  for (int i = 0; trainer->inputs && trainer->inputs[i]; i++)
-    json_array_add_string_element (inputs, trainer->inputs[i]);
-  json_object_set_string_member (object, "recipe", trainer->recipe->name);
-  json_object_set_array_member (object, "inputs", inputs);
-  json_object_set_object_member (object, "settings", option_to_json (trainer->recipe->options, trainer->settings));
-  json_object_set_object_member (object, "run", option_to_json (run_options, &trainer->run));
-  return object;
-}
-
-static char *
-json_text (JsonObject *object)
-{
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  json_node_set_object (node, object);
-  return json_to_string (node, TRUE);
-}
-
-/* Without what a continuation may change. */
-static char *
-recipe_identity (const struct trainer *trainer)
-{
-  g_autoptr (JsonObject) object = recipe_json (trainer);
-  JsonObject *run = json_object_get_object_member (object, "run");
-  for (int i = 0; free_options[i]; i++)
-    json_object_remove_member (run, free_options[i]);
-  return json_text (object);
-}
-
-static bool
-write_file (const char *path, const char *text, GError **error)
-{
-  g_autoptr (draft) draft = draft_new (path, error);
-  return draft && draft_write (draft, text, strlen (text), error) && draft_commit (draft, error);
-}
-
-/* Inputs and settings of the run that is resumed. */
-static bool
-read_recipe (struct trainer *trainer, struct run_settings *run, char ***inputs, GError **error)
-{
-  g_autofree char *path = g_build_filename (run->resume, "recipe.json", NULL), *text = NULL;
-  g_autoptr (JsonParser) parser = json_parser_new_immutable ();
-  bool parsed = g_file_get_contents (path, &text, NULL, NULL) && text_json_depth (text) <= RECIPE_DEPTH &&
-                json_parser_load_from_data (parser, text, -1, NULL);
-  JsonNode *top = parsed ? json_parser_get_root (parser) : NULL; /* an empty file parses to nothing */
-  if (!top || !JSON_NODE_HOLDS_OBJECT (top)) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: is missing or no recipe of a run", path);
-    return false;
-  }
-  JsonObject *object = json_node_get_object (top);
-  static const char *const members[] = {"inputs", "settings", "run"};
-  static const JsonNodeType types[] = {JSON_NODE_ARRAY, JSON_NODE_OBJECT, JSON_NODE_OBJECT};
-  for (int i = 0; i < 3; i++) {
-    JsonNode *node = json_object_get_member (object, members[i]);
-    if (!node || json_node_get_node_type (node) != types[i]) {
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: has no \"%s\"", path, members[i]);
-      return false;
-    }
-  }
-  JsonArray *array = json_object_get_array_member (object, "inputs");
-  g_autoptr (GPtrArray) list = g_ptr_array_new_with_free_func (g_free);
-  for (guint i = 0; i < json_array_get_length (array); i++) {
-    JsonNode *node = json_array_get_element (array, i);
-    if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_STRING) {
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: \"inputs\" are not all names of files", path);
-      return false;
-    }
-    g_ptr_array_add (list, g_strdup (json_node_get_string (node)));
-  }
-  g_ptr_array_add (list, NULL);
-  JsonObject *was = json_object_get_object_member (object, "run");
-  for (int i = 0; free_options[i]; i++) /* these may be given anew */
-    json_object_remove_member (was, free_options[i]);
-  *inputs = (char **) g_ptr_array_free (g_steal_pointer (&list), FALSE);
-  return option_from_json (trainer->recipe->options, trainer->settings,
-                           json_object_get_object_member (object, "settings"), error) &&
-         option_from_json (run_options, run, was, error);
-}
-
 /* runs/00007-style: the first free number. */
 static bool
 create_folder (struct trainer *trainer, GError **error)
@@ -191,9 +105,7 @@ create_folder (struct trainer *trainer, GError **error)
     if (errno != EEXIST)
       return fail_output (error, trainer->folder);
   }
-  g_autoptr (JsonObject) object = recipe_json (trainer);
-  g_autofree char *text = json_text (object), *path = g_build_filename (trainer->folder, "recipe.json", NULL);
-  return write_file (path, text, error);
+  return origin_write (trainer, error);
 }
 
 static int64_t
@@ -247,7 +159,7 @@ save_checkpoint (struct trainer *trainer, GError **error)
   for (guint i = 0; i < weights_count (trainer->weights); i++)
     if (!g_str_has_prefix (weights_name (trainer->weights, i), "frozen."))
       weights_add (state, weights_name (trainer->weights, i), weights_at (trainer->weights, i));
-  g_autofree char *step = g_strdup_printf ("%" G_GINT64_FORMAT, trainer->step), *identity = recipe_identity (trainer);
+  g_autofree char *step = g_strdup_printf ("%" G_GINT64_FORMAT, trainer->step), *identity = origin_recipe (trainer);
   g_autofree char *machine = machine_text (), *path = checkpoint_path (trainer, trainer->step);
   weights_set_metadata (state, "step", step);
   weights_set_metadata (state, "recipe", identity);
@@ -260,17 +172,6 @@ save_checkpoint (struct trainer *trainer, GError **error)
     g_unlink (old);
   }
   return true;
-}
-
-/* The first line in which two texts differ, for the message that refuses a changed recipe. */
-static char *
-first_difference (const char *was, const char *is)
-{
-  g_auto (GStrv) a = g_strsplit (was, "\n", -1), b = g_strsplit (is, "\n", -1);
-  for (int i = 0; a[i] && b[i]; i++)
-    if (!g_str_equal (a[i], b[i]))
-      return g_strdup_printf ("was %s, is %s", g_strstrip (a[i]), g_strstrip (b[i]));
-  return g_strdup ("one is longer than the other");
 }
 
 /* stats.jsonl without what was written after the checkpoint, and without a line that was cut off. */
@@ -322,10 +223,7 @@ load_checkpoint (struct trainer *trainer, GError **error)
       g_clear_pointer (&weights, weights_unref);
       continue;
     }
-    g_autofree char *identity = recipe_identity (trainer);
-    if (!g_str_equal (recipe, identity)) {
-      g_autofree char *difference = first_difference (recipe, identity);
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: the recipe has changed: %s", path, difference);
+    if (!origin_check_recipe (trainer, recipe, error)) {
       weights_unref (weights);
       return false;
     }
@@ -490,9 +388,11 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
   if (trainer->run.resume && !load_checkpoint (trainer, error))
     return false;
   guint loaded = weights_count (trainer->weights);
+  for (int i = 0; trainer->inputs && trainer->inputs[i]; i++)
+    inventory_add_file (trainer->inventory, trainer->inputs[i]);
   if (!trainer->recipe->start (trainer, error))
     return false;
-  if (trainer->run.resume && !check_complete (trainer, loaded, error))
+  if (trainer->run.resume && (!origin_check_data (trainer, error) || !check_complete (trainer, loaded, error)))
     return false;
   if (!trainer->folder && !create_folder (trainer, error))
     return false;
@@ -533,7 +433,8 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
                             .inputs = inputs,
                             .run = *run,
                             .weights = weights_new (),
-                            .message = g_string_new (NULL)};
+                            .message = g_string_new (NULL),
+                            .inventory = g_string_new (NULL)};
   struct run_settings resumed = {0};
   g_auto (GStrv) resumed_inputs = NULL;
   g_autoptr (GError) local = NULL;
@@ -542,7 +443,7 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
     g_autoptr (JsonObject) given = option_to_json (run_options, run);
     option_init (run_options, &resumed);
     ok = option_from_json (run_options, &resumed, given, &local) &&
-         read_recipe (&trainer, &resumed, &resumed_inputs, &local);
+         origin_read (&trainer, &resumed, &resumed_inputs, &local);
     trainer.run = resumed;
     trainer.inputs = resumed_inputs;
   }
@@ -561,6 +462,7 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
   monitor_free (trainer.monitor);
   weights_unref (trainer.weights);
   g_string_free (trainer.message, TRUE);
+  g_string_free (trainer.inventory, TRUE);
   g_free (trainer.folder);
   option_clear (run_options, &resumed);
   return ok;

@@ -18,6 +18,7 @@ struct run_settings {
   int64_t keep;                     /* checkpoints to keep */
   char *runs;                       /* folder that holds the run folders */
   char *resume;                     /* run folder to go on with, or NULL */
+  bool accept_changes;              /* of recipe and data, at a resume */
   char *output;                     /* what the recipe makes, or NULL */
 };
 extern const struct option run_options[];
@@ -59,6 +60,7 @@ struct trainer {
   FILE *log, *stats_file;
   struct monitor *monitor; /* curves and events; train/monitor.h */
   GString *message;        /* what trainer_say collected since the last step */
+  GString *inventory;      /* of the files learnt from: start adds to it; train/inventory.h */
 };
 
 struct recipe {
