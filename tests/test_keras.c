@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Keras's files: layers and files that Keras wrote, as TensorFlow.js runs them (tests/oracle/keras.py). */
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "net/keras.h"
+#include "noise.h"
+#include "oracle.h"
+
+#define REFERENCE "keras.json"
+#define TOLERANCE 1e-5
+
+static struct shape
+shape_in (JsonArray *array)
+{
+  struct shape shape = {.rank = (int) json_array_get_length (array)};
+  for (int i = 0; i < shape.rank; i++)
+    shape.dim[i] = json_array_get_int_element (array, (guint) i);
+  return shape;
+}
+
+/* The case as Keras would have saved it. */
+static struct keras *
+make (JsonObject *wanted, const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (hdf5) root = hdf5_new ();
+  JsonArray *weights = json_object_get_array_member (wanted, "weights");
+  hdf5_set_string (root, "model_config", json_object_get_string_member (wanted, "config"));
+  hdf5_add_group (root, "model_weights");
+  for (guint i = 0; i < json_array_get_length (weights); i++) {
+    JsonArray *one = json_array_get_array_element (weights, i);
+    const char *path = json_array_get_string_element (one, 0);
+    bool positive = g_str_has_suffix (path, "gamma") || g_str_has_suffix (path, "variance");
+    g_autoptr (tensor) values = tensor_new (shape_in (json_array_get_array_element (one, 1)), DTYPE_F32, &error);
+    g_auto (GStrv) parts = g_strsplit (path, "/", 2);
+    g_autofree char *place = g_strdup_printf ("model_weights/%s/%s/%s:0", parts[0], parts[0], parts[1]);
+    noise_fill (path, 1, positive ? 0.7 : 0, tensor_floats (values), shape_size (&values->shape));
+    hdf5_add_array (root, place, values);
+  }
+  g_autofree char *file = g_build_filename (g_get_tmp_dir (), "impasto-keras-XXXXXX", NULL);
+  int fd = g_mkstemp (file);
+  g_assert_true (fd >= 0 && g_close (fd, NULL));
+  hdf5_save (root, file, &error);
+  g_assert_no_error (error);
+  struct keras *keras = keras_load (file, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (g_unlink (file), ==, 0);
+  return keras;
+}
+
+/* Builds and runs it over the case's inputs. */
+static void
+check (const struct keras *keras, JsonObject *wanted, const char *name)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  JsonArray *inputs = json_object_get_array_member (wanted, "inputs");
+  sym input[KERAS_INPUTS_MAX];
+  g_assert_cmpint (keras->n_inputs, ==, json_array_get_length (inputs));
+  for (int i = 0; i < keras->n_inputs; i++) {
+    JsonArray *one = json_array_get_array_element (inputs, (guint) i);
+    struct shape shape = shape_in (json_array_get_array_element (one, 1));
+    g_assert_cmpint (keras_input_shape (keras, i).rank, ==, shape.rank);
+    input[i] = oracle_constant (graph, json_array_get_string_element (one, 0), shape,
+                                json_array_get_double_element (one, 2), json_array_get_double_element (one, 3));
+  }
+  sym y = keras_build (keras, input, weights);
+  graph_output (graph, "y", y);
+  g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
+  g_assert_no_error (error);
+  g_auto (GStrv) slow = plan_reference_steps (plan);
+  g_assert_null (slow[0]);
+  plan_run (plan, 0, 0);
+  JsonObject *output = json_object_get_object_member (wanted, "output");
+  struct tensor *found = plan_output (plan, "y");
+  struct shape shape = shape_in (json_object_get_array_member (output, "shape"));
+  g_assert_true (shape_equal (&found->shape, &shape));
+  oracle_compare (name, found, output, TOLERANCE, 0);
+}
+
+static void
+test_layers (gconstpointer name)
+{
+  JsonObject *wanted = oracle_member (REFERENCE, name);
+  g_autoptr (keras) keras = make (wanted, name);
+  check (keras, wanted, name);
+}
+
+static void
+test_file (gconstpointer name)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = g_build_filename (g_getenv ("KERAS_FILES") ? g_getenv ("KERAS_FILES") : "", name, NULL);
+  if (!g_file_test (path, G_FILE_TEST_EXISTS)) {
+    g_test_skip ("the files that Keras wrote are not here");
+    return;
+  }
+  g_autoptr (keras) keras = keras_load (path, &error);
+  g_assert_no_error (error);
+  check (keras, oracle_member (REFERENCE, name), name);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const char *const layers[] = {"dense_reshape",    "conv_strided", "conv_dilated", "transposed_same",
+                                       "transposed_valid", "resampling",   "activations",  "swish",
+                                       "conditional"};
+  static const char *const files[] = {"small_generator_praxidike97.h5", "dcgan_generator_boga-man.h5",
+                                      "srgan_generator_vee-upatising.h5"};
+  g_test_init (&argc, &argv, NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (layers); i++) {
+    g_autofree char *path = g_strdup_printf ("/keras/layers/%s", layers[i]);
+    g_test_add_data_func (path, layers[i], test_layers);
+  }
+  for (guint i = 0; i < G_N_ELEMENTS (files); i++) {
+    g_autofree char *path = g_strdup_printf ("/keras/files/%s", files[i]);
+    g_test_add_data_func (path, files[i], test_file);
+  }
+  return g_test_run ();
+}
