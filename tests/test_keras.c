@@ -2,14 +2,17 @@
  *
  * Keras's files: layers and files that Keras wrote, as TensorFlow.js runs them (tests/oracle/keras.py). */
 #include <glib/gstdio.h>
+#include <math.h>
 #include <string.h>
 
+#include "impasto/error.h"
 #include "net/keras.h"
 #include "noise.h"
 #include "oracle.h"
 
 #define REFERENCE "keras.json"
 #define TOLERANCE 1e-5
+#define NET_TOLERANCE 1e-4 /* deep, and of other sums */
 
 static struct shape
 shape_in (JsonArray *array)
@@ -103,6 +106,102 @@ test_file (gconstpointer name)
   check (keras, oracle_member (REFERENCE, name), name);
 }
 
+/* What networks of ours are as Keras's files: written, read, and drawn with, they give what they give. */
+static const struct written {
+  const char *name;
+  const struct gan_preset *preset;
+  enum keras_part part;
+  struct gan_net net;
+} written[] = {
+  {"dcgan-28", &gan_dcgan_28, KERAS_GENERATOR, {0}},
+  {"dcgan-28 of classes", &gan_dcgan_28, KERAS_GENERATOR, {.classes = 3, .conditional = GAN_NORMALISED}},
+  {"dcgan-28 by layer", &gan_dcgan_28, KERAS_GENERATOR, {.norm = GAN_NORM_LAYER}},
+  {"dcgan-28 by instance", &gan_dcgan_28, KERAS_GENERATOR, {.norm = GAN_NORM_INSTANCE}},
+  {"noise-gan-28", &gan_noise_gan_28, KERAS_GENERATOR, {.classes = 3, .conditional = GAN_CONCATENATED}},
+  {"vae-28", &gan_vae_28, KERAS_GENERATOR, {0}},
+  {"vae-28 encoder", &gan_vae_28, KERAS_ENCODER, {0}},
+  {"dcgan-64", &gan_dcgan_64, KERAS_GENERATOR, {0}},
+  {"dcgan-28 judge", &gan_dcgan_28, KERAS_JUDGE, {.judge_norm = GAN_NORM_BATCH}},
+  {"dcgan-28 judge, linear", &gan_dcgan_28, KERAS_JUDGE, {.classes = 3, .conditional = 1, .judge = GAN_JUDGE_LINEAR}},
+  {"noise-gan-28 judge", &gan_noise_gan_28, KERAS_JUDGE, {.judge_norm = GAN_NORM_LAYER}},
+  {"dcgan-64 judge", &gan_dcgan_64, KERAS_JUDGE, {.judge_norm = GAN_NORM_NONE, .spectral = true, .dropout = -1}},
+};
+
+static sym
+build_written (struct graph *graph, const struct written *one, const struct gan_net *net, sym x, sym labels)
+{
+  static sym (*const builds[]) (sym x, const struct gan_preset *preset, struct gan_pass pass) = {
+    gan_generator, gan_score, gan_encoder};
+  return builds[one->part](x, one->preset, (struct gan_pass){.net = net, .labels = labels});
+}
+
+static void
+test_written (gconstpointer data)
+{
+  const struct written *one = data;
+  bool generator = one->part == KERAS_GENERATOR;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  struct gan_net net = one->net;
+  net.latent = 12;
+  net.width = 1.0 / 16;
+  int side = one->preset->side, channels = one->preset->channels;
+  sym labels = net.classes ? oracle_constant (graph, "labels", SHAPE (2, net.classes), 1, 0.5) : (sym){graph, -1};
+  sym x = generator ? oracle_constant (graph, "z", SHAPE (2, net.latent), 2, 0)
+                    : oracle_constant (graph, "x", SHAPE (2, side, side, channels), 2, 0);
+  sym y = build_written (graph, one, &net, generator ? x : sym_permute (x, (int[]){0, 3, 1, 2}), labels);
+  for (int id = 0; id < graph_count (graph); id++) {
+    const struct node *node = graph_node (graph, id);
+    if (node->op != &op_parameter)
+      continue;
+    g_autoptr (tensor) values = tensor_new (node->shape, DTYPE_F32, NULL);
+    bool positive = g_str_has_suffix (node->name, "variance") || g_str_has_suffix (node->name, "scale");
+    noise_fill (node->name, 1, positive ? 1 : 0, tensor_floats (values), shape_size (&node->shape));
+    weights_add (weights, node->name, values);
+  }
+  g_autofree char *path = g_build_filename (g_get_tmp_dir (), "impasto-keras-XXXXXX", NULL);
+  int fd = g_mkstemp (path);
+  g_assert_true (fd >= 0 && g_close (fd, NULL));
+  keras_save_gan (one->preset, &net, one->part, weights, "", path, &error);
+  g_assert_no_error (error);
+  g_autoptr (keras) keras = keras_load (path, &error);
+  g_assert_no_error (error);
+  g_unlink (path);
+  sym inputs[2] = {x, labels};
+  g_assert_cmpint (keras->n_inputs, ==, net.classes ? 2 : 1);
+  graph_output (graph, "ours", generator ? sym_permute (y, (int[]){0, 2, 3, 1}) : y);
+  graph_push (graph, "keras");
+  graph_output (graph, "theirs", keras_build (keras, inputs, weights));
+  graph_pop (graph);
+  g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
+  g_assert_no_error (error);
+  plan_run (plan, 0, 0);
+  struct tensor *a = plan_output (plan, "ours"), *b = plan_output (plan, "theirs");
+  double norm = 0;
+  g_assert_true (shape_equal (&a->shape, &b->shape));
+  for (int64_t i = 0; i < shape_size (&a->shape); i++)
+    norm = MAX (norm, fabs (tensor_floats (a)[i]));
+  for (int64_t i = 0; i < shape_size (&a->shape); i++)
+    g_assert_cmpfloat_with_epsilon (tensor_floats (a)[i], tensor_floats (b)[i], NET_TOLERANCE * norm);
+}
+
+/* The deviation of the minibatch has no layer in Keras, and an autoencoder no judge. */
+static void
+test_not_written (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (weights) weights = weights_new ();
+  struct gan_net net = {.latent = 12, .width = 1, .judge_norm = GAN_NORM_NONE};
+  g_assert_false (keras_save_gan (&gan_vae_28, &net, KERAS_JUDGE, weights, "", "x.h5", &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE);
+  g_clear_error (&error);
+  g_assert_false (keras_save_gan (&gan_dcgan_28, &net, KERAS_JUDGE, weights, "", "x.h5", &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT);
+  g_assert_nonnull (strstr (error->message, "conv1: a weight is missing"));
+  g_assert_false (g_file_test ("x.h5", G_FILE_TEST_EXISTS));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -120,5 +219,10 @@ main (int argc, char **argv)
     g_autofree char *path = g_strdup_printf ("/keras/files/%s", files[i]);
     g_test_add_data_func (path, files[i], test_file);
   }
+  for (guint i = 0; i < G_N_ELEMENTS (written); i++) {
+    g_autofree char *path = g_strdup_printf ("/keras/written/%s", written[i].name);
+    g_test_add_data_func (path, &written[i], test_written);
+  }
+  g_test_add_func ("/keras/written/not", test_not_written);
   return g_test_run ();
 }

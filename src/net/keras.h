@@ -52,3 +52,11 @@ sym keras_build (const struct keras *keras, const sym *inputs, struct weights *w
 
 /* What the last layer holds its values to: "tanh", "sigmoid", ...; "" where nothing does. */
 const char *keras_range (const struct keras *keras);
+
+enum keras_part { KERAS_GENERATOR, KERAS_JUDGE, KERAS_ENCODER };
+
+/* A network of a preset as Keras would have saved it, as `load_model` and `load_weights` read it. Its weights are those of
+ * @weights whose names begin with @prefix; spectral normalisation is in them. IMPASTO_ERROR_USAGE: the preset has no such
+ * part; IMPASTO_ERROR_INPUT: Keras has no layer for a row; a weight is missing; IMPASTO_ERROR_OUTPUT. */
+bool keras_save_gan (const struct gan_preset *preset, const struct gan_net *net, enum keras_part part,
+                     struct weights *weights, const char *prefix, const char *path, GError **error);
