@@ -6,6 +6,7 @@
  * which onnx/export.h learns what the size decides. */
 #include <string.h>
 
+#include "effect/generator.h"
 #include "effect/inspect.h"
 #include "effect/options.h"
 #include "effect/styles.h"
@@ -267,6 +268,27 @@ check_names (const struct export_settings *settings, GError **error)
   return false;
 }
 
+/* A generator of ours, or a model of Keras, into another form. */
+static bool
+export_generator (const struct export_settings *settings, const char *path, GError **error)
+{
+  g_autoptr (generator) generator = generator_load (settings->pack, error);
+  if (!generator)
+    return false;
+  if (settings->style || settings->all_styles || settings->fixed) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: has no styles and no sizes to choose", settings->pack);
+    return false;
+  }
+  if (g_str_has_suffix (path, ".onnx"))
+    return generator_export (generator, (int) settings->opset, settings->weights == WEIGHTS_F16, path, NULL, error);
+  if (g_str_has_suffix (path, ".h5") && generator->file)
+    return keras_save_gan (gan_preset_of (generator->file->net), generator->file->settings, KERAS_GENERATOR,
+                           generator->file->weights, "", path, error);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: a generator's file ends in .onnx%s", path,
+               generator->file ? " or, for Keras, in .h5" : "");
+  return false;
+}
+
 gboolean
 impasto_export (const ImpastoOptions *options, const char *path, GError **error)
 {
@@ -274,6 +296,8 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
   struct style style = {0};
   int width = 0, height = 0;
   g_return_val_if_fail (settings && path, FALSE);
+  if (settings->pack && generator_matches (settings->pack))
+    return export_generator (settings, path, error);
   if (!g_str_has_suffix (path, ".onnx")) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: a model's file ends in .onnx", path);
     return FALSE;
@@ -309,6 +333,13 @@ impasto_export_name (const ImpastoOptions *options, GError **error)
   const struct export_settings *settings = options_settings (options, export_options);
   struct style style = {0};
   g_return_val_if_fail (settings, NULL);
+  if (settings->pack && generator_matches (settings->pack)) {
+    g_autofree char *name = g_path_get_basename (settings->pack);
+    char *end = strrchr (name, '.');
+    if (end)
+      *end = '\0';
+    return g_strconcat (name, ".onnx", NULL);
+  }
   if (!find_style (settings, &style, error))
     return NULL;
   g_autofree char *pack = g_path_get_basename (style.pack->path);

@@ -50,6 +50,9 @@ struct shape keras_input_shape (const struct keras *keras, int i);
  * Mistakes of layers stay in the graph. */
 sym keras_build (const struct keras *keras, const sym *inputs, struct weights *weights);
 
+/* Rows of its first embedding: how many classes there are when they are told by number; 0 without. */
+int64_t keras_classes (const struct keras *keras);
+
 /* What the last layer holds its values to: "tanh", "sigmoid", ...; "" where nothing does. */
 const char *keras_range (const struct keras *keras);
 

@@ -227,3 +227,15 @@ keras_range (const struct keras *keras)
     activation = g_strcmp0 (call->kind->class_name, "Softmax") == 0 ? "softmax" : "";
   return activation;
 }
+
+int64_t
+keras_classes (const struct keras *keras)
+{
+  for (guint i = 0; i < keras->calls->len; i++) {
+    const struct keras_call *call = keras->calls->pdata[i];
+    double rows = keras_number (call, "input_dim", 0);
+    if (g_str_equal (call->kind->class_name, "Embedding") && rows >= 1 && rows <= 1 << 20)
+      return (int64_t) rows;
+  }
+  return 0;
+}
