@@ -436,8 +436,8 @@ read_architecture (struct opening *opening, const char *text)
   return keras->output >= 0;
 }
 
-static struct keras *
-open_tree (const struct hdf5 *root, const char *path, GError **error)
+struct keras *
+keras_from_tree (const struct hdf5 *root, const char *path, GError **error)
 {
   g_autoptr (keras) keras = g_new0 (struct keras, 1);
   struct opening opening = {.keras = keras};
@@ -467,12 +467,12 @@ struct keras *
 keras_load (const char *path, GError **error)
 {
   g_autoptr (hdf5) root = hdf5_load (path, error);
-  return root ? open_tree (root, path, error) : NULL;
+  return root ? keras_from_tree (root, path, error) : NULL;
 }
 
 struct keras *
 keras_parse (const void *data, size_t size, const char *name, GError **error)
 {
   g_autoptr (hdf5) root = hdf5_parse (data, size, name, error);
-  return root ? open_tree (root, name, error) : NULL;
+  return root ? keras_from_tree (root, name, error) : NULL;
 }

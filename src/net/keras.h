@@ -39,6 +39,7 @@ typedef struct keras keras;
 /* IMPASTO_ERROR_INPUT: what hdf5_load says; weights without an architecture; a layer that is not known; damaged. */
 struct keras *keras_load (const char *path, GError **error);
 struct keras *keras_parse (const void *data, size_t size, const char *name, GError **error);
+struct keras *keras_from_tree (const struct hdf5 *root, const char *name, GError **error);
 void keras_free (struct keras *keras);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (keras, keras_free)
 
