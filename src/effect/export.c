@@ -11,10 +11,11 @@
 #include "effect/options.h"
 #include "effect/styles.h"
 #include "effect/stylize.h"
+#include "format/safetensors.h"
 #include "onnx/export.h"
 
 struct export_settings {
-  char *pack, *style;
+  char *pack, *style, *judge;
   bool all_styles;
   int64_t opset;
   int weights, range, layout;
@@ -38,6 +39,9 @@ static const struct option export_options[] = {
    "a style's name (see impasto styles), FILE.safetensors, or FILE.safetensors:NAME", .metavar = "NAME"},
   {"all-styles", OPTION_BOOL, offsetof (struct export_settings, all_styles),
    "every style of the pack; their weights become a second input, style (batch, styles)"},
+  {"judge", OPTION_STRING, offsetof (struct export_settings, judge),
+   "of a generator, for Keras: writes the judge, or the encoder, that this checkpoint of its run holds",
+   .metavar = "CHECKPOINT"},
   {"range", OPTION_CHOICE, offsetof (struct export_settings, range), "of the values of pictures",
    .choices = range_names},
   {"layout", OPTION_CHOICE, offsetof (struct export_settings, layout), "of pictures: channels first or last",
@@ -268,6 +272,19 @@ check_names (const struct export_settings *settings, GError **error)
   return false;
 }
 
+/* The generator for Keras, or what it was trained with. */
+static bool
+export_keras (const struct net_file *file, const char *checkpoint, const char *path, GError **error)
+{
+  const struct gan_preset *preset = gan_preset_of (file->net);
+  if (!checkpoint)
+    return keras_save_gan (preset, file->settings, KERAS_GENERATOR, file->weights, "", path, error);
+  enum keras_part part = preset->judge ? KERAS_JUDGE : KERAS_ENCODER;
+  g_autoptr (weights) weights = safetensors_load (checkpoint, error);
+  return weights &&
+         keras_save_gan (preset, file->settings, part, weights, preset->judge ? "judge." : "encoder.", path, error);
+}
+
 /* A generator of ours, or a model of Keras, into another form. */
 static bool
 export_generator (const struct export_settings *settings, const char *path, GError **error)
@@ -279,11 +296,10 @@ export_generator (const struct export_settings *settings, const char *path, GErr
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: has no styles and no sizes to choose", settings->pack);
     return false;
   }
-  if (g_str_has_suffix (path, ".onnx"))
+  if (g_str_has_suffix (path, ".onnx") && !settings->judge)
     return generator_export (generator, (int) settings->opset, settings->weights == WEIGHTS_F16, path, NULL, error);
   if (g_str_has_suffix (path, ".h5") && generator->file)
-    return keras_save_gan (gan_preset_of (generator->file->net), generator->file->settings, KERAS_GENERATOR,
-                           generator->file->weights, "", path, error);
+    return export_keras (generator->file, settings->judge, path, error);
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: a generator's file ends in .onnx%s", path,
                generator->file ? " or, for Keras, in .h5" : "");
   return false;
