@@ -130,9 +130,31 @@ static const struct written {
 static sym
 build_written (struct graph *graph, const struct written *one, const struct gan_net *net, sym x, sym labels)
 {
-  static sym (*const builds[]) (sym x, const struct gan_preset *preset, struct gan_pass pass) = {
-    gan_generator, gan_score, gan_encoder};
+  static sym (*const builds[]) (sym x, const struct gan_preset *preset,
+                                struct gan_pass pass) = {gan_generator, gan_score, gan_encoder};
   return builds[one->part](x, one->preset, (struct gan_pass){.net = net, .labels = labels});
+}
+
+/* Taken back, the weights are what they were, but for variances, which both sides of a rounding leave as good as equal. */
+static void
+check_taken (const struct keras *keras, const struct gan_preset *preset, const struct gan_net *net,
+             struct weights *wanted)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (weights) taken = keras_take (keras, preset, net, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (weights_count (taken), ==, weights_count (wanted));
+  for (guint i = 0; i < weights_count (taken); i++) {
+    struct tensor *a = weights_at (taken, i), *b = weights_find (wanted, weights_name (taken, i));
+    g_assert_true (b && shape_equal (&a->shape, &b->shape));
+    for (int64_t k = 0; k < shape_size (&a->shape); k++)
+      g_assert_cmpfloat_with_epsilon (tensor_floats (a)[k], tensor_floats (b)[k], 1e-6);
+  }
+  struct gan_net other = *net;
+  other.latent++;
+  g_autoptr (weights) none = keras_take (keras, preset, &other, &error);
+  g_assert_null (none);
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT);
 }
 
 static void
@@ -168,6 +190,8 @@ test_written (gconstpointer data)
   g_autoptr (keras) keras = keras_load (path, &error);
   g_assert_no_error (error);
   g_unlink (path);
+  if (generator)
+    check_taken (keras, one->preset, &net, weights);
   sym inputs[2] = {x, labels};
   g_assert_cmpint (keras->n_inputs, ==, net.classes ? 2 : 1);
   graph_output (graph, "ours", generator ? sym_permute (y, (int[]){0, 2, 3, 1}) : y);

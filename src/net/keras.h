@@ -64,3 +64,8 @@ enum keras_part { KERAS_GENERATOR, KERAS_JUDGE, KERAS_ENCODER };
  * part; IMPASTO_ERROR_INPUT: Keras has no layer for a row; a weight is missing; IMPASTO_ERROR_OUTPUT. */
 bool keras_save_gan (const struct gan_preset *preset, const struct gan_net *net, enum keras_part part,
                      struct weights *weights, const char *prefix, const char *path, GError **error);
+
+/* The weights of the preset @preset's generator out of a model of the same layers, in its names and shapes. Layers are told by
+ * their order and class. IMPASTO_ERROR_INPUT: other layers, or other shapes. */
+struct weights *keras_take (const struct keras *keras, const struct gan_preset *preset, const struct gan_net *net,
+                            GError **error);

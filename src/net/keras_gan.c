@@ -9,7 +9,7 @@
 
 #include "base/text.h"
 #include "impasto/error.h"
-#include "net/keras.h"
+#include "net/keras_gan.h"
 #include "net/layers.h"
 
 #define VERSION "2.4.0" /* whose files these equal */
@@ -573,8 +573,8 @@ finish_groups (struct writer *writer, struct hdf5 *root, const struct gan_preset
   }
 }
 
-bool
-keras_save_gan (const struct gan_preset *preset, const struct gan_net *net, enum keras_part part,
+struct hdf5 *
+keras_tree_gan (const struct gan_preset *preset, const struct gan_net *net, enum keras_part part,
                 struct weights *weights, const char *prefix, const char *path, GError **error)
 {
   static const struct gan_layer linear[] = {{&gan_flatten}, {&gan_dense, GAN_SCORE}, {NULL}};
@@ -583,7 +583,7 @@ keras_save_gan (const struct gan_preset *preset, const struct gan_net *net, enum
   static const char *const names[] = {"generator", "judge", "encoder"};
   if (!rows[part]) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s has no %s", preset->net.name, names[part]);
-    return false;
+    return NULL;
   }
   g_autoptr (hdf5) root = hdf5_new ();
   g_autoptr (GString) layers = g_string_new (NULL), text = g_string_new (NULL);
@@ -604,7 +604,7 @@ keras_save_gan (const struct gan_preset *preset, const struct gan_net *net, enum
   writer.net.channels = gan_channels (preset, net);
   write_inputs (&writer, preset, part == KERAS_GENERATOR);
   if (!write_rows (&writer, rows[part], path, error))
-    return false;
+    return NULL;
   g_string_append_printf (text, "{\"class_name\": \"%s\", \"config\": {\"name\": \"%s\", \"layers\": [%s]",
                           writer.functional ? "Functional" : "Sequential", names[part], layers->str);
   if (writer.functional)
@@ -614,5 +614,13 @@ keras_save_gan (const struct gan_preset *preset, const struct gan_net *net, enum
   g_string_append (text, "}}");
   finish_groups (&writer, root, preset);
   hdf5_set_string (root, "model_config", text->str);
-  return hdf5_save (root, path, error);
+  return g_steal_pointer (&root);
+}
+
+bool
+keras_save_gan (const struct gan_preset *preset, const struct gan_net *net, enum keras_part part,
+                struct weights *weights, const char *prefix, const char *path, GError **error)
+{
+  g_autoptr (hdf5) root = keras_tree_gan (preset, net, part, weights, prefix, path, error);
+  return root && hdf5_save (root, path, error);
 }
