@@ -468,7 +468,8 @@ hdf5_parse (const void *data, size_t size, const char *name, GError **error)
   struct file file = {
     .data = size > 0 ? data : (const void *) "", .size = size, .budget = BUDGET_TIMES * (uint64_t) size};
   g_autoptr (hdf5) root = hdf5_new ();
-  g_autoptr (GHashTable) met = file.met = g_hash_table_new (NULL, NULL);
+  g_autoptr (GHashTable) met = g_hash_table_new (NULL, NULL);
+  file.met = met;
   if (read_all (&file, root))
     return g_steal_pointer (&root);
   if (file.memory)
