@@ -21,6 +21,19 @@ check "generate: a file that is there"
 run generate drawer.safetensors -n 6 --columns 3 -o drawn.png --overwrite; [ $status = 0 ] && cmp -s drawn.png before.png
 check "generate: the same again"
 run generate drawer.safetensors --class 1 -o no.png; refused 2 "no classes"; check "generate: a class of none"
+run export drawer.safetensors -o drawer.h5; [ $status = 0 ] && [ "$(cat out)" = drawer.h5 ] && [ ! -s err ]
+check "export: a generator for Keras"
+run describe drawer.h5; [ $status = 0 ] && grep -q '^values *-1..1' out && grep -q '^conv2d_transpose_2 ' out && [ ! -s err ]
+check "describe: a model of Keras"
+run generate drawer.h5 -n 6 --columns 3 -o keras.png; [ $status = 0 ] && [ "$(size_of keras.png)" = "$(size_of drawn.png)" ]
+check "generate: from a model of Keras"
+run export drawer.h5 -o drawer.onnx; [ $status = 0 ] && run run drawer.onnx --info && grep -q 'input  z: float (batch, 8)' out
+check "export: a model of Keras as ONNX"
+run run drawer.h5 --info; [ $status = 0 ] && grep -q 'output  picture: float (batch, 64, 64, 3)' out; check "run: a model of Keras"
+run export drawer.safetensors --judge drawer.safetensors -o judge.h5; refused 3 'conv1: a weight is missing'
+check "export: a judge that is not there"
+run export drawer.safetensors -o drawer.xyz; refused 2 "ends in .onnx or"; check "export: a generator in no such form"
+head -c 3000 drawer.h5 >cut.h5; run describe cut.h5; refused 3 "no good HDF5 file\|not a good HDF5 file"; check "a model of Keras, cut off"
 run generate models/one.safetensors -o no.png; [ $status = 3 ] && grep -q 'holds a network "style"' err && [ ! -e no.png ]
 check "generate: another network's file"
 rm -r runs

@@ -44,8 +44,8 @@ const struct command command_generate = {
   .usage = "MODEL [-n 64] [--seed 1] [--class 3] [--truncate 1.5] [-o SHEET]",
   .examples = {"impasto generate digits.safetensors -n 64 --seed 1 -o sheet.png",
                "impasto generate digits.safetensors -n 16 --class 3 -o threes.png"},
-  .notes = "Models are what impasto train gan makes. The same model and seed draw the same pictures; more of them, or\n"
-           "other columns, leave the first ones as they are.",
+  .notes = "Models are what impasto train gan makes, or generators that Keras saved (.h5). The same model and seed draw\n"
+           "the same pictures; more of them, or other columns, leave the first ones as they are.",
   .options = generate_options,
   .run = generate_run,
 };

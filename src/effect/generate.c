@@ -6,18 +6,17 @@
 #include <string.h>
 
 #include "base/random.h"
-#include "base/text.h"
 #include "compile/plan.h"
 #include "device/cpu.h"
+#include "effect/generator.h"
 #include "effect/options.h"
 #include "image/pixels.h"
-#include "net/gan.h"
-#include "net/manifest.h"
-#include "net/net_file.h"
+#include "op/sym.h"
 
 #define BATCH 64
 #define STREAM_Z 1
-#define TRIES 10000 /* to draw a number below the truncation; the smallest allowed takes some ten */
+#define SIDE_MAX 4096 /* pixels of a picture */
+#define TRIES 10000   /* to draw a number below the truncation; the smallest allowed takes some ten */
 
 struct generate_settings {
   int64_t number, seed, class, columns, threads;
@@ -45,31 +44,54 @@ impasto_generate_options_new (void)
   return options;
 }
 
-/* The generator in a file, of whatever preset. */
-static struct net_file *
-load (const char *path, GError **error)
+/* What is drawn: the inputs as far as they are known, and what comes out, (side, side, channels) of any kind. */
+struct drawing {
+  struct generator *generator;
+  int64_t latent, classes; /* classes: 0 = none */
+  bool numbered;           /* a class is told by its number (an embedding), not by shares of all */
+  const char *z, *labels;  /* names of the inputs */
+};
+
+/* A vector of noise, and perhaps a second one with classes. */
+static bool
+read_inputs (struct drawing *drawing, GError **error)
 {
-  g_autofree char *name = manifest_network (path);
-  const struct net *net = name ? net_find (name) : NULL;
-  if (net && gan_preset_of (net))
-    return net_file_load (path, net, error);
-  g_autofree char *shown = name ? text_show (name) : NULL;
-  if (!g_file_test (path, G_FILE_TEST_EXISTS))
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: there is no such file", path);
-  else if (name)
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                 "%s: holds a network \"%s\"; what impasto train gan makes is wanted", path, shown);
-  else
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: is no model of impasto train gan", path);
-  return NULL;
+  const struct generator *generator = drawing->generator;
+  drawing->z = "z";
+  drawing->labels = "labels";
+  if (generator->file) {
+    const struct gan_net *net = generator->file->settings;
+    drawing->latent = net->latent;
+    drawing->classes = net->conditional ? net->classes : 0;
+    return true;
+  }
+  const struct keras *keras = generator->keras;
+  struct shape z = keras_input_shape (keras, 0), labels = {0};
+  if (keras->n_inputs == 2)
+    labels = keras_input_shape (keras, 1);
+  if (keras->n_inputs > 2 || z.rank != 2 || !z.dim[1] ||
+      (keras->n_inputs == 2 && (labels.rank != 2 || !labels.dim[1]))) {
+    g_set_error (
+      error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+      "%s: is no generator: it takes other things than a vector of noise and perhaps one of classes; see impasto "
+      "run",
+      generator->path);
+    return false;
+  }
+  drawing->z = keras_input_name (keras, 0);
+  drawing->labels = keras->n_inputs == 2 ? keras_input_name (keras, 1) : "";
+  drawing->latent = z.dim[1];
+  drawing->numbered = keras->n_inputs == 2 && labels.dim[1] == 1;
+  drawing->classes = keras->n_inputs < 2 ? 0 : drawing->numbered ? keras_classes (keras) : labels.dim[1];
+  return true;
 }
 
 static bool
-check (const struct generate_settings *settings, const struct gan_net *net, const char *path, GError **error)
+check (const struct generate_settings *settings, const struct drawing *net, const char *path, GError **error)
 {
   if (settings->truncate > 0 && settings->truncate < 0.1)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--truncate wants 0, or from 0.1 on");
-  else if (settings->class >= 0 && !net->conditional)
+  else if (settings->class >= 0 && !net->classes)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: has no classes; leave --class out", path);
   else if (settings->class >= net->classes && settings->class >= 0)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
@@ -80,19 +102,36 @@ check (const struct generate_settings *settings, const struct gan_net *net, cons
   return false;
 }
 
-static struct plan *
-compile (const struct net_file *file, const struct generate_settings *settings, int64_t batch, GError **error)
+/* The picture as (n, 3, h, w) in 0..1. */
+static sym
+shown (const struct generator *generator, sym y)
 {
-  const struct gan_preset *preset = gan_preset_of (file->net);
-  const struct gan_net *net = file->settings;
+  struct shape shape = sym_shape (y);
+  if (sym_null (y))
+    return y;
+  if (shape.rank == 4 && generator->last)
+    y = sym_permute (y, (int[]){0, 3, 1, 2});
+  shape = sym_shape (y);
+  if (shape.rank != 4 || (shape.dim[1] != 1 && shape.dim[1] != 3) || shape.dim[2] > SIDE_MAX || shape.dim[3] > SIDE_MAX)
+    return graph_fail (y.graph, "what it gives is no picture of 1 or 3 channels, at most %d pixels a side", SIDE_MAX);
+  bool unit = g_strcmp0 (generator_range (generator), "0..1") == 0;
+  y = sym_clamp (unit ? y : sym_affine (y, 0.5, 0.5), 0, 1);
+  return sym_broadcast (y, SHAPE (shape.dim[0], 3, shape.dim[2], shape.dim[3]));
+}
+
+static struct plan *
+compile (const struct drawing *drawing, const struct generate_settings *settings, int64_t batch, GError **error)
+{
   g_autoptr (graph) graph = graph_new ();
-  struct gan_pass pass = {.net = net, .labels = gan_labels (graph, batch, net)};
-  sym picture = gan_generator (graph_input (graph, "z", SHAPE (batch, net->latent)), preset, pass);
-  picture = sym_clamp (sym_affine (picture, 0.5, 0.5), 0, 1);
-  graph_output (graph, "picture", sym_broadcast (picture, SHAPE (batch, 3, preset->side, preset->side)));
+  g_autoptr (weights) weights = weights_new ();
+  sym y = generator_build (drawing->generator, graph, batch, 0, 0, weights);
+  graph_output (graph, "the pictures", shown (drawing->generator, y));
   struct plan_options options = {
     .precision = PRECISION_F32, .threads = settings->threads, .memory_limit = cpu_memory_available ()};
-  return plan_compile (graph, file->weights, &options, error);
+  struct plan *plan = plan_compile (graph, weights, &options, error);
+  if (!plan)
+    g_prefix_error (error, "%s: ", drawing->generator->path);
+  return plan;
 }
 
 /* The noise of picture @i. */
@@ -108,19 +147,21 @@ fill_noise (const struct generate_settings *settings, int64_t i, float *z, int64
 
 /* Draws pictures @from to @to - 1 into @cells. */
 static void
-draw (struct plan *plan, const struct generate_settings *settings, int64_t from, int64_t to, int64_t columns,
-      float *cells)
+draw (const struct drawing *drawing, struct plan *plan, const struct generate_settings *settings, int64_t from,
+      int64_t to, int64_t columns, float *cells)
 {
-  struct tensor *z = plan_input (plan, "z"), *labels = plan_input (plan, "labels");
-  struct tensor *picture = plan_output (plan, "picture");
-  int64_t latent = z->shape.dim[1], classes = labels ? labels->shape.dim[1] : 0;
+  struct tensor *z = plan_input (plan, drawing->z), *labels = plan_input (plan, drawing->labels);
+  struct tensor *picture = plan_output (plan, "the pictures");
+  int64_t latent = drawing->latent, classes = drawing->classes;
   if (labels)
     memset (labels->data, 0, labels->size);
   for (int64_t i = from; i < to; i++) {
+    int64_t class = !classes ? 0 : settings->class >= 0 ? settings->class : i % columns % classes;
     fill_noise (settings, i, tensor_floats (z) + (i - from) * latent, latent);
-    if (labels)
-      tensor_floats (labels)[(i - from) * classes + (settings->class >= 0 ? settings->class : i % columns % classes)] =
-        1;
+    if (labels && drawing->numbered)
+      tensor_floats (labels)[i - from] = class;
+    else if (labels)
+      tensor_floats (labels)[(i - from) * classes + class] = 1;
   }
   plan_run (plan, 0, 0);
   int64_t cell = shape_size (&picture->shape) / picture->shape.dim[0];
@@ -128,26 +169,27 @@ draw (struct plan *plan, const struct generate_settings *settings, int64_t from,
 }
 
 static struct picture *
-make_sheet (const struct net_file *file, const struct generate_settings *settings, GError **error)
+make_sheet (const struct drawing *drawing, const struct generate_settings *settings, GError **error)
 {
-  const struct gan_net *net = file->settings;
-  int64_t n = settings->number, side = gan_preset_of (file->net)->side, batch = MIN (n, BATCH);
-  bool all = net->conditional && settings->class < 0;
-  int64_t columns = settings->columns ? settings->columns : all ? net->classes : (int64_t) ceil (sqrt (n));
-  g_autofree float *cells = g_try_new (float, n * 3 * side * side);
-  g_autofree const float **cell = g_new (const float *, n);
-  g_autoptr (plan) plan = compile (file, settings, batch, error);
+  int64_t n = settings->number, batch = MIN (n, BATCH);
+  bool all = drawing->classes && settings->class < 0;
+  int64_t columns = settings->columns ? settings->columns : all ? drawing->classes : (int64_t) ceil (sqrt (n));
+  g_autoptr (plan) plan = compile (drawing, settings, batch, error);
   if (!plan)
     return NULL;
+  struct shape shape = plan_output (plan, "the pictures")->shape;
+  int64_t size = 3 * shape.dim[2] * shape.dim[3];
+  g_autofree float *cells = g_try_new (float, n *size);
+  g_autofree const float **cell = g_new (const float *, n);
   if (!cells) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for %" G_GINT64_FORMAT " pictures", n);
     return NULL;
   }
   for (int64_t i = 0; i < n; i += batch)
-    draw (plan, settings, i, MIN (i + batch, n), columns, cells);
+    draw (drawing, plan, settings, i, MIN (i + batch, n), columns, cells);
   for (int64_t i = 0; i < n; i++)
-    cell[i] = cells + i * 3 * side * side;
-  return picture_sheet (cell, n, side, side, MIN (columns, n), 2, error);
+    cell[i] = cells + i * size;
+  return picture_sheet (cell, n, shape.dim[3], shape.dim[2], MIN (columns, n), 2, error);
 }
 
 gboolean
@@ -155,10 +197,11 @@ impasto_generate (const char *model, const ImpastoOptions *options, const char *
 {
   const struct generate_settings *settings = options_settings (options, generate_options);
   g_return_val_if_fail (settings && output, FALSE);
-  g_autoptr (net_file) file = load (model, error);
-  if (!file || !check (settings, file->settings, model, error))
+  g_autoptr (generator) generator = generator_load (model, error);
+  struct drawing drawing = {.generator = generator};
+  if (!generator || !read_inputs (&drawing, error) || !check (settings, &drawing, model, error))
     return FALSE;
   cpu_set_threads (settings->threads);
-  g_autoptr (picture) sheet = make_sheet (file, settings, error);
+  g_autoptr (picture) sheet = make_sheet (&drawing, settings, error);
   return sheet && picture_save (sheet, output, NULL, error);
 }

@@ -6,8 +6,8 @@
 
 #include <gio/gio.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "format/mapped.h"
 #include "impasto/error.h"
 
 #define TYPE_U8 8
@@ -148,18 +148,6 @@ idx_parse (const void *data, size_t size, const char *name, GError **error)
 struct tensor *
 idx_load (const char *path, GError **error)
 {
-  g_autoptr (GError) failure = NULL;
-  g_autoptr (GMappedFile) file = NULL;
-  struct stat status;
-
-  if (stat (path, &status) == 0 && !S_ISREG (status.st_mode)) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: not a regular file", path);
-    return NULL;
-  }
-  file = g_mapped_file_new (path, FALSE, &failure);
-  if (!file) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", path, failure->message);
-    return NULL;
-  }
-  return idx_parse (g_mapped_file_get_contents (file), g_mapped_file_get_length (file), path, error);
+  g_autoptr (GMappedFile) file = mapped_open (path, error);
+  return file ? idx_parse (g_mapped_file_get_contents (file), g_mapped_file_get_length (file), path, error) : NULL;
 }

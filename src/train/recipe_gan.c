@@ -11,6 +11,7 @@
 
 #include "base/random.h"
 #include "impasto/error.h"
+#include "net/keras.h"
 #include "net/net_file.h"
 #include "train/gan_loss.h"
 #include "train/gan_recipe.h"
@@ -30,7 +31,8 @@ static const struct option options[] = {
   {"data", OPTION_STRING, AT (data), "folder of pictures, or IDX file (MNIST) or the folder it lies in; required",
    .metavar = "DIR"},
   {"preset", OPTION_CHOICE, AT (preset), "the networks", .choices = gan_preset_names},
-  {"start", OPTION_STRING, AT (start), "generator to go on from", .metavar = "MODEL"},
+  {"start", OPTION_STRING, AT (start), "generator to go on from; also one of the same layers that Keras saved (.h5)",
+   .metavar = "MODEL"},
   {"title", OPTION_STRING, AT (title), "title of the result"},
   {"license", OPTION_STRING, AT (license), "licence of the result"},
   GAN_OPTIONS (struct gan_settings, net.),
@@ -155,24 +157,35 @@ settle_net (struct trainer *trainer, int classes, GError **error)
   return true;
 }
 
-/* Copies the weights of --start over fresh ones, which have the same layers. */
+/* The weights of --start: a generator of ours, or one of the same layers that Keras saved. */
+static struct weights *
+weights_to_start (const struct gan_state *state, const char *path, GError **error)
+{
+  if (g_str_has_suffix (path, ".h5")) {
+    g_autoptr (keras) keras = keras_load (path, error);
+    return keras ? keras_take (keras, state->preset, &state->net, error) : NULL;
+  }
+  g_autoptr (net_file) file = net_file_load (path, &state->preset->net, error);
+  return file ? weights_ref (file->weights) : NULL;
+}
+
+/* Copies them over fresh ones, which have the same layers. */
 static bool
 start_from_file (struct trainer *trainer, GError **error)
 {
   const struct gan_settings *settings = trainer->settings;
-  const struct gan_state *state = trainer->state;
-  g_autoptr (net_file) file = net_file_load (settings->start, &state->preset->net, error);
-  if (!file)
+  g_autoptr (weights) weights = weights_to_start (trainer->state, settings->start, error);
+  if (!weights)
     return false;
-  for (guint i = 0; i < weights_count (file->weights); i++)
+  for (guint i = 0; i < weights_count (weights); i++)
     for (int average = 0; average < 2; average++) {
-      struct tensor *from = weights_at (file->weights, i);
+      struct tensor *from = weights_at (weights, i);
       g_autofree char *name =
-        g_strconcat (average ? "average.generator." : "generator.", weights_name (file->weights, i), NULL);
+        g_strconcat (average ? "average.generator." : "generator.", weights_name (weights, i), NULL);
       struct tensor *to = weights_find (trainer->weights, name);
       if (!to || !shape_equal (&to->shape, &from->shape)) {
         g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its generator has other layers: %s",
-                     settings->start, weights_name (file->weights, i));
+                     settings->start, weights_name (weights, i));
         return false;
       }
       memcpy (to->data, from->data, to->size);
