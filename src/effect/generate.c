@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures from a trained generator, on one sheet. Picture i is a function of the model, the seed and i: more pictures, or
+ * Pictures from a trained generator, on one sheet or one by one. Picture i is a function of the model, the seed and i: more pictures, or
  * other columns, leave the first ones as they are. */
 #include <math.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "compile/plan.h"
 #include "device/cpu.h"
 #include "effect/options.h"
+#include "effect/samples.h"
 #include "image/pixels.h"
 #include "net/gan.h"
 #include "net/manifest.h"
@@ -22,6 +23,7 @@
 struct generate_settings {
   int64_t number, seed, class, columns, threads;
   double truncate;
+  bool overwrite;
 };
 
 static const struct option generate_options[] = {
@@ -34,6 +36,8 @@ static const struct option generate_options[] = {
   {"columns", OPTION_INT, offsetof (struct generate_settings, columns), "of the sheet; 0 = as many as rows", 0, 1024,
    0},
   {"threads", OPTION_INT, offsetof (struct generate_settings, threads), "threads; 0 = all", 0, 1024, 0},
+  {"overwrite", OPTION_BOOL, offsetof (struct generate_settings, overwrite),
+   "replace a file that is there already; draw into a folder that has files"},
   {NULL},
 };
 
@@ -106,6 +110,13 @@ fill_noise (const struct generate_settings *settings, int64_t i, float *z, int64
       z[k] = random_normal (key, i * latent + k);
 }
 
+/* The class of picture @i, where there are @classes. */
+static int
+class_of (const struct generate_settings *settings, int64_t i, int64_t columns, int64_t classes)
+{
+  return (int) (settings->class >= 0 ? settings->class : i % columns % classes);
+}
+
 /* Draws pictures @from to @to - 1 into @cells. */
 static void
 draw (struct plan *plan, const struct generate_settings *settings, int64_t from, int64_t to, int64_t columns,
@@ -119,23 +130,19 @@ draw (struct plan *plan, const struct generate_settings *settings, int64_t from,
   for (int64_t i = from; i < to; i++) {
     fill_noise (settings, i, tensor_floats (z) + (i - from) * latent, latent);
     if (labels)
-      tensor_floats (labels)[(i - from) * classes + (settings->class >= 0 ? settings->class : i % columns % classes)] =
-        1;
+      tensor_floats (labels)[(i - from) * classes + class_of (settings, i, columns, classes)] = 1;
   }
   plan_run (plan, 0, 0);
   int64_t cell = shape_size (&picture->shape) / picture->shape.dim[0];
   memcpy (cells + from * cell, picture->data, (to - from) * cell * sizeof (float));
 }
 
-static struct picture *
-make_sheet (const struct net_file *file, const struct generate_settings *settings, GError **error)
+/* All of them, (n, 3, side, side), of which @columns make a row. */
+static float *
+draw_all (const struct net_file *file, const struct generate_settings *settings, int64_t columns, GError **error)
 {
-  const struct gan_net *net = file->settings;
   int64_t n = settings->number, side = gan_preset_of (file->net)->side, batch = MIN (n, BATCH);
-  bool all = net->conditional && settings->class < 0;
-  int64_t columns = settings->columns ? settings->columns : all ? net->classes : (int64_t) ceil (sqrt (n));
   g_autofree float *cells = g_try_new (float, n * 3 * side * side);
-  g_autofree const float **cell = g_new (const float *, n);
   g_autoptr (plan) plan = compile (file, settings, batch, error);
   if (!plan)
     return NULL;
@@ -145,9 +152,42 @@ make_sheet (const struct net_file *file, const struct generate_settings *setting
   }
   for (int64_t i = 0; i < n; i += batch)
     draw (plan, settings, i, MIN (i + batch, n), columns, cells);
+  return g_steal_pointer (&cells);
+}
+
+static bool
+make_sheet (const struct net_file *file, const struct generate_settings *settings, int64_t columns, const char *output,
+            GError **error)
+{
+  int64_t n = settings->number, side = gan_preset_of (file->net)->side;
+  g_autofree const float **cell = g_new (const float *, n);
+  g_autofree float *cells = draw_all (file, settings, columns, error);
+  if (!cells)
+    return false;
   for (int64_t i = 0; i < n; i++)
     cell[i] = cells + i * 3 * side * side;
-  return picture_sheet (cell, n, side, side, MIN (columns, n), 2, error);
+  g_autoptr (picture) sheet = picture_sheet (cell, n, side, side, MIN (columns, n), 2, error);
+  return sheet && picture_save (sheet, output, NULL, error);
+}
+
+static bool
+make_samples (const struct net_file *file, const struct generate_settings *settings, int64_t columns,
+              const char *output, GError **error)
+{
+  const struct gan_net *net = file->settings;
+  const struct gan_preset *preset = gan_preset_of (file->net);
+  g_autofree int *labels = g_new (int, settings->number);
+  struct samples samples = {.n = settings->number,
+                            .side = preset->side,
+                            .grey = gan_channels (preset, net) == 1,
+                            .labels = net->conditional ? labels : NULL};
+  for (int64_t i = 0; i < samples.n; i++)
+    labels[i] = net->conditional ? class_of (settings, i, columns, net->classes) : 0;
+  if (!samples_check (&samples, output, settings->overwrite, error))
+    return false;
+  g_autofree float *cells = draw_all (file, settings, columns, error);
+  samples.pictures = cells;
+  return cells && samples_save (&samples, output, error);
 }
 
 gboolean
@@ -159,6 +199,11 @@ impasto_generate (const char *model, const ImpastoOptions *options, const char *
   if (!file || !check (settings, file->settings, model, error))
     return FALSE;
   cpu_set_threads (settings->threads);
-  g_autoptr (picture) sheet = make_sheet (file, settings, error);
-  return sheet && picture_save (sheet, output, NULL, error);
+  const struct gan_net *net = file->settings;
+  bool all = net->conditional && settings->class < 0;
+  int64_t columns = settings->columns ? settings->columns
+                    : all             ? net->classes
+                                      : (int64_t) ceil (sqrt (settings->number));
+  return samples_wanted (output) ? make_samples (file, settings, columns, output, error)
+                                 : make_sheet (file, settings, columns, output, error);
 }
