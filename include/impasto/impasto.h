@@ -361,13 +361,29 @@ typedef struct {
 } ImpastoNeighbour;
 
 /**
+ * ImpastoClassShare:
+ * @name: a class of the classifier that "features" names
+ * @samples: share of the samples that it reads as this class
+ * @reals: that of the real pictures
+ * @confidence: how likely it takes the class to be, the mean over those samples; 0 when there are none
+ * @agreement: with "classes": share of the samples of the class of this name that it reads so; -1 when there are none
+ */
+typedef struct {
+  char *name;
+  double samples, reals, confidence, agreement;
+} ImpastoClassShare;
+
+/**
  * ImpastoSetReport:
  * @sets: (element-type ImpastoSetFigures): all, then the classes
  * @nearest: (element-type ImpastoNeighbour): the nearest first, as many as "nearest" says
+ * @classes: (element-type ImpastoClassShare): when "features" names a classifier: how it reads the samples
+ * @confidence: likewise: the mean over all samples
  * @notes: lines: what was left out, which features were looked at
  */
 typedef struct {
-  GPtrArray *sets, *nearest;
+  GPtrArray *sets, *nearest, *classes;
+  double confidence;
   char *notes;
 } ImpastoSetReport;
 
