@@ -18,9 +18,8 @@ part_name (int part)
   return names[part];
 }
 
-/* The file that is meant: one of that name, or NAME.safetensors among those that ship. */
-static char *
-find (const char *given, GError **error)
+char *
+eye_find (const char *given, GError **error)
 {
   g_autofree char *name = given ? g_strconcat (given, ".safetensors", NULL) : g_strdup (FEATURES_FILE);
   if (given && g_file_test (given, G_FILE_TEST_IS_REGULAR))
@@ -97,7 +96,7 @@ name_classes (struct eye *eye)
 bool
 eye_open (struct eye *eye, const char *given, int side, int threads, GError **error)
 {
-  g_autofree char *path = find (given, error);
+  g_autofree char *path = eye_find (given, error);
   g_autofree char *network = path ? manifest_network (path) : NULL;
   eye->side = side;
   eye->channels = 3;

@@ -23,8 +23,12 @@ struct eye {
   GPtrArray *names; /* of the classes */
 };
 
-/* @given is a file, or the name of one that ships ("digits"); NULL: the feature network that ships. @side of the pictures; a
- * classifier has its own. IMPASTO_ERROR_INPUT: no such file, or no such network in it. */
+/* The file that --features means: @given, or the one of that name that ships ("digits"); NULL: the feature network that ships.
+ * A new string. IMPASTO_ERROR_INPUT: there is none. */
+char *eye_find (const char *given, GError **error);
+
+/* @given as of eye_find; @side of the pictures; a classifier has its own. IMPASTO_ERROR_INPUT: no such file, or no such network
+ * in it. */
 bool eye_open (struct eye *eye, const char *given, int side, int threads, GError **error);
 void eye_close (struct eye *eye);
 

@@ -181,7 +181,7 @@ struct classifier classifier_net (sym picture, const struct classifier_net *sett
   {"size", OPTION_INT, offsetof (TYPE, AT size), "side of the pictures, pixels", 8, 1024, 28}, \
     {"channels", OPTION_INT, offsetof (TYPE, AT channels), "of the picture: 1 = grey, 3", 1, 3, 1}, \
     {"width", OPTION_INT, offsetof (TYPE, AT width), "channels of the first convolution, doubled by each further one", \
-     4, 256, 24}, \
+     4, 256, 16}, \
   { \
-    "layers", OPTION_INT, offsetof (TYPE, AT layers), "convolutions; the size is halved between them", 1, 6, 3 \
+    "layers", OPTION_INT, offsetof (TYPE, AT layers), "convolutions; the size is halved between them", 1, 6, 4 \
   }

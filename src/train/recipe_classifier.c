@@ -41,7 +41,7 @@ static const struct option options[] = {
    "share of the pictures that are moved, by up to an eighth of their side", 0, 1, 0.7},
   {"zoom", OPTION_FLOAT, offsetof (struct settings, zoom), "crops: largest shorter side of a picture in crops", 1, 8,
    1},
-  {"rotation", OPTION_FLOAT, offsetof (struct settings, rotation), "crops: degrees to either side", 0, 30, 0},
+  {"rotation", OPTION_FLOAT, offsetof (struct settings, rotation), "crops: degrees to either side", 0, 30, 6},
   {"mirror", OPTION_BOOL, offsetof (struct settings, mirror), "crops: mirrored half of the time"},
   {"rate", OPTION_FLOAT, offsetof (struct settings, rate), "learning rate", 1e-8, 1, 0.004},
   {"l2", OPTION_FLOAT, offsetof (struct settings, l2), "weight of the sum of the squared weights", 0, 1, 0.0001},
