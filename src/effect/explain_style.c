@@ -116,8 +116,8 @@ draw (struct plan *plan, const struct picture *picture, const ImpastoExplanation
                              .n = MAPS + 1,
                              .columns = 3,
                              .colors = HEAT_AMOUNT,
-                             .low = "as it should be",
-                             .high = "would change most"};
+                             .low = "no pull",
+                             .high = "the strongest pull"};
   struct picture *out = ok ? heat_draw (&sheet, error) : NULL;
   for (int k = 0; k < MAPS; k++)
     g_free (titles[k]);

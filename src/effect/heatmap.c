@@ -39,7 +39,8 @@ color_at (enum heat_colors colors, float t, float out[3])
 static float
 cover_of (enum heat_colors colors, float t)
 {
-  return colors == HEAT_AMOUNT ? 0.45f + 0.5f * fminf (fmaxf (t, 0), 1) : 0.25f + 0.9f * fabsf (t - 0.5f);
+  t = fminf (fmaxf (t, 0), 1);
+  return colors == HEAT_AMOUNT ? 0.45f + 0.5f * t : 0.2f + 0.9f * fabsf (t - 0.5f);
 }
 
 static void
