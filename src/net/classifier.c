@@ -38,6 +38,7 @@ build (const struct net *net, struct graph *graph, const void *settings)
 
 static const struct option options[] = {
   {"classes", OPTION_INT, offsetof (struct classifier_net, classes), "classes that are told apart", 2, 4096, 10},
+  {"side", OPTION_INT, offsetof (struct classifier_net, size), "of the pictures it is trained on, pixels", 8, 1024, 28},
   CLASSIFIER_OPTIONS (struct classifier_net, ),
   {NULL},
 };

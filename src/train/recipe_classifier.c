@@ -33,6 +33,7 @@ static const struct option options[] = {
    .metavar = "DIR"},
   {"title", OPTION_STRING, offsetof (struct settings, title), "title of the result"},
   {"license", OPTION_STRING, offsetof (struct settings, license), "licence of the result"},
+  {"size", OPTION_INT, offsetof (struct settings, net.size), "side of the pictures, pixels", 8, 1024, 28},
   CLASSIFIER_OPTIONS (struct settings, net.),
   {"hold", OPTION_INT, offsetof (struct settings, hold), "every so manyth picture is held out for measuring", 2, 1e6,
    10},
