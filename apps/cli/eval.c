@@ -271,7 +271,8 @@ const struct command command_eval = {
     "to_real\n"
     "is the median distance to the nearest real picture, among_real that between those, copies the share of samples\n"
     "nearer than 99 in 100 of those. --features digits (or a file of impasto train classifier) compares as a classifier\n"
-    "sees, and tells how it reads the samples: classes, and how sure it is. Figures compare only for one feature network, --crop and number of pictures.",
+    "sees, and tells how it reads the samples: classes, and how sure it is. Figures compare only for one\n"
+    "feature network, --crop and number of pictures.",
   .options = eval_options,
   .run = eval_run,
 };
