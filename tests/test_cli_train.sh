@@ -20,6 +20,9 @@ run generate drawer.safetensors -n 6 --columns 3 -o drawn.png; [ $status = 4 ] &
 check "generate: a file that is there"
 run generate drawer.safetensors -n 6 --columns 3 -o drawn.png --overwrite; [ $status = 0 ] && cmp -s drawn.png before.png
 check "generate: the same again"
+run generate drawer.safetensors -n 3 -o singly/; [ $status = 0 ] && painted singly/000002.png && [ "$(ls singly | wc -l)" = 3 ]
+check "generate: pictures one by one"
+run generate drawer.safetensors -n 3 -o drawn.idx; refused 2 "grey"; check "generate: colours in an IDX file"
 run generate drawer.safetensors --class 1 -o no.png; refused 2 "no classes"; check "generate: a class of none"
 run export drawer.safetensors -o drawer.h5; [ $status = 0 ] && [ "$(cat out)" = drawer.h5 ] && [ ! -s err ]
 check "export: a generator for Keras"

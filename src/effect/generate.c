@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures from a trained generator, on one sheet. Picture i is a function of the model, the seed and i: more pictures, or
+ * Pictures from a trained generator, on one sheet or one by one. Picture i is a function of the model, the seed and i: more pictures, or
  * other columns, leave the first ones as they are. */
 #include <math.h>
 #include <string.h>
@@ -10,6 +10,7 @@
 #include "device/cpu.h"
 #include "effect/generator.h"
 #include "effect/options.h"
+#include "effect/samples.h"
 #include "image/pixels.h"
 #include "op/sym.h"
 
@@ -21,6 +22,7 @@
 struct generate_settings {
   int64_t number, seed, class, columns, threads;
   double truncate;
+  bool overwrite;
 };
 
 static const struct option generate_options[] = {
@@ -33,6 +35,8 @@ static const struct option generate_options[] = {
   {"columns", OPTION_INT, offsetof (struct generate_settings, columns), "of the sheet; 0 = as many as rows", 0, 1024,
    0},
   {"threads", OPTION_INT, offsetof (struct generate_settings, threads), "threads; 0 = all", 0, 1024, 0},
+  {"overwrite", OPTION_BOOL, offsetof (struct generate_settings, overwrite),
+   "replace a file that is there already; draw into a folder that has files"},
   {NULL},
 };
 
@@ -48,6 +52,7 @@ impasto_generate_options_new (void)
 struct drawing {
   struct generator *generator;
   int64_t latent, classes; /* classes: 0 = none */
+  bool grey;               /* its pictures have one channel; known once it is compiled */
   bool numbered;           /* a class is told by its number (an embedding), not by shares of all */
   const char *z, *labels;  /* names of the inputs */
 };
@@ -120,11 +125,13 @@ shown (const struct generator *generator, sym y)
 }
 
 static struct plan *
-compile (const struct drawing *drawing, const struct generate_settings *settings, int64_t batch, GError **error)
+compile (struct drawing *drawing, const struct generate_settings *settings, int64_t batch, GError **error)
 {
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
   sym y = generator_build (drawing->generator, graph, batch, 0, 0, weights);
+  if (sym_shape (y).rank == 4)
+    drawing->grey = sym_shape (y).dim[drawing->generator->last ? 3 : 1] == 1;
   graph_output (graph, "the pictures", shown (drawing->generator, y));
   struct plan_options options = {
     .precision = PRECISION_F32, .threads = settings->threads, .memory_limit = cpu_memory_available ()};
@@ -145,6 +152,13 @@ fill_noise (const struct generate_settings *settings, int64_t i, float *z, int64
       z[k] = random_normal (key, i * latent + k);
 }
 
+/* The class of picture @i, where there are @classes. */
+static int
+class_of (const struct generate_settings *settings, int64_t i, int64_t columns, int64_t classes)
+{
+  return (int) (settings->class >= 0 ? settings->class : i % columns % classes);
+}
+
 /* Draws pictures @from to @to - 1 into @cells. */
 static void
 draw (const struct drawing *drawing, struct plan *plan, const struct generate_settings *settings, int64_t from,
@@ -156,7 +170,7 @@ draw (const struct drawing *drawing, struct plan *plan, const struct generate_se
   if (labels)
     memset (labels->data, 0, labels->size);
   for (int64_t i = from; i < to; i++) {
-    int64_t class = !classes ? 0 : settings->class >= 0 ? settings->class : i % columns % classes;
+    int class = classes ? class_of (settings, i, columns, classes) : 0;
     fill_noise (settings, i, tensor_floats (z) + (i - from) * latent, latent);
     if (labels && drawing->numbered)
       tensor_floats (labels)[i - from] = class;
@@ -168,28 +182,57 @@ draw (const struct drawing *drawing, struct plan *plan, const struct generate_se
   memcpy (cells + from * cell, picture->data, (to - from) * cell * sizeof (float));
 }
 
-static struct picture *
-make_sheet (const struct drawing *drawing, const struct generate_settings *settings, GError **error)
+/* All of them, (n, 3, h, w), of which @columns make a row. */
+static float *
+draw_all (const struct drawing *drawing, struct plan *plan, const struct generate_settings *settings, int64_t columns,
+          GError **error)
 {
-  int64_t n = settings->number, batch = MIN (n, BATCH);
-  bool all = drawing->classes && settings->class < 0;
-  int64_t columns = settings->columns ? settings->columns : all ? drawing->classes : (int64_t) ceil (sqrt (n));
-  g_autoptr (plan) plan = compile (drawing, settings, batch, error);
-  if (!plan)
-    return NULL;
-  struct shape shape = plan_output (plan, "the pictures")->shape;
-  int64_t size = 3 * shape.dim[2] * shape.dim[3];
-  g_autofree float *cells = g_try_new (float, n *size);
-  g_autofree const float **cell = g_new (const float *, n);
+  const struct shape *shape = &plan_output (plan, "the pictures")->shape;
+  int64_t n = settings->number, batch = shape->dim[0];
+  g_autofree float *cells = g_try_new (float, n *(shape_size (shape) / batch));
   if (!cells) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for %" G_GINT64_FORMAT " pictures", n);
     return NULL;
   }
   for (int64_t i = 0; i < n; i += batch)
     draw (drawing, plan, settings, i, MIN (i + batch, n), columns, cells);
+  return g_steal_pointer (&cells);
+}
+
+static bool
+make_sheet (const struct drawing *drawing, struct plan *plan, const struct generate_settings *settings, int64_t columns,
+            const char *output, GError **error)
+{
+  const int64_t *dim = plan_output (plan, "the pictures")->shape.dim;
+  int64_t n = settings->number;
+  g_autofree const float **cell = g_new (const float *, n);
+  g_autofree float *cells = draw_all (drawing, plan, settings, columns, error);
+  if (!cells)
+    return false;
   for (int64_t i = 0; i < n; i++)
-    cell[i] = cells + i * size;
-  return picture_sheet (cell, n, shape.dim[3], shape.dim[2], MIN (columns, n), 2, error);
+    cell[i] = cells + i * 3 * dim[2] * dim[3];
+  g_autoptr (picture) sheet = picture_sheet (cell, n, dim[3], dim[2], MIN (columns, n), 2, error);
+  return sheet && picture_save (sheet, output, NULL, error);
+}
+
+static bool
+make_samples (const struct drawing *drawing, struct plan *plan, const struct generate_settings *settings,
+              int64_t columns, const char *output, GError **error)
+{
+  const int64_t *dim = plan_output (plan, "the pictures")->shape.dim;
+  g_autofree int *labels = g_new0 (int, settings->number);
+  struct samples samples = {.n = settings->number,
+                            .height = dim[2],
+                            .width = dim[3],
+                            .grey = drawing->grey,
+                            .labels = drawing->classes ? labels : NULL};
+  for (int64_t i = 0; i < samples.n && drawing->classes; i++)
+    labels[i] = class_of (settings, i, columns, drawing->classes);
+  if (!samples_check (&samples, output, settings->overwrite, error))
+    return false;
+  g_autofree float *cells = draw_all (drawing, plan, settings, columns, error);
+  samples.pictures = cells;
+  return cells && samples_save (&samples, output, error);
 }
 
 gboolean
@@ -202,6 +245,11 @@ impasto_generate (const char *model, const ImpastoOptions *options, const char *
   if (!generator || !read_inputs (&drawing, error) || !check (settings, &drawing, model, error))
     return FALSE;
   cpu_set_threads (settings->threads);
-  g_autoptr (picture) sheet = make_sheet (&drawing, settings, error);
-  return sheet && picture_save (sheet, output, NULL, error);
+  bool all = drawing.classes && settings->class < 0;
+  int64_t columns = settings->columns ? settings->columns
+                    : all             ? drawing.classes
+                                      : (int64_t) ceil (sqrt (settings->number));
+  g_autoptr (plan) plan = compile (&drawing, settings, MIN (settings->number, BATCH), error);
+  return plan && (samples_wanted (output) ? make_samples (&drawing, plan, settings, columns, output, error)
+                                          : make_sheet (&drawing, plan, settings, columns, output, error));
 }

@@ -157,3 +157,30 @@ struct patch_net {
 };
 extern const struct net net_patch;
 sym patch_net (sym picture, const struct patch_net *settings);
+
+/* classifier.c: pictures (n, channels, h, w) in 0..1 -> scores of classes. */
+struct classifier_net {
+  int64_t classes;
+  int64_t size;     /* side of the pictures it was trained on, pixels */
+  int64_t channels; /* of the picture: 1 = grey, 3 */
+  int64_t width;    /* channels of the first convolution, doubled by each further one */
+  int64_t layers;   /* convolutions; the size is halved between them */
+};
+struct classifier {
+  sym features; /* (n, width 2^(layers-1)) */
+  sym logits;   /* (n, classes): logarithms of probabilities but for a constant */
+};
+extern const struct net net_classifier;
+#define CLASSIFIER_NAMES "class-names" /* array of strings among the training facts of its file (net/net_file.h) */
+
+/* In @training batches are normalised by their own statistics, and the running ones follow by @follow (net/layers.h). */
+struct classifier classifier_net (sym picture, const struct classifier_net *settings, bool training, double follow);
+
+/* The rows of its options that are left to choose, for a table of @TYPE that holds it as @AT: "net." or nothing. */
+#define CLASSIFIER_OPTIONS(TYPE, AT) \
+  {"channels", OPTION_INT, offsetof (TYPE, AT channels), "of the picture: 1 = grey, 3", 1, 3, 1}, \
+    {"width", OPTION_INT, offsetof (TYPE, AT width), "channels of the first convolution, doubled by each further one", \
+     4, 256, 16}, \
+  { \
+    "layers", OPTION_INT, offsetof (TYPE, AT layers), "convolutions; the size is halved between them", 1, 6, 4 \
+  }

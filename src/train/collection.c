@@ -249,27 +249,18 @@ find_idx (const char *path, GError **error)
   return NULL;
 }
 
-/* @text with every @from replaced. */
-static char *
-replaced (const char *text, const char *from, const char *to)
-{
-  g_auto (GStrv) parts = g_strsplit (text, from, -1);
-  return g_strjoinv (to, parts);
-}
-
 /* The labels beside the pictures: compressed or not, whatever those are. NULL when there are none. */
 static char *
 find_labels (const char *pictures)
 {
-  g_autofree char *folder = g_path_get_dirname (pictures), *base = g_path_get_basename (pictures);
-  g_autofree char *labels = replaced (base, "images", "labels"), *name = replaced (labels, "idx3", "idx1");
+  g_autofree char *name = idx_labels_path (pictures);
 
-  if (g_str_equal (name, base))
+  if (!name)
     return NULL;
   if (g_str_has_suffix (name, ".gz"))
     name[strlen (name) - 3] = '\0';
   for (int k = 0; k < 2; k++) {
-    g_autofree char *full = g_strdup_printf ("%s/%s%s", folder, name, k ? ".gz" : "");
+    g_autofree char *full = g_strconcat (name, k ? ".gz" : "", NULL);
     if (g_file_test (full, G_FILE_TEST_IS_REGULAR))
       return g_steal_pointer (&full);
   }

@@ -46,6 +46,8 @@ struct dataset_options {
   bool recursive;       /* also the folders below; links to folders are not followed */
   bool classes;         /* the pictures come in classes: folders, or labels of an IDX file */
   guint first, count; /* serve only so many, counted by path or as they lie in the IDX file; default: all from first */
+  guint hold;         /* 2 or more: of those, every so manyth is held out, */
+  bool held;          /* and only those that are held out are served */
 };
 
 /* The least shorter side that a picture may have for crops of @size: half of it, rounded up. */

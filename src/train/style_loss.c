@@ -143,19 +143,30 @@ style_target_clear (struct style_target *target)
       g_clear_pointer (&target->gram[s][t], tensor_unref);
 }
 
-sym
-style_loss (sym picture, const struct features *features, const struct style_target *target,
-            struct feature_tap taps[FEATURE_TAPS])
+void
+style_loss_parts (sym picture, const struct features *features, const struct style_target *target,
+                  struct feature_tap taps[FEATURE_TAPS], sym part[SCALES][FEATURE_TAPS])
 {
   struct graph *graph = picture.graph;
-  sym gram[SCALES][FEATURE_TAPS], sum = graph_scalar (graph, 0);
+  sym gram[SCALES][FEATURE_TAPS];
   look (picture, features, gram, taps);
   for (int s = 0; s < SCALES; s++)
     for (int t = 0; t < FEATURE_TAPS; t++) {
       sym distance =
         sym_sub (sym_scale (gram[s][t], target->inverse[s][t]), graph_constant (graph, target->gram[s][t]));
-      sum = sym_add (sum, sym_reshape (sym_mean (sym_square (distance), AXES_ALL), SHAPE_SCALAR));
+      part[s][t] = sym_reshape (sym_mean (sym_square (distance), AXES_ALL), SHAPE_SCALAR);
     }
+}
+
+sym
+style_loss (sym picture, const struct features *features, const struct style_target *target,
+            struct feature_tap taps[FEATURE_TAPS])
+{
+  sym part[SCALES][FEATURE_TAPS], sum = graph_scalar (picture.graph, 0);
+  style_loss_parts (picture, features, target, taps, part);
+  for (int s = 0; s < SCALES; s++)
+    for (int t = 0; t < FEATURE_TAPS; t++)
+      sum = sym_add (sum, part[s][t]);
   return sym_scale (sum, 1.0 / (SCALES * FEATURE_TAPS));
 }
 
