@@ -44,13 +44,11 @@ const struct command command_generate = {
   .summary = "Draws pictures with a trained generator",
   .usage = "MODEL [-n 64] [--seed 1] [--class 3] [--truncate 1.5] [-o SHEET | DIR/ | FILE.idx]",
   .examples = {"impasto generate digits.safetensors -n 64 --seed 1 -o sheet.png",
-               "impasto generate digits.safetensors -n 16 --class 3 -o threes.png",
                "impasto generate digits.safetensors -n 10000 -o drawn.idx"},
   .notes = "Models are what impasto train gan makes, or generators that Keras saved (.h5). The same model and seed draw\n"
-           "the same pictures; more of them, or other columns, leave the first ones as they are. In a folder, and in IDX files (MNIST's form, for grey "
-           "pictures), each\n"
-           "is a picture of its own; those of a conditional model come with their classes, as folders or as a file of\n"
-           "labels: -o drawn-images-idx3-ubyte writes drawn-labels-idx1-ubyte too.",
+           "the same pictures; more of them, or other columns, leave the first ones as they are. In a folder, and in IDX\n"
+           "files (MNIST's form, for grey pictures), each is a picture of its own; those of a conditional model come with\n"
+           "their classes, as folders or as a file of labels: -o drawn-images-idx3-ubyte writes drawn-labels-idx1-ubyte too.",
   .options = generate_options,
   .run = generate_run,
 };
