@@ -23,6 +23,10 @@ check "generate: the same again"
 run generate drawer.safetensors --class 1 -o no.png; refused 2 "no classes"; check "generate: a class of none"
 run generate models/one.safetensors -o no.png; [ $status = 3 ] && grep -q 'holds a network "style"' err && [ ! -e no.png ]
 check "generate: another network's file"
+run train translate --photos photos --paintings photos --method cut --size 48 --filters 4 --blocks 1 --steps 1 -o turned.safetensors
+[ $status = 0 ] && [ -s turned.safetensors ]; check "train translate: a pack"
+run paint photos/96.png --style turned.safetensors -o turned.png; [ $status = 0 ] && painted turned.png
+check "train translate: the pack paints"
 rm -r runs
 set -- train style "$picture" --photos photos --features vgg.safetensors --size 64 --painting-size 128 --batch 1 \
   --width 4 --inner 8 --residuals 1 --judge-width 4 --names learned

@@ -42,7 +42,8 @@ const struct option run_options[] = {
 static const char *const free_options[] = {"threads", "save-every", "sample-every", "keep",
                                            "runs",    "resume",     "output",       NULL};
 
-const struct recipe *const recipe_table[] = {&recipe_style, &recipe_arbitrary, &recipe_perceptual, &recipe_gan, NULL};
+const struct recipe *const recipe_table[] = {&recipe_style, &recipe_arbitrary, &recipe_perceptual,
+                                             &recipe_gan,   &recipe_translate, NULL};
 
 const struct recipe *
 recipe_find (const char *name)

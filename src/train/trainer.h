@@ -83,7 +83,7 @@ struct recipe {
 };
 
 extern const struct recipe *const recipe_table[]; /* NULL-terminated */
-extern const struct recipe recipe_style, recipe_arbitrary, recipe_perceptual, recipe_gan;
+extern const struct recipe recipe_style, recipe_arbitrary, recipe_perceptual, recipe_gan, recipe_translate;
 const struct recipe *recipe_find (const char *name);
 
 /* Runs @recipe to its end. With run->resume and no inputs, inputs and settings are those of the run's recipe.json.
