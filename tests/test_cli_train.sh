@@ -39,6 +39,10 @@ run export drawer.safetensors -o drawer.xyz; refused 2 "ends in .onnx or"; check
 head -c 3000 drawer.h5 >cut.h5; run describe cut.h5; refused 3 "no good HDF5 file\|not a good HDF5 file"; check "a model of Keras, cut off"
 run generate models/one.safetensors -o no.png; [ $status = 3 ] && grep -q 'holds a network "style"' err && [ ! -e no.png ]
 check "generate: another network's file"
+run train translate --photos photos --paintings photos --method cut --size 48 --filters 4 --blocks 1 --steps 1 -o turned.safetensors
+[ $status = 0 ] && [ -s turned.safetensors ]; check "train translate: a pack"
+run paint photos/96.png --style turned.safetensors -o turned.png; [ $status = 0 ] && painted turned.png
+check "train translate: the pack paints"
 rm -r runs
 set -- train style "$picture" --photos photos --features vgg.safetensors --size 64 --painting-size 128 --batch 1 \
   --width 4 --inner 8 --residuals 1 --judge-width 4 --names learned

@@ -33,6 +33,13 @@ recipe_rate (const struct trainer *trainer, double rate)
   return cosine_rate (rate, trainer->step, trainer->run.steps, MIN (WARMUP, trainer->run.steps / 20));
 }
 
+double
+recipe_linear_rate (const struct trainer *trainer, double rate, double hold)
+{
+  double left = 1 - (double) trainer->step / trainer->run.steps;
+  return hold < 1 ? rate * MIN (1, left / (1 - hold)) : rate;
+}
+
 void
 recipe_set_rates (struct plan *plan, int64_t step, const struct optimizer_options *optimizer, double rate,
                   double average)

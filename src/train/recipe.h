@@ -20,6 +20,9 @@ void recipe_set (struct plan *plan, const char *name, int64_t i, double value);
 /* The learning rate of the trainer's step, when the greatest is @rate: warmed up, then let down by a cosine. */
 double recipe_rate (const struct trainer *trainer, double rate);
 
+/* @rate for the first @hold of the run, then down to 0 along a line. */
+double recipe_linear_rate (const struct trainer *trainer, double rate, double hold);
+
 /* The inputs "rate" and "decay" of optimizer_step at step @step, for a learning rate of @rate and a moving @average of the
  * weights. */
 void recipe_set_rates (struct plan *plan, int64_t step, const struct optimizer_options *optimizer, double rate,

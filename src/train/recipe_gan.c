@@ -226,9 +226,8 @@ static double
 scheduled (const struct trainer *trainer, double rate)
 {
   const struct gan_settings *settings = trainer->settings;
-  double done = (double) trainer->step / trainer->run.steps;
   switch (settings->schedule) {
-  case GAN_LINEAR: return rate * MIN (1, 2 * (1 - done));
+  case GAN_LINEAR: return recipe_linear_rate (trainer, rate, 0.5);
   case GAN_COSINE: return cosine_rate (rate, trainer->step, trainer->run.steps, 0);
   default: return rate;
   }

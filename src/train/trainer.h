@@ -85,7 +85,8 @@ struct recipe {
 };
 
 extern const struct recipe *const recipe_table[]; /* NULL-terminated */
-extern const struct recipe recipe_style, recipe_arbitrary, recipe_perceptual, recipe_gan, recipe_classifier;
+extern const struct recipe recipe_style, recipe_arbitrary, recipe_perceptual, recipe_gan, recipe_translate;
+extern const struct recipe recipe_classifier;
 const struct recipe *recipe_find (const char *name);
 
 /* Runs @recipe to its end. With run->resume and no inputs, inputs and settings are those of the run's recipe.json.
