@@ -27,6 +27,8 @@ struct paint_settings {
   int strokes;            /* enum strokes of effect/canvas.h */
   bool wrap;              /* a texture: opposite sides meet */
   int fusion;             /* enum fusion, of method image */
+  char *brushwork;           /* likewise: "auto", "none" or a mix of a pack's styles; NULL = "auto" */
+  double brushwork_strength; /* likewise: 0 = none .. 1 = the styles' */
   double fusion_strength; /* likewise: of features, 0 = the photograph's .. 1 = the style's */
   int64_t style_size;     /* likewise: longer side of the style image */
   int keep_colors;        /* enum keep_colors */

@@ -60,13 +60,6 @@ see (sym picture, const struct arbitrary_net *settings)
   return (struct seen){{picture, eye.features[0], eye.features[1], eye.features[3]}};
 }
 
-/* What is (k,c,1,1) for each mix, for each place of @maps. */
-static sym
-spread (sym of_mixes, sym maps)
-{
-  return sym_conv2d (maps, sym_permute (of_mixes, (int[]){1, 0, 2, 3}), (struct conv_options){0});
-}
-
 /* x less its mean over its deviation, both (n,c,1,1): its own or the given ones, which may be those of each mix of @maps. */
 static sym
 normalized (sym x, struct style_statistics *statistics, sym maps, struct moments *moments)
@@ -81,7 +74,7 @@ normalized (sym x, struct style_statistics *statistics, sym maps, struct moments
   if (statistics && statistics->given) {
     sym taken = statistics->moments[statistics->count++];
     if (!sym_null (taken) && sym_shape (taken).dim[0] > 1)
-      taken = given (maps) ? spread (taken, maps) : sym_slice (taken, 0, 0, 1, 1);
+      taken = given (maps) ? layer_spread (taken, maps) : sym_slice (taken, 0, 0, 1, 1);
     mean = sym_slice (taken, 1, 0, c, 1);
     variance = sym_slice (taken, 1, c, 2 * c, 1);
   } else {
@@ -206,7 +199,7 @@ level_part (const struct painter *painter, sym moments, sym x, int level)
     start += level_channels (painter->settings, i);
   sym part = sym_slice (moments, 1, start, start + c, 1);
   if (given (painter->maps[level]) && !painter->local)
-    return spread (part, painter->maps[level]);
+    return layer_spread (part, painter->maps[level]);
   if (sym_null (part) || (sym_shape (part).dim[2] == 1 && sym_shape (part).dim[3] == 1))
     return part;
   return sym_resize_bilinear (part, shape.dim[2], shape.dim[3]);
@@ -278,7 +271,7 @@ mix (const struct arbitrary_control *control, sym query, int64_t h, int64_t w, s
     if (given (control->weights)) {
       sym weight = each (sym_slice (control->weights, 1, i, i + 1, 1)); /* (n or k, 1, 1, 1) */
       if (given (attention) && given (maps))
-        weight = spread (weight, maps);
+        weight = layer_spread (weight, maps);
       m = (struct moments){sym_mul (m.mean, weight), sym_mul (m.deviation, weight)};
     }
     sum = i == 0 ? m : (struct moments){sym_add (sum.mean, m.mean), sym_add (sum.deviation, m.deviation)};
