@@ -60,7 +60,8 @@ see (sym picture, const struct arbitrary_net *settings)
   return (struct seen){{picture, eye.features[0], eye.features[1], eye.features[3]}};
 }
 
-/* x less its mean over its deviation, both (n,c,1,1): its own or the given ones, which may be those of each mix of @maps. */
+/* x less its mean over its deviation: its own or the given ones. @moments gets them, (n,c,1,1), or, when they were given for
+ * each of the k mixes of @maps, (k,c,1,1). */
 static sym
 normalized (sym x, struct style_statistics *statistics, sym maps, struct moments *moments)
 {
@@ -73,8 +74,6 @@ normalized (sym x, struct style_statistics *statistics, sym maps, struct moments
   }
   if (statistics && statistics->given) {
     sym taken = statistics->moments[statistics->count++];
-    if (!sym_null (taken) && sym_shape (taken).dim[0] > 1)
-      taken = given (maps) ? layer_spread (taken, maps) : sym_slice (taken, 0, 0, 1, 1);
     mean = sym_slice (taken, 1, 0, c, 1);
     variance = sym_slice (taken, 1, c, 2 * c, 1);
   } else {
@@ -84,6 +83,10 @@ normalized (sym x, struct style_statistics *statistics, sym maps, struct moments
       statistics->moments[statistics->count++] = sym_concat ((sym[]){mean, variance}, 2, 1);
   }
   *moments = (struct moments){mean, sym_sqrt (sym_shift (variance, EPSILON))};
+  if (given (maps) && !sym_null (mean) && sym_shape (mean).dim[0] > 1) {
+    mean = layer_spread (mean, maps);
+    variance = layer_spread (variance, maps);
+  }
   return sym_mul (sym_sub (x, mean), sym_rsqrt (sym_shift (variance, EPSILON)));
 }
 
@@ -302,10 +305,10 @@ arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitra
   sym means[LEVELS], deviations[LEVELS], query = null, attention = null;
   for (int i = 0; i < LEVELS; i++) {
     struct moments own;
-    painter.photo[i] = normalized (seen.feature[i], painter.statistics, null, &own); /* of it: no mix matters */
+    painter.maps[i] = !given (maps) || shrinks[i] == 1 ? maps : sym_avg_pool (maps, shrinks[i], shrinks[i], 0);
+    painter.photo[i] = normalized (seen.feature[i], painter.statistics, painter.maps[i], &own);
     means[i] = own.mean;
     deviations[i] = own.deviation;
-    painter.maps[i] = !given (maps) || shrinks[i] == 1 ? maps : sym_avg_pool (maps, shrinks[i], shrinks[i], 0);
   }
   if (given (control.attention)) {
     attention = each (control.attention);
@@ -317,8 +320,11 @@ arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitra
     mix (&control, query, (h + bottom) / QUERY, (w + right) / QUERY, attention, maps, arbitrary_channels (settings));
   if (given (control.strength)) {
     sym strength = each (control.strength);
-    painter.moments.mean = blend (sym_concat (means, LEVELS, 1), painter.moments.mean, strength);
-    painter.moments.deviation = blend (sym_concat (deviations, LEVELS, 1), painter.moments.deviation, strength);
+    struct moments own = {sym_concat (means, LEVELS, 1), sym_concat (deviations, LEVELS, 1)};
+    if (painter.local && given (maps) && !sym_null (own.mean) && sym_shape (own.mean).dim[0] > 1)
+      own = (struct moments){layer_spread (own.mean, maps), layer_spread (own.deviation, maps)};
+    painter.moments.mean = blend (own.mean, painter.moments.mean, strength);
+    painter.moments.deviation = blend (own.deviation, painter.moments.deviation, strength);
   }
   sym x = decode (&painter, painter.photo[LEVELS - 1]);
   if (bottom)
