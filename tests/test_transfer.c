@@ -537,8 +537,7 @@ test_brushwork_regions (void)
   g_autoptr (picture) b = painted ("b.png", NULL, 120, 80),
                       whole = painted ("a.png", (const char *const[]){all, NULL}, 120, 80);
   g_assert_cmpfloat (difference (whole, b), <, 1e-4);
-  check_tiles ((const char *const[]){right, NULL});
-  check_tiles ((const char *const[]){"strokes=pixels", "wrap=yes", NULL});
+  check_tiles ((const char *const[]){right, "strokes=pixels", "wrap=yes", NULL});
 }
 
 /* A recipe finds the pack it was painted with, says when it is another, and never takes brushwork that it does not name. */
