@@ -88,7 +88,8 @@ make_masters (void)
              (struct style_control){.rows = graph_input (graph, "rows", SHAPE (1, 4))}, &tiny);
   g_assert_true (weights_init (weights, graph, 5, NULL));
   for (guint i = 0; i < weights_count (weights); i++)
-    if (g_str_has_suffix (weights_name (weights, i), ".scale") || g_str_has_suffix (weights_name (weights, i), ".shift"))
+    if (g_str_has_suffix (weights_name (weights, i), ".scale") ||
+        g_str_has_suffix (weights_name (weights, i), ".shift"))
       for (int64_t k = 0; k < shape_size (&weights_at (weights, i)->shape); k++)
         tensor_floats (weights_at (weights, i))[k] += 0.6 * sin (1 + 2.3 * k + i);
   g_autoptr (pack) pack = pack_new (&tiny, weights);
@@ -96,10 +97,12 @@ make_masters (void)
     pack_add_style (pack, *name, NULL, NULL, NULL);
   g_autofree char *with = g_build_filename (brush, "masters.safetensors", NULL),
                   *without = g_build_filename (plain, "masters.safetensors", NULL);
-  g_assert_true (g_mkdir_with_parents (brush, 0700) == 0 && g_mkdir_with_parents (plain, 0700) == 0 && pack_save (pack, without, NULL));
+  g_assert_true (g_mkdir_with_parents (brush, 0700) == 0 && g_mkdir_with_parents (plain, 0700) == 0 &&
+                 pack_save (pack, without, NULL));
   make_describer (describer);
   g_autoptr (GError) error = NULL;
-  pack->descriptors = describe_paintings (describer, (char *[]){a, b, c, NULL}, 3, (struct plan_options){.threads = 1}, &error);
+  pack->descriptors =
+    describe_paintings (describer, (char *[]){a, b, c, NULL}, 3, (struct plan_options){.threads = 1}, &error);
   g_assert_no_error (error);
   g_assert_true (pack_save (pack, with, NULL));
 }
@@ -494,8 +497,7 @@ test_brushwork_composed (void)
   g_autofree char *pack_path = file ("brush/masters.safetensors"), *net_path = file ("arbitrary.safetensors");
   g_autoptr (pack) pack = pack_load (pack_path, NULL);
   g_autoptr (net_file) net = net_file_load (net_path, &net_arbitrary, NULL);
-  g_autoptr (picture) photo = make_picture (WIDTH, HEIGHT, 4), style = make_picture (96, 80, 2),
-                      at_once = NULL;
+  g_autoptr (picture) photo = make_picture (WIDTH, HEIGHT, 4), style = make_picture (96, 80, 2), at_once = NULL;
   g_autofree char *painting = file ("fit.png"); /* 96x80: is seen as it is */
   g_assert_true (picture_save (style, painting, NULL, NULL));
   at_once = painted ("fit.png", both, WIDTH, HEIGHT);
@@ -504,8 +506,9 @@ test_brushwork_composed (void)
                      look = tensor_new (SHAPE (1, 3, 80, 96), DTYPE_F32, NULL),
                      rows = tensor_new (SHAPE (1, 4), DTYPE_F32, NULL);
   for (int i = 0; i < 3 * HIGH * WIDE; i++) /* mirrored */
-    tensor_floats (in)[i] = photo->rgb[(i / (HIGH * WIDE) * HEIGHT + row_index (i / WIDE % HIGH - MARGIN, HEIGHT, false)) * WIDTH +
-                                       row_index (i % WIDE - MARGIN, WIDTH, false)];
+    tensor_floats (in)[i] =
+      photo->rgb[(i / (HIGH * WIDE) * HEIGHT + row_index (i / WIDE % HIGH - MARGIN, HEIGHT, false)) * WIDTH +
+                 row_index (i % WIDE - MARGIN, WIDTH, false)];
   memcpy (look->data, seen->rgb, look->size);
   tensor_floats (rows)[0] = 0.3f;
   tensor_floats (rows)[2] = 0.7f;
@@ -515,8 +518,8 @@ test_brushwork_composed (void)
   g_autoptr (tensor) strokes = run_by_hand (first, x, pack->weights, in);
   g_assert_true (shape_equal (&strokes->shape, &SHAPE (1, 3, HIGH, WIDE)));
   struct arbitrary_style of = arbitrary_encode (graph_constant (second, look), net->settings);
-  x = arbitrary_net (graph_input (second, "in", strokes->shape), (struct arbitrary_control){.styles = &of, .n_styles = 1},
-                     net->settings);
+  x = arbitrary_net (graph_input (second, "in", strokes->shape),
+                     (struct arbitrary_control){.styles = &of, .n_styles = 1}, net->settings);
   x = sym_slice (sym_slice (x, 2, MARGIN, MARGIN + HEIGHT, 1), 3, MARGIN, MARGIN + WIDTH, 1);
   g_autoptr (tensor) steps = run_by_hand (second, x, net->weights, strokes);
   double most = 0;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A painting is as near to a style as their descriptors are, each number over its deviation among the styles of the pack:
- * channels speak with one voice each, whatever their scale. Weights fall with the distance as a Gibbs distribution does. */
+ * A painting is as near to a style as their descriptors are in relu2_2, where strokes are seen: palette is what is given anyway,
+ * and coarser features see what is in the painting. Each number counts over its deviation among the styles of the pack.
+ * Weights fall with the distance as a Gibbs distribution does. */
 #include "effect/brushwork.h"
 
 #include <math.h>
@@ -23,9 +24,10 @@
 struct brushwork {
   struct style style; /* the pack */
   double strength;
-  GArray *parts;       /* struct control_part: the mix for all; NULL = each painting's own */
-  GPtrArray *chosen;   /* text of each painting's mix */
-  struct tensor *rows; /* (paintings, rows of the pack) */
+  struct perceptual_net eye; /* that described the paintings */
+  GArray *parts;             /* struct control_part: the mix for all; NULL = each painting's own */
+  GPtrArray *chosen;         /* text of each painting's mix */
+  struct tensor *rows;       /* (paintings, rows of the pack) */
 };
 
 static const struct style_net *
@@ -70,7 +72,7 @@ open_named (struct brushwork *brushwork, const char *text, GError **error)
 
 /* The pack that ships, when it is there and its descriptors are such as can be compared; otherwise ->style.pack is NULL. */
 static bool
-open_auto (struct brushwork *brushwork, int64_t width, GError **error)
+open_auto (struct brushwork *brushwork, GError **error)
 {
   g_autofree char *path = style_folders_find (PACK);
   if (!path)
@@ -80,40 +82,47 @@ open_auto (struct brushwork *brushwork, int64_t width, GError **error)
   style->sha256 = style->pack ? style_sha256 (path, error) : NULL;
   if (!style->sha256)
     return false;
-  if (!style->pack->descriptors || style->pack->descriptors->shape.dim[1] != width)
+  if (!style->pack->descriptors ||
+      style->pack->descriptors->shape.dim[1] != perceptual_descriptor_size (&brushwork->eye))
     style_clear (style);
   return true;
 }
 
 struct brushwork *
-brushwork_open (const struct paint_settings *settings, int64_t width, GError **error)
+brushwork_open (const struct paint_settings *settings, const struct perceptual_net *eye, GError **error)
 {
   const char *text = settings->brushwork && *settings->brushwork ? settings->brushwork : AUTO;
   if (g_str_equal (text, NONE) || settings->brushwork_strength == 0)
     return NULL;
   g_autoptr (brushwork) brushwork = g_new0 (struct brushwork, 1);
   brushwork->strength = settings->brushwork_strength;
-  bool opened = g_str_equal (text, AUTO) ? open_auto (brushwork, width, error) : open_named (brushwork, text, error);
+  brushwork->eye = *eye;
+  bool opened = g_str_equal (text, AUTO) ? open_auto (brushwork, error) : open_named (brushwork, text, error);
   if (!opened || !brushwork->style.pack)
     return NULL;
   if (brushwork->strength == 1 || net_of (brushwork)->photograph)
     return g_steal_pointer (&brushwork);
-  style_fail (error, IMPASTO_ERROR_USAGE, "--brushwork-strength: %s did not learn the photograph, as strengths other than 1 want",
+  style_fail (error, IMPASTO_ERROR_USAGE,
+              "--brushwork-strength: %s did not learn the photograph, as strengths other than 1 want",
               brushwork->style.pack->path);
   return NULL;
 }
 
 /* --- Which styles --- */
 
-/* One over the variance of each number among the styles; 0 for what all have alike. */
+/* One over the variance of each number of relu2_2 among the styles; 0 for the others, and for what all have alike. */
 static double *
-precisions (struct tensor *descriptors)
+precisions (struct tensor *descriptors, const struct perceptual_net *eye)
 {
+  int64_t from = 3 + eye->channels[0];
   int64_t n = descriptors->shape.dim[0], width = descriptors->shape.dim[1];
   const float *values = tensor_floats (descriptors);
   double *precision = g_new0 (double, width);
   for (int64_t k = 0; k < width; k++) {
     double mean = 0, variance = 0;
+    int64_t channel = k % (width / 2);
+    if (channel < from || channel >= from + eye->channels[1])
+      continue;
     for (int64_t i = 0; i < n; i++)
       mean += values[i * width + k] / n;
     for (int64_t i = 0; i < n; i++)
@@ -135,7 +144,7 @@ heaviest (const double *weights, int n)
 
 /* Weights over the styles of the pack for a painting that looks like @descriptor. */
 static void
-weigh (struct tensor *descriptors, const double *precision, const float *descriptor, float *row)
+weigh (struct tensor *descriptors, const double *precision, int64_t numbers, const float *descriptor, float *row)
 {
   int n = descriptors->shape.dim[0];
   int64_t width = descriptors->shape.dim[1];
@@ -144,7 +153,8 @@ weigh (struct tensor *descriptors, const double *precision, const float *descrip
   for (int i = 0; i < n; i++) {
     const float *style = tensor_floats (descriptors) + i * width;
     for (int64_t k = 0; k < width; k++)
-      weights[i] += ((double) style[k] - descriptor[k]) * (style[k] - descriptor[k]) * precision[k] / width;
+      weights[i] += ((double) style[k] - descriptor[k]) * (style[k] - descriptor[k]) * precision[k];
+    weights[i] /= numbers;
     nearest = fmin (nearest, weights[i]);
   }
   for (int i = 0; i < n; i++)
@@ -177,13 +187,14 @@ brushwork_choose (struct brushwork *brushwork, const float *descriptors, int n, 
 {
   const struct pack *pack = brushwork->style.pack;
   int64_t rows = style_net_rows (&pack->settings), photograph = style_net_photograph_row (&pack->settings);
-  g_autofree double *precision = brushwork->parts ? NULL : precisions (pack->descriptors);
+  g_autofree double *precision = brushwork->parts ? NULL : precisions (pack->descriptors, &brushwork->eye);
   brushwork->rows = tensor_new (SHAPE (n, rows), DTYPE_F32, error);
   brushwork->chosen = g_ptr_array_new_with_free_func (g_free);
   for (int i = 0; brushwork->rows && i < n; i++) {
     float *row = tensor_floats (brushwork->rows) + i * rows;
     if (!brushwork->parts)
-      weigh (pack->descriptors, precision, descriptors + i * pack->descriptors->shape.dim[1], row);
+      weigh (pack->descriptors, precision, 2 * brushwork->eye.channels[1],
+             descriptors + i * pack->descriptors->shape.dim[1], row);
     for (guint k = 0; brushwork->parts && k < brushwork->parts->len; k++) {
       const struct control_part *part = &g_array_index (brushwork->parts, struct control_part, k);
       row[part->row] += part->weight;
@@ -277,10 +288,10 @@ brushwork_replay (JsonObject *recipe, const struct recipe_source *source, struct
   const char *style = recipe_string (object, "style", source, error);
   if (!style)
     return false;
-  char *text = g_str_equal (style, AUTO) ? (recipe_check_in_use (object, PACK, "the pack of its brushwork", source, error)
-                                              ? g_strdup (AUTO)
-                                              : NULL)
-                                         : recipe_replay_mix (object, source, error);
+  char *text =
+    g_str_equal (style, AUTO)
+      ? (recipe_check_in_use (object, PACK, "the pack of its brushwork", source, error) ? g_strdup (AUTO) : NULL)
+      : recipe_replay_mix (object, source, error);
   if (!text)
     return false;
   g_free (settings->brushwork);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Brushwork for a painter of any style (transfer.c): a photograph is first painted with the styles of a pack that are
- * most like the painting, inside the same network, so that the painting's colours and light come over strokes. Which styles
+ * most like the painting in relu2_2, inside the same network, so that the painting's colours and light come over strokes. Which styles
  * those are follows from the descriptors that the pack carries (net/pack.h), or the user says it:
  *
  *   --brushwork auto              of masters.safetensors, for each painting those most like it; none without that pack
@@ -20,12 +20,13 @@ struct brushwork;
 typedef struct brushwork brushwork;
 
 /* NULL without @error: there is none. IMPASTO_ERROR_USAGE: no such style, a strength that the pack has no row for;
- * IMPASTO_ERROR_INPUT: the pack. @width: numbers in a descriptor of a painting. */
-struct brushwork *brushwork_open (const struct paint_settings *settings, int64_t width, GError **error);
+ * IMPASTO_ERROR_INPUT: the pack. @eye describes paintings. */
+struct brushwork *brushwork_open (const struct paint_settings *settings, const struct perceptual_net *eye,
+                                  GError **error);
 void brushwork_free (struct brushwork *brushwork);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (brushwork, brushwork_free)
 
-/* The mix for each of @n paintings, of which @descriptors (n, width) tell what they look like. IMPASTO_ERROR_MEMORY. */
+/* The mix for each of @n paintings, of which @descriptors (n, perceptual_descriptor_size) tell what they look like. IMPASTO_ERROR_MEMORY. */
 bool brushwork_choose (struct brushwork *brushwork, const float *descriptors, int n, GError **error);
 
 /* Before @net, whose rows are weights of the paintings: its margins, reach, normalisations, and weights, which are new and the

@@ -34,8 +34,8 @@ struct transfer {
   char *sha256, *label;
   struct brushwork *brushwork; /* or NULL */
   struct weights *weights;     /* of both networks; NULL without brushwork */
-  GPtrArray *paths;        /* of paintings, each once */
-  struct encoded *encoded; /* as many */
+  GPtrArray *paths;            /* of paintings, each once */
+  struct encoded *encoded;     /* as many */
 };
 
 static void
@@ -157,16 +157,17 @@ static bool
 open_brushwork (struct transfer *transfer, GError **error)
 {
   g_autoptr (GError) local = NULL;
-  int64_t channels = arbitrary_channels (transfer->net->settings);
+  const struct arbitrary_net *net = transfer->net->settings;
+  int64_t channels = arbitrary_channels (net);
   guint n = transfer->paths->len;
-  transfer->brushwork = brushwork_open (transfer->settings, 2 * channels, &local);
+  transfer->brushwork = brushwork_open (transfer->settings, &net->encoder, &local);
   if (local) {
     g_propagate_error (error, g_steal_pointer (&local));
     return false;
   }
   if (!transfer->brushwork)
     return true;
-  g_autofree float *descriptors = g_new (float, 2 * channels *n);
+  g_autofree float *descriptors = g_new (float, 2 * channels * n);
   for (guint i = 0; i < n; i++)
     describe_painting (&transfer->encoded[i], channels, descriptors + 2 * channels * i);
   return brushwork_choose (transfer->brushwork, descriptors, n, error);

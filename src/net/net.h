@@ -139,7 +139,8 @@ struct arbitrary_control {
                     has them at an eighth of the size */
   sym attention; /* (n, 1): 0 = moments of the whole painting (AdaIN) .. 1 = those of places alike; null: 0 */
   sym strength;  /* (n, 1): 0 = the photograph's own moments .. 1 = the style's; null: 1 */
-  struct style_statistics *statistics; /* NULL: each photograph's own; seven of them. Given ones may be (k, 2c, 1, 1) with
+  struct style_statistics
+    *statistics;  /* NULL: each photograph's own; seven of them. Given ones may be (k, 2c, 1, 1) with
                                           maps: as each mix alone has them, so that a region is what its mix is alone */
   sym *unclamped; /* when not NULL, receives the painting before it is held to 0..1: for training */
 };

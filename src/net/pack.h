@@ -25,8 +25,8 @@ enum { PACK_DESCRIPTOR_SIZE = 512, PACK_DESCRIPTOR_MAX = 4096 };
 struct pack {
   char *path; /* where it was loaded from, or NULL */
   struct style_net settings;
-  struct weights *weights; /* F32, names as the network's parameters: "res1.conv1.weight" */
-  GPtrArray *styles;       /* struct pack_style, one a row */
+  struct weights *weights;    /* F32, names as the network's parameters: "res1.conv1.weight" */
+  GPtrArray *styles;          /* struct pack_style, one a row */
   struct tensor *descriptors; /* (styles, d) F32, or NULL */
   char *title, *license, *provenance;
   JsonObject *training; /* recipe and figures, or NULL */

@@ -288,8 +288,9 @@ finish (struct trainer *trainer, const char *path, GError **error)
 {
   const struct style_settings *settings = trainer->settings;
   const struct style_state *state = trainer->state;
-  g_autoptr (pack) pack =
-    state->into ? style_pack_extend (state->into, trainer->weights, &state->data, state->descriptors, error) : new_pack (trainer);
+  g_autoptr (pack) pack = state->into
+                            ? style_pack_extend (state->into, trainer->weights, &state->data, state->descriptors, error)
+                            : new_pack (trainer);
   if (!pack)
     return false;
   if (settings->title) {
