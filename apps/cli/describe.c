@@ -31,8 +31,7 @@ const struct command command_describe = {
   .summary = "Shows what a network or a style pack is made of",
   .usage = "NET | STYLE | PACK",
   .examples = {"impasto describe style --width 32", "impasto describe mine.safetensors --size 512x512 --format plan"},
-  .notes = "Networks: style, vgg19, resnet18, perceptual, arbitrary, patch, dcgan-28, noise-gan-28, vae-28, "
-           "dcgan-64;\nimpasto describe NET --help lists their settings.",
+  .notes = "Networks: style, vgg19, resnet18, perceptual, arbitrary, patch, dcgan-28, noise-gan-28, vae-28, dcgan-64;\nimpasto describe NET --help lists their settings.",
   .options = describe_options,
   .run = describe_run,
 };

@@ -124,8 +124,7 @@ const struct command command_train = {
     },
   .notes =
     "Recipes: style (a pack of styles), arbitrary (the painter of --style-image), perceptual (the network by which\n"
-    "pictures are compared), gan (a generator of pictures from noise). impasto train RECIPE --help lists the options "
-    "of\n"
+    "pictures are compared), gan (a generator of pictures from noise). impasto train RECIPE --help lists the options of\n"
     "one. Ctrl-C saves a checkpoint and says how to go on.",
   .options = train_options,
   .run = train_run,

@@ -516,8 +516,7 @@ sample (struct trainer *trainer, const char *path, GError **error)
 static bool
 finish (struct trainer *trainer, const char *path, GError **error)
 {
-  static const char *const hidden[] = {"photos", ENCODER_OPTION, FEATURES_OPTION, "start",
-                                       NULL}; /* places on this machine */
+  static const char *const hidden[] = {"photos", ENCODER_OPTION, FEATURES_OPTION, "start", NULL}; /* places on this machine */
   const struct settings *settings = trainer->settings;
   g_autoptr (weights) averaged = recipe_averaged (trainer, "");
   g_autoptr (net_file) file = net_file_new (&net_arbitrary, &settings->net, averaged);
