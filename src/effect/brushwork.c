@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A painting is as near to a style as their descriptors are in relu2_2, where strokes are seen: palette is what is given anyway,
- * and coarser features see what is in the painting. Each number counts over its deviation among the styles of the pack.
- * Weights fall with the distance as a Gibbs distribution does. */
+ * A painting is as near to a style as their descriptors are in colour and in relu2_2, where strokes are seen; each half of the
+ * say. Coarser features see what is in the painting, finer ones the photograph of it. Each number counts over its deviation
+ * among the styles of the pack. Weights fall with the distance as a Gibbs distribution does. */
 #include "effect/brushwork.h"
 
 #include <math.h>
@@ -110,24 +110,26 @@ brushwork_open (const struct paint_settings *settings, const struct perceptual_n
 
 /* --- Which styles --- */
 
-/* One over the variance of each number of relu2_2 among the styles; 0 for the others, and for what all have alike. */
+/* What a squared difference of each number counts: its group's share over the variance among the styles; 0 for what is in
+ * neither group, and for what all have alike. */
 static double *
 precisions (struct tensor *descriptors, const struct perceptual_net *eye)
 {
-  int64_t from = 3 + eye->channels[0];
+  int64_t colors = 3, from = colors + eye->channels[0], strokes = eye->channels[1];
   int64_t n = descriptors->shape.dim[0], width = descriptors->shape.dim[1];
   const float *values = tensor_floats (descriptors);
   double *precision = g_new0 (double, width);
   for (int64_t k = 0; k < width; k++) {
     double mean = 0, variance = 0;
     int64_t channel = k % (width / 2);
-    if (channel < from || channel >= from + eye->channels[1])
+    bool color = channel < colors, stroke = channel >= from && channel < from + strokes;
+    if (!color && !stroke)
       continue;
     for (int64_t i = 0; i < n; i++)
       mean += values[i * width + k] / n;
     for (int64_t i = 0; i < n; i++)
       variance += (values[i * width + k] - mean) * (values[i * width + k] - mean) / n;
-    precision[k] = variance > 1e-12 * (1 + mean * mean) ? 1 / variance : 0;
+    precision[k] = variance > 1e-12 * (1 + mean * mean) ? 0.25 / (color ? colors : strokes) / variance : 0;
   }
   return precision;
 }
@@ -144,7 +146,7 @@ heaviest (const double *weights, int n)
 
 /* Weights over the styles of the pack for a painting that looks like @descriptor. */
 static void
-weigh (struct tensor *descriptors, const double *precision, int64_t numbers, const float *descriptor, float *row)
+weigh (struct tensor *descriptors, const double *precision, const float *descriptor, float *row)
 {
   int n = descriptors->shape.dim[0];
   int64_t width = descriptors->shape.dim[1];
@@ -154,7 +156,6 @@ weigh (struct tensor *descriptors, const double *precision, int64_t numbers, con
     const float *style = tensor_floats (descriptors) + i * width;
     for (int64_t k = 0; k < width; k++)
       weights[i] += ((double) style[k] - descriptor[k]) * (style[k] - descriptor[k]) * precision[k];
-    weights[i] /= numbers;
     nearest = fmin (nearest, weights[i]);
   }
   for (int i = 0; i < n; i++)
@@ -193,8 +194,7 @@ brushwork_choose (struct brushwork *brushwork, const float *descriptors, int n, 
   for (int i = 0; brushwork->rows && i < n; i++) {
     float *row = tensor_floats (brushwork->rows) + i * rows;
     if (!brushwork->parts)
-      weigh (pack->descriptors, precision, 2 * brushwork->eye.channels[1],
-             descriptors + i * pack->descriptors->shape.dim[1], row);
+      weigh (pack->descriptors, precision, descriptors + i * pack->descriptors->shape.dim[1], row);
     for (guint k = 0; brushwork->parts && k < brushwork->parts->len; k++) {
       const struct control_part *part = &g_array_index (brushwork->parts, struct control_part, k);
       row[part->row] += part->weight;
