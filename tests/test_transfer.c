@@ -452,7 +452,7 @@ test_brushwork_chosen (void)
 {
   static const char *const none[] = {"brushwork=none", NULL}, *const weak[] = {"brushwork-strength=0", NULL},
                            *const a[] = {"brushwork=a", NULL}, *const b[] = {"brushwork=b", NULL},
-                           *const exact[] = {"strength=0", NULL}, *const half[] = {"brushwork-strength=0.6", NULL};
+                           *const exact[] = {"strength=0", NULL}, *const full[] = {"brushwork-strength=1", NULL};
   use_packs ("plain"); /* has no descriptors */
   g_autoptr (picture) bare = painted ("a.png", NULL, 75, 42), named = painted ("a.png", a, 75, 42);
   g_assert_cmpstr (chosen (bare), ==, NULL);
@@ -460,7 +460,7 @@ test_brushwork_chosen (void)
   g_autoptr (picture) photo = make_picture (75, 42, 4), own = painted ("a.png", NULL, 75, 42),
                       off = painted ("a.png", none, 75, 42), zero = painted ("a.png", weak, 75, 42),
                       other = painted ("a.png", b, 75, 42), kept = painted ("a.png", exact, 75, 42),
-                      less = painted ("a.png", half, 75, 42), of_b = painted ("b.png", NULL, 75, 42);
+                      more = painted ("a.png", full, 75, 42), of_b = painted ("b.png", NULL, 75, 42);
   g_autofree char *mix = chosen (own), *mix_b = chosen (of_b);
   g_assert_cmpstr (mix, ==, "a:1.00");
   g_assert_cmpstr (mix_b, ==, "b:1.00");
@@ -470,7 +470,7 @@ test_brushwork_chosen (void)
   g_assert_cmpfloat (difference (kept, photo), ==, 0);
   g_assert_cmpfloat (difference (own, bare), >, 0.02);
   g_assert_cmpfloat (difference (own, other), >, 0.02);
-  g_assert_cmpfloat (difference (own, less), >, 0.002);
+  g_assert_cmpfloat (difference (own, more), >, 0.002);
 }
 
 /* @out of a plan of its own, given @in as "in". */
@@ -491,7 +491,7 @@ run_by_hand (struct graph *graph, sym out, struct weights *weights, const struct
 static void
 test_brushwork_composed (void)
 {
-  static const char *const both[] = {"brushwork=a:0.3,c:0.7", NULL};
+  static const char *const both[] = {"brushwork=a:0.3,c:0.7", "brushwork-strength=1", NULL};
   enum { WIDTH = 80, HEIGHT = 56, MARGIN = 48, WIDE = WIDTH + 2 * MARGIN, HIGH = HEIGHT + 2 * MARGIN };
   use_packs ("brush");
   g_autofree char *pack_path = file ("brush/masters.safetensors"), *net_path = file ("arbitrary.safetensors");

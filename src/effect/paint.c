@@ -53,8 +53,8 @@ const struct option paint_options[] = {
    "masters.safetensors "
    "most like the painting; none; or a style or mix, as --style has it",
    .metavar = "auto|none|NAME[:WEIGHT],..."},
-  {"brushwork-strength", OPTION_FLOAT, offsetof (struct paint_settings, brushwork_strength), "of that; 0 = none", 0, 1,
-   1},
+  {"brushwork-strength", OPTION_FLOAT, offsetof (struct paint_settings, brushwork_strength),
+   "of that; 0 = none, 1 = the styles as they were learned", 0, 1, 0.6},
   {"fusion", OPTION_CHOICE, offsetof (struct paint_settings, fusion),
    "of photograph and --style-image: each place with the places of the painting that are like it, or with the painting "
    "as a whole",
