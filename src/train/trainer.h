@@ -30,6 +30,7 @@ extern const struct option run_options[];
 #define FEATURES_OPTION "features"
 #define ENCODER_OPTION "encoder" /* before the other: a network that the result holds */
 #define FEATURES_FILE "perceptual.safetensors"
+#define DESCRIBER_OPTION "describer" /* likewise: the perceptual network that tells what paintings look like */
 
 struct train_stats {
   int n;
