@@ -73,19 +73,16 @@ make_describer (const char *path)
   g_assert_true (net_file_save (describer, path, NULL));
 }
 
-/* brush/masters.safetensors: styles a, b and c, which are another each, with descriptors of a.png, b.png and line.png; and
- * plain/masters.safetensors without. */
+/* @sub/masters.safetensors: styles a, b and c, which are another each; @descriptors: NULL = none. */
 static void
-make_masters (void)
+make_masters (const char *sub, bool photograph, struct tensor *descriptors)
 {
-  static const struct style_net tiny = {
-    .styles = 3, .photograph = true, .width = 4, .inner = 6, .residuals = 1, .ends = 3, .upsampling = 1};
+  const struct style_net tiny = {
+    .styles = 3, .photograph = photograph, .width = 4, .inner = 6, .residuals = 1, .ends = 3, .upsampling = 1};
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
-  g_autofree char *describer = file ("perceptual.safetensors"), *a = file ("a.png"), *b = file ("b.png"),
-                  *c = file ("line.png"), *brush = file ("brush"), *plain = file ("plain");
   style_net (graph_input (graph, "photo", SHAPE (1, 3, 16, 16)),
-             (struct style_control){.rows = graph_input (graph, "rows", SHAPE (1, 4))}, &tiny);
+             (struct style_control){.rows = graph_input (graph, "rows", SHAPE (1, style_net_rows (&tiny)))}, &tiny);
   g_assert_true (weights_init (weights, graph, 5, NULL));
   for (guint i = 0; i < weights_count (weights); i++)
     if (g_str_has_suffix (weights_name (weights, i), ".scale") ||
@@ -95,16 +92,25 @@ make_masters (void)
   g_autoptr (pack) pack = pack_new (&tiny, weights);
   for (const char *const *name = (const char *const[]){"a", "b", "c", NULL}; *name; name++)
     pack_add_style (pack, *name, NULL, NULL, NULL);
-  g_autofree char *with = g_build_filename (brush, "masters.safetensors", NULL),
-                  *without = g_build_filename (plain, "masters.safetensors", NULL);
-  g_assert_true (g_mkdir_with_parents (brush, 0700) == 0 && g_mkdir_with_parents (plain, 0700) == 0 &&
-                 pack_save (pack, without, NULL));
-  make_describer (describer);
+  pack->descriptors = descriptors ? tensor_ref (descriptors) : NULL;
+  g_autofree char *below = file (sub), *path = g_build_filename (below, "masters.safetensors", NULL);
+  g_assert_true (g_mkdir_with_parents (below, 0700) == 0 && pack_save (pack, path, NULL));
+}
+
+/* Packs: "brush" with descriptors of a.png, b.png and line.png, "plain" without; "flat" has not learned the photograph either. */
+static void
+make_packs (void)
+{
+  g_autofree char *describer = file ("perceptual.safetensors"), *a = file ("a.png"), *b = file ("b.png"),
+                  *c = file ("line.png");
   g_autoptr (GError) error = NULL;
-  pack->descriptors =
+  make_describer (describer);
+  g_autoptr (tensor) descriptors =
     describe_paintings (describer, (char *[]){a, b, c, NULL}, 3, (struct plan_options){.threads = 1}, &error);
   g_assert_no_error (error);
-  g_assert_true (pack_save (pack, with, NULL));
+  make_masters ("brush", true, descriptors);
+  make_masters ("plain", true, NULL);
+  make_masters ("flat", false, NULL);
 }
 
 /* Packs are looked for in @sub too, or (NULL) not. */
@@ -487,14 +493,17 @@ run_by_hand (struct graph *graph, sym out, struct weights *weights, const struct
   return tensor_convert (plan_output (plan, "out"), DTYPE_F32, NULL);
 }
 
-/* One pass of one graph is the pack's painting of the mirrored photograph, then painted with the painting. */
+/* One pass of one graph is the painting by pack @sub of the mirrored photograph, @strength of it, then painted with the
+ * painting. */
 static void
-test_brushwork_composed (void)
+check_composed (const char *sub, double strength)
 {
-  static const char *const both[] = {"brushwork=a:0.3,c:0.7", "brushwork-strength=1", NULL};
+  g_autofree char *weak = g_strdup_printf ("brushwork-strength=%g", strength);
+  const char *const both[] = {"brushwork=a:0.3,c:0.7", weak, NULL};
   enum { WIDTH = 80, HEIGHT = 56, MARGIN = 48, WIDE = WIDTH + 2 * MARGIN, HIGH = HEIGHT + 2 * MARGIN };
-  use_packs ("brush");
-  g_autofree char *pack_path = file ("brush/masters.safetensors"), *net_path = file ("arbitrary.safetensors");
+  use_packs (sub);
+  g_autofree char *below = file (sub), *pack_path = g_build_filename (below, "masters.safetensors", NULL),
+                  *net_path = file ("arbitrary.safetensors");
   g_autoptr (pack) pack = pack_load (pack_path, NULL);
   g_autoptr (net_file) net = net_file_load (net_path, &net_arbitrary, NULL);
   g_autoptr (picture) photo = make_picture (WIDTH, HEIGHT, 4), style = make_picture (96, 80, 2), at_once = NULL;
@@ -504,7 +513,7 @@ test_brushwork_composed (void)
   g_autoptr (picture) seen = picture_load (painting, 0, NULL);
   g_autoptr (tensor) in = tensor_new (SHAPE (1, 3, HIGH, WIDE), DTYPE_F32, NULL),
                      look = tensor_new (SHAPE (1, 3, 80, 96), DTYPE_F32, NULL),
-                     rows = tensor_new (SHAPE (1, 4), DTYPE_F32, NULL);
+                     rows = tensor_new (SHAPE (1, style_net_rows (&pack->settings)), DTYPE_F32, NULL);
   for (int i = 0; i < 3 * HIGH * WIDE; i++) /* mirrored */
     tensor_floats (in)[i] =
       photo->rgb[(i / (HIGH * WIDE) * HEIGHT + row_index (i / WIDE % HIGH - MARGIN, HEIGHT, false)) * WIDTH +
@@ -517,6 +526,9 @@ test_brushwork_composed (void)
   x = style_net (x, (struct style_control){.rows = graph_constant (first, rows)}, &pack->settings);
   g_autoptr (tensor) strokes = run_by_hand (first, x, pack->weights, in);
   g_assert_true (shape_equal (&strokes->shape, &SHAPE (1, 3, HIGH, WIDE)));
+  for (int i = 0; i < 3 * HIGH * WIDE; i++)
+    tensor_floats (strokes)[i] =
+      (float) (tensor_floats (in)[i] + strength * (tensor_floats (strokes)[i] - tensor_floats (in)[i]));
   struct arbitrary_style of = arbitrary_encode (graph_constant (second, look), net->settings);
   x = arbitrary_net (graph_input (second, "in", strokes->shape),
                      (struct arbitrary_control){.styles = &of, .n_styles = 1}, net->settings);
@@ -526,6 +538,13 @@ test_brushwork_composed (void)
   for (int64_t i = 0; i < 3 * WIDTH * HEIGHT; i++)
     most = fmax (most, fabs ((double) tensor_floats (steps)[i] - at_once->rgb[i]));
   g_assert_cmpfloat (most, <, 1e-4);
+}
+
+static void
+test_brushwork_composed (void)
+{
+  check_composed ("brush", 1);
+  check_composed ("flat", 0.4);
 }
 
 /* Each region has the brushwork of its painting; and tiles are one painting. */
@@ -598,7 +617,7 @@ main (int argc, char **argv)
   folder_make ();
   g_setenv ("IMPASTO_MODELS", folder, TRUE);
   make_everything ();
-  make_masters ();
+  make_packs ();
   g_test_add_func ("/transfer/tiles", test_tiles);
   g_test_add_func ("/transfer/octaves", test_octaves);
   g_test_add_func ("/transfer/regions", test_regions);

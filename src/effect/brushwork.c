@@ -98,14 +98,7 @@ brushwork_open (const struct paint_settings *settings, const struct perceptual_n
   brushwork->strength = settings->brushwork_strength;
   brushwork->eye = *eye;
   bool opened = g_str_equal (text, AUTO) ? open_auto (brushwork, error) : open_named (brushwork, text, error);
-  if (!opened || !brushwork->style.pack)
-    return NULL;
-  if (brushwork->strength == 1 || net_of (brushwork)->photograph)
-    return g_steal_pointer (&brushwork);
-  style_fail (error, IMPASTO_ERROR_USAGE,
-              "--brushwork-strength: %s did not learn the photograph, as strengths other than 1 want",
-              brushwork->style.pack->path);
-  return NULL;
+  return opened && brushwork->style.pack ? g_steal_pointer (&brushwork) : NULL;
 }
 
 /* --- Which styles --- */
@@ -200,7 +193,7 @@ brushwork_choose (struct brushwork *brushwork, const float *descriptors, int n, 
       row[part->row] += part->weight;
     }
     g_ptr_array_add (brushwork->chosen, row_text (pack, row));
-    for (int64_t k = 0; k < rows; k++)
+    for (int64_t k = 0; photograph >= 0 && k < rows; k++)
       row[k] *= brushwork->strength;
     if (photograph >= 0)
       row[photograph] = 1 - brushwork->strength;
@@ -247,7 +240,9 @@ brushwork_net (const struct brushwork *brushwork, sym photo, const struct style_
   graph_push (photo.graph, SCOPE);
   sym painted = style_net (photo, own, net_of (brushwork));
   graph_pop (photo.graph);
-  return painted;
+  if (net_of (brushwork)->photograph || brushwork->strength == 1)
+    return painted;
+  return sym_add (photo, sym_scale (sym_sub (painted, photo), brushwork->strength));
 }
 
 /* --- Recipes --- */

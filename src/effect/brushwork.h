@@ -8,6 +8,7 @@
  *   --brushwork none
  *   --brushwork a:0.6,b:0.4       for all paintings, as --style has it
  *
+ * Strength goes through the pack's row of the photograph, or, where it has none, blends what is painted with the photograph.
  * Owned by who opened it; constant once styles are chosen. In a recipe:
  *
  *   "brushwork": {"pack": base name, "sha256": ..., "style": "auto" or the mix, "chosen": the mix of each painting} */
@@ -19,8 +20,8 @@
 struct brushwork;
 typedef struct brushwork brushwork;
 
-/* NULL without @error: there is none. IMPASTO_ERROR_USAGE: no such style, a strength that the pack has no row for;
- * IMPASTO_ERROR_INPUT: the pack. @eye describes paintings. */
+/* NULL without @error: there is none. IMPASTO_ERROR_USAGE: no such style; IMPASTO_ERROR_INPUT: the
+ * pack. @eye describes paintings. */
 struct brushwork *brushwork_open (const struct paint_settings *settings, const struct perceptual_net *eye,
                                   GError **error);
 void brushwork_free (struct brushwork *brushwork);

@@ -101,6 +101,9 @@ bool train (const struct recipe *recipe, void *settings, const struct run_settin
 struct plan *train_rehearse (const struct recipe *recipe, void *settings, const struct run_settings *run,
                              GError **error);
 
+/* The file of the latest checkpoint in a run's folder; a new string. IMPASTO_ERROR_INPUT: there is none. */
+char *trainer_latest_checkpoint (const char *folder, GError **error);
+
 /* Adds a line to the run's log; `say` shows it to the user as well. */
 void trainer_log (struct trainer *trainer, const char *format, ...) G_GNUC_PRINTF (2, 3);
 void trainer_say (struct trainer *trainer, const char *format, ...) G_GNUC_PRINTF (2, 3);
