@@ -46,7 +46,8 @@ build_objective (struct graph *graph, const char *name)
                                         .contrast_weight = 0.5,
                                         .edge_weight = cut ? 0 : 0.5,
                                         .colour_weight = cut ? 10 : 0,
-                                        .temperature = 0.07};
+                                        .temperature = 0.07,
+                                        .adversary_weight = 1};
   sym real[SIDES] = {pictures (graph, "photo"), pictures (graph, "painting")}, places[STYLE_TAPS];
   for (int i = 0; i < STYLE_TAPS; i++) {
     static const int64_t sides[STYLE_TAPS] = {SIDE, SIDE / 2, SIDE / 4, SIDE / 4, SIDE / 4};
@@ -55,7 +56,7 @@ build_objective (struct graph *graph, const char *name)
       tensor_floats (tensor)[k] = (k * 7 + i) % (sides[i] * sides[i]);
     places[i] = graph_constant (graph, tensor);
   }
-  struct translate_losses losses = translate_losses (graph, &settings, real, places);
+  struct translate_losses losses = translate_losses (graph, &settings, NULL, real, places);
   sym values[] = {sym_reshape (losses.translators, SHAPE (1)), sym_reshape (losses.judges, SHAPE (1))};
   return sym_concat (values, 2, 0);
 }
