@@ -8,6 +8,7 @@
 #include "compile/plan.h"
 #include "net/pack.h"
 #include "oracle.h"
+#include "train/gan_loss.h"
 #include "train/translate_loss.h"
 #include "train/translate_recipe.h"
 #include "train_fixture.h"
@@ -57,6 +58,37 @@ build_objective (struct graph *graph, const char *name)
     places[i] = graph_constant (graph, tensor);
   }
   struct translate_losses losses = translate_losses (graph, &settings, NULL, real, places);
+  sym values[] = {sym_reshape (losses.translators, SHAPE (1)), sym_reshape (losses.judges, SHAPE (1))};
+  return sym_concat (values, 2, 0);
+}
+
+/* The pairs, by the eye of the fixture. */
+static sym
+build_pair (struct graph *graph, const char *name)
+{
+  bool anime = g_str_equal (name, "anime");
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = file ("eye.safetensors");
+  g_autoptr (features) eye = features_load (path, &error);
+  g_assert_no_error (error);
+  struct translate_settings settings = {.method = TRANSLATE_FEATURES,
+                                        .preset = anime ? STYLE_ANIME : STYLE_PAINTER_GAN,
+                                        .batch = 2,
+                                        .size = SIDE,
+                                        .filters = 4,
+                                        .judge_width = 4,
+                                        .style_weight = 3,
+                                        .content_weight = 2,
+                                        .palette_weight = 0.5,
+                                        .variation_weight = 0.7,
+                                        .adversary_weight = 0.3,
+                                        .fusion = anime ? FUSION_ATTENTION : FUSION_MEAN,
+                                        .fusion_weight = 0.4,
+                                        .loss = GAN_NON_SATURATING,
+                                        .label = anime ? 1 : 0.9,
+                                        .edge_weight = anime ? 0.5 : 0};
+  sym real[SIDES] = {pictures (graph, "photo"), pictures (graph, "painting")};
+  struct translate_losses losses = translate_losses (graph, &settings, eye, real, NULL);
   sym values[] = {sym_reshape (losses.translators, SHAPE (1)), sym_reshape (losses.judges, SHAPE (1))};
   return sym_concat (values, 2, 0);
 }
@@ -214,7 +246,12 @@ int
 main (int argc, char **argv)
 {
   static const struct oracle oracles[] = {
-    {"cyclegan", build_objective}, {"cut", build_objective}, {"smoothed", build_smoothed}};
+    {"cyclegan", build_objective},
+    {"cut", build_objective},
+    {"smoothed", build_smoothed},
+    {"painter_gan", build_pair},
+    {"anime", build_pair},
+  };
   fixture_begin (&argc, &argv);
   for (guint i = 0; i < G_N_ELEMENTS (oracles); i++) {
     g_autofree char *name = g_strconcat ("/translate/", oracles[i].name, NULL);

@@ -200,7 +200,7 @@ check (sym photo, const struct style_control *control, const struct style_net *s
   bool one = settings->styles == 1 && !settings->photograph && !settings->brush;
   if (shape.rank != 4 || shape.dim[1] != 3)
     graph_fail (photo.graph, "style network: wants pictures (n, 3, h, w)");
-  else if (settings->ends % 2 == 0)
+  else if (!painter_preset (settings) && settings->ends % 2 == 0)
     graph_fail (photo.graph, "style network: ends is %d, wants an odd number", (int) settings->ends);
   else if (!plain && (rows.rank != 2 || rows.dim[1] != style_net_rows (settings)))
     graph_fail (photo.graph, "style network: wants weights over %d rows", (int) style_net_rows (settings));
