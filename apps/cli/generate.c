@@ -41,11 +41,13 @@ generate_run (const struct arguments *arguments)
 const struct command command_generate = {
   .name = "generate",
   .summary = "Draws pictures with a trained generator",
-  .usage = "MODEL [-n 64] [--seed 1] [--class 3] [--truncate 1.5] [-o SHEET]",
+  .usage = "MODEL [-n 64] [--seed 1] [--class 3] [--category 2] [--code 0.5] [--interpolate 12] [-o SHEET]",
   .examples = {"impasto generate digits.safetensors -n 64 --seed 1 -o sheet.png",
-               "impasto generate digits.safetensors -n 16 --class 3 -o threes.png"},
+               "impasto generate digits.safetensors -n 16 --class 3 -o threes.png",
+               "impasto generate digits.safetensors --interpolate 12 -o walk.gif"},
   .notes = "Models are what impasto train gan makes. The same model and seed draw the same pictures; more of them, or\n"
-           "other columns, leave the first ones as they are.",
+           "other columns, leave the first ones as they are. With classes or categories a column stands for each; the\n"
+           "categories of a row are drawn from the same noise. --sweep shows what a number of the code does.",
   .options = generate_options,
   .run = generate_run,
 };

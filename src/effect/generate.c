@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures from a trained generator, on one sheet. Picture i is a function of the model, the seed and i: more pictures, or
- * other columns, leave the first ones as they are. */
+ * Pictures from a trained generator, on one sheet or as an animation. Picture i is a function of the model, the seed and i: more
+ * pictures, or other columns, leave the first ones as they are; of models with codes a row is, whose noise is one. */
 #include <math.h>
 #include <string.h>
 
@@ -10,6 +10,7 @@
 #include "compile/plan.h"
 #include "device/cpu.h"
 #include "effect/options.h"
+#include "image/animation.h"
 #include "image/pixels.h"
 #include "net/gan.h"
 #include "net/manifest.h"
@@ -17,18 +18,38 @@
 
 #define BATCH 64
 #define STREAM_Z 1
+#define STREAM_CODE 2
 #define TRIES 10000 /* to draw a number below the truncation; the smallest allowed takes some ten */
+#define NUMBER 64
+#define STATIONS 8        /* of a walk */
+#define NUMBER_MAX 65536
+#define FRAMES_MAX 4096 /* of an animation */
+#define GAP 2             /* white pixels between pictures */
+#define DELAY 80          /* ms a frame of an animation */
+#define ENLARGE_TO 160    /* pixels: smaller frames are shown larger by a whole factor */
 
 struct generate_settings {
-  int64_t number, seed, class, columns, threads;
+  int64_t number, seed, class, category, sweep, interpolate, columns, threads;
   double truncate;
+  char *code;
 };
 
 static const struct option generate_options[] = {
-  {"number", OPTION_INT, offsetof (struct generate_settings, number), "pictures", 1, 65536, 64},
+  {"number", OPTION_INT, offsetof (struct generate_settings, number),
+   "pictures, 0 = 64; with --interpolate noises to pass by, 0 = 8", 0, NUMBER_MAX, 0},
   {"seed", OPTION_INT, offsetof (struct generate_settings, seed), "the same seed, the same pictures", 0, 9e15, 1},
   {"class", OPTION_INT, offsetof (struct generate_settings, class),
    "of a conditional model: only this class, counted from 0; -1 = all, a column each", -1, 4095, -1},
+  {"category", OPTION_INT, offsetof (struct generate_settings, category),
+   "of a model with codes: only this category, counted from 0; -1 = all, a column each", -1, 1023, -1},
+  {"code", OPTION_STRING, offsetof (struct generate_settings, code),
+   "of a model with codes: the continuous numbers, -1 to 1, joined by ','; those not given are drawn",
+   .metavar = "NUMBERS"},
+  {"sweep", OPTION_INT, offsetof (struct generate_settings, sweep),
+   "this number of the code, counted from 1, goes from -1 to 1 along each row; 0 = none", 0, GAN_CONTINUOUS_MAX, 0},
+  {"interpolate", OPTION_INT, offsetof (struct generate_settings, interpolate),
+   "pictures on the way from one noise to the next: a row a way, or with -o NAME.gif or .webp an animation; 0 = none",
+   0, 1024, 0},
   {"truncate", OPTION_FLOAT, offsetof (struct generate_settings, truncate),
    "draws the noise again where it is larger: fewer oddities, less variety; 0 = never", 0, 10, 0},
   {"columns", OPTION_INT, offsetof (struct generate_settings, columns), "of the sheet; 0 = as many as rows", 0, 1024,
@@ -64,17 +85,56 @@ load (const char *path, GError **error)
   return NULL;
 }
 
+/* The numbers of --code into @numbers; how many, or -1. */
+static int
+parse_code (const char *text, double numbers[GAN_CONTINUOUS_MAX])
+{
+  int n = 0;
+  for (const char *at = text; at;) {
+    char *end;
+    if (n == GAN_CONTINUOUS_MAX)
+      return -1;
+    numbers[n] = g_ascii_strtod (at, &end);
+    if (end == at || (*end && *end != ',') || !(numbers[n] >= -1 && numbers[n] <= 1))
+      return -1;
+    n++;
+    at = *end ? end + 1 : NULL;
+  }
+  return n;
+}
+
+/* An index into @n things of a model that has none, or not so many. */
+static bool
+check_index (const char *option, const char *things, int64_t index, int64_t n, const char *path, GError **error)
+{
+  if (index < 0 || index < n)
+    return true;
+  if (n == 0)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: has no %s; leave --%s out", path, things, option);
+  else
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "%s: has %s 0 to %" G_GINT64_FORMAT ", none is %" G_GINT64_FORMAT, path, things, n - 1, index);
+  return false;
+}
+
 static bool
 check (const struct generate_settings *settings, const struct gan_net *net, const char *path, GError **error)
 {
+  double numbers[GAN_CONTINUOUS_MAX];
+  int n = settings->code ? parse_code (settings->code, numbers) : 0;
+  if (!check_index ("class", "classes", settings->class, net->conditional ? net->classes : 0, path, error) ||
+      !check_index ("category", "categories", settings->category, net->codes, path, error))
+    return false;
   if (settings->truncate > 0 && settings->truncate < 0.1)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--truncate wants 0, or from 0.1 on");
-  else if (settings->class >= 0 && !net->conditional)
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: has no classes; leave --class out", path);
-  else if (settings->class >= net->classes && settings->class >= 0)
+  else if (n < 0)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--code wants numbers from -1 to 1 like 0.5,-0.2");
+  else if (n > net->continuous || settings->sweep > net->continuous)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-                 "%s: has classes 0 to %" G_GINT64_FORMAT ", none is %" G_GINT64_FORMAT, path, net->classes - 1,
-                 settings->class);
+                 "%s: has %" G_GINT64_FORMAT " continuous numbers in its code; --%s wants more", path, net->continuous,
+                 n > net->continuous ? "code" : "sweep");
+  else if (settings->sweep && settings->interpolate)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--sweep and --interpolate do not go together");
   else
     return true;
   return false;
@@ -86,7 +146,7 @@ compile (const struct net_file *file, const struct generate_settings *settings, 
   const struct gan_preset *preset = gan_preset_of (file->net);
   const struct gan_net *net = file->settings;
   g_autoptr (graph) graph = graph_new ();
-  struct gan_pass pass = {.net = net, .labels = gan_labels (graph, batch, net)};
+  struct gan_pass pass = {.net = net, .labels = gan_labels (graph, batch, net), .code = gan_code (graph, batch, net)};
   sym picture = gan_generator (graph_input (graph, "z", SHAPE (batch, net->latent)), preset, pass);
   picture = sym_clamp (sym_affine (picture, 0.5, 0.5), 0, 1);
   graph_output (graph, "picture", sym_broadcast (picture, SHAPE (batch, 3, preset->side, preset->side)));
@@ -106,48 +166,203 @@ fill_noise (const struct generate_settings *settings, int64_t i, float *z, int64
       z[k] = random_normal (key, i * latent + k);
 }
 
-/* Draws pictures @from to @to - 1 into @cells. */
+/* The continuous numbers that go with the noise of picture @i, those given first. */
 static void
-draw (struct plan *plan, const struct generate_settings *settings, int64_t from, int64_t to, int64_t columns,
-      float *cells)
+fill_numbers (const struct generate_settings *settings, int64_t i, double *numbers, int64_t n)
 {
-  struct tensor *z = plan_input (plan, "z"), *labels = plan_input (plan, "labels");
-  struct tensor *picture = plan_output (plan, "picture");
-  int64_t latent = z->shape.dim[1], classes = labels ? labels->shape.dim[1] : 0;
-  if (labels)
-    memset (labels->data, 0, labels->size);
-  for (int64_t i = from; i < to; i++) {
-    fill_noise (settings, i, tensor_floats (z) + (i - from) * latent, latent);
-    if (labels)
-      tensor_floats (labels)[(i - from) * classes + (settings->class >= 0 ? settings->class : i % columns % classes)] =
-        1;
-  }
-  plan_run (plan, 0, 0);
-  int64_t cell = shape_size (&picture->shape) / picture->shape.dim[0];
-  memcpy (cells + from * cell, picture->data, (to - from) * cell * sizeof (float));
+  double given[GAN_CONTINUOUS_MAX];
+  int known = settings->code ? parse_code (settings->code, given) : 0;
+  struct random_key key = {.seed = settings->seed, .stream = STREAM_CODE};
+  for (int64_t k = 0; k < n; k++)
+    numbers[k] = k < known ? given[k] : 2 * random_uniform (key, i * GAN_CONTINUOUS_MAX + k) - 1;
 }
 
-static struct picture *
-make_sheet (const struct net_file *file, const struct generate_settings *settings, GError **error)
+/* A picture to be drawn: on the way from the noise of one picture to that of another, as a class and a category. */
+struct cell {
+  int64_t from, to;
+  double way;   /* 0..1 */
+  double sweep; /* value of the number that is swept */
+  int64_t class, category;
+};
+
+/* What is drawn: cells, by the settings and what the model has. */
+struct work {
+  const struct generate_settings *settings;
+  const struct gan_net *net;
+  int64_t kinds; /* classes or categories side by side; 1: one, or none */
+  int64_t n;     /* cells */
+  int64_t columns, stations;
+  bool animated;
+};
+
+/* Kind @k of those side by side. */
+static struct cell
+of_kind (const struct work *work, int64_t k, int64_t other)
 {
-  const struct gan_net *net = file->settings;
-  int64_t n = settings->number, side = gan_preset_of (file->net)->side, batch = MIN (n, BATCH);
-  bool all = net->conditional && settings->class < 0;
-  int64_t columns = settings->columns ? settings->columns : all ? net->classes : (int64_t) ceil (sqrt (n));
-  g_autofree float *cells = g_try_new (float, n * 3 * side * side);
-  g_autofree const float **cell = g_new (const float *, n);
-  g_autoptr (plan) plan = compile (file, settings, batch, error);
+  const struct gan_net *net = work->net;
+  struct cell cell = {.class = work->settings->class, .category = work->settings->category};
+  bool classes = net->conditional && cell.class < 0;
+  if (classes)
+    cell.class = k % net->classes;
+  if (net->codes && cell.category < 0)
+    cell.category = (classes ? other : k) % net->codes;
+  return cell;
+}
+
+/* A sheet: kinds in columns. Categories are drawn of one noise a row, and so is what is swept; kinds are in rows then. */
+static struct cell
+sheet_cell_of (const struct work *work, int64_t i)
+{
+  int64_t row = i / work->columns, column = i % work->columns;
+  bool sweep = work->settings->sweep, category = work->net->codes && work->settings->category < 0;
+  struct cell cell = of_kind (work, sweep ? row : column, sweep ? 0 : row);
+  cell.from = cell.to = sweep ? row / work->kinds : category ? row : i;
+  cell.sweep = work->columns > 1 ? 2.0 * column / (work->columns - 1) - 1 : 0;
+  return cell;
+}
+
+/* A walk: frame by frame with kinds side by side, back to where it began; or way by way, of all kinds the first way. */
+static struct cell
+walk_cell_of (const struct work *work, int64_t i)
+{
+  int64_t steps = work->settings->interpolate, at = work->animated ? i / work->kinds : i % steps,
+          row = work->animated ? at / steps : i / steps;
+  struct cell cell = of_kind (work, work->animated ? i % work->kinds : row, 0);
+  int64_t leg = work->animated || work->kinds == 1 ? row : 0;
+  cell.from = leg;
+  cell.to = (leg + 1) % work->stations;
+  cell.way = work->animated ? (double) (at % steps) / steps : steps > 1 ? (double) at / (steps - 1) : 0;
+  return cell;
+}
+
+static struct cell
+cell_of (const struct work *work, int64_t i)
+{
+  return work->settings->interpolate ? walk_cell_of (work, i) : sheet_cell_of (work, i);
+}
+
+/* Sets row @i of the inputs. */
+static void
+set_inputs (struct plan *plan, const struct work *work, const struct cell *cell, int64_t i)
+{
+  const struct gan_net *net = work->net;
+  struct tensor *labels = plan_input (plan, "labels"), *code = plan_input (plan, "code");
+  float *z = tensor_floats (plan_input (plan, "z")) + i * net->latent;
+  g_autofree float *ends = g_new (float, 2 * net->latent);
+  fill_noise (work->settings, cell->from, ends, net->latent);
+  fill_noise (work->settings, cell->to, ends + net->latent, net->latent);
+  if (cell->from == cell->to)
+    memcpy (z, ends, net->latent * sizeof (float));
+  else
+    gan_walk (ends, ends + net->latent, net->latent, cell->way, z);
+  if (labels)
+    tensor_floats (labels)[i * net->classes + cell->class] = 1;
+  if (!code)
+    return;
+  double a[GAN_CONTINUOUS_MAX], b[GAN_CONTINUOUS_MAX];
+  float *numbers = tensor_floats (code) + i * gan_code_size (net);
+  if (net->codes)
+    numbers[cell->category] = 1;
+  numbers += net->codes;
+  fill_numbers (work->settings, cell->from, a, net->continuous);
+  fill_numbers (work->settings, cell->to, b, net->continuous);
+  for (int64_t k = 0; k < net->continuous; k++)
+    numbers[k] = work->settings->sweep == k + 1 ? cell->sweep : a[k] + (b[k] - a[k]) * cell->way;
+}
+
+/* Draws pictures @from to @to - 1 into @cells. */
+static void
+draw (struct plan *plan, const struct work *work, int64_t from, int64_t to, float *cells)
+{
+  static const char *const cleared[] = {"labels", "code"};
+  struct tensor *picture = plan_output (plan, "picture");
+  for (int k = 0; k < 2; k++) {
+    struct tensor *input = plan_input (plan, cleared[k]);
+    if (input)
+      memset (input->data, 0, input->size);
+  }
+  for (int64_t i = from; i < to; i++) {
+    struct cell cell = cell_of (work, i);
+    set_inputs (plan, work, &cell, i - from);
+  }
+  plan_run (plan, 0, 0);
+  int64_t size = shape_size (&picture->shape) / picture->shape.dim[0];
+  memcpy (cells + from * size, picture->data, (to - from) * size * sizeof (float));
+}
+
+/* How many pictures there are, and how they lie. */
+static bool
+plan_work (struct work *work, const char *output, GError **error)
+{
+  const struct generate_settings *settings = work->settings;
+  const struct gan_net *net = work->net;
+  work->kinds = net->conditional && settings->class < 0 ? net->classes
+                : net->codes && settings->category < 0  ? net->codes
+                                                        : 1;
+  work->animated = settings->interpolate && animation_named (output);
+  work->stations = settings->number ? settings->number : STATIONS;
+  work->n = settings->number ? settings->number : NUMBER;
+  int64_t side = work->kinds > 1 && !settings->sweep ? work->kinds : (int64_t) ceil (sqrt (work->n));
+  work->columns = settings->columns ? settings->columns : side;
+  if (work->animated)
+    work->n = work->stations * settings->interpolate * work->kinds, work->columns = work->kinds;
+  else if (settings->interpolate)
+    work->n = settings->interpolate * (work->kinds > 1 ? work->kinds : work->stations),
+    work->columns = settings->interpolate;
+  int64_t most = work->animated ? FRAMES_MAX * work->kinds : NUMBER_MAX;
+  if (work->n <= most)
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+               "%" G_GINT64_FORMAT " pictures are too many for a walk: %" G_GINT64_FORMAT
+               " at most; give fewer noises with --number",
+               work->n, most);
+  return false;
+}
+
+static float *
+draw_all (const struct net_file *file, const struct work *work, GError **error)
+{
+  int64_t side = gan_preset_of (file->net)->side, batch = MIN (work->n, BATCH);
+  g_autofree float *cells = g_try_new (float, work->n * 3 * side * side);
+  g_autoptr (plan) plan = compile (file, work->settings, batch, error);
   if (!plan)
     return NULL;
   if (!cells) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for %" G_GINT64_FORMAT " pictures", n);
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for %" G_GINT64_FORMAT " pictures", work->n);
     return NULL;
   }
-  for (int64_t i = 0; i < n; i += batch)
-    draw (plan, settings, i, MIN (i + batch, n), columns, cells);
-  for (int64_t i = 0; i < n; i++)
-    cell[i] = cells + i * 3 * side * side;
-  return picture_sheet (cell, n, side, side, MIN (columns, n), 2, error);
+  for (int64_t i = 0; i < work->n; i += batch)
+    draw (plan, work, i, MIN (i + batch, work->n), cells);
+  return g_steal_pointer (&cells);
+}
+
+/* Pixels @by times as large, which shows small frames without a blur. */
+static struct picture *
+enlarge (const struct picture *picture, int by, GError **error)
+{
+  struct picture *large = picture_new (picture->width * by, picture->height * by, false, error);
+  int64_t n = large ? (int64_t) large->width * large->height : 0;
+  for (int64_t i = 0; i < 3 * n; i++) {
+    int64_t c = i / n, y = i % n / large->width / by, x = i % large->width / by;
+    large->rgb[i] = picture->rgb[(c * picture->height + y) * picture->width + x];
+  }
+  return large;
+}
+
+/* Frames one above the other. */
+static bool
+save_animation (const float *const *cell, const struct work *work, int64_t side, const char *output, GError **error)
+{
+  /* A row of a sheet is a frame: of several kinds with a gap to the next one, which is of the last frame's, too. */
+  int gap = work->kinds > 1 ? GAP : 0, by = MAX (1, ENLARGE_TO / side);
+  g_autofree const float **all = g_new0 (const float *, work->n + work->kinds);
+  memcpy (all, cell, work->n * sizeof *all);
+  memcpy (all + work->n, cell, work->kinds * sizeof *all);
+  g_autoptr (picture) sheet = picture_sheet (all, work->n + work->kinds, side, side, work->kinds, gap, error);
+  g_autoptr (picture) frames =
+    sheet ? picture_crop (sheet, 0, 0, sheet->width, work->n / work->kinds * (side + gap), error) : NULL;
+  g_autoptr (picture) large = frames ? enlarge (frames, by, error) : NULL;
+  return large && animation_save (large, (side + gap) * by, DELAY, output, error);
 }
 
 gboolean
@@ -158,7 +373,19 @@ impasto_generate (const char *model, const ImpastoOptions *options, const char *
   g_autoptr (net_file) file = load (model, error);
   if (!file || !check (settings, file->settings, model, error))
     return FALSE;
+  struct work work = {.settings = settings, .net = file->settings};
+  int64_t side = gan_preset_of (file->net)->side;
   cpu_set_threads (settings->threads);
-  g_autoptr (picture) sheet = make_sheet (file, settings, error);
+  if (!plan_work (&work, output, error))
+    return FALSE;
+  g_autofree float *cells = draw_all (file, &work, error);
+  g_autofree const float **cell = g_new (const float *, work.n);
+  for (int64_t i = 0; i < work.n; i++)
+    cell[i] = cells + i * 3 * side * side;
+  if (!cells)
+    return FALSE;
+  if (work.animated)
+    return save_animation (cell, &work, side, output, error);
+  g_autoptr (picture) sheet = picture_sheet (cell, work.n, side, side, MIN (work.columns, work.n), GAP, error);
   return sheet && picture_save (sheet, output, NULL, error);
 }

@@ -9,18 +9,14 @@
  * augmentation; noise and order are functions of the step. */
 #include <string.h>
 
-#include "base/random.h"
 #include "impasto/error.h"
 #include "net/net_file.h"
 #include "train/gan_loss.h"
 #include "train/gan_recipe.h"
 #include "train/recipe.h"
-#include "train/sheet.h"
 
 #define STEPS 5000
-#define SHEET_COLUMNS 8
-#define SHEET_COLUMNS_MAX 16 /* of classes */
-#define STREAM_SHEET 599     /* the noise of sample sheets */
+#define STREAM_REHEARSAL 596
 
 static const char *const schedule_names[] = {"constant", "linear", "cosine", NULL};
 
@@ -63,6 +59,10 @@ static const struct option options[] = {
   {"l1", OPTION_FLOAT, AT (l1), "weight of the sum of the absolute weights", 0, 1, 0},
   {"l2", OPTION_FLOAT, AT (l2), "weight of the sum of the squared weights", 0, 1, 0},
   {"average", OPTION_FLOAT, AT (average), "moving average of the generator that is kept", 0, 0.99999, 0.995},
+  {"information", OPTION_FLOAT, AT (information), "InfoGAN: weight of what the recogniser gets wrong of the category", 0,
+   1e4, 1},
+  {"information-continuous", OPTION_FLOAT, AT (information_continuous), "likewise of the continuous numbers", 0, 1e4,
+   0.1},
   {"divergence", OPTION_FLOAT, AT (divergence), "autoencoder: weight of the distance of its codes from the noise", 0,
    1e4, 1},
   {"zoom", OPTION_FLOAT, AT (zoom), "crops: largest shorter side of a picture in crops", 1, 8, 1},
@@ -88,8 +88,13 @@ check_settings (const struct gan_settings *settings, GError **error)
 {
   bool zero = settings->loss != GAN_WASSERSTEIN && settings->loss != GAN_RELATIVISTIC;
   bool penalty = settings->gradient_penalty > 0 || settings->r1 > 0;
+  bool code = gan_code_size (&settings->net) > 0;
   const char *problem =
     settings->net.channels == 2 || settings->net.channels == 4 ? "--channels wants 1 or 3"
+    : code && !gan_presets[settings->preset]->recogniser ? "--codes and --continuous want a judge, which this preset has not"
+    : code && settings->net.judge == GAN_JUDGE_LINEAR
+      ? "--codes and --continuous are read off the judge's layers: leave --judge linear out"
+    : settings->net.codes == 1 ? "--codes wants two categories at least"
     : settings->net.judge == GAN_JUDGE_PAIRWISE && settings->loss != GAN_RELATIVISTIC
       ? "--judge pairwise is judged by --loss relativistic"
     : settings->label < 1 && !gan_losses[settings->loss].labels ? "--real-label goes with losses that have labels"
@@ -135,7 +140,6 @@ settle_net (struct trainer *trainer, int classes, GError **error)
   state->preset = gan_presets[settings->preset];
   state->net = settings->net;
   state->net.channels = gan_channels (state->preset, &settings->net);
-  state->columns = state->rows = SHEET_COLUMNS;
   if (!settings->net.conditional)
     state->net.classes = 0;
   else if (!settings->net.classes)
@@ -150,9 +154,19 @@ settle_net (struct trainer *trainer, int classes, GError **error)
                  settings->data);
     return false;
   }
-  if (state->net.classes)
-    state->columns = MIN (state->net.classes, SHEET_COLUMNS_MAX);
+  gan_sheet_settle (state);
   return true;
+}
+
+/* What a weight of a model's file is called in a run: the generator's, or its average, or those of the judge that the file
+ * has as its recogniser. A new string. */
+static char *
+name_in_run (const char *name, bool average)
+{
+  static const char recogniser[] = "recogniser.";
+  if (g_str_has_prefix (name, recogniser))
+    return g_strconcat ("judge.", name + strlen (recogniser), NULL);
+  return g_strconcat (average ? "average.generator." : "generator.", name, NULL);
 }
 
 /* Copies the weights of --start over fresh ones, which have the same layers. */
@@ -167,8 +181,7 @@ start_from_file (struct trainer *trainer, GError **error)
   for (guint i = 0; i < weights_count (file->weights); i++)
     for (int average = 0; average < 2; average++) {
       struct tensor *from = weights_at (file->weights, i);
-      g_autofree char *name =
-        g_strconcat (average ? "average.generator." : "generator.", weights_name (file->weights, i), NULL);
+      g_autofree char *name = name_in_run (weights_name (file->weights, i), average);
       struct tensor *to = weights_find (trainer->weights, name);
       if (!to || !shape_equal (&to->shape, &from->shape)) {
         g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its generator has other layers: %s",
@@ -221,9 +234,8 @@ scheduled (const struct trainer *trainer, double rate)
   }
 }
 
-/* One row a picture, 1 at its class. */
-static void
-set_labels (struct plan *plan, const int *labels)
+void
+gan_set_labels (struct plan *plan, const int *labels)
 {
   struct tensor *tensor = plan_input (plan, "labels");
   if (!tensor)
@@ -272,7 +284,8 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
   static const char *const names[] = {"loss",   "judge",      "penalty",          "r1",
                                       "real",   "fake",       "gradient",         "judge-gradient",
-                                      "pixels", "divergence", "encoder-gradient", "augment"};
+                                      "pixels", "divergence", "encoder-gradient", "augment",
+                                      "category", "continuous"};
   const struct gan_settings *settings = trainer->settings;
   struct gan_state *state = trainer->state;
   int64_t judge_steps = state->preset->judge ? settings->judge_steps : 1;
@@ -285,7 +298,7 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
       return false;
     centre (tensor_floats (real), shape_size (&real->shape));
     recipe_report (trainer, state->data);
-    set_labels (plan, state->labels);
+    gan_set_labels (plan, state->labels);
     set_scalars (trainer, plan, n);
     plan_run (plan, trainer->run.seed, n);
   }
@@ -293,48 +306,18 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
   return true;
 }
 
-/* The first batch. */
-static bool
-reals (struct trainer *trainer, const char *path, GError **error)
+/* Adds the judge's trunk and the recogniser: all of the judge but the dense layer that ends it. */
+static void
+add_recogniser (const struct trainer *trainer, struct weights *weights)
 {
-  const struct gan_settings *settings = trainer->settings;
-  struct gan_state *state = trainer->state;
-  int64_t n = settings->batch, side = state->preset->side, channels = state->net.channels, plane = side * side;
-  int columns = MIN (SHEET_COLUMNS, n);
-  g_autoptr (sheet) sheet = sheet_new (path, columns, (n + columns - 1) / columns, side, error);
-  g_autofree float *batch = g_try_new (float, n *channels *plane);
-  if (!sheet || !batch) {
-    if (sheet)
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: no memory for a batch", path);
-    return false;
+  static const char judge[] = "judge.", score[] = "judge.dense1.";
+  for (guint i = 0; i < weights_count (trainer->weights); i++) {
+    const char *name = weights_name (trainer->weights, i);
+    g_autofree char *own =
+      g_str_has_prefix (name, judge) ? g_strconcat ("recogniser.", name + strlen (judge), NULL) : NULL;
+    if (own && !g_str_has_prefix (name, score))
+      weights_add (weights, own, weights_at (trainer->weights, i));
   }
-  if (!dataset_make (state->data, 0, batch, error))
-    return false;
-  for (int64_t i = 0; i < n * 3; i++)
-    for (int64_t k = 0; k < plane; k++)
-      sheet->cells[i * plane + k] = batch[(i / 3 * channels + i % 3 % channels) * plane + k];
-  return sheet_save (sheet, error);
-}
-
-/* The same noise every time; in columns the classes, if there are any. */
-static bool
-sample (struct trainer *trainer, const char *path, GError **error)
-{
-  struct gan_state *state = trainer->state;
-  int n = state->columns * state->rows;
-  struct random_key key = {.seed = trainer->run.seed, .stream = STREAM_SHEET};
-  g_autofree int *labels = g_new (int, n);
-  g_autoptr (sheet) sheet = sheet_new (path, state->columns, state->rows, state->preset->side, error);
-  if (!sheet || !plan_refresh (state->sampler, error))
-    return false;
-  random_normal_fill (key, 0, tensor_floats (plan_input (state->sampler, "z")), n * state->net.latent);
-  for (int i = 0; i < n; i++)
-    labels[i] = i % state->columns;
-  set_labels (state->sampler, labels);
-  plan_run (state->sampler, 0, 0);
-  struct tensor *picture = plan_output (state->sampler, "picture");
-  memcpy (sheet->cells, picture->data, picture->size);
-  return sheet_save (sheet, error);
 }
 
 static bool
@@ -344,6 +327,11 @@ finish (struct trainer *trainer, const char *path, GError **error)
   const struct gan_settings *settings = trainer->settings;
   const struct gan_state *state = trainer->state;
   g_autoptr (weights) averaged = recipe_averaged (trainer, "generator.");
+  g_autofree char *walk = g_build_filename (trainer->folder, "walk.png", NULL);
+  if (!gan_walk_sheet (trainer, walk, error))
+    return false;
+  if (gan_code_size (&state->net))
+    add_recogniser (trainer, averaged);
   g_autoptr (net_file) file = net_file_new (&state->preset->net, &state->net, averaged);
   file->title = g_strdup (settings->title ? settings->title : state->preset->net.name);
   file->license = g_strdup (settings->license);
@@ -362,9 +350,9 @@ rehearse (struct trainer *trainer, GError **error)
       !gan_build_step (trainer, GAN_STEP_GENERATOR, error))
     return NULL;
   struct plan *plan = state->step[GAN_STEP_GENERATOR];
-  recipe_fill_noise (plan, "real", STREAM_SHEET);
+  recipe_fill_noise (plan, "real", STREAM_REHEARSAL);
   state->labels = g_new0 (int, settings->batch);
-  set_labels (plan, state->labels);
+  gan_set_labels (plan, state->labels);
   set_scalars (trainer, plan, 0);
   return g_steal_pointer (&state->step[GAN_STEP_GENERATOR]);
 }
@@ -391,8 +379,8 @@ const struct recipe recipe_gan = {
   .settle = settle,
   .start = start,
   .step = step,
-  .reals = reals,
-  .sample = sample,
+  .reals = gan_reals,
+  .sample = gan_sample,
   .finish = finish,
   .stop = stop,
   .rehearse = rehearse,
