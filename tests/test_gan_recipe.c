@@ -398,6 +398,63 @@ test_adaptive (void)
   job_free (job);
 }
 
+static char *
+text_of (const char *run, const char *name)
+{
+  g_autofree char *path = file_of (run, name);
+  char *text = NULL;
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  return text;
+}
+
+/* One picture again and again: said after two looks, not rescued. */
+static void
+test_watchdog_data (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GByteArray) pictures = g_byte_array_new ();
+  guint8 value = 99;
+  append_head (pictures, 3, 8);
+  for (int i = 0; i < 8 * SIDE * SIDE; i++)
+    g_byte_array_append (pictures, &value, 1);
+  write_bytes ("same-images-idx3-ubyte", pictures);
+  g_autofree char *same = file_of (data, "same-images-idx3-ubyte"), *words = g_strconcat ("steps=60 data=", same, NULL);
+  struct job *job = job_new (words);
+  g_assert_false (job_run (job, &error));
+  check_error (error, IMPASTO_ERROR_INPUT, "hardly differ");
+  g_assert_nonnull (strstr (error->message, "step 50:"));
+  g_unlink (same);
+  job_free (job);
+}
+
+/* A rate that is far too high is seen and taken down, on the terminal, in the log and in the statistics; and a run that was stopped
+ * before and after a rescue comes to the bits of one that was not. */
+static void
+test_watchdog_rescue (void)
+{
+  static const char wild[] = "rate=0.1 batch=8 steps=60 save-every=10 width=0.05";
+  g_autoptr (GError) error = NULL;
+  g_autofree char *whole = run_whole (wild), *log = text_of (whole, "log.txt"),
+                  *figures = text_of (whole, "stats.jsonl");
+  g_test_message ("%s", log);
+  g_assert_nonnull (strstr (log, "learning rate is too high"));
+  g_assert_nonnull (strstr (log, "Back to step"));
+  g_assert_nonnull (strstr (figures, "\"watchdog\":\"explosion\""));
+  struct job *job = job_new (wild);
+  for (int stops = 0; stops < 3; stops++) {
+    job->stop_at = (const int[]){8, 21, 33}[stops];
+    g_assert_false (job_run (job, &error));
+    g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+    g_clear_error (&error);
+    job_set (job, "resume", job->folder);
+  }
+  job->stop_at = 0;
+  job_run (job, &error);
+  g_assert_no_error (error);
+  same_file (whole, job->folder, "network-000060.safetensors");
+  job_free (job);
+}
+
 static void
 test_refused (void)
 {
@@ -628,6 +685,8 @@ main (int argc, char **argv)
   g_test_add_func ("/gan_recipe/gradient_penalty", test_gradient_penalty);
   g_test_add_func ("/gan_recipe/spectral", test_spectral);
   g_test_add_func ("/gan_recipe/adaptive", test_adaptive);
+  g_test_add_func ("/gan_recipe/watchdog/data", test_watchdog_data);
+  g_test_add_func ("/gan_recipe/watchdog/rescue", test_watchdog_rescue);
   g_test_add_func ("/gan_recipe/refused", test_refused);
   g_test_add_func ("/gan_recipe/generate", test_generate);
   g_test_add_func ("/gan_recipe/codes", test_codes);

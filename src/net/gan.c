@@ -310,6 +310,13 @@ gan_score (sym picture, const struct gan_preset *preset, struct gan_pass pass)
 }
 
 sym
+gan_features (sym picture, const struct gan_preset *preset, struct gan_pass pass)
+{
+  const struct gan_layer *last;
+  return build_trunk (picture, preset, &pass, &last);
+}
+
+sym
 gan_recognise (sym picture, const struct gan_preset *preset, struct gan_pass pass)
 {
   const struct gan_layer *last;

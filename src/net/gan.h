@@ -158,6 +158,9 @@ sym gan_generator (sym z, const struct gan_preset *preset, struct gan_pass pass)
 sym gan_score (sym picture, const struct gan_preset *preset, struct gan_pass pass);   /* -> scores (n, 1) */
 sym gan_encoder (sym picture, const struct gan_preset *preset, struct gan_pass pass); /* -> (n, 2 latent) */
 
+/* The judge's trunk alone, by which it sees: pictures -> what its last layer reads. */
+sym gan_features (sym picture, const struct gan_preset *preset, struct gan_pass pass);
+
 /* The judge's trunk and the recogniser behind it alone: pictures -> (n, gan_code_size), logits of the categories, then the
  * continuous numbers. */
 sym gan_recognise (sym picture, const struct gan_preset *preset, struct gan_pass pass);

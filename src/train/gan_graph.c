@@ -205,8 +205,8 @@ build_autoencoder (struct build *build, sym real, sym rate, sym decay)
 bool
 gan_build_step (struct trainer *trainer, unsigned parts, GError **error)
 {
-  const struct gan_settings *settings = trainer->settings;
   struct gan_state *state = trainer->state;
+  const struct gan_settings *settings = &state->now;
   int side = state->preset->side;
   g_autoptr (graph) graph = graph_new ();
   sym real = graph_input (graph, "real", SHAPE (settings->batch, state->net.channels, side, side));

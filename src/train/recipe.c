@@ -30,6 +30,7 @@ recipe_set (struct plan *plan, const char *name, int64_t i, double value)
 double
 recipe_rate (const struct trainer *trainer, double rate)
 {
+  rate *= watchdog_rate (trainer->watchdog);
   return cosine_rate (rate, trainer->step, trainer->run.steps, MIN (WARMUP, trainer->run.steps / 20));
 }
 

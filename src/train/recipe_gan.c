@@ -117,11 +117,11 @@ parts_of (const struct gan_settings *settings, int64_t step, int64_t k)
   return (k == settings->judge_steps - 1 ? GAN_STEP_GENERATOR : 0) | (r1 ? GAN_STEP_R1 : 0);
 }
 
-static bool
-build_steps (struct trainer *trainer, GError **error)
+bool
+gan_build_steps (struct trainer *trainer, GError **error)
 {
-  const struct gan_settings *settings = trainer->settings;
   struct gan_state *state = trainer->state;
+  const struct gan_settings *settings = &state->now;
   for (int64_t step = 0; step < settings->r1_every; step++) /* the pattern of parts repeats */
     for (int64_t k = 0; k < settings->judge_steps; k++) {
       unsigned parts = state->preset->judge ? parts_of (settings, step, k) : GAN_STEP_GENERATOR;
@@ -140,6 +140,7 @@ settle_net (struct trainer *trainer, int classes, GError **error)
   state->preset = gan_presets[settings->preset];
   state->net = settings->net;
   state->net.channels = gan_channels (state->preset, &settings->net);
+  gan_settle_rescues (trainer);
   if (!settings->net.conditional)
     state->net.classes = 0;
   else if (!settings->net.classes)
@@ -199,7 +200,7 @@ start (struct trainer *trainer, GError **error)
   const struct gan_settings *settings = trainer->settings;
   struct gan_state *state = trainer->state = g_new0 (struct gan_state, 1);
   const struct gan_preset *preset = gan_presets[settings->preset];
-  bool fresh = trainer->step == 0;
+  bool fresh = trainer->step == 0, watched = fresh && trainer->watchdog;
   if (!settings->data) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train gan wants --data DIR: pictures to learn from");
     return false;
@@ -218,8 +219,11 @@ start (struct trainer *trainer, GError **error)
                                  .recursive = !settings->net.conditional};
   state->data = dataset_open (settings->data, &data, error);
   state->labels = g_new (int, settings->batch);
-  return state->data && settle_net (trainer, dataset_classes (state->data), error) && build_steps (trainer, error) &&
-         (!fresh || !settings->start || start_from_file (trainer, error)) && gan_build_sampler (trainer, error);
+  return state->data && settle_net (trainer, dataset_classes (state->data), error) &&
+         (!watched || !settings->net.conditional || gan_check_labels (trainer, error)) &&
+         gan_build_steps (trainer, error) && (!fresh || !settings->start || start_from_file (trainer, error)) &&
+         gan_build_sampler (trainer, error) &&
+         (!trainer->watchdog || !preset->judge || gan_build_inspector (trainer, error));
 }
 
 static double
@@ -250,10 +254,11 @@ static void
 set_scalars (struct trainer *trainer, struct plan *plan, int64_t judge_step)
 {
   const struct gan_settings *settings = trainer->settings;
+  const struct gan_settings *now = &((struct gan_state *) trainer->state)->now;
   struct optimizer_options optimizer = gan_optimizer (settings);
-  recipe_set (plan, "rate", 0, optimizer_rate (&optimizer, scheduled (trainer, settings->rate), trainer->step));
+  recipe_set (plan, "rate", 0, optimizer_rate (&optimizer, scheduled (trainer, now->rate), trainer->step));
   recipe_set (plan, "judge-rate", 0,
-              optimizer_rate (&optimizer, scheduled (trainer, settings->judge_rate), judge_step));
+              optimizer_rate (&optimizer, scheduled (trainer, now->judge_rate), judge_step));
   recipe_set (plan, "decay", 0, average_decay (settings->average, trainer->step));
   recipe_set (plan, "noise", 0, settings->noise * (1 - (double) trainer->step / trainer->run.steps));
 }
@@ -263,7 +268,7 @@ static struct plan *
 plan_of (struct trainer *trainer, int64_t k, GError **error)
 {
   struct gan_state *state = trainer->state;
-  unsigned parts = state->preset->judge ? parts_of (trainer->settings, trainer->step, k) : GAN_STEP_GENERATOR;
+  unsigned parts = state->preset->judge ? parts_of (&state->now, trainer->step, k) : GAN_STEP_GENERATOR;
   struct plan *plan = state->step[parts];
   if ((parts & GAN_STEP_GENERATOR) || state->generator_of[parts] == trainer->step + 1)
     return plan;
@@ -303,7 +308,8 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
     plan_run (plan, trainer->run.seed, n);
   }
   recipe_stats (plan, names, G_N_ELEMENTS (names), stats);
-  return true;
+  gan_doubt (settings, stats);
+  return gan_inspect (trainer, plan, stats, error);
 }
 
 /* Adds the judge's trunk and the recogniser: all of the judge but the dense layer that ends it. */
@@ -367,6 +373,7 @@ stop (struct trainer *trainer)
   for (int i = 0; i < GAN_STEPS; i++)
     g_clear_pointer (&state->step[i], plan_free);
   g_clear_pointer (&state->sampler, plan_free);
+  g_clear_pointer (&state->inspector, plan_free);
   g_free (state->labels);
   g_clear_pointer (&trainer->state, g_free);
 }
@@ -384,4 +391,6 @@ const struct recipe recipe_gan = {
   .finish = finish,
   .stop = stop,
   .rehearse = rehearse,
+  .watches = gan_watches,
+  .rescue = gan_rescue,
 };
