@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """impasto beside ONNX Runtime and PyTorch, on the same files, in one go.
 
-    compare.py [--threads 1,2] [--networks NAME,...] [--model FILE.onnx ...] [--style NAME ...] [--train] [--json FILE]
+    compare.py [--threads 1,2] [--networks NAME,...] [--model FILE.onnx ...] [--style NAME ...] [--train] [--translate]
+               [--json FILE]
     compare.py --table FILE...     the table again, from what --json wrote
 
 Every engine runs in a process of its own, one after the other, and again in the next round: what disturbs the machine
@@ -11,7 +12,8 @@ the process. The outputs that are compared are those of the runs that are timed,
 float32, ONNX Runtime where there is no PyTorch network for the file. `difference` is the largest difference of outputs over
 the largest value of the reference; PSNR is taken over the reference's range. What is missing is left out and said.
 
-Networks come from networks.py; --model adds files, --style what `impasto export` makes of a style, --train one training step.
+Networks come from networks.py; --model adds files, --style what `impasto export` makes of a style, --train one training step,
+--translate one of CycleGAN as published, at 256x256.
 Environment: IMPASTO, the program (default ../impasto); BUILD, its build folder (for --train, default ../build); ORT, the folder
 where npm installed onnxruntime-node; PYTHON, one with torch.
 """
@@ -34,6 +36,7 @@ IMPASTO = os.environ.get("IMPASTO", str(HERE.parent / "impasto"))
 PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 BUILD = os.environ.get("BUILD", str(HERE.parent / "build"))
 PRECISIONS = ("f32", "bf16")
+TRANSLATE = "size=256,filters=64,blocks=9,upsampling=transposed,batch=1"
 
 
 def say(text):
@@ -58,8 +61,11 @@ class Impasto:
         self.name, self.precision = f"impasto {precision}", precision
 
     def run(self, job, output, threads, runs):
-        if job.train:
+        if job.train == "train":
             return call(f"{BUILD}/bench/train_step", self.precision, threads, runs)
+        if job.train:
+            return call(IMPASTO, "bench", "--train", job.train, "--set", TRANSLATE, "--precision", self.precision,
+                        "--threads", threads, "--runs", runs, "--json")
         return call(IMPASTO, "bench", job.file, "--input", job.input, "--output", output, "--precision", self.precision,
                     "--threads", threads, "--runs", runs, "--json")
 
@@ -76,7 +82,7 @@ class PyTorch:
 
     def run(self, job, output, threads, runs):
         if job.train:
-            return call(PYTHON, HERE / "peers.py", "train", threads, runs)
+            return call(PYTHON, HERE / "peers.py", job.train, threads, runs)
         return call(PYTHON, HERE / "peers.py", "run", job.network, job.input, output, threads, runs) if job.network else None
 
 
@@ -92,9 +98,9 @@ def picture(channels, height, width):
 
 
 class Job:
-    """A file to run, with its input; or the training step."""
+    """A file to run, with its input; or a training step, as peers.py calls it."""
 
-    def __init__(self, name, file, shape, work, network=None, train=False):
+    def __init__(self, name, file, shape, work, network=None, train=None):
         self.name, self.file, self.shape, self.network, self.train = name, file, shape, network, train
         self.input = work / f"{name}.npy"
         # In a process of its own: what ours has once taken would count as the peak of every program it starts.
@@ -185,9 +191,11 @@ def jobs(arguments, work):
     if arguments.train:
         done = subprocess.run(["ninja", "-C", BUILD, "bench/train_step"], capture_output=True, text=True)
         if done.returncode == 0:
-            yield Job("training step", None, (4, 3, 256, 256), work, train=True)
+            yield Job("training step", None, (4, 3, 256, 256), work, train="train")
         else:
             say(f"no training step: {done.stdout.strip().splitlines()[-1]}")
+    if arguments.translate:
+        yield Job("CycleGAN step", None, (1, 3, 256, 256), work, train="translate")
     for model in arguments.model:
         yield Job(pathlib.Path(model).stem, pathlib.Path(model), model_shape(model, size), work)
 
@@ -221,6 +229,7 @@ if __name__ == "__main__":
     parser.add_argument("--model", action="append", default=[])
     parser.add_argument("--style", action="append", default=[])
     parser.add_argument("--train", action="store_true", help="a training step, too: needs a build")
+    parser.add_argument("--translate", action="store_true", help="a step of CycleGAN, too")
     parser.add_argument("--size", default="512x512", help="of pictures, where a model leaves it open")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1, help="a round and engine")

@@ -5,6 +5,8 @@
     peers.py run NAME INPUT.npy OUTPUT.npy THREADS RUNS   a network of networks.py; writes the last run's output
     peers.py train THREADS RUNS                           a training step: Johnson's network, batch 4 at 256x256,
                                                           VGG-19 blocks 1 to 3, content and Gram losses, Adam
+    peers.py translate THREADS RUNS                       a step of CycleGAN as published: 256x256, batch 1, generators of 64
+                                                          filters and 9 blocks, judges of 70x70, two Adams
 """
 import json
 import resource
@@ -80,12 +82,77 @@ def train(runs):
     report(step, runs)
 
 
+def convolved(cin, cout, kernel, stride=1, pad=0):
+    return [nn.Conv2d(cin, cout, kernel, stride, pad), nn.InstanceNorm2d(cout), nn.ReLU(True)]
+
+
+class Residual(nn.Module):
+    def __init__(self, c):
+        super().__init__()
+        self.body = nn.Sequential(nn.ReflectionPad2d(1), *convolved(c, c, 3), nn.ReflectionPad2d(1), nn.Conv2d(c, c, 3),
+                                  nn.InstanceNorm2d(c))
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+def translator(width=64, blocks=9):
+    """The ResNet generator of Zhu et al. 2017, in -1..1."""
+    layers = [nn.ReflectionPad2d(3), *convolved(3, width, 7), *convolved(width, 2 * width, 3, 2, 1),
+              *convolved(2 * width, 4 * width, 3, 2, 1), *(Residual(4 * width) for _ in range(blocks))]
+    for c in (4 * width, 2 * width):
+        layers += [nn.ConvTranspose2d(c, c // 2, 3, 2, 1, output_padding=1), nn.InstanceNorm2d(c // 2), nn.ReLU(True)]
+    return nn.Sequential(*layers, nn.ReflectionPad2d(3), nn.Conv2d(width, 3, 7), nn.Tanh())
+
+
+def judge(width=64):
+    """The judge of patches of 70x70 pixels."""
+    layers, c = [nn.Conv2d(3, width, 4, 2, 1), nn.LeakyReLU(0.2, True)], width
+    for stride in (2, 2, 1):
+        layers += [nn.Conv2d(c, 2 * c, 4, stride, 1), nn.InstanceNorm2d(2 * c), nn.LeakyReLU(0.2, True)]
+        c *= 2
+    return nn.Sequential(*layers, nn.Conv2d(c, 1, 4, 1, 1))
+
+
+def translate(runs, size=256, width=64, blocks=9):
+    nets, judges = [translator(width, blocks) for _ in range(2)], [judge(width) for _ in range(2)]
+    of_nets = torch.optim.Adam([p for n in nets for p in n.parameters()], 2e-4, (0.5, 0.999))
+    of_judges = torch.optim.Adam([p for j in judges for p in j.parameters()], 2e-4, (0.5, 0.999))
+    real = [torch.rand(1, 3, size, size) * 2 - 1 for _ in range(2)]
+
+    def towards(scores, target):
+        return F.mse_loss(scores, torch.full_like(scores, target))
+
+    def train_judges(on):
+        for parameter in (p for j in judges for p in j.parameters()):
+            parameter.requires_grad_(on)
+
+    def step():
+        train_judges(False)
+        of_nets.zero_grad(set_to_none=True)
+        drawn = [nets[side](real[1 - side]) for side in range(2)]
+        loss = 0
+        for side in range(2):
+            loss = loss + towards(judges[side](drawn[side]), 1.0)
+            loss = loss + 10 * F.l1_loss(nets[side](drawn[1 - side]), real[side])
+            loss = loss + 5 * F.l1_loss(nets[side](real[side]), real[side])
+        loss.backward()
+        of_nets.step()
+        train_judges(True)
+        of_judges.zero_grad(set_to_none=True)
+        for side in range(2):
+            (0.5 * (towards(judges[side](real[side]), 1.0) + towards(judges[side](drawn[side].detach()), 0.0))).backward()
+        of_judges.step()
+
+    report(step, runs)
+
+
 if __name__ == "__main__":
     if len(sys.argv) == 7 and sys.argv[1] == "run":
         torch.set_num_threads(int(sys.argv[5]))
         run(*sys.argv[2:5], int(sys.argv[6]))
-    elif len(sys.argv) == 4 and sys.argv[1] == "train":
+    elif len(sys.argv) == 4 and sys.argv[1] in ("train", "translate"):
         torch.set_num_threads(int(sys.argv[2]))
-        train(int(sys.argv[3]))
+        (train if sys.argv[1] == "train" else translate)(int(sys.argv[3]))
     else:
         sys.exit(__doc__)

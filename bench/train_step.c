@@ -42,8 +42,8 @@ build (struct graph *graph)
     loss = sym_add (
       loss, mean_squared (sym_gram (features[i]), graph_input (graph, name, SHAPE (1, channels[i], channels[i]))));
   }
-  struct adam_options options = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
-  adam (loss, "painter.", graph_input (graph, "rate", SHAPE_SCALAR), (sym){graph, -1}, &options);
+  struct optimizer_options options = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
+  optimizer_step (loss, "painter.", graph_input (graph, "rate", SHAPE_SCALAR), (sym){graph, -1}, &options);
   graph_output (graph, "loss", loss);
 }
 

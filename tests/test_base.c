@@ -14,6 +14,7 @@
 #include "base/option.h"
 #include "base/random.h"
 #include "base/text.h"
+#include "base/text_json.h"
 #include "impasto/error.h"
 
 /* --- Random numbers --- */
@@ -348,9 +349,9 @@ test_option_round_trip (void)
     assert_same (&s, &from_text);
 
     json_node_take_object (node, option_to_json (table, &s));
-    written = json_to_string (node, FALSE);
-    read = json_from_string (written, &error);
-    g_assert_no_error (error);
+    written = text_json_write (node, FALSE);
+    read = text_json_read (written, 4);
+    g_assert_nonnull (read);
     g_assert_true (option_from_json (table, &from_json, json_node_get_object (read), &error));
     assert_same (&s, &from_json);
     option_clear (table, &s);
@@ -557,17 +558,6 @@ test_draft_full (void)
   g_rmdir (folder);
 }
 
-static void
-test_json_depth (void)
-{
-  g_assert_cmpint (text_json_depth (""), ==, 0);
-  g_assert_cmpint (text_json_depth ("{\"a\": [1, {\"b\": []}]}"), ==, 4);
-  g_assert_cmpint (text_json_depth ("[\"[[[\", \"\\\"[\"]"), ==, 1); /* brackets in strings do not nest */
-  g_assert_cmpint (text_json_depth ("[][][]"), ==, 1);
-  g_autofree char *deep = g_strnfill (300000, '[');
-  g_assert_cmpint (text_json_depth (deep), ==, 300000);
-}
-
 int
 main (int argc, char **argv)
 {
@@ -589,6 +579,5 @@ main (int argc, char **argv)
   g_test_add_func ("/draft/commit", test_draft_commit);
   g_test_add_func ("/draft/refusals", test_draft_refusals);
   g_test_add_func ("/draft/full", test_draft_full);
-  g_test_add_func ("/text/json-depth", test_json_depth);
   return g_test_run ();
 }

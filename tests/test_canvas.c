@@ -183,6 +183,7 @@ test_reach (void)
     {.styles = 1, .width = 4, .inner = 4, .residuals = 0, .ends = 5, .upsampling = UPSAMPLING_BILINEAR},
     {.styles = 1, .width = 4, .inner = 4, .residuals = 2, .ends = 9, .upsampling = UPSAMPLING_BILINEAR},
     {.styles = 1, .width = 4, .inner = 4, .residuals = 1, .ends = 3, .upsampling = UPSAMPLING_NEAREST},
+    {.styles = 1, .width = 4, .inner = 4, .residuals = 1, .ends = 7, .upsampling = UPSAMPLING_TRANSPOSED},
   };
   for (size_t i = 0; i < G_N_ELEMENTS (nets); i++) {
     int reach = style_net_reach (&nets[i]), measured = measured_reach (&nets[i]);

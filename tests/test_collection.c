@@ -5,12 +5,14 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
+#include <utime.h>
 
 #include "fixture.h"
 #include "image/picture.h"
 #include "impasto/error.h"
 #include "train/collection.h"
 #include "train/dataset.h"
+#include "train/inventory.h"
 
 static void
 make_folder (const char *name)
@@ -224,40 +226,39 @@ test_grey (void)
     g_assert_cmpfloat (fabs (x[i] - (0.2126 + 0.7152 * 0.4 + 0.0722 * 0.2)), <, 1e-6);
 }
 
-/* Told apart: another size of a file, another name, another label; not: the way to the folder. */
-static void
-test_identity (void)
+static char *
+inventory_of (const char *path, bool classes)
 {
-  g_autofree char *path = NULL, *first = NULL, *second = NULL, *same = NULL, *other = NULL, *moved = NULL, *from = NULL,
-                  *to = NULL, *slash = NULL;
-  const struct collection_options flat = {0};
+  g_autoptr (GError) error = NULL;
+  g_autoptr (collection) collection = collection_open (path, &(struct collection_options){.classes = classes}, &error);
+  GString *text = g_string_new (NULL);
+  g_assert_no_error (error);
+  collection_inventory (collection, text);
+  return g_string_free (text, FALSE);
+}
 
+/* Files that come, go and change, each by its name; the same folder is the same, and so is one that was only read. */
+static void
+test_inventory (void)
+{
   make_folder ("same");
   save_color ("same/a.png", 1, 2, 3);
-  path = file ("same");
-  slash = g_strconcat (path, "/", NULL);
-  g_autoptr (collection) a = collection_open (path, &flat, NULL);
-  first = collection_identity (a);
-  g_assert_true (g_str_has_prefix (first, "1 pictures ") && strlen (first) == strlen ("1 pictures ") + 16);
-  g_autoptr (collection) b = collection_open (slash, &flat, NULL);
-  same = collection_identity (b);
-  g_assert_cmpstr (same, ==, first);
+  save_color ("same/b.png", 1, 2, 3);
+  save_color ("same/c.png", 1, 2, 3);
+  g_autofree char *path = file ("same"), *first = inventory_of (path, false), *again = inventory_of (path, false);
+  g_autofree char *none = inventory_difference (first, again), *a = file ("same/a.png"), *b = file ("same/b.png"),
+                  *c = file ("same/c.png"), *line = NULL;
+  g_assert_null (none);
   save_bytes ("same/a.png", "smaller", 7);
-  g_autoptr (collection) c = collection_open (path, &flat, NULL);
-  second = collection_identity (c);
-  g_assert_cmpstr (second, !=, first);
-  from = file ("same/a.png");
-  to = file ("same/b.png");
-  g_assert_cmpint (g_rename (from, to), ==, 0);
-  g_autoptr (collection) d = collection_open (path, &flat, NULL);
-  other = collection_identity (d);
-  g_assert_cmpstr (other, !=, second);
-  moved = file ("elsewhere");
-  g_assert_cmpint (g_rename (path, moved), ==, 0);
-  g_autoptr (collection) e = collection_open (moved, &flat, NULL);
-  g_free (same);
-  same = collection_identity (e);
-  g_assert_cmpstr (same, ==, other);
+  g_assert_cmpint (g_unlink (b), ==, 0);
+  save_color ("same/d.png", 1, 2, 3);
+  save_color ("same/e.png", 1, 2, 3);
+  g_autofree char *second = inventory_of (path, false), *difference = inventory_difference (first, second);
+  line = g_strdup_printf ("2 files have come (%s/d.png and others), 1 is gone (%s), 1 is another (%s)", path, b, a);
+  g_assert_cmpstr (difference, ==, line);
+  g_assert_cmpint (utime (c, &(struct utimbuf){.modtime = 1000000}), ==, 0); /* of the same size */
+  g_autofree char *third = inventory_of (path, false), *touched = inventory_difference (second, third);
+  g_assert_true (g_str_has_prefix (touched, "1 is another (") && strstr (touched, "c.png"));
 }
 
 /* MNIST: every batch as the file has it, and a coloured, larger form of it. */
@@ -309,7 +310,7 @@ main (int argc, char **argv)
   g_test_add_func ("/collection/idx", test_idx);
   g_test_add_func ("/collection/idx-files", test_idx_files);
   g_test_add_func ("/collection/grey", test_grey);
-  g_test_add_func ("/collection/identity", test_identity);
+  g_test_add_func ("/collection/inventory", test_inventory);
   g_test_add_func ("/collection/digits", test_digits);
   int status = g_test_run ();
   folder_remove ();

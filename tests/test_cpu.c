@@ -487,11 +487,17 @@ check_gram (int64_t n, int64_t c, int64_t d, int64_t h, int64_t w, enum dtype ty
 static void
 test_gram (void)
 {
+  int threads = cpu_threads ();
+
   for (enum dtype type = DTYPE_F32; type <= DTYPE_BF16; type += DTYPE_BF16 - DTYPE_F32) {
     check_gram (1, 64, 64, 24, 40, type);
     check_gram (3, 19, 5, 7, 9, type);
     check_gram (2, 1, 16, 5, 5, type);
     check_gram (2, 8, 3, 1, 1, type);
+    cpu_set_threads (8); /* sums of very many products, as of a whole picture's pixels */
+    check_gram (1, 32, 32, 160, 128, type);
+    check_gram (2, 3, 3, 160, 128, type);
+    cpu_set_threads (threads);
   }
 }
 

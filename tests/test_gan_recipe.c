@@ -455,6 +455,36 @@ test_watchdog_rescue (void)
   job_free (job);
 }
 
+/* A judge that wins and a collapse, by limits that every run crosses: once warned of; with --watchdog all rescued from, with what
+ * helps in the steps that follow, until the run ends with advice. */
+static void
+test_watchdog_all (gconstpointer trouble)
+{
+  bool judge = GPOINTER_TO_INT (trouble) == WATCHDOG_JUDGE;
+  const struct watch_row rows[] = {{"doubt", GPOINTER_TO_INT (trouble), WATCH_BELOW, 1e9, 4, 1, 0}, {NULL}};
+  struct recipe strict = recipe_gan;
+  strict.watches = rows;
+  for (int all = 0; all < 2; all++) {
+    g_autoptr (GError) error = NULL;
+    struct job *job = job_new (all ? "steps=6 r1-every=1 watchdog=all" : "steps=6 r1-every=1");
+    bool ok = train (&strict, job->settings, &job->run, job->inputs, on_progress, job, &error);
+    g_autofree char *log = text_of (job->folder, "log.txt"), *figures = text_of (job->folder, "stats.jsonl");
+    g_test_message ("%s", log);
+    g_assert_true (ok == !all);
+    g_auto (GStrv) said = g_strsplit (log, "watchdog: step 4: the ", -1);
+    g_assert_cmpint (g_strv_length (said) - 1, ==, all ? 3 : 1);
+    g_assert_true (!strstr (log, "Back to step 0") == !all);
+    g_assert_true (!strstr (figures, judge ? "\"watchdog\":\"judge-wins\"" : "\"watchdog\":\"collapse\"") == !all);
+    g_assert_true (!strstr (figures, "\"r1\":") == !all);
+    g_assert_true (!strstr (log, "--r1 is 0.5") == !all);
+    g_assert_true (!strstr (log, "--r1 is 2") == !all);
+    g_assert_true (!strstr (log, "augmented pictures with probability 0.9") == !(all && judge));
+    if (all)
+      check_error (error, IMPASTO_ERROR_NUMERIC, "after 3 rescues");
+    job_free (job);
+  }
+}
+
 static void
 test_refused (void)
 {
@@ -622,7 +652,7 @@ test_generate_refused (void)
     {model, "truncate", "0.01", "0.1", IMPASTO_ERROR_USAGE},
     {other, "class", "2", "classes 0 to 1", IMPASTO_ERROR_USAGE},
     {model, "category", "0", "no categories", IMPASTO_ERROR_USAGE},
-    {model, "sweep", "1", "0 continuous", IMPASTO_ERROR_USAGE},
+    {model, "sweep", "1", "no continuous", IMPASTO_ERROR_USAGE},
     {codes, "category", "3", "categories 0 to 2", IMPASTO_ERROR_USAGE},
     {codes, "code", "0,0,0", "2 continuous", IMPASTO_ERROR_USAGE},
     {codes, "code", "0,2", "-1 to 1", IMPASTO_ERROR_USAGE},
@@ -687,6 +717,8 @@ main (int argc, char **argv)
   g_test_add_func ("/gan_recipe/adaptive", test_adaptive);
   g_test_add_func ("/gan_recipe/watchdog/data", test_watchdog_data);
   g_test_add_func ("/gan_recipe/watchdog/rescue", test_watchdog_rescue);
+  g_test_add_data_func ("/gan_recipe/watchdog/judge", GINT_TO_POINTER (WATCHDOG_JUDGE), test_watchdog_all);
+  g_test_add_data_func ("/gan_recipe/watchdog/collapse", GINT_TO_POINTER (WATCHDOG_COLLAPSE), test_watchdog_all);
   g_test_add_func ("/gan_recipe/refused", test_refused);
   g_test_add_func ("/gan_recipe/generate", test_generate);
   g_test_add_func ("/gan_recipe/codes", test_codes);

@@ -233,6 +233,40 @@ test_brush (void)
   g_assert_cmpfloat (worst (plain, trained, &job, 0, job.width), >, 0.01);
 }
 
+/* A torus that is rolled is the same torus: so is its painting, however the network enlarges. */
+static void
+test_torus (void)
+{
+  enum { SIDE = 24, ROLL = 8 };
+  g_autofree float *photo = make_photo (SIDE, SIDE), *rolled = g_new (float, 3 * SIDE * SIDE);
+  for (int i = 0; i < 3 * SIDE; i++)
+    for (int x = 0; x < SIDE; x++)
+      rolled[i * SIDE + (x + ROLL) % SIDE] = photo[i * SIDE + x];
+  for (int upsampling = 0; upsampling_names[upsampling]; upsampling++) {
+    struct style_net net = {.styles = 1, .width = 6, .inner = 8, .residuals = 1, .ends = 5, .upsampling = upsampling};
+    struct style_control control = {.wrap = true};
+    g_autoptr (GError) error = NULL;
+    g_autoptr (graph) graph = graph_new ();
+    graph_output (graph, "as it is", style_net (constant (graph, SHAPE (1, 3, SIDE, SIDE), photo), control, &net));
+    graph_output (graph, "rolled", style_net (constant (graph, SHAPE (1, 3, SIDE, SIDE), rolled), control, &net));
+    g_assert_true (graph_check (graph, &error));
+    g_autoptr (weights) weights = make_weights (graph);
+    g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
+    g_assert_no_error (error);
+    plan_run (plan, 0, 0);
+    const float *a = tensor_floats (plan_output (plan, "as it is")), *b = tensor_floats (plan_output (plan, "rolled"));
+    double most = 0, low = 1, high = 0;
+    for (int i = 0; i < 3 * SIDE; i++)
+      for (int x = 0; x < SIDE; x++) {
+        most = MAX (most, fabs (b[i * SIDE + (x + ROLL) % SIDE] - a[i * SIDE + x]));
+        low = MIN (low, a[i * SIDE + x]), high = MAX (high, a[i * SIDE + x]);
+      }
+    g_test_message ("%s: differs by %g, values from %g to %g", upsampling_names[upsampling], most, low, high);
+    g_assert_cmpfloat (most, <, 1e-4);
+    g_assert_cmpfloat (high - low, >, 0.1);
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -244,5 +278,6 @@ main (int argc, char **argv)
   g_test_add_func ("/style_net/regions", test_regions);
   g_test_add_func ("/style_net/gate", test_gate);
   g_test_add_func ("/style_net/brush", test_brush);
+  g_test_add_func ("/style_net/torus", test_torus);
   return g_test_run ();
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The trainer through its only recipe, on a tiny network, made-up pictures and random feature weights: the loss falls,
- * the run folder holds what it should, a run that was stopped, killed, damaged or starved of disk goes on to the same
+ * the run folder holds what it should, a run that was stopped, damaged or starved of disk goes on to the same
  * bits, and every way to start one wrongly is answered with one line. A child process is this program again. */
 #include <glib/gstdio.h>
 #include <math.h>
@@ -308,68 +308,6 @@ test_recipe_file (void)
   g_unlink (path);
 }
 
-/* Kills */
-
-static gpointer
-kill_soon (gpointer data)
-{
-  g_usleep (GPOINTER_TO_UINT (data));
-  kill (getpid (), SIGKILL);
-  return NULL;
-}
-
-static int kill_at;
-static guint kill_delay;
-
-static void
-kill_on_step (const struct train_progress *progress)
-{
-  if (progress->step == kill_at)
-    g_thread_unref (g_thread_new ("kill", kill_soon, GUINT_TO_POINTER (kill_delay)));
-}
-
-/* In a child: trains until the killing thread it starts has its way. */
-static void
-child_killed (void)
-{
-  struct job job;
-  struct watch watch = {.each = kill_on_step};
-  const char *how = g_getenv ("TEST_TRAIN_KILL"), *delay = strchr (how, ',');
-
-  kill_at = atoi (how);
-  kill_delay = (guint) atoi (delay + 1);
-  job_init (&job, "killed", 6, true);
-  job_set (&job, "save-every", "1");
-  run_whole (&job, &watch);
-  g_usleep (G_USEC_PER_SEC); /* killed by now */
-}
-
-static void
-test_killed (void)
-{
-  for (int i = 0; i < 3; i++) {
-    int step = g_test_rand_int_range (2, 6), delay = i == 0 ? 0 : g_test_rand_int_range (0, 150000);
-    g_autofree char *how = g_strdup_printf ("%d,%d", step, delay),
-                    *number = g_strdup_printf ("killed/%05d-style", i + 1);
-    g_autofree char *killed = file (number);
-    struct job job;
-    struct watch watch = {0};
-
-    g_test_message ("killed %s (step, microseconds)", how);
-    g_setenv ("TEST_TRAIN_KILL", how, TRUE);
-    g_test_trap_subprocess ("/train/child/killed/subprocess", 0, 0);
-    g_assert_false (g_test_trap_has_passed ());
-    g_assert_false (there (killed, "result.safetensors") && delay == 0);
-    job_init (&job, "killed", 6, true);
-    job_set (&job, "save-every", "1");
-    job_set (&job, "resume", killed);
-    run_whole (&job, &watch);
-    same_run (uninterrupted (true), killed, 6);
-    watch_clear (&watch);
-    job_clear (&job);
-  }
-}
-
 /* Disks */
 
 static void
@@ -528,13 +466,11 @@ main (int argc, char **argv)
     {"/train/resume/damaged-checkpoint", test_damaged_checkpoint},
     {"/train/resume/incomplete-checkpoint", test_incomplete_checkpoint},
     {"/train/resume/recipe-file", test_recipe_file},
-    {"/train/resume/killed", test_killed},
     {"/train/disk/full", test_full_disk},
     {"/train/disk/unwritable", test_unwritable},
     {"/train/nan", test_nan},
     {"/train/messages/wrong", test_messages},
     {"/train/messages/missing", test_what_is_missing},
-    {"/train/child/killed/subprocess", child_killed},
   };
 
   fixture_begin (&argc, &argv);

@@ -21,6 +21,7 @@ struct kennel {
   struct weights *weights;
   struct watchdog *watchdog;
   char *what;
+  bool all; /* acts on all */
 };
 
 static void
@@ -29,7 +30,7 @@ kennel_open (struct kennel *kennel, const struct watch_row *watches)
   g_autoptr (GError) error = NULL;
   if (!kennel->weights)
     kennel->weights = weights_new ();
-  kennel->watchdog = watchdog_new (kennel->weights, watches, &error);
+  kennel->watchdog = watchdog_new (kennel->weights, watches, kennel->all, &error);
   g_assert_no_error (error);
 }
 
@@ -94,6 +95,33 @@ test_now_and_then (void)
   for (int i = 1; i < 60 && !at; i++)
     at = show (&kennel, 2, i % 5 ? 0.5 : 3, 0.7) == WATCHDOG_EXPLOSION ? i : 0;
   g_assert_true (at > 10 && at <= 40);
+  kennel_close (&kennel);
+  weights_unref (kennel.weights);
+}
+
+/* Coming back from nearly nothing is no explosion; and what is acted on, and warned of once. */
+static void
+test_quiet (void)
+{
+  struct kennel kennel = {0};
+  kennel_open (&kennel, rows);
+  g_assert_cmpint (steps_until (&kennel, 10, 2, 0.5, 0.7, WATCHDOG_WELL), ==, 0);
+  g_assert_cmpint (steps_until (&kennel, 300, 1e-5, 0.5, 0.7, WATCHDOG_WELL), ==, 0);
+  g_assert_cmpint (steps_until (&kennel, 300, 2, 0.5, 0.7, WATCHDOG_WELL), ==, 0);
+  for (int trouble = WATCHDOG_NAN; trouble < WATCHDOG_TROUBLES; trouble++) {
+    bool doubtful = trouble == WATCHDOG_JUDGE || trouble == WATCHDOG_COLLAPSE;
+    g_assert_true (watchdog_acts (kennel.watchdog, trouble) == !doubtful);
+    g_assert_true (watchdog_warns (kennel.watchdog, trouble));
+    g_assert_false (watchdog_warns (kennel.watchdog, trouble));
+  }
+  g_assert_cmpint (steps_until (&kennel, 40, 2, 0.01, 0.7, WATCHDOG_WELL), ==, 0);
+  g_assert_true (watchdog_calm (kennel.watchdog)); /* a warning in the making holds no checkpoint up */
+  kennel_close (&kennel);
+  kennel.all = true;
+  kennel_open (&kennel, rows);
+  g_assert_false (watchdog_calm (kennel.watchdog));
+  g_assert_true (watchdog_acts (kennel.watchdog, WATCHDOG_COLLAPSE));
+  g_assert_false (watchdog_acts (kennel.watchdog, WATCHDOG_WELL));
   kennel_close (&kennel);
   weights_unref (kennel.weights);
 }
@@ -218,6 +246,7 @@ main (int argc, char **argv)
   folder_make ();
   g_test_add_func ("/watchdog/troubles", test_troubles);
   g_test_add_func ("/watchdog/now_and_then", test_now_and_then);
+  g_test_add_func ("/watchdog/quiet", test_quiet);
   g_test_add_func ("/watchdog/grace", test_grace);
   g_test_add_func ("/watchdog/state", test_state);
   g_test_add_func ("/watchdog/any_recipe", test_any_recipe);

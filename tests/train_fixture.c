@@ -85,7 +85,7 @@ job_new (struct job *job, const struct recipe *recipe, const char *runs, int ste
   *job = (struct job){.recipe = recipe, .settings = g_malloc0 (recipe->settings_size)};
   option_init (recipe->options, job->settings);
   option_init (run_options, &job->run);
-  job_set (job, "photos", photos);
+  job_set (job, option_find (recipe->options, "photos") ? "photos" : "data", photos);
   job_set (job, "runs", below);
   job_set (job, "steps", count);
   job_set (job, "threads", "1");

@@ -26,8 +26,8 @@ struct job {
 
 void job_set (struct job *job, const char *name, const char *value);
 
-/* A run of @recipe over @steps steps in one thread and float32, a checkpoint every other step, photographs given; run folders go
- * below @runs. */
+/* A run of @recipe over @steps steps in one thread and float32, a checkpoint every other step, photographs given where it takes
+ * some; run folders go below @runs. */
 void job_new (struct job *job, const struct recipe *recipe, const char *runs, int steps);
 
 /* The whole of a tiny run of the style recipe, with or without the adversary. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/text_json.h"
 #include "export_cases.h"
 #include "onnx/export.h"
 
@@ -54,9 +55,7 @@ write_case (const struct export_case *c, const char *folder, guint number, int o
       add_value (outputs, name, output, folder, number);
     }
   }
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  json_node_set_object (node, object);
-  g_autofree char *text = json_to_string (node, FALSE);
+  g_autofree char *text = text_json_write_object (object, FALSE);
   puts (text);
 }
 

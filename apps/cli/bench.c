@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "progress.h"
 
 #define MIB 1048576.0
 
@@ -24,8 +25,7 @@ bench_options (const char *subject, GError **error)
 static void
 print_json (const ImpastoBench *bench, double gflops)
 {
-  g_autoptr (JsonObject) object = json_object_new ();
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  JsonObject *object = json_object_new ();
   g_autofree char *size = g_strdup_printf ("%dx%d", bench->width, bench->height);
   json_object_set_string_member (object, "net", bench->net);
   json_object_set_string_member (object, "size", size);
@@ -51,9 +51,7 @@ print_json (const ImpastoBench *bench, double gflops)
       json_object_set_double_member (parts, bench->parts[i].kind, bench->parts[i].seconds * 1e3);
     json_object_set_object_member (object, "parts_ms", parts);
   }
-  json_node_set_object (node, object);
-  g_autofree char *text = json_to_string (node, FALSE);
-  puts (text);
+  print_json_line (object);
 }
 
 static void

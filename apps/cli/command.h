@@ -27,7 +27,8 @@ struct command {
 };
 
 extern const struct command command_paint, command_replay, command_styles, command_train, command_bench,
-  command_describe, command_export, command_run, command_eval, command_generate, command_data, command_runs;
+  command_describe, command_export, command_run, command_eval, command_generate, command_data, command_runs,
+  command_explain;
 
 /* args.c */
 

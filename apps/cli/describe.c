@@ -28,10 +28,12 @@ describe_run (const struct arguments *arguments)
 
 const struct command command_describe = {
   .name = "describe",
-  .summary = "Shows what a network or a style pack is made of",
-  .usage = "NET | STYLE | PACK",
+  .summary = "Shows what a network, a style pack or a model is made of",
+  .usage = "NET | STYLE | PACK | MODEL",
   .examples = {"impasto describe style --width 32", "impasto describe mine.safetensors --size 512x512 --format plan"},
-  .notes = "Networks: style, vgg19, resnet18, perceptual, arbitrary, patch, dcgan-28, noise-gan-28, vae-28, dcgan-64;\nimpasto describe NET --help lists their settings.",
+  .notes = "Models are what impasto train gan makes and what Keras saves (.h5).\n"
+           "Networks: style, vgg19, resnet18, perceptual, arbitrary, patch, dcgan-28, noise-gan-28, vae-28, dcgan-64,\n"
+           "classifier; impasto describe NET --help lists their settings.",
   .options = describe_options,
   .run = describe_run,
 };

@@ -259,6 +259,7 @@ const struct command command_eval = {
       "impasto eval painted/ --against reference/ --json",
       "impasto eval preview.png --against print.tif --preview --tile 512x512",
       "impasto eval samples/ --reals photos/ --crop 64 --nearest 10",
+      "impasto eval drawn.idx --reals digits/ --features digits",
     },
   .notes =
     "style_distance and content_distance are the losses of training (0 = equal); palette_distance compares mean and\n"
@@ -269,7 +270,10 @@ const struct command command_eval = {
     "With --reals: frechet and kernel distance (0 is equal), precision and recall, and whether samples are copies: "
     "to_real\n"
     "is the median distance to the nearest real picture, among_real that between those, copies the share of samples\n"
-    "nearer than 99 in 100 of those. Figures compare only for one feature network, --crop and number of pictures.",
+    "nearer than 99 in 100 of those. --features digits (or a file of impasto train classifier) compares as a "
+    "classifier\n"
+    "sees, and tells how it reads the samples: classes, and how sure it is. Figures compare only for one\n"
+    "feature network, --crop and number of pictures.",
   .options = eval_options,
   .run = eval_run,
 };

@@ -22,6 +22,19 @@ print_json (const ImpastoSetReport *report)
     json_object_set_int_member (object, "samples", set->n_samples);
     for (int k = 0; k < set->n_figures; k++)
       json_object_set_double_member (object, set->figure[k].name, set->figure[k].value);
+    if (i == 0 && report->classes->len)
+      json_object_set_double_member (object, "confidence", report->confidence);
+    print_json_line (object);
+  }
+  for (guint i = 0; i < report->classes->len; i++) {
+    const ImpastoClassShare *share = report->classes->pdata[i];
+    JsonObject *object = json_object_new ();
+    json_object_set_string_member (object, "class", share->name);
+    json_object_set_double_member (object, "samples", share->samples);
+    json_object_set_double_member (object, "reals", share->reals);
+    json_object_set_double_member (object, "confidence", share->confidence);
+    if (share->agreement >= 0)
+      json_object_set_double_member (object, "agreement", share->agreement);
     print_json_line (object);
   }
   for (guint i = 0; i < report->nearest->len; i++) {
@@ -32,6 +45,30 @@ print_json (const ImpastoSetReport *report)
     json_object_set_double_member (object, "distance", neighbour->distance);
     print_json_line (object);
   }
+}
+
+/* How a classifier reads the samples, in per cent. */
+static void
+print_classes (const ImpastoSetReport *report)
+{
+  int width = (int) strlen ("read as");
+  bool meant = false;
+  for (guint i = 0; i < report->classes->len; i++) {
+    const ImpastoClassShare *share = report->classes->pdata[i];
+    width = MAX (width, (int) g_utf8_strlen (share->name, -1));
+    meant |= share->agreement >= 0;
+  }
+  printf ("\n%-*s  %9s  %9s  %10s%s\n", width, "read as", "samples %", "reals %", "confidence",
+          meant ? "   meant %" : "");
+  for (guint i = 0; i < report->classes->len; i++) {
+    const ImpastoClassShare *share = report->classes->pdata[i];
+    printf ("%s%*s  %9.1f  %9.1f  %10.3f", share->name, width - (int) g_utf8_strlen (share->name, -1), "",
+            100 * share->samples, 100 * share->reals, share->confidence);
+    if (share->agreement >= 0)
+      printf ("  %8.1f", 100 * share->agreement);
+    putchar ('\n');
+  }
+  printf ("%-*s  %9.1f  %9.1f  %10.3f\n", width, "all", 100.0, 100.0, report->confidence);
 }
 
 static void
@@ -53,6 +90,8 @@ print_table (const ImpastoSetReport *report)
       printf ("  %*.4g", COLUMN, set->figure[k].value);
     putchar ('\n');
   }
+  if (report->classes->len)
+    print_classes (report);
   for (guint i = 0; i < report->nearest->len; i++) {
     const ImpastoNeighbour *neighbour = report->nearest->pdata[i];
     printf ("%.4g  %s  %s\n", neighbour->distance, neighbour->sample, neighbour->real);

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * impasto export: a style as an ONNX model for other programs. */
+ * impasto export: a style, a generator or a model of Keras as a file for other programs. */
 #include <stdio.h>
 
 #include "command.h"
 
 static const ImpastoOption options[] = {
-  {"output", IMPASTO_OPTION_STRING, "the file; otherwise STYLE.onnx in the current folder", .metavar = "FILE.onnx"},
+  {"output", IMPASTO_OPTION_STRING, "the file; otherwise NAME.onnx in the current folder", .metavar = "FILE"},
   {"overwrite", IMPASTO_OPTION_BOOLEAN, "replace a file that is there already"},
   {NULL},
 };
@@ -25,7 +25,7 @@ export_run (const struct arguments *arguments)
   g_autoptr (GError) error = NULL;
   g_autofree char *path = arguments_text (arguments, "output");
   if (arguments->n_words > 1)
-    return complain_usage ("export takes one pack or style, not '%s' too", arguments->words[1]);
+    return complain_usage ("export takes one pack, style or model, not '%s' too", arguments->words[1]);
   if (arguments->n_words == 1 && !impasto_options_set (arguments->options, "pack", arguments->words[0], &error))
     return complain (error);
   if (!*path) {
@@ -47,12 +47,13 @@ export_run (const struct arguments *arguments)
 
 const struct command command_export = {
   .name = "export",
-  .summary = "Writes a style as an ONNX model for other programs",
-  .usage = "[PACK | STYLE] [--style NAME] [-o FILE.onnx]",
-  .examples = {"impasto export starry-night -o starry.onnx", "impasto export classics --all-styles -o classics.onnx"},
+  .summary = "Writes a style or a generator as a model for other programs",
+  .usage = "[PACK | STYLE | MODEL] [--style NAME] [-o FILE.onnx | FILE.h5]",
+  .examples = {"impasto export starry-night -o starry.onnx", "impasto export digits.safetensors -o digits.h5"},
   .notes =
     "The model takes sRGB pictures (batch, 3, height, width) of any size and gives paintings of the same size, as\n"
-    "impasto paint does. Licence and provenance of the weights are inside.",
+    "impasto paint does. Licence and provenance of the weights are inside. A generator becomes an ONNX model, or\n"
+    "what Keras would have saved; what Keras saved (.h5) becomes an ONNX model.",
   .options = export_options,
   .run = export_run,
 };

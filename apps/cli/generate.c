@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * impasto generate: a sheet of pictures from a trained generator. */
+ * impasto generate: pictures from a trained generator, on a sheet or one by one. */
 #include <stdio.h>
 
 #include "command.h"
 
 static const ImpastoOption options[] = {
-  {"output", IMPASTO_OPTION_STRING, "the sheet; otherwise generated.png in the current folder", .metavar = "FILE"},
-  {"overwrite", IMPASTO_OPTION_BOOLEAN, "replace a file that is there already"},
+  {"output", IMPASTO_OPTION_STRING,
+   "the sheet, otherwise generated.png in the current folder; drawn/ (a folder) or drawn.idx: pictures one by one",
+   .metavar = "FILE"},
   {NULL},
 };
 
@@ -41,13 +42,16 @@ generate_run (const struct arguments *arguments)
 const struct command command_generate = {
   .name = "generate",
   .summary = "Draws pictures with a trained generator",
-  .usage = "MODEL [-n 64] [--seed 1] [--class 3] [--category 2] [--code 0.5] [--interpolate 12] [-o SHEET]",
+  .usage = "MODEL [-n 64] [--seed 1] [--class 3] [--category 2] [--code 0.5] [--interpolate 12] [-o SHEET | DIR/ | FILE.idx]",
   .examples = {"impasto generate digits.safetensors -n 64 --seed 1 -o sheet.png",
-               "impasto generate digits.safetensors -n 16 --class 3 -o threes.png",
+               "impasto generate digits.safetensors -n 10000 -o drawn.idx",
                "impasto generate digits.safetensors --interpolate 12 -o walk.gif"},
-  .notes = "Models are what impasto train gan makes. The same model and seed draw the same pictures; more of them, or\n"
-           "other columns, leave the first ones as they are. With classes or categories a column stands for each; the\n"
-           "categories of a row are drawn from the same noise. --sweep shows what a number of the code does.",
+  .notes = "Models are what impasto train gan makes, or generators that Keras saved (.h5). The same model and seed draw\n"
+           "the same pictures; more of them, or other columns, leave the first ones as they are. With classes or categories\n"
+           "a column stands for each; the categories of a row are drawn from the same noise. --sweep shows what a number of\n"
+           "the code does. In a folder, and in IDX files (MNIST's form, for grey pictures), each is a picture of its own;\n"
+           "those of a conditional model come with their classes, as folders or as a file of labels:\n"
+           "-o drawn-images-idx3-ubyte writes drawn-labels-idx1-ubyte too.",
   .options = generate_options,
   .run = generate_run,
 };

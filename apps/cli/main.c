@@ -9,10 +9,9 @@
 #include "command.h"
 
 static const struct command *const command_table[] = {
-  &command_paint, &command_replay,   &command_styles, &command_train,
-  &command_bench, &command_describe, &command_export, &command_run,
-  &command_eval,  &command_generate, &command_data,   &command_runs,
-  NULL,
+  &command_paint,    &command_replay, &command_styles,  &command_train, &command_bench,
+  &command_describe, &command_export, &command_run,     &command_eval,  &command_generate,
+  &command_data,     &command_runs,   &command_explain, NULL,
 };
 
 static const struct command *

@@ -55,13 +55,19 @@ progress_show (struct progress *progress, const char *format, ...)
 }
 
 void
+print_json_node (JsonNode *node, bool pretty)
+{
+  g_autofree char *written = json_to_string (node, pretty), *text = impasto_json_tidy (written);
+  puts (text);
+  fflush (stdout);
+}
+
+void
 print_json_line (JsonObject *object)
 {
   g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
   json_node_take_object (node, object);
-  g_autofree char *text = json_to_string (node, FALSE);
-  puts (text);
-  fflush (stdout);
+  print_json_node (node, false);
 }
 
 void

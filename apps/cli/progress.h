@@ -34,6 +34,9 @@ void progress_show (struct progress *progress, const char *format, ...) G_GNUC_P
 /* Prints @object as one line when --progress json was given; takes it over. */
 void progress_json (struct progress *progress, JsonObject *object);
 
+/* Prints @node to standard output: on one line, or indented when @pretty. */
+void print_json_node (JsonNode *node, bool pretty);
+
 /* Prints @object as one line of standard output; takes it over. */
 void print_json_line (JsonObject *object);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * impasto run: any network that comes as an ONNX file, on pictures and arrays. */
+ * impasto run: any network that comes as an ONNX file or from Keras, on pictures and arrays. */
 #include <stdio.h>
 
 #include "command.h"
@@ -77,8 +77,8 @@ run_run (const struct arguments *arguments)
 
 const struct command command_run = {
   .name = "run",
-  .summary = "Runs any network that comes as an ONNX model",
-  .usage = "MODEL.onnx [IN...] [-o OUT]",
+  .summary = "Runs any network that comes as an ONNX model, or as Keras saved it",
+  .usage = "MODEL.onnx | MODEL.h5 [IN...] [-o OUT]",
   .examples =
     {
       "impasto run esrgan.onnx photo.jpg -o large.png",

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "progress.h"
 
 static const ImpastoOption options[] = {
   {"json", IMPASTO_OPTION_BOOLEAN, "as a JSON array"},
@@ -36,8 +37,7 @@ print_json (const GPtrArray *styles)
     json_array_add_object_element (array, object);
   }
   json_node_take_array (root, array);
-  g_autofree char *text = json_to_string (root, TRUE);
-  puts (text);
+  print_json_node (root, true);
 }
 
 static void

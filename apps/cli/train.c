@@ -121,11 +121,13 @@ const struct command command_train = {
       "impasto train style painting.jpg --photos photos/ -o mine.safetensors",
       "impasto train style --resume runs/00001-style",
       "impasto train gan --data digits/ --preset dcgan-28 -o digits.safetensors",
+      "impasto train translate --photos photos/ --paintings drawings/ -o drawn.safetensors",
     },
   .notes =
     "Recipes: style (a pack of styles), arbitrary (the painter of --style-image), perceptual (the network by which\n"
-    "pictures are compared), gan (a generator of pictures from noise). impasto train RECIPE --help lists the options of\n"
-    "one. Ctrl-C saves a checkpoint and says how to go on.",
+    "pictures are compared), gan (a generator of pictures from noise), translate (a style from many pictures, without\n"
+    "pairs), classifier (what tells classes of pictures apart, digits for one). impasto train RECIPE --help lists the\n"
+    "options of one. Ctrl-C saves a checkpoint and says how to go on.",
   .options = train_options,
   .run = train_run,
 };

@@ -39,6 +39,16 @@ IMPASTO_API const char *impasto_version (void);
 IMPASTO_API char *impasto_machine (void);
 
 /**
+ * impasto_json_tidy:
+ * @json: JSON as json-glib writes it
+ *
+ * json-glib writes doubles with an exponent, NaN and infinity in a way that nobody reads: 1e-08.0, nan.0.
+ *
+ * Returns: (transfer full): the same as JSON: 1e-08, null
+ */
+IMPASTO_API char *impasto_json_tidy (const char *json);
+
+/**
  * impasto_nearest:
  * @text: what was typed
  * @names: (array zero-terminated=1): what there is
@@ -361,13 +371,29 @@ typedef struct {
 } ImpastoNeighbour;
 
 /**
+ * ImpastoClassShare:
+ * @name: a class of the classifier that "features" names
+ * @samples: share of the samples that it reads as this class
+ * @reals: that of the real pictures
+ * @confidence: how likely it takes the class to be, the mean over those samples; 0 when there are none
+ * @agreement: with "classes": share of the samples of the class of this name that it reads so; -1 when there are none
+ */
+typedef struct {
+  char *name;
+  double samples, reals, confidence, agreement;
+} ImpastoClassShare;
+
+/**
  * ImpastoSetReport:
  * @sets: (element-type ImpastoSetFigures): all, then the classes
  * @nearest: (element-type ImpastoNeighbour): the nearest first, as many as "nearest" says
+ * @classes: (element-type ImpastoClassShare): when "features" names a classifier: how it reads the samples
+ * @confidence: likewise: the mean over all samples
  * @notes: lines: what was left out, which features were looked at
  */
 typedef struct {
-  GPtrArray *sets, *nearest;
+  GPtrArray *sets, *nearest, *classes;
+  double confidence;
   char *notes;
 } ImpastoSetReport;
 
@@ -392,6 +418,51 @@ IMPASTO_API void impasto_eval_sets_options (ImpastoOptions *options);
  */
 IMPASTO_API ImpastoSetReport *impasto_eval_sets (const char *samples, const ImpastoOptions *options,
                                                  ImpastoDataFunc func, gpointer data, GError **error);
+
+/* Explaining. */
+
+/**
+ * ImpastoExplained:
+ * @name: "layer1" to "layer4" and "all" of a style loss, "head1" and so on of a judge
+ * @value: the loss of the layer; the mean score of the judge: 1 is real, 0 painted
+ * @share: of the pull of all layers; of the patches that pass for real
+ * @region: ninths of the picture, row by row: share of the layer's pull; mean score
+ */
+typedef struct {
+  char *name;
+  double value, share, region[9];
+} ImpastoExplained;
+
+/**
+ * ImpastoExplanation:
+ * @rows: (element-type ImpastoExplained): what was asked
+ * @notes: a line: who was asked
+ */
+typedef struct {
+  GPtrArray *rows;
+  char *notes;
+} ImpastoExplanation;
+
+IMPASTO_API void impasto_explanation_free (ImpastoExplanation *explanation);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoExplanation, impasto_explanation_free)
+
+/* (transfer full): "judge", "head", "style-image", "features", "size", "style-size", "threads". */
+IMPASTO_API ImpastoOptions *impasto_explain_options_new (void);
+
+/**
+ * impasto_explain:
+ * @path: a picture; alpha is laid onto white
+ * @options: from impasto_explain_options_new(), with "judge" or "style-image" set
+ * @output: where the heat maps are written, over the picture
+ * @error: IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT, IMPASTO_ERROR_OUTPUT, IMPASTO_ERROR_MEMORY
+ *
+ * Asks a judge of patches where the picture looks real, or the layers of the style loss where they would change it: their
+ * gradients by pixel.
+ *
+ * Returns: (transfer full): the figures
+ */
+IMPASTO_API ImpastoExplanation *impasto_explain (const char *path, const ImpastoOptions *options, const char *output,
+                                                 GError **error);
 
 /* Looking inside. */
 

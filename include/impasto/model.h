@@ -8,24 +8,25 @@
 
 G_BEGIN_DECLS
 
-/* Styles. */
+/* Styles and generators. */
 
 /**
  * impasto_export_options_new:
  *
- * Returns: (transfer full): "pack", "style", "all-styles", "range", "layout", "fixed", "margin", "weights", "opset",
+ * Returns: (transfer full): "pack", "style", "all-styles", "judge", "range", "layout", "fixed", "margin", "weights", "opset",
  * "input-name", "output-name"
  */
 IMPASTO_API ImpastoOptions *impasto_export_options_new (void);
 
 /**
  * impasto_export:
- * @options: which style, and how
- * @path: the file, NAME.onnx
+ * @options: which style or generator, and how
+ * @path: the file, NAME.onnx; of a generator also NAME.h5, for Keras
  * @error: IMPASTO_ERROR_USAGE: no such style; IMPASTO_ERROR_INPUT: a pack that is damaged; IMPASTO_ERROR_OUTPUT
  *
  * Writes a style as an ONNX model: pictures (batch, 3, height, width) of any size in, paintings of the same size out, as
- * impasto_painter_paint() makes them in float32. The file appears when it is complete or not at all, and replaces one of
+ * impasto_painter_paint() makes them in float32. A generator (a "pack" that is a model of `impasto train gan`) takes
+ * numbers and gives pictures; what Keras saved (NAME.h5) becomes an ONNX model too. The file appears when it is complete or not at all, and replaces one of
  * its name.
  */
 IMPASTO_API gboolean impasto_export (const ImpastoOptions *options, const char *path, GError **error);
@@ -33,7 +34,7 @@ IMPASTO_API gboolean impasto_export (const ImpastoOptions *options, const char *
 /* (transfer full): the file name that goes with the options: "starry-night.onnx". */
 IMPASTO_API char *impasto_export_name (const ImpastoOptions *options, GError **error);
 
-/* Models: networks of others, as ONNX files. */
+/* Models: networks of others, as ONNX files or as Keras saved them (.h5). */
 
 typedef struct _ImpastoModel ImpastoModel;
 

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/text_json.h"
 #include "impasto/error.h"
 
 #define UNBOUNDED 1e15 /* a range that reaches this far is not worth telling */
@@ -504,7 +505,7 @@ set_node (const struct option *option, void *object, JsonNode *node, GError **er
   text = kind_of (option)->node_text (node);
   if (text != NULL && kind_of (option)->parse (option, text, field (option, object)))
     return true;
-  written = json_to_string (node, FALSE);
+  written = text_json_write (node, FALSE);
   set_wanted (option, "", text != NULL ? text : written, IMPASTO_ERROR_INPUT, error);
   return false;
 }

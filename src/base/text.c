@@ -3,8 +3,6 @@
  * Text helpers for messages. */
 #include "base/text.h"
 
-#include <stdbool.h>
-
 #include <string.h>
 
 #define SHOW_MAX 60
@@ -95,23 +93,4 @@ text_nearest (const char *text, const char *const *names)
     }
   }
   return nearest;
-}
-
-int
-text_json_depth (const char *text)
-{
-  int depth = 0, deepest = 0;
-  bool in_string = false;
-  for (const char *c = text; *c; c++) {
-    if (in_string && *c == '\\' && c[1])
-      c++;
-    else if (*c == '"')
-      in_string = !in_string;
-    else if (!in_string && (*c == '[' || *c == '{'))
-      depth++;
-    else if (!in_string && (*c == ']' || *c == '}'))
-      depth--;
-    deepest = MAX (deepest, depth);
-  }
-  return deepest;
 }

@@ -17,6 +17,3 @@ char *text_number (double x);
 
 /* The string of the NULL-terminated @names that a slip of the hand would turn into @text, or NULL. */
 const char *text_nearest (const char *text, const char *const *names);
-
-/* How deep the brackets of a JSON text nest. json-glib's parser recurses: ask before it sees what a file holds. */
-int text_json_depth (const char *text);

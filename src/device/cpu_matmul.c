@@ -5,6 +5,8 @@
 #include "device/cpu.h"
 #include "device/cpu_primitive.h"
 
+#define BLOCK 16 /* channels whose products in bfloat16 are known to be right */
+
 /* A batch of matrices: up to four leading axes, 1 where broadcast, then rows and columns; strides in elements. */
 struct matrices {
   const struct value *value;
@@ -97,6 +99,49 @@ is_short (const struct value *value)
   return value->dtype == DTYPE_BF16 && cpu_has_bf16 ();
 }
 
+/* @value as float32 channels last: itself, or its copy at *@scratch, which moves on. */
+static const float *
+widened (const struct value *value, char **scratch)
+{
+  struct value copy = *value;
+  if (value->dtype == DTYPE_F32)
+    return value->data;
+  copy.dtype = DTYPE_F32;
+  copy.data = *scratch;
+  *scratch += kernel_aligned (value_bytes (&copy));
+  value_copy (&copy, value);
+  return copy.data;
+}
+
+/* y (c, d) = a (hw, c)^T b (hw, d), a picture at a time. */
+static void
+gram_run (const struct kernel *kernel, void *scratch, const struct run_context *context)
+{
+  const struct value *x = kernel->x[0];
+  int64_t n = x->shape.dim[0], c = x->shape.dim[1], d = kernel->x[1]->shape.dim[1];
+  int64_t pixels = x->shape.dim[2] * x->shape.dim[3];
+  struct value y = *kernel->y;
+  char *free_scratch = scratch;
+  const float *a = widened (x, &free_scratch), *b = kernel->x[1] == x ? a : widened (kernel->x[1], &free_scratch);
+
+  if (kernel->y->dtype != DTYPE_F32) {
+    y.dtype = DTYPE_F32;
+    y.data = free_scratch;
+  }
+  for (int64_t i = 0; i < n; i++) /* cannot fail with sizes above 0 */
+    dnnl_sgemm ('T', 'N', c, d, pixels, 1, a + i * pixels * c, c, b + i * pixels * d, d, 0, (float *) y.data + i * c * d, d);
+  if (kernel->y->dtype != DTYPE_F32)
+    value_copy (kernel->y, &y);
+}
+
+static size_t
+widened_bytes (const struct value *value)
+{
+  return value->dtype == DTYPE_F32 ? 0 : kernel_aligned (sizeof (float) * (size_t) shape_size (&value->shape));
+}
+
+/* The product over all pixels goes by dnnl_sgemm: oneDNN 2.6.3's matmul on CPUs with AVX-512 was seen to give wrong sums of
+ * that many products, in float32 (a style distance of 0.66 for 0.07) and, of three channels, in bfloat16. */
 bool
 cpu_gram (struct kernel *kernel, GError **error)
 {
@@ -104,7 +149,12 @@ cpu_gram (struct kernel *kernel, GError **error)
   struct product p = {
     .rank = 3, .a = pixels_of (a, true), .b = pixels_of (b, false), .y = matrices_of (kernel->y, 3, false)};
 
-  return prepare (kernel, &p, is_short (a) && is_short (b) ? DTYPE_BF16 : DTYPE_F32, error);
+  if (is_short (a) && is_short (b) && a->shape.dim[1] % BLOCK == 0 && b->shape.dim[1] % BLOCK == 0)
+    return prepare (kernel, &p, DTYPE_BF16, error);
+  kernel->run = gram_run;
+  kernel->scratch = widened_bytes (a) + (b == a ? 0 : widened_bytes (b)) + widened_bytes (kernel->y);
+  kernel->implementation = "sgemm";
+  return true;
 }
 
 /* y (hw, c) = f (hw, c) s^T */

@@ -4,8 +4,10 @@
  * Graphviz; the plan with kernels and memory. */
 #include <string.h>
 
+#include "base/text_json.h"
 #include "compile/plan.h"
 #include "device/cpu.h"
+#include "effect/generator.h"
 #include "effect/inspect.h"
 #include "effect/options.h"
 #include "effect/styles.h"
@@ -210,9 +212,7 @@ manifest_text (const struct pack *pack)
     g_string_append_c (text, '\n');
   }
   if (pack->training) {
-    g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-    json_node_set_object (node, pack->training);
-    g_autofree char *json = json_to_string (node, FALSE);
+    g_autofree char *json = text_json_write_object (pack->training, FALSE);
     append_line (text, "training", json);
   }
   return g_string_free (text, FALSE);
@@ -233,6 +233,33 @@ describe_pack (const char *path, struct shape shape, const struct describe_setti
   return g_strconcat (head, "\n", body, NULL);
 }
 
+/* A generator of ours, or a model of Keras: for one picture, or pictures of the size asked for. */
+static char *
+describe_generator (const char *path, struct shape shape, const struct describe_settings *settings, GError **error)
+{
+  g_autoptr (generator) generator = generator_load (path, error);
+  if (!generator)
+    return NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  graph_output (graph, "picture", generator_build (generator, graph, 1, shape.dim[2], shape.dim[3], weights));
+  g_autofree char *body = graph_description (graph, weights, settings, error);
+  if (!body)
+    g_prefix_error (error, "%s: ", path);
+  if (!body || settings->format != FORMAT_LAYERS)
+    return g_steal_pointer (&body);
+  g_autoptr (GString) head = g_string_new (NULL);
+  const struct net_file *file = generator->file;
+  append_line (head, "model", path);
+  append_line (head, "title", file ? file->title : generator->keras->name);
+  append_line (head, "network", file ? file->net->name : "Keras's");
+  append_line (head, "keras", file ? NULL : generator->keras->version);
+  append_line (head, "license", file ? file->license : NULL);
+  append_line (head, "provenance", file ? file->provenance : NULL);
+  append_line (head, "values", generator_range (generator));
+  return g_strconcat (head->str, "\n", body, NULL);
+}
+
 char *
 impasto_describe (const char *what, const ImpastoOptions *options, GError **error)
 {
@@ -250,6 +277,8 @@ impasto_describe (const char *what, const ImpastoOptions *options, GError **erro
     bool head = body && settings->format == FORMAT_LAYERS;
     return head ? g_strdup_printf ("%s: %s\n\n%s", net->name, net->help, body) : g_steal_pointer (&body);
   }
+  if (generator_matches (what))
+    return describe_generator (what, shape, settings, error);
   if (g_file_test (what, G_FILE_TEST_EXISTS) || g_str_has_suffix (what, ".safetensors"))
     return describe_pack (what, shape, settings, error);
   g_autofree char *pack = style_pack (what), *names = g_strjoinv (", ", (char **) impasto_nets ());

@@ -26,7 +26,8 @@ static const struct option evaluate_options[] = {
    "the painting whose style was wanted: how far each picture's style is from it", .metavar = "PAINTING"},
   {"features", OPTION_STRING, offsetof (struct evaluate_settings, features),
    "the eye of both distances: VGG-19 or ResNet-18 in torchvision's layout, or a network of impasto train perceptual; "
-   "otherwise " FEATURES_FILE " from the folders of packs",
+   "otherwise " FEATURES_FILE " from the folders of packs. With --reals also a classifier: digits, or one of impasto "
+   "train classifier",
    .metavar = "FILE"},
   {"style-size", OPTION_INT, offsetof (struct evaluate_settings, style_size),
    "longer side at which the painting is looked at, as in training; 0 = as it is", 0, 16384, 768},

@@ -6,14 +6,17 @@
  * which onnx/export.h learns what the size decides. */
 #include <string.h>
 
+#include "base/text_json.h"
+#include "effect/generator.h"
 #include "effect/inspect.h"
 #include "effect/options.h"
 #include "effect/styles.h"
 #include "effect/stylize.h"
+#include "format/safetensors.h"
 #include "onnx/export.h"
 
 struct export_settings {
-  char *pack, *style;
+  char *pack, *style, *judge;
   bool all_styles;
   int64_t opset;
   int weights, range, layout;
@@ -37,6 +40,9 @@ static const struct option export_options[] = {
    "a style's name (see impasto styles), FILE.safetensors, or FILE.safetensors:NAME", .metavar = "NAME"},
   {"all-styles", OPTION_BOOL, offsetof (struct export_settings, all_styles),
    "every style of the pack; their weights become a second input, style (batch, styles)"},
+  {"judge", OPTION_STRING, offsetof (struct export_settings, judge),
+   "of a generator, for Keras: writes the judge, or the encoder, that this checkpoint of its run holds",
+   .metavar = "CHECKPOINT"},
   {"range", OPTION_CHOICE, offsetof (struct export_settings, range), "of the values of pictures",
    .choices = range_names},
   {"layout", OPTION_CHOICE, offsetof (struct export_settings, layout), "of pictures: channels first or last",
@@ -205,11 +211,7 @@ doc_text (const struct export_settings *settings, const struct style *style)
 static char *
 training_text (const struct pack *pack)
 {
-  if (!pack->training)
-    return NULL;
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  json_node_set_object (node, pack->training);
-  return json_to_string (node, FALSE);
+  return pack->training ? text_json_write_object (pack->training, FALSE) : NULL;
 }
 
 /* key, value, key, value, ..., NULL; empty values are left out by the writer. */
@@ -267,6 +269,39 @@ check_names (const struct export_settings *settings, GError **error)
   return false;
 }
 
+/* The generator for Keras, or what it was trained with. */
+static bool
+export_keras (const struct net_file *file, const char *checkpoint, const char *path, GError **error)
+{
+  const struct gan_preset *preset = gan_preset_of (file->net);
+  if (!checkpoint)
+    return keras_save_gan (preset, file->settings, KERAS_GENERATOR, file->weights, "", path, error);
+  enum keras_part part = preset->judge ? KERAS_JUDGE : KERAS_ENCODER;
+  g_autoptr (weights) weights = safetensors_load (checkpoint, error);
+  return weights &&
+         keras_save_gan (preset, file->settings, part, weights, preset->judge ? "judge." : "encoder.", path, error);
+}
+
+/* A generator of ours, or a model of Keras, into another form. */
+static bool
+export_generator (const struct export_settings *settings, const char *path, GError **error)
+{
+  g_autoptr (generator) generator = generator_load (settings->pack, error);
+  if (!generator)
+    return false;
+  if (settings->style || settings->all_styles || settings->fixed) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: has no styles and no sizes to choose", settings->pack);
+    return false;
+  }
+  if (g_str_has_suffix (path, ".onnx") && !settings->judge)
+    return generator_export (generator, (int) settings->opset, settings->weights == WEIGHTS_F16, path, NULL, error);
+  if (g_str_has_suffix (path, ".h5") && generator->file)
+    return export_keras (generator->file, settings->judge, path, error);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: a generator's file ends in .onnx%s", path,
+               generator->file ? " or, for Keras, in .h5" : "");
+  return false;
+}
+
 gboolean
 impasto_export (const ImpastoOptions *options, const char *path, GError **error)
 {
@@ -274,6 +309,8 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
   struct style style = {0};
   int width = 0, height = 0;
   g_return_val_if_fail (settings && path, FALSE);
+  if (settings->pack && generator_matches (settings->pack))
+    return export_generator (settings, path, error);
   if (!g_str_has_suffix (path, ".onnx")) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: a model's file ends in .onnx", path);
     return FALSE;
@@ -309,6 +346,13 @@ impasto_export_name (const ImpastoOptions *options, GError **error)
   const struct export_settings *settings = options_settings (options, export_options);
   struct style style = {0};
   g_return_val_if_fail (settings, NULL);
+  if (settings->pack && generator_matches (settings->pack)) {
+    g_autofree char *name = g_path_get_basename (settings->pack);
+    char *end = strrchr (name, '.');
+    if (end)
+      *end = '\0';
+    return g_strconcat (name, ".onnx", NULL);
+  }
   if (!find_style (settings, &style, error))
     return NULL;
   g_autofree char *pack = g_path_get_basename (style.pack->path);

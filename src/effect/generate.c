@@ -1,37 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures from a trained generator, on one sheet or as an animation. Picture i is a function of the model, the seed and i: more
- * pictures, or other columns, leave the first ones as they are; of models with codes a row is, whose noise is one. */
+ * Pictures from a trained generator: on one sheet, as an animation, or one by one. Picture i is a function of the model, the seed and
+ * i: more pictures, or other columns, leave the first ones as they are; of models with codes a row is, whose noise is one. */
 #include <math.h>
 #include <string.h>
 
 #include "base/random.h"
-#include "base/text.h"
 #include "compile/plan.h"
 #include "device/cpu.h"
+#include "effect/generator.h"
 #include "effect/options.h"
+#include "effect/samples.h"
 #include "image/animation.h"
 #include "image/pixels.h"
-#include "net/gan.h"
-#include "net/manifest.h"
-#include "net/net_file.h"
+#include "op/sym.h"
 
 #define BATCH 64
 #define STREAM_Z 1
 #define STREAM_CODE 2
-#define TRIES 10000 /* to draw a number below the truncation; the smallest allowed takes some ten */
+#define SIDE_MAX 4096 /* pixels of a picture */
+#define TRIES 10000   /* to draw a number below the truncation; the smallest allowed takes some ten */
 #define NUMBER 64
-#define STATIONS 8        /* of a walk */
+#define STATIONS 8 /* of a walk */
 #define NUMBER_MAX 65536
 #define FRAMES_MAX 4096 /* of an animation */
-#define GAP 2             /* white pixels between pictures */
-#define DELAY 80          /* ms a frame of an animation */
-#define ENLARGE_TO 160    /* pixels: smaller frames are shown larger by a whole factor */
+#define GAP 2           /* white pixels between pictures */
+#define DELAY 80        /* ms a frame of an animation */
+#define ENLARGE_TO 160  /* pixels: smaller frames are shown larger by a whole factor */
 
 struct generate_settings {
   int64_t number, seed, class, category, sweep, interpolate, columns, threads;
   double truncate;
   char *code;
+  bool overwrite;
 };
 
 static const struct option generate_options[] = {
@@ -55,6 +56,8 @@ static const struct option generate_options[] = {
   {"columns", OPTION_INT, offsetof (struct generate_settings, columns), "of the sheet; 0 = as many as rows", 0, 1024,
    0},
   {"threads", OPTION_INT, offsetof (struct generate_settings, threads), "threads; 0 = all", 0, 1024, 0},
+  {"overwrite", OPTION_BOOL, offsetof (struct generate_settings, overwrite),
+   "replace a file that is there already; draw into a folder that has files"},
   {NULL},
 };
 
@@ -66,23 +69,50 @@ impasto_generate_options_new (void)
   return options;
 }
 
-/* The generator in a file, of whatever preset. */
-static struct net_file *
-load (const char *path, GError **error)
+/* What is drawn: the inputs as far as they are known, and what comes out, (side, side, channels) of any kind. */
+struct drawing {
+  struct generator *generator;
+  int64_t latent, classes; /* classes: 0 = none */
+  int64_t codes, continuous; /* of the code: categories, numbers in -1..1 */
+  bool grey;               /* its pictures have one channel; known once it is compiled */
+  bool numbered;           /* a class is told by its number (an embedding), not by shares of all */
+  const char *z, *labels;  /* names of the inputs */
+};
+
+/* A vector of noise, and perhaps a second one with classes. */
+static bool
+read_inputs (struct drawing *drawing, GError **error)
 {
-  g_autofree char *name = manifest_network (path);
-  const struct net *net = name ? net_find (name) : NULL;
-  if (net && gan_preset_of (net))
-    return net_file_load (path, net, error);
-  g_autofree char *shown = name ? text_show (name) : NULL;
-  if (!g_file_test (path, G_FILE_TEST_EXISTS))
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: there is no such file", path);
-  else if (name)
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                 "%s: holds a network \"%s\"; what impasto train gan makes is wanted", path, shown);
-  else
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: is no model of impasto train gan", path);
-  return NULL;
+  const struct generator *generator = drawing->generator;
+  drawing->z = "z";
+  drawing->labels = "labels";
+  if (generator->file) {
+    const struct gan_net *net = generator->file->settings;
+    drawing->latent = net->latent;
+    drawing->classes = net->conditional ? net->classes : 0;
+    drawing->codes = net->codes;
+    drawing->continuous = net->continuous;
+    return true;
+  }
+  const struct keras *keras = generator->keras;
+  struct shape z = keras_input_shape (keras, 0), labels = {0};
+  if (keras->n_inputs == 2)
+    labels = keras_input_shape (keras, 1);
+  if (keras->n_inputs > 2 || z.rank != 2 || !z.dim[1] ||
+      (keras->n_inputs == 2 && (labels.rank != 2 || !labels.dim[1]))) {
+    g_set_error (
+      error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+      "%s: is no generator: it takes other things than a vector of noise and perhaps one of classes; see impasto "
+      "run",
+      generator->path);
+    return false;
+  }
+  drawing->z = keras_input_name (keras, 0);
+  drawing->labels = keras->n_inputs == 2 ? keras_input_name (keras, 1) : "";
+  drawing->latent = z.dim[1];
+  drawing->numbered = keras->n_inputs == 2 && labels.dim[1] == 1;
+  drawing->classes = keras->n_inputs < 2 ? 0 : drawing->numbered ? keras_classes (keras) : labels.dim[1];
+  return true;
 }
 
 /* The numbers of --code into @numbers; how many, or -1. */
@@ -118,17 +148,20 @@ check_index (const char *option, const char *things, int64_t index, int64_t n, c
 }
 
 static bool
-check (const struct generate_settings *settings, const struct gan_net *net, const char *path, GError **error)
+check (const struct generate_settings *settings, const struct drawing *net, const char *path, GError **error)
 {
   double numbers[GAN_CONTINUOUS_MAX];
   int n = settings->code ? parse_code (settings->code, numbers) : 0;
-  if (!check_index ("class", "classes", settings->class, net->conditional ? net->classes : 0, path, error) ||
+  if (!check_index ("class", "classes", settings->class, net->classes, path, error) ||
       !check_index ("category", "categories", settings->category, net->codes, path, error))
     return false;
   if (settings->truncate > 0 && settings->truncate < 0.1)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--truncate wants 0, or from 0.1 on");
   else if (n < 0)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--code wants numbers from -1 to 1 like 0.5,-0.2");
+  else if ((n > 0 || settings->sweep) && net->continuous == 0)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: has no continuous numbers in a code; leave --%s out", path,
+                 n > 0 ? "code" : "sweep");
   else if (n > net->continuous || settings->sweep > net->continuous)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
                  "%s: has %" G_GINT64_FORMAT " continuous numbers in its code; --%s wants more", path, net->continuous,
@@ -140,19 +173,38 @@ check (const struct generate_settings *settings, const struct gan_net *net, cons
   return false;
 }
 
-static struct plan *
-compile (const struct net_file *file, const struct generate_settings *settings, int64_t batch, GError **error)
+/* The picture as (n, 3, h, w) in 0..1. */
+static sym
+shown (const struct generator *generator, sym y)
 {
-  const struct gan_preset *preset = gan_preset_of (file->net);
-  const struct gan_net *net = file->settings;
+  struct shape shape = sym_shape (y);
+  if (sym_null (y))
+    return y;
+  if (shape.rank == 4 && generator->last)
+    y = sym_permute (y, (int[]){0, 3, 1, 2});
+  shape = sym_shape (y);
+  if (shape.rank != 4 || (shape.dim[1] != 1 && shape.dim[1] != 3) || shape.dim[2] > SIDE_MAX || shape.dim[3] > SIDE_MAX)
+    return graph_fail (y.graph, "what it gives is no picture of 1 or 3 channels, at most %d pixels a side", SIDE_MAX);
+  bool unit = g_strcmp0 (generator_range (generator), "0..1") == 0;
+  y = sym_clamp (unit ? y : sym_affine (y, 0.5, 0.5), 0, 1);
+  return sym_broadcast (y, SHAPE (shape.dim[0], 3, shape.dim[2], shape.dim[3]));
+}
+
+static struct plan *
+compile (struct drawing *drawing, const struct generate_settings *settings, int64_t batch, GError **error)
+{
   g_autoptr (graph) graph = graph_new ();
-  struct gan_pass pass = {.net = net, .labels = gan_labels (graph, batch, net), .code = gan_code (graph, batch, net)};
-  sym picture = gan_generator (graph_input (graph, "z", SHAPE (batch, net->latent)), preset, pass);
-  picture = sym_clamp (sym_affine (picture, 0.5, 0.5), 0, 1);
-  graph_output (graph, "picture", sym_broadcast (picture, SHAPE (batch, 3, preset->side, preset->side)));
+  g_autoptr (weights) weights = weights_new ();
+  sym y = generator_build (drawing->generator, graph, batch, 0, 0, weights);
+  if (sym_shape (y).rank == 4)
+    drawing->grey = sym_shape (y).dim[drawing->generator->last ? 3 : 1] == 1;
+  graph_output (graph, "the pictures", shown (drawing->generator, y));
   struct plan_options options = {
     .precision = PRECISION_F32, .threads = settings->threads, .memory_limit = cpu_memory_available ()};
-  return plan_compile (graph, file->weights, &options, error);
+  struct plan *plan = plan_compile (graph, weights, &options, error);
+  if (!plan)
+    g_prefix_error (error, "%s: ", drawing->generator->path);
+  return plan;
 }
 
 /* The noise of picture @i. */
@@ -188,7 +240,7 @@ struct cell {
 /* What is drawn: cells, by the settings and what the model has. */
 struct work {
   const struct generate_settings *settings;
-  const struct gan_net *net;
+  const struct drawing *drawing;
   int64_t kinds; /* classes or categories side by side; 1: one, or none */
   int64_t n;     /* cells */
   int64_t columns, stations;
@@ -199,9 +251,9 @@ struct work {
 static struct cell
 of_kind (const struct work *work, int64_t k, int64_t other)
 {
-  const struct gan_net *net = work->net;
+  const struct drawing *net = work->drawing;
   struct cell cell = {.class = work->settings->class, .category = work->settings->category};
-  bool classes = net->conditional && cell.class < 0;
+  bool classes = net->classes && cell.class < 0;
   if (classes)
     cell.class = k % net->classes;
   if (net->codes && cell.category < 0)
@@ -214,7 +266,7 @@ static struct cell
 sheet_cell_of (const struct work *work, int64_t i)
 {
   int64_t row = i / work->columns, column = i % work->columns;
-  bool sweep = work->settings->sweep, category = work->net->codes && work->settings->category < 0;
+  bool sweep = work->settings->sweep, category = work->drawing->codes && work->settings->category < 0;
   struct cell cell = of_kind (work, sweep ? row : column, sweep ? 0 : row);
   cell.from = cell.to = sweep ? row / work->kinds : category ? row : i;
   cell.sweep = work->columns > 1 ? 2.0 * column / (work->columns - 1) - 1 : 0;
@@ -245,9 +297,9 @@ cell_of (const struct work *work, int64_t i)
 static void
 set_inputs (struct plan *plan, const struct work *work, const struct cell *cell, int64_t i)
 {
-  const struct gan_net *net = work->net;
-  struct tensor *labels = plan_input (plan, "labels"), *code = plan_input (plan, "code");
-  float *z = tensor_floats (plan_input (plan, "z")) + i * net->latent;
+  const struct drawing *net = work->drawing;
+  struct tensor *labels = plan_input (plan, net->labels), *code = plan_input (plan, "code");
+  float *z = tensor_floats (plan_input (plan, net->z)) + i * net->latent;
   g_autofree float *ends = g_new (float, 2 * net->latent);
   fill_noise (work->settings, cell->from, ends, net->latent);
   fill_noise (work->settings, cell->to, ends + net->latent, net->latent);
@@ -255,12 +307,14 @@ set_inputs (struct plan *plan, const struct work *work, const struct cell *cell,
     memcpy (z, ends, net->latent * sizeof (float));
   else
     gan_walk (ends, ends + net->latent, net->latent, cell->way, z);
-  if (labels)
+  if (labels && net->numbered)
+    tensor_floats (labels)[i] = cell->class;
+  else if (labels)
     tensor_floats (labels)[i * net->classes + cell->class] = 1;
-  if (!code)
+  if (!net->codes && !net->continuous)
     return;
   double a[GAN_CONTINUOUS_MAX], b[GAN_CONTINUOUS_MAX];
-  float *numbers = tensor_floats (code) + i * gan_code_size (net);
+  float *numbers = tensor_floats (code) + i * (net->codes + net->continuous);
   if (net->codes)
     numbers[cell->category] = 1;
   numbers += net->codes;
@@ -274,8 +328,8 @@ set_inputs (struct plan *plan, const struct work *work, const struct cell *cell,
 static void
 draw (struct plan *plan, const struct work *work, int64_t from, int64_t to, float *cells)
 {
-  static const char *const cleared[] = {"labels", "code"};
-  struct tensor *picture = plan_output (plan, "picture");
+  const char *const cleared[] = {work->drawing->labels, "code"};
+  struct tensor *picture = plan_output (plan, "the pictures");
   for (int k = 0; k < 2; k++) {
     struct tensor *input = plan_input (plan, cleared[k]);
     if (input)
@@ -295,8 +349,8 @@ static bool
 plan_work (struct work *work, const char *output, GError **error)
 {
   const struct generate_settings *settings = work->settings;
-  const struct gan_net *net = work->net;
-  work->kinds = net->conditional && settings->class < 0 ? net->classes
+  const struct drawing *net = work->drawing;
+  work->kinds = net->classes && settings->class < 0 ? net->classes
                 : net->codes && settings->category < 0  ? net->codes
                                                         : 1;
   work->animated = settings->interpolate && animation_named (output);
@@ -319,14 +373,13 @@ plan_work (struct work *work, const char *output, GError **error)
   return false;
 }
 
+/* All of them, (n, 3, h, w). */
 static float *
-draw_all (const struct net_file *file, const struct work *work, GError **error)
+draw_all (struct plan *plan, const struct work *work, GError **error)
 {
-  int64_t side = gan_preset_of (file->net)->side, batch = MIN (work->n, BATCH);
-  g_autofree float *cells = g_try_new (float, work->n * 3 * side * side);
-  g_autoptr (plan) plan = compile (file, work->settings, batch, error);
-  if (!plan)
-    return NULL;
+  const struct shape *shape = &plan_output (plan, "the pictures")->shape;
+  int64_t batch = shape->dim[0];
+  g_autofree float *cells = g_try_new (float, work->n *(shape_size (shape) / batch));
   if (!cells) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for %" G_GINT64_FORMAT " pictures", work->n);
     return NULL;
@@ -351,18 +404,55 @@ enlarge (const struct picture *picture, int by, GError **error)
 
 /* Frames one above the other. */
 static bool
-save_animation (const float *const *cell, const struct work *work, int64_t side, const char *output, GError **error)
+save_animation (const float *const *cell, const struct work *work, int width, int height, const char *output,
+                GError **error)
 {
   /* A row of a sheet is a frame: of several kinds with a gap to the next one, which is of the last frame's, too. */
-  int gap = work->kinds > 1 ? GAP : 0, by = MAX (1, ENLARGE_TO / side);
+  int gap = work->kinds > 1 ? GAP : 0, by = MAX (1, ENLARGE_TO / MAX (width, height));
   g_autofree const float **all = g_new0 (const float *, work->n + work->kinds);
   memcpy (all, cell, work->n * sizeof *all);
   memcpy (all + work->n, cell, work->kinds * sizeof *all);
-  g_autoptr (picture) sheet = picture_sheet (all, work->n + work->kinds, side, side, work->kinds, gap, error);
+  g_autoptr (picture) sheet = picture_sheet (all, work->n + work->kinds, width, height, work->kinds, gap, error);
   g_autoptr (picture) frames =
-    sheet ? picture_crop (sheet, 0, 0, sheet->width, work->n / work->kinds * (side + gap), error) : NULL;
+    sheet ? picture_crop (sheet, 0, 0, sheet->width, work->n / work->kinds * (height + gap), error) : NULL;
   g_autoptr (picture) large = frames ? enlarge (frames, by, error) : NULL;
-  return large && animation_save (large, (side + gap) * by, DELAY, output, error);
+  return large && animation_save (large, (height + gap) * by, DELAY, output, error);
+}
+
+/* A sheet or an animation. */
+static bool
+make_sheet (struct plan *plan, const struct work *work, const char *output, GError **error)
+{
+  const int64_t *dim = plan_output (plan, "the pictures")->shape.dim;
+  g_autofree const float **cell = g_new (const float *, work->n);
+  g_autofree float *cells = draw_all (plan, work, error);
+  if (!cells)
+    return false;
+  for (int64_t i = 0; i < work->n; i++)
+    cell[i] = cells + i * 3 * dim[2] * dim[3];
+  if (work->animated)
+    return save_animation (cell, work, dim[3], dim[2], output, error);
+  g_autoptr (picture) sheet = picture_sheet (cell, work->n, dim[3], dim[2], MIN (work->columns, work->n), GAP, error);
+  return sheet && picture_save (sheet, output, NULL, error);
+}
+
+static bool
+make_samples (struct plan *plan, const struct work *work, const char *output, GError **error)
+{
+  const int64_t *dim = plan_output (plan, "the pictures")->shape.dim;
+  g_autofree int *labels = g_new0 (int, work->n);
+  struct samples samples = {.n = work->n,
+                            .height = dim[2],
+                            .width = dim[3],
+                            .grey = work->drawing->grey,
+                            .labels = work->drawing->classes ? labels : NULL};
+  for (int64_t i = 0; i < samples.n && samples.labels; i++)
+    labels[i] = (int) cell_of (work, i).class;
+  if (!samples_check (&samples, output, work->settings->overwrite, error))
+    return false;
+  g_autofree float *cells = draw_all (plan, work, error);
+  samples.pictures = cells;
+  return cells && samples_save (&samples, output, error);
 }
 
 gboolean
@@ -370,22 +460,15 @@ impasto_generate (const char *model, const ImpastoOptions *options, const char *
 {
   const struct generate_settings *settings = options_settings (options, generate_options);
   g_return_val_if_fail (settings && output, FALSE);
-  g_autoptr (net_file) file = load (model, error);
-  if (!file || !check (settings, file->settings, model, error))
+  g_autoptr (generator) generator = generator_load (model, error);
+  struct drawing drawing = {.generator = generator};
+  if (!generator || !read_inputs (&drawing, error) || !check (settings, &drawing, model, error))
     return FALSE;
-  struct work work = {.settings = settings, .net = file->settings};
-  int64_t side = gan_preset_of (file->net)->side;
+  struct work work = {.settings = settings, .drawing = &drawing};
   cpu_set_threads (settings->threads);
   if (!plan_work (&work, output, error))
     return FALSE;
-  g_autofree float *cells = draw_all (file, &work, error);
-  g_autofree const float **cell = g_new (const float *, work.n);
-  for (int64_t i = 0; i < work.n; i++)
-    cell[i] = cells + i * 3 * side * side;
-  if (!cells)
-    return FALSE;
-  if (work.animated)
-    return save_animation (cell, &work, side, output, error);
-  g_autoptr (picture) sheet = picture_sheet (cell, work.n, side, side, MIN (work.columns, work.n), GAP, error);
-  return sheet && picture_save (sheet, output, NULL, error);
+  g_autoptr (plan) plan = compile (&drawing, settings, MIN (work.n, BATCH), error);
+  return plan && (samples_wanted (output) ? make_samples (plan, &work, output, error)
+                                          : make_sheet (plan, &work, output, error));
 }

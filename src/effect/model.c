@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "device/cpu.h"
+#include "effect/generator.h"
 #include "effect/options.h"
 
 #define I64 "%" G_GINT64_FORMAT
@@ -34,11 +35,22 @@ impasto_model_options_new (void)
   return options;
 }
 
+/* A model of Keras becomes one of ONNX, which takes any batch. */
+static struct onnx_model *
+open_keras (const char *path, GError **error)
+{
+  g_autoptr (generator) generator = generator_load (path, error);
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  if (!generator || !generator_export (generator, 0, false, path, bytes, error))
+    return NULL;
+  return onnx_parse (bytes->data, bytes->len, path, NULL, error);
+}
+
 ImpastoModel *
 impasto_model_open (const char *path, const ImpastoOptions *options, GError **error)
 {
   const struct model_settings *settings = options ? options_settings (options, model_options) : NULL;
-  struct onnx_model *onnx = onnx_open (path, error);
+  struct onnx_model *onnx = g_str_has_suffix (path, ".h5") ? open_keras (path, error) : onnx_open (path, error);
   if (!onnx)
     return NULL;
   ImpastoModel *model = g_new0 (ImpastoModel, 1);

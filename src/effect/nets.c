@@ -51,6 +51,15 @@ build_patch (const struct net *net, struct graph *graph, struct shape shape, con
   graph_output (graph, "scores", patch_net (graph_input (graph, "picture", shape), settings));
 }
 
+/* A picture of the channels it reads, of the size that is asked for. */
+static void
+build_classifier (const struct net *net, struct graph *graph, struct shape shape, const void *settings)
+{
+  const struct classifier_net *classifier = settings;
+  shape.dim[1] = classifier->channels;
+  graph_output (graph, "logits", classifier_net (graph_input (graph, "picture", shape), classifier, false, 0).logits);
+}
+
 /* Both networks of a pair, one behind the other. */
 static void
 build_gan (const struct net *net, struct graph *graph, struct shape shape, const void *settings)
@@ -78,10 +87,10 @@ static const struct {
   const struct net *net;
   void (*build) (const struct net *net, struct graph *graph, struct shape shape, const void *settings);
 } builders[] = {
-  {&net_style, build_style},           {&net_vgg19, build_vgg19},          {&net_resnet18, build_resnet18},
-  {&net_perceptual, build_perceptual}, {&net_arbitrary, build_arbitrary},  {&net_patch, build_patch},
-  {&gan_dcgan_28.net, build_gan},      {&gan_noise_gan_28.net, build_gan}, {&gan_vae_28.net, build_gan},
-  {&gan_dcgan_64.net, build_gan},
+  {&net_style, build_style},           {&net_vgg19, build_vgg19},           {&net_resnet18, build_resnet18},
+  {&net_perceptual, build_perceptual}, {&net_arbitrary, build_arbitrary},   {&net_patch, build_patch},
+  {&gan_dcgan_28.net, build_gan},      {&gan_noise_gan_28.net, build_gan},  {&gan_vae_28.net, build_gan},
+  {&gan_dcgan_64.net, build_gan},      {&net_classifier, build_classifier},
 };
 
 void

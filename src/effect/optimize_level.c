@@ -23,7 +23,7 @@
 #define FIRST_CHANGE 0.05 /* of a pixel, where L-BFGS begins to look */
 
 static const struct lbfgs_options lbfgs_options = {.memory = 10, .evaluations = 10, .first = FIRST_CHANGE};
-static const struct adam_options adam_options = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
+static const struct optimizer_options adam_options = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8};
 
 enum done { STEPS, CONVERGED, MATCHED, DONE_SIZE }; /* of Adam; no step helps any more; step of the next matching */
 
@@ -136,7 +136,7 @@ build (struct graph *graph, const struct level_options *options, int64_t width, 
   }
   if (is_adam (options)) {
     sym rate = graph_input (graph, "rate", SHAPE_SCALAR);
-    adam (loss, "picture", rate, (sym){graph, -1}, &adam_options);
+    optimizer_step (loss, "picture", rate, (sym){graph, -1}, &adam_options);
   } else {
     sym gradient;
     graph_gradient (loss, &x, 1, &gradient);
@@ -407,7 +407,7 @@ step_adam (struct level *level, GError **error)
   if (level->tick && !level->tick (step, level->tick_data))
     return fail_stopped (error);
   double rate = cosine_rate (level->options.settings->rate, step, level->options.steps, 0);
-  tensor_floats (plan_input (level->plan, "rate"))[0] = adam_rate (&adam_options, rate, step);
+  tensor_floats (plan_input (level->plan, "rate"))[0] = optimizer_rate (&adam_options, rate, step);
   plan_run (level->plan, level->options.seed, step);
   read_losses (level);
   if (!isfinite (level->seen.total) || tensor_find_nonfinite (level->picture) >= 0)

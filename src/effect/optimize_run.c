@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "base/text_json.h"
 #include "compile/plan.h"
 #include "effect/optimize_state.h"
 #include "image/pixels.h"
@@ -302,9 +303,7 @@ identity (const struct run *run)
     g_string_append_printf (paintings, "%s:%.9g ", self->paintings[i].image->sha256, self->paintings[i].image->share);
   json_object_set_string_member (object, "style-image", paintings->str);
   g_string_free (paintings, TRUE);
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  json_node_set_object (node, object);
-  return json_to_string (node, FALSE);
+  return text_json_write_object (object, FALSE);
 }
 
 bool

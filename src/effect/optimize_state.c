@@ -5,11 +5,13 @@
 
 #include <stdlib.h>
 
+#include "base/text_json.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
 
 #define IDENTITY "optimize"
 #define LEVEL "level"
+#define STATE_DEPTH 16 /* of brackets in an identity */
 
 bool
 optimize_state_save (const char *path, const char *identity, int number, struct level *level, GError **error)
@@ -26,8 +28,8 @@ optimize_state_save (const char *path, const char *identity, int number, struct 
 static char *
 difference (const char *before, const char *now)
 {
-  g_autoptr (JsonNode) a = json_from_string (before, NULL);
-  g_autoptr (JsonNode) b = json_from_string (now, NULL);
+  g_autoptr (JsonNode) a = text_json_read (before, STATE_DEPTH);
+  g_autoptr (JsonNode) b = text_json_read (now, STATE_DEPTH);
   if (!a || !b || !JSON_NODE_HOLDS_OBJECT (a))
     return g_strdup ("settings");
   g_autoptr (GList) names = json_object_get_members (json_node_get_object (b));
@@ -58,8 +60,9 @@ optimize_state_load (const char *path, const char *identity, int levels, int *nu
                  "%s: not the state of a stopped painting; move it away, or name another file with --state", path);
     return false;
   }
-  if (!g_str_equal (found, identity)) {
-    g_autofree char *what = difference (found, identity);
+  g_autofree char *was = text_json_tidy (found);
+  if (!g_str_equal (was, identity)) {
+    g_autofree char *what = difference (was, identity);
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
                  "%s: holds a painting that was stopped with another %s; delete it to begin anew", path, what);
     return false;

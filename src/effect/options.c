@@ -4,6 +4,7 @@
 #include "effect/options.h"
 
 #include "base/text.h"
+#include "base/text_json.h"
 
 struct group {
   const char *heading;
@@ -110,6 +111,12 @@ impasto_options_add (ImpastoOptions *options, const char *heading, const Impasto
       .metavar = table[i].metavar,
     };
   add (options, (struct group){.heading = heading, .table = made, .made = made}, n * sizeof (int64_t));
+}
+
+char *
+impasto_json_tidy (const char *json)
+{
+  return text_json_tidy (json);
 }
 
 const char *

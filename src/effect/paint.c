@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text_json.h"
 #include "compile/plan.h"
 #include "device/cpu.h"
 #include "effect/brush.h"
@@ -346,9 +347,7 @@ paint_recipe_text (const struct painter *painter)
       json_object_remove_member (options, option->name);
   json_object_set_object_member (recipe, "options", options);
   painter->method->describe (painter->self, recipe);
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  json_node_set_object (node, recipe);
-  return json_to_string (node, FALSE);
+  return text_json_write_object (recipe, FALSE);
 }
 
 /* Scales @picture in place. */

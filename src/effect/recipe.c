@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/text_json.h"
 #include "compile/plan.h"
 #include "device/cpu.h"
 #include "effect/control.h"
@@ -175,7 +176,7 @@ parse (const char *text, const struct recipe_source *source, JsonNode **root, GE
     refuse (source, error, "its recipe is longer or deeper than any of impasto's");
     return NULL;
   }
-  *root = g_utf8_validate (text, -1, NULL) ? json_from_string (text, NULL) : NULL;
+  *root = text_json_read (text, RECIPE_MAX_DEPTH);
   JsonObject *recipe = *root && JSON_NODE_HOLDS_OBJECT (*root) ? json_node_get_object (*root) : NULL;
   const char *command = recipe ? recipe_string (recipe, "command", source, NULL) : NULL;
   if (command && g_str_equal (command, "paint"))

@@ -1,20 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Figures of sets of samples against sets of real pictures. The features of a picture are the means over its pixels of what
- * the four taps of a feature network give, each tap in units of its root mean square over the real pictures, so that no
- * depth speaks for all. Float32, so that a figure is the same on every machine but for rounding. */
+ * Figures of sets of samples against sets of real pictures. What the eye sees of a picture comes in parts (the taps of a
+ * feature network); each is taken in units of its root mean square over the real pictures, so that no depth speaks for all.
+ * Where the eye is a classifier, classes are counted as it reads them. */
 #include <math.h>
 #include <string.h>
 
-#include "compile/plan.h"
 #include "effect/options.h"
-#include "effect/styles.h"
-#include "net/feature_net.h"
+#include "effect/sets_eye.h"
 #include "train/dataset.h"
 #include "train/fidelity.h"
-#include "train/trainer.h"
 
-#define BATCH 16     /* pictures looked at in one go */
 #define LEAST 5      /* pictures of a class in either set */
 #define NEIGHBOURS 3 /* of precision and recall */
 #define SUBSETS 10   /* of the kernel distance */
@@ -29,8 +25,8 @@ struct sets_settings {
 static const struct option sets_options[] = {
   {"reals", OPTION_STRING, offsetof (struct sets_settings, reals),
    "what the samples should be like: a folder, class folders or an IDX file", .metavar = "PLACE"},
-  {"crop", OPTION_INT, offsetof (struct sets_settings, crop), "side of the middle squares that are looked at, pixels",
-   16, 1024, 64},
+  {"crop", OPTION_INT, offsetof (struct sets_settings, crop),
+   "side of the middle squares that are looked at, pixels; a classifier has its own", 16, 1024, 64},
   {"classes", OPTION_BOOL, offsetof (struct sets_settings, classes),
    "both come in classes: figures for each as well (class folders, IDX labels)"},
   {"nearest", OPTION_INT, offsetof (struct sets_settings, nearest),
@@ -38,20 +34,18 @@ static const struct option sets_options[] = {
   {NULL},
 };
 
-/* One of the two sets: features of the pictures that can be used. */
+/* One of the two sets: what was seen of the pictures that can be used. */
 struct side {
   struct dataset *data;
   GArray *x;      /* float, (n,d) */
+  GArray *p;      /* float, (n,classes): how likely each is, to a classifier */
   GArray *places; /* guint: which picture of data a row is */
   GArray *labels; /* int */
-  int64_t d;
 };
 
 struct sets {
-  struct features *features;
-  struct plan *plan;
+  struct eye eye;
   struct side real, fake;
-  int crop;
   guint done, all;
   ImpastoDataFunc func;
   gpointer data;
@@ -64,51 +58,13 @@ impasto_eval_sets_options (ImpastoOptions *options)
   options_add (options, "Sets of samples", sets_options, sizeof (struct sets_settings));
 }
 
-static bool
-build_plan (struct sets *sets, int threads, GError **error)
-{
-  g_autoptr (graph) graph = graph_new ();
-  g_autoptr (weights) weights = weights_new ();
-  struct feature_tap taps[FEATURE_TAPS];
-  const struct plan_options options = {
-    .precision = PRECISION_F32, .threads = threads, .memory_limit = cpu_memory_available ()};
-
-  features_add_weights (sets->features, weights, "eye");
-  sym pictures = graph_input (graph, "pictures", SHAPE (BATCH, 3, sets->crop, sets->crop));
-  graph_push (graph, "eye");
-  features_build (sets->features, pictures, FEATURE_TAPS - 1, taps);
-  graph_pop (graph);
-  for (int tap = 0; tap < FEATURE_TAPS; tap++) {
-    g_autofree char *name = g_strdup_printf ("tap%d", tap);
-    graph_output (graph, name, sym_mean (taps[tap].x, 1u << 2 | 1u << 3));
-  }
-  sets->plan = plan_compile (graph, weights, &options, error);
-  return sets->plan != NULL;
-}
-
-/* Appends the features of the first @n pictures of the plan's input. */
-static void
-take_features (struct sets *sets, struct side *side, int n)
-{
-  plan_run (sets->plan, 0, 0);
-  for (int i = 0; i < n; i++) {
-    side->d = 0;
-    for (int tap = 0; tap < FEATURE_TAPS; tap++) {
-      g_autofree char *name = g_strdup_printf ("tap%d", tap);
-      struct tensor *means = plan_output (sets->plan, name);
-      int64_t c = shape_size (&means->shape) / BATCH;
-      g_array_append_vals (side->x, tensor_floats (means) + i * c, (guint) c);
-      side->d += c;
-    }
-  }
-}
-
 /* Looks at every picture of a set; those that cannot be used are notes. */
 static bool
 look_at (struct sets *sets, struct side *side, GError **error)
 {
-  size_t floats = (size_t) 3 * (size_t) sets->crop * (size_t) sets->crop;
-  float *pictures = tensor_floats (plan_input (sets->plan, "pictures"));
+  struct tensor *input = plan_input (sets->eye.plan, "picture");
+  size_t floats = (size_t) shape_size (&input->shape) / EYE_BATCH;
+  float *pictures = tensor_floats (input);
   int n = 0;
 
   for (guint i = 0; i < dataset_count (side->data); i++) {
@@ -122,8 +78,8 @@ look_at (struct sets *sets, struct side *side, GError **error)
       g_propagate_error (error, g_steal_pointer (&local));
       return false;
     }
-    if (n == BATCH) {
-      take_features (sets, side, n);
+    if (n == EYE_BATCH) {
+      eye_look (&sets->eye, n, side->x, side->p);
       n = 0;
     }
     if (sets->func && !sets->func (++sets->done, sets->all, sets->data)) {
@@ -132,23 +88,22 @@ look_at (struct sets *sets, struct side *side, GError **error)
     }
   }
   if (n > 0)
-    take_features (sets, side, n);
+    eye_look (&sets->eye, n, side->x, side->p);
   g_auto (GStrv) lines = dataset_report (side->data);
   for (char **line = lines; *line; line++)
     g_string_append_printf (sets->notes, "left out: %s\n", *line);
   return true;
 }
 
-/* Each tap in units of its root mean square over the real pictures. */
+/* Each part in units of its root mean square over the real pictures. */
 static void
-scale_taps (struct sets *sets)
+scale_parts (struct sets *sets)
 {
   struct side *const sides[] = {&sets->real, &sets->fake};
-  int64_t d = sets->real.d, first = 0;
+  int64_t d = sets->eye.d, first = 0;
 
-  for (int tap = 0; tap < FEATURE_TAPS; tap++) {
-    g_autofree char *name = g_strdup_printf ("tap%d", tap);
-    int64_t c = shape_size (&plan_output (sets->plan, name)->shape) / BATCH;
+  for (int part = 0; part < sets->eye.n_parts; part++) {
+    int64_t c = sets->eye.part[part];
     double square = 0;
     for (int64_t i = 0; i < (int64_t) sets->real.places->len; i++)
       for (int64_t k = first; k < first + c; k++) {
@@ -169,11 +124,11 @@ static struct rows
 rows_of (const struct side *side, int label)
 {
   float *x = g_new (float, MAX (side->x->len, 1));
-  struct rows rows = {.x = x, .d = side->d};
+  struct rows rows = {.x = x, .d = side->places->len ? side->x->len / side->places->len : 0};
 
   for (guint i = 0; i < side->places->len; i++)
     if (label < 0 || g_array_index (side->labels, int, i) == label)
-      memcpy (x + rows.n++ * side->d, &g_array_index (side->x, float, i * side->d), (size_t) side->d * sizeof *x);
+      memcpy (x + rows.n++ * rows.d, &g_array_index (side->x, float, i *rows.d), (size_t) rows.d * sizeof *x);
   return rows;
 }
 
@@ -290,11 +245,86 @@ neighbour_free (gpointer data)
   g_free (neighbour);
 }
 
+static void
+class_free (gpointer data)
+{
+  ImpastoClassShare *share = data;
+  g_free (share->name);
+  g_free (share);
+}
+
+/* The class that @side's row @i is read as, and how surely. */
+static int
+read_class (const struct sets *sets, const struct side *side, guint i, double *confidence)
+{
+  int n = sets->eye.n_classes, best = 0;
+  const float *p = &g_array_index (side->p, float, i *n);
+  for (int k = 1; k < n; k++)
+    best = p[k] > p[best] ? k : best;
+  *confidence = p[best];
+  return best;
+}
+
+/* The class of the eye that class @label of @side's data is by its name; -1: none. */
+static int
+own_class (const struct sets *sets, const struct side *side, int label)
+{
+  for (int k = 0; label < dataset_classes (side->data) && k < sets->eye.n_classes; k++)
+    if (g_str_equal (sets->eye.names->pdata[k], dataset_class_name (side->data, label)))
+      return k;
+  return -1;
+}
+
+/* Counts one side. */
+static void
+count_classes (const struct sets *sets, const struct side *side, guint *count, double *confidence, guint *meant,
+               guint *right)
+{
+  for (guint i = 0; i < side->places->len; i++) {
+    double sure;
+    int class = read_class (sets, side, i, &sure);
+    int own = own_class (sets, side, g_array_index (side->labels, int, i));
+    count[class]++;
+    confidence[class] += sure;
+    if (own >= 0) {
+      meant[own]++;
+      right[own] += class == own;
+    }
+  }
+}
+
+/* Adds a row a class: its share of either side, as the classifier reads it. */
+static void
+cover_classes (const struct sets *sets, ImpastoSetReport *report)
+{
+  int n = sets->eye.n_classes;
+  g_autofree guint *counts = g_new0 (guint, 6 * MAX (n, 1));
+  g_autofree double *sure = g_new0 (double, 2 * MAX (n, 1));
+  if (n == 0)
+    return;
+  count_classes (sets, &sets->real, counts, sure, counts + n, counts + 2 * n);
+  count_classes (sets, &sets->fake, counts + 3 * n, sure + n, counts + 4 * n, counts + 5 * n);
+  for (int k = 0; k < n; k++) {
+    ImpastoClassShare *share = g_new (ImpastoClassShare, 1);
+    guint seen = counts[3 * n + k], meant = counts[4 * n + k];
+    *share = (ImpastoClassShare){
+      .name = g_strdup (sets->eye.names->pdata[k]),
+      .samples = (double) seen / sets->fake.places->len,
+      .reals = (double) counts[k] / sets->real.places->len,
+      .confidence = seen ? sure[n + k] / seen : 0,
+      .agreement = meant ? (double) counts[5 * n + k] / meant : -1,
+    };
+    g_ptr_array_add (report->classes, share);
+    report->confidence += sure[n + k] / sets->fake.places->len;
+  }
+}
+
 void
 impasto_set_report_free (ImpastoSetReport *report)
 {
   if (!report)
     return;
+  g_ptr_array_unref (report->classes);
   g_ptr_array_unref (report->sets);
   g_ptr_array_unref (report->nearest);
   g_free (report->notes);
@@ -302,11 +332,17 @@ impasto_set_report_free (ImpastoSetReport *report)
 }
 
 static bool
-open_side (struct side *side, const char *path, const struct sets_settings *settings, GError **error)
+open_side (struct side *side, const char *path, const struct eye *eye, bool classes, GError **error)
 {
-  const struct dataset_options options = {
-    .size = (int) settings->crop, .batch = 1, .ahead = 1, .threads = 1, .cache_bytes = 1, .classes = settings->classes};
+  const struct dataset_options options = {.size = eye->side,
+                                          .channels = eye->channels,
+                                          .batch = 1,
+                                          .ahead = 1,
+                                          .threads = 1,
+                                          .cache_bytes = 1,
+                                          .classes = classes};
   side->data = dataset_open (path, &options, error);
+  side->p = g_array_new (FALSE, FALSE, sizeof (float));
   side->x = g_array_new (FALSE, FALSE, sizeof (float));
   side->places = g_array_new (FALSE, FALSE, sizeof (guint));
   side->labels = g_array_new (FALSE, FALSE, sizeof (int));
@@ -318,23 +354,9 @@ close_side (struct side *side)
 {
   dataset_free (side->data);
   g_clear_pointer (&side->x, g_array_unref);
+  g_clear_pointer (&side->p, g_array_unref);
   g_clear_pointer (&side->places, g_array_unref);
   g_clear_pointer (&side->labels, g_array_unref);
-}
-
-static bool
-open_eye (struct sets *sets, const ImpastoOptions *options, GError **error)
-{
-  g_autofree char *given = impasto_options_get (options, "features");
-  g_autofree char *path = given ? g_steal_pointer (&given) : style_folders_find (FEATURES_FILE);
-
-  if (!path) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                 "no feature network: there is no " FEATURES_FILE "; name one with --features FILE");
-    return false;
-  }
-  sets->features = features_load (path, error);
-  return sets->features && build_plan (sets, (int) impasto_options_get_int (options, "threads"), error);
 }
 
 static bool
@@ -343,10 +365,17 @@ evaluate (struct sets *sets, const struct sets_settings *settings, ImpastoSetRep
   sets->all = dataset_count (sets->real.data) + dataset_count (sets->fake.data);
   if (!look_at (sets, &sets->real, error) || !look_at (sets, &sets->fake, error))
     return false;
+  if (sets->real.places->len == 0 || sets->fake.places->len == 0) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "none of the %s can be used",
+                 sets->real.places->len ? "samples" : "real pictures");
+    return false;
+  }
+  g_autofree char *name = eye_name (&sets->eye);
   g_string_append_printf (
     sets->notes, "figures are of the features of %s (%d), squares of %d pixels; they do not compare with Inception's\n",
-    features_name (sets->features), (int) sets->real.d, sets->crop);
-  scale_taps (sets);
+    name, (int) sets->eye.d, sets->eye.side);
+  scale_parts (sets);
+  cover_classes (sets, report);
   struct rows real = rows_of (&sets->real, -1), fake = rows_of (&sets->fake, -1);
   bool ok = measure (&real, &fake, "all", report->sets, error) &&
             (!settings->classes || measure_classes (sets, report, error)) &&
@@ -362,18 +391,20 @@ impasto_eval_sets (const char *samples, const ImpastoOptions *options, ImpastoDa
 {
   const struct sets_settings *settings = options_settings (options, sets_options);
   g_return_val_if_fail (settings && settings->reals, NULL);
-  struct sets sets = {.crop = (int) settings->crop, .func = func, .data = data, .notes = g_string_new (NULL)};
+  struct sets sets = {.func = func, .data = data, .notes = g_string_new (NULL)};
   ImpastoSetReport *report = g_new0 (ImpastoSetReport, 1);
+  g_autofree char *features = impasto_options_get (options, "features");
   report->sets = g_ptr_array_new_with_free_func (set_free);
   report->nearest = g_ptr_array_new_with_free_func (neighbour_free);
-  bool ok = open_side (&sets.real, settings->reals, settings, error) &&
-            open_side (&sets.fake, samples, settings, error) && open_eye (&sets, options, error) &&
-            evaluate (&sets, settings, report, error);
+  report->classes = g_ptr_array_new_with_free_func (class_free);
+  bool ok =
+    eye_open (&sets.eye, features, (int) settings->crop, (int) impasto_options_get_int (options, "threads"), error) &&
+    open_side (&sets.real, settings->reals, &sets.eye, settings->classes, error) &&
+    open_side (&sets.fake, samples, &sets.eye, settings->classes, error) && evaluate (&sets, settings, report, error);
   report->notes = g_string_free (sets.notes, FALSE);
   close_side (&sets.real);
   close_side (&sets.fake);
-  g_clear_pointer (&sets.plan, plan_free);
-  g_clear_pointer (&sets.features, features_free);
+  eye_close (&sets.eye);
   if (!ok)
     g_clear_pointer (&report, impasto_set_report_free);
   return report;

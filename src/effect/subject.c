@@ -290,7 +290,8 @@ init_training (struct subject *subject, const struct subject_options *options, G
             (subject->plan = train_rehearse (recipe, object, &run, error));
   subject->name = g_strdup_printf ("train-%s", recipe->name);
   subject->batch = get_number (recipe, object, "batch");
-  subject->width = subject->height = get_number (recipe, object, "size");
+  struct tensor *real = subject->plan ? plan_input (subject->plan, "real") : NULL; /* where a preset has the size */
+  subject->width = subject->height = real ? real->shape.dim[3] : get_number (recipe, object, "size");
   option_clear (recipe->options, object);
   option_clear (run_options, &run);
   return ok;

@@ -6,8 +6,9 @@
 
 #include <gio/gio.h>
 #include <string.h>
-#include <sys/stat.h>
 
+#include "base/draft.h"
+#include "format/mapped.h"
 #include "impasto/error.h"
 
 #define TYPE_U8 8
@@ -148,18 +149,37 @@ idx_parse (const void *data, size_t size, const char *name, GError **error)
 struct tensor *
 idx_load (const char *path, GError **error)
 {
-  g_autoptr (GError) failure = NULL;
-  g_autoptr (GMappedFile) file = NULL;
-  struct stat status;
+  g_autoptr (GMappedFile) file = mapped_open (path, error);
+  return file ? idx_parse (g_mapped_file_get_contents (file), g_mapped_file_get_length (file), path, error) : NULL;
+}
 
-  if (stat (path, &status) == 0 && !S_ISREG (status.st_mode)) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: not a regular file", path);
-    return NULL;
-  }
-  file = g_mapped_file_new (path, FALSE, &failure);
-  if (!file) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", path, failure->message);
-    return NULL;
-  }
-  return idx_parse (g_mapped_file_get_contents (file), g_mapped_file_get_length (file), path, error);
+/* @text with every @from replaced. */
+static char *
+replaced (const char *text, const char *from, const char *to)
+{
+  g_auto (GStrv) parts = g_strsplit (text, from, -1);
+  return g_strjoinv (to, parts);
+}
+
+char *
+idx_labels_path (const char *path)
+{
+  g_autofree char *folder = g_path_get_dirname (path), *base = g_path_get_basename (path);
+  g_autofree char *labels = replaced (base, "images", "labels"), *name = replaced (labels, "idx3", "idx1");
+  return g_str_equal (name, base) ? NULL : g_build_filename (folder, name, NULL);
+}
+
+bool
+idx_save (const struct tensor *tensor, const char *path, GError **error)
+{
+  const struct shape *shape = &tensor->shape;
+  uint8_t head[4 + 4 * SHAPE_RANK_MAX] = {0, 0, TYPE_U8, (uint8_t) shape->rank};
+
+  g_return_val_if_fail (tensor->dtype == DTYPE_U8 && shape->rank >= 1, false);
+  for (int i = 0; i < shape->rank; i++)
+    for (int k = 0; k < 4; k++)
+      head[4 + 4 * i + k] = (uint8_t) (shape->dim[i] >> (24 - 8 * k));
+  g_autoptr (draft) draft = draft_new (path, error);
+  return draft && draft_write (draft, head, 4 + 4 * (size_t) shape->rank, error) &&
+         draft_write (draft, tensor->data, tensor->size, error) && draft_commit (draft, error);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * IDX files, the form of MNIST and its kin: bytes 0, 0, the type, the number of axes, the extents as big-endian 32-bit
- * numbers, the elements. Read: unsigned bytes, plain or compressed by gzip. What a file says of its size is held against
+ * numbers, the elements. Unsigned bytes are read, plain or compressed by gzip, and written plain. What a file says of its size is held against
  * its bytes before memory is taken; a compressed one can't say more than deflate could have packed. */
 #pragma once
 
@@ -16,3 +16,10 @@ struct tensor *idx_parse (const void *data, size_t size, const char *name, GErro
 
 /* Whether a file of these first bytes may be one: the start of an IDX file, or of any gzip file. */
 bool idx_matches (const void *head, size_t size);
+
+/* What the file of labels beside the file of pictures @path is called: "labels" and "idx1" for "images" and "idx3"; a new
+ * string, NULL: the name has neither. */
+char *idx_labels_path (const char *path);
+
+/* Writes a U8 @tensor of up to six axes. Errors as of drafts. */
+bool idx_save (const struct tensor *tensor, const char *path, GError **error);

@@ -5,10 +5,10 @@
 #include "format/npy.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/draft.h"
 #include "base/text.h"
+#include "format/mapped.h"
 #include "impasto/error.h"
 
 G_STATIC_ASSERT (G_BYTE_ORDER == G_LITTLE_ENDIAN); /* data is copied as it lies in the file */
@@ -305,20 +305,10 @@ npy_parse (const void *data, size_t size, const char *name, bool *boolean, GErro
 struct tensor *
 npy_load (const char *path, bool *boolean, GError **error)
 {
-  g_autoptr (GError) failure = NULL;
-  g_autoptr (GMappedFile) file = NULL;
-  struct stat status;
-
-  if (stat (path, &status) == 0 && !S_ISREG (status.st_mode)) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: not a regular file", path);
-    return NULL;
-  }
-  file = g_mapped_file_new (path, FALSE, &failure);
-  if (file == NULL) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", path, failure->message);
-    return NULL;
-  }
-  return npy_parse (g_mapped_file_get_contents (file), g_mapped_file_get_length (file), path, boolean, error);
+  g_autoptr (GMappedFile) file = mapped_open (path, error);
+  return file
+           ? npy_parse (g_mapped_file_get_contents (file), g_mapped_file_get_length (file), path, boolean, error)
+           : NULL;
 }
 
 /* --- Writing --- */

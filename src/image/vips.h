@@ -6,6 +6,8 @@
 #pragma once
 
 #include <vips/vips.h>
+/* After it, whose macros it uses. */
+#include <vips/vector.h>
 
 #include "image/picture.h"
 #include "impasto/error.h"

@@ -106,7 +106,8 @@ layer_conv_transpose (sym x, const char *name, int channels, int kernel, int str
   graph_push (graph, "%s", name);
   struct init init = scaled_normal (0, in * kernel * kernel / (stride * stride));
   sym weight = graph_parameter (graph, "weight", SHAPE (in, channels, kernel, kernel), init);
-  sym y = sym_conv_transpose2d (x, weight, (struct conv_options){.stride = stride, .pad = pad}, 0);
+  int more = stride + 2 * pad - kernel; /* to make the output `stride` times as large */
+  sym y = sym_conv_transpose2d (x, weight, (struct conv_options){.stride = stride, .pad = pad}, MAX (more, 0));
   if (!bare)
     y = sym_add (y, graph_parameter (graph, "bias", SHAPE (1, channels, 1, 1), (struct init){INIT_ZERO, 0}));
   graph_pop (graph);

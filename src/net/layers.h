@@ -24,7 +24,7 @@ struct layer_conv {
 /* Parameters "NAME.weight" (o, i, k, k) and "NAME.bias" (1, o, 1, 1). */
 sym layer_conv (sym x, const char *name, struct layer_conv options);
 
-/* Transposed convolution, "NAME.weight" (i, o, k, k). */
+/* Transposed convolution, "NAME.weight" (i, o, k, k): enlarges by @stride where @kernel is at most @stride + 2 @pad. */
 sym layer_conv_transpose (sym x, const char *name, int channels, int kernel, int stride, int pad, bool bare);
 
 struct layer_dense {

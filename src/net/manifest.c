@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "base/text_json.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
 #include "net/net.h"
@@ -72,15 +73,14 @@ read_head (JsonObject *manifest, const char *network, const char *path, GError *
 static JsonNode *
 parse_object (const char *text, const char *path, GError **error)
 {
-  g_autoptr (JsonParser) parser = json_parser_new_immutable ();
   if (strlen (text) > MANIFEST_MAX || text_json_depth (text) > DEPTH_MAX)
     return manifest_fail (error, path, "its manifest is larger than %d KiB or nested deeper than %d",
                           MANIFEST_MAX >> 10, DEPTH_MAX),
            NULL;
-  JsonNode *node = json_parser_load_from_data (parser, text, -1, NULL) ? json_parser_get_root (parser) : NULL;
+  g_autoptr (JsonNode) node = text_json_read (text, DEPTH_MAX);
   if (!node || !JSON_NODE_HOLDS_OBJECT (node))
     return manifest_fail (error, path, "its manifest is no JSON object"), NULL;
-  return json_node_ref (node);
+  return g_steal_pointer (&node);
 }
 
 JsonObject *

@@ -22,7 +22,7 @@ const struct net *net_find (const char *name);
 /* style.c: the painter. Feed-forward transformer network after Johnson et al. 2016 with upsampling and conditional instance
  * normalisation: photograph (n,3,h,w) in 0..1 -> painting of the same size in 0..1. Extents that are no
  * multiple of 4 are padded by reflection inside and cut off again. */
-enum upsampling { UPSAMPLING_NEAREST, UPSAMPLING_BILINEAR };
+enum upsampling { UPSAMPLING_NEAREST, UPSAMPLING_BILINEAR, UPSAMPLING_TRANSPOSED };
 extern const char *const upsampling_names[]; /* NULL-terminated */
 
 struct style_net {
@@ -53,6 +53,10 @@ struct style_statistics {
   sym moments[STYLE_NORMS_MAX];
 };
 
+/* What the encoding half has seen, for losses over its features: the picture in -1..1, both strided convolutions, the first
+ * and the fifth residual block, or the last of fewer. */
+enum { STYLE_TAPS = 5 };
+
 struct style_control {
   sym rows; /* (k, rows): mixes; k is n, or how many regions there are. Null (or no graph): one row, without tables */
   sym maps; /* null, or (1, k, h, w): the share of each mix at each pixel, adding up to 1; n is 1 then */
@@ -60,6 +64,7 @@ struct style_control {
   bool gate; /* where the photograph's weight exceeds a half, the painting goes over into it, and at 1 is it exactly;
                 for painting: in training the row must draw the photograph itself */
   bool wrap; /* the picture is a torus: every border shows the opposite side. Extents are multiples of 4 then */
+  sym *taps; /* when not NULL, receives STYLE_TAPS feature maps */
 };
 extern const struct net net_style;
 sym style_net (sym photo, struct style_control control, const struct style_net *settings);
@@ -134,7 +139,8 @@ struct arbitrary_control {
                     has them at an eighth of the size */
   sym attention; /* (n, 1): 0 = moments of the whole painting (AdaIN) .. 1 = those of places alike; null: 0 */
   sym strength;  /* (n, 1): 0 = the photograph's own moments .. 1 = the style's; null: 1 */
-  struct style_statistics *statistics; /* NULL: each photograph's own; seven of them. Given ones may be (k, 2c, 1, 1) with
+  struct style_statistics
+    *statistics;  /* NULL: each photograph's own; seven of them. Given ones may be (k, 2c, 1, 1) with
                                           maps: as each mix alone has them, so that a region is what its mix is alone */
   sym *unclamped; /* when not NULL, receives the painting before it is held to 0..1: for training */
 };
@@ -148,12 +154,41 @@ int arbitrary_net_norms (const struct arbitrary_net *settings, int64_t channels[
 /* photograph (n,3,h,w) in 0..1 -> painting of the same size in 0..1 */
 sym arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitrary_net *settings);
 
-/* patchgan.c: judges overlapping patches (Isola et al. 2017): picture -> one score map a head, (n, heads, h', w'). */
+/* patchgan.c: judges overlapping patches (Isola et al. 2017): picture -> one score map a head, (n, heads, h', w'). With three
+ * layers and one dense one a patch is 70x70 pixels. */
 struct patch_net {
   int64_t heads;
   int64_t width;  /* channels of the first convolution, doubled by each further one */
   int64_t layers; /* strided convolutions */
+  int64_t dense;  /* further ones of stride 1; where there are any, the heads' kernel is 4x4, too, otherwise 3x3 */
   bool norm;      /* instance normalisation after all but the first */
 };
 extern const struct net net_patch;
 sym patch_net (sym picture, const struct patch_net *settings);
+
+/* classifier.c: pictures (n, channels, h, w) in 0..1 -> scores of classes. */
+struct classifier_net {
+  int64_t classes;
+  int64_t size;     /* side of the pictures it was trained on, pixels */
+  int64_t channels; /* of the picture: 1 = grey, 3 */
+  int64_t width;    /* channels of the first convolution, doubled by each further one */
+  int64_t layers;   /* convolutions; the size is halved between them */
+};
+struct classifier {
+  sym features; /* (n, width 2^(layers-1)) */
+  sym logits;   /* (n, classes): logarithms of probabilities but for a constant */
+};
+extern const struct net net_classifier;
+#define CLASSIFIER_NAMES "class-names" /* array of strings among the training facts of its file (net/net_file.h) */
+
+/* In @training batches are normalised by their own statistics, and the running ones follow by @follow (net/layers.h). */
+struct classifier classifier_net (sym picture, const struct classifier_net *settings, bool training, double follow);
+
+/* The rows of its options that are left to choose, for a table of @TYPE that holds it as @AT: "net." or nothing. */
+#define CLASSIFIER_OPTIONS(TYPE, AT) \
+  {"channels", OPTION_INT, offsetof (TYPE, AT channels), "of the picture: 1 = grey, 3", 1, 3, 1}, \
+    {"width", OPTION_INT, offsetof (TYPE, AT width), "channels of the first convolution, doubled by each further one", \
+     4, 256, 16}, \
+  { \
+    "layers", OPTION_INT, offsetof (TYPE, AT layers), "convolutions; the size is halved between them", 1, 6, 4 \
+  }

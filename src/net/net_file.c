@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/text_json.h"
 #include "format/safetensors.h"
 #include "net/manifest.h"
 
@@ -105,8 +106,6 @@ net_file_save (const struct net_file *file, const char *path, GError **error)
   manifest_set_string (manifest, "provenance", file->provenance);
   if (file->training)
     json_object_set_object_member (manifest, "training", json_object_ref (file->training));
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  json_node_set_object (node, manifest);
-  g_autofree char *text = json_to_string (node, FALSE);
+  g_autofree char *text = text_json_write_object (manifest, FALSE);
   return weights_save_half (file->weights, text, path, error);
 }

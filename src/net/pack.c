@@ -6,6 +6,7 @@
 
 #include <string.h>
 
+#include "base/text_json.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
 #include "net/manifest.h"
@@ -220,9 +221,7 @@ manifest_text (const struct pack *pack)
     json_array_add_object_element (styles, item);
   }
   json_object_set_array_member (manifest, "styles", styles);
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  json_node_set_object (node, manifest);
-  return json_to_string (node, FALSE);
+  return text_json_write_object (manifest, FALSE);
 }
 
 bool

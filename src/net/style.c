@@ -36,13 +36,25 @@ border (const struct painter *painter)
   return painter->control.wrap ? PAD_CIRCULAR : PAD_REFLECT;
 }
 
+/* Notes feature map @i down for who asked. */
 static sym
-stage (struct painter *painter, sym x, const char *name, struct layer_conv conv, int level)
+tap (const struct painter *painter, sym x, int i)
+{
+  if (painter->control.taps)
+    painter->control.taps[i] = x;
+  return x;
+}
+
+/* Convolution, normalisation, ReLU; the convolution is tap @i, none if below 0. */
+static sym
+stage (struct painter *painter, sym x, const char *name, struct layer_conv conv, int level, int i)
 {
   graph_push (x.graph, "%s", name);
   conv.pad = border (painter);
   conv.bare = true;
   x = layer_conv (x, "conv", conv);
+  if (i >= 0)
+    tap (painter, x, i);
   x = sym_relu (norm (painter, x, "norm", level));
   graph_pop (x.graph);
   return x;
@@ -72,6 +84,25 @@ upsample (struct painter *painter, sym x)
     return sym_resize_bilinear (x, h, w);
   x = sym_resize_bilinear (sym_pad (x, PAD_CIRCULAR, 1, 1, 1, 1), h + 4, w + 4);
   return sym_slice (sym_slice (x, 2, 2, h + 2, 1), 3, 2, w + 2, 1);
+}
+
+/* A stage of the way up: enlarged and convolved, or a transposed convolution (Zhu 2017). */
+static sym
+enlarging_stage (struct painter *painter, sym x, const char *name, int channels, int level)
+{
+  if (painter->settings->upsampling != UPSAMPLING_TRANSPOSED)
+    return stage (painter, upsample (painter, x), name, (struct layer_conv){.channels = channels, .kernel = 3}, level,
+                  -1);
+  struct shape shape = sym_shape (x);
+  int64_t h = 2 * shape.dim[2], w = 2 * shape.dim[3];
+  bool wrap = painter->control.wrap;
+  graph_push (x.graph, "%s", name);
+  x = layer_conv_transpose (wrap ? sym_pad (x, PAD_CIRCULAR, 1, 1, 1, 1) : x, "conv", channels, 3, 2, 1, true);
+  if (wrap)
+    x = sym_slice (sym_slice (x, 2, 2, h + 2, 1), 3, 2, w + 2, 1);
+  x = sym_relu (norm (painter, x, "norm", level));
+  graph_pop (x.graph);
+  return x;
 }
 
 /* One value a pixel or picture: how much of the photograph shows. (2p - 1)^2 where its weight p exceeds a half. */
@@ -113,8 +144,8 @@ half (int i)
 }
 
 /* What the pixel at @x reads, [lo, hi], followed from the last layer to the first. On the way up bilinear enlargement takes
- * pixel i from those left and right of (i - 0.5) / 2, nearest from i / 2; on the way down a convolution of stride 2
- * reads 2 i - 1 to 2 i + 1. Where in its block of 4 the pixel lies makes a difference, so all four are tried. */
+ * pixel i from those left and right of (i - 0.5) / 2, nearest from i / 2, a transposed convolution like nearest and the 3x3
+ * convolution after it; on the way down a convolution of stride 2 reads 2 i - 1 to 2 i + 1. Where in its block of 4 the pixel lies makes a difference, so all four are tried. */
 static int
 reach_of (const struct style_net *settings, int x)
 {
@@ -181,6 +212,8 @@ style_net (sym photo, struct style_control control, const struct style_net *sett
   struct painter painter = {.settings = settings, .control = control};
   struct shape shape = sym_shape (photo);
   sym null = {photo.graph, -1};
+  for (int i = 0; control.taps && i < STYLE_TAPS; i++)
+    control.taps[i] = null;
   if (!check (photo, &control, settings))
     return null;
   int64_t h = shape.dim[2], w = shape.dim[3], bottom = (4 - h % 4) % 4, right = (4 - w % 4) % 4;
@@ -194,14 +227,19 @@ style_net (sym photo, struct style_control control, const struct style_net *sett
     painter.maps[level] = maps;
   }
   sym padded = x;
-  x = sym_affine (x, 2, -1);
-  x = stage (&painter, x, "down1", (struct layer_conv){.channels = width, .kernel = ends}, 0);
-  x = stage (&painter, x, "down2", (struct layer_conv){.channels = 2 * width, .kernel = 3, .stride = 2}, 1);
-  x = stage (&painter, x, "down3", (struct layer_conv){.channels = inner, .kernel = 3, .stride = 2}, 2);
-  for (int i = 0; i < settings->residuals; i++)
+  x = tap (&painter, sym_affine (x, 2, -1), 0);
+  x = stage (&painter, x, "down1", (struct layer_conv){.channels = width, .kernel = ends}, 0, -1);
+  x = stage (&painter, x, "down2", (struct layer_conv){.channels = 2 * width, .kernel = 3, .stride = 2}, 1, 1);
+  x = stage (&painter, x, "down3", (struct layer_conv){.channels = inner, .kernel = 3, .stride = 2}, 2, 2);
+  for (int i = 0; i < settings->residuals; i++) {
     x = residual (&painter, x, i, inner);
-  x = stage (&painter, upsample (&painter, x), "up1", (struct layer_conv){.channels = 2 * width, .kernel = 3}, 1);
-  x = stage (&painter, upsample (&painter, x), "up2", (struct layer_conv){.channels = width, .kernel = 3}, 0);
+    if (i == 0)
+      tap (&painter, x, 3);
+    if (i < 5)
+      tap (&painter, x, 4);
+  }
+  x = enlarging_stage (&painter, x, "up1", 2 * width, 1);
+  x = enlarging_stage (&painter, x, "up2", width, 0);
   x = layer_conv (x, "out", (struct layer_conv){.channels = 3, .kernel = ends, .pad = border (&painter), .gain = 0.5});
   x = sym_affine (sym_tanh (x), 0.5, 0.5);
   if (control.gate && settings->photograph && control.rows.graph && !sym_null (control.rows)) {
@@ -215,7 +253,7 @@ style_net (sym photo, struct style_control control, const struct style_net *sett
   return x;
 }
 
-const char *const upsampling_names[] = {"nearest", "bilinear", NULL};
+const char *const upsampling_names[] = {"nearest", "bilinear", "transposed", NULL};
 
 static const struct option options[] = {
   {"styles", OPTION_INT, offsetof (struct style_net, styles), "styles it knows, a row of the tables each", 1, 4096, 1},

@@ -372,7 +372,7 @@ onnx_export (struct graph *graph, struct graph *other, struct weights *weights,
   check_same (e);
   if (!e->error)
     write_model (e);
-  bool done = !e->error && onnx_writer_save (e->writer, path, &e->error);
+  bool done = !e->error && onnx_writer_save (e->writer, path, options->into, &e->error);
   if (e->error)
     g_propagate_error (error, g_steal_pointer (&e->error));
   exporter_free (e);

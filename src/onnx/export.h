@@ -35,6 +35,7 @@ struct onnx_export_options {
   const char *name, *doc;      /* of the graph; text for people */
   const char *version;         /* of the producer, impasto */
   const char *const *metadata; /* key, value, ..., NULL; a NULL or empty value is left out */
+  GByteArray *into;            /* when not NULL: the file's bytes come here, and nothing is written */
 };
 
 /* @other: the same network at another size, or NULL when the size is fixed. Writes every named result of the graph.

@@ -400,13 +400,18 @@ ir_version (int opset)
 }
 
 static bool
-save_model (Onnx__ModelProto *model, const char *path, GError **error)
+save_model (Onnx__ModelProto *model, const char *path, GByteArray *into, GError **error)
 {
   size_t size = onnx__model_proto__get_packed_size (model);
   if (size > FILE_MAX) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MODEL, "%s: the model takes %zu MiB, an ONNX file holds 2047",
                  path, size >> 20);
     return false;
+  }
+  if (into) {
+    g_byte_array_set_size (into, (guint) size);
+    onnx__model_proto__pack (model, into->data);
+    return true;
   }
   g_autoptr (draft) draft = draft_new (path, error);
   if (!draft)
@@ -421,7 +426,7 @@ save_model (Onnx__ModelProto *model, const char *path, GError **error)
 }
 
 bool
-onnx_writer_save (struct onnx_writer *writer, const char *path, GError **error)
+onnx_writer_save (struct onnx_writer *writer, const char *path, GByteArray *into, GError **error)
 {
   Onnx__OperatorSetIdProto opset = ONNX__OPERATOR_SET_ID_PROTO__INIT;
   opset.domain = (char *) "";
@@ -451,5 +456,5 @@ onnx_writer_save (struct onnx_writer *writer, const char *path, GError **error)
   model.graph = &graph;
   model.n_metadata_props = writer->metadata->len;
   model.metadata_props = (Onnx__StringStringEntryProto **) writer->metadata->pdata;
-  return save_model (&model, path, error);
+  return save_model (&model, path, into, error);
 }

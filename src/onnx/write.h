@@ -53,6 +53,7 @@ void onnx_write_producer (struct onnx_writer *writer, const char *name, const ch
 void onnx_write_doc (struct onnx_writer *writer, const char *graph_name, const char *text);
 void onnx_write_metadata (struct onnx_writer *writer, const char *key, const char *value);
 
-/* IMPASTO_ERROR_OUTPUT: the file could not be written; nothing half-written stays. IMPASTO_ERROR_MODEL: more than the
+/* The file, or @into when it is not NULL: the bytes of one. IMPASTO_ERROR_OUTPUT: the file could not be written; nothing
+ * half-written stays. IMPASTO_ERROR_MODEL: more than the
  * 2 GiB that an ONNX file can hold. */
-bool onnx_writer_save (struct onnx_writer *writer, const char *path, GError **error);
+bool onnx_writer_save (struct onnx_writer *writer, const char *path, GByteArray *into, GError **error);

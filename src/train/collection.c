@@ -10,12 +10,13 @@
 #include "format/idx.h"
 #include "image/picture.h"
 #include "impasto/error.h"
+#include "train/inventory.h"
 
 #define DEPTH_MAX 32 /* of folders below the first */
 
 struct item {
   char *path;
-  int64_t size; /* of the file, bytes */
+  int64_t size, time; /* of the file: bytes, seconds since 1970 */
   int label;
 };
 
@@ -32,6 +33,7 @@ struct collection {
   GPtrArray *notes;
   struct passed passed;
   struct tensor *pictures, *labels; /* of IDX: (n,h,w), (n) or NULL */
+  char *labels_path;
 };
 
 static void
@@ -97,7 +99,8 @@ list_pictures (GPtrArray *items, const char *path, bool recursive, int label, in
       continue;
     if (S_ISREG (file.st_mode) && picture_can_save (name, NULL)) {
       struct item *item = g_new (struct item, 1);
-      *item = (struct item){.path = g_steal_pointer (&full), .size = file.st_size, .label = label};
+      *item = (struct item){
+        .path = g_steal_pointer (&full), .size = file.st_size, .time = file.st_mtime, .label = label};
       g_ptr_array_add (items, item);
     } else if (S_ISDIR (link.st_mode) && recursive && depth < DEPTH_MAX) {
       if (!list_pictures (items, full, recursive, label, depth + 1, passed, error))
@@ -246,27 +249,18 @@ find_idx (const char *path, GError **error)
   return NULL;
 }
 
-/* @text with every @from replaced. */
-static char *
-replaced (const char *text, const char *from, const char *to)
-{
-  g_auto (GStrv) parts = g_strsplit (text, from, -1);
-  return g_strjoinv (to, parts);
-}
-
 /* The labels beside the pictures: compressed or not, whatever those are. NULL when there are none. */
 static char *
 find_labels (const char *pictures)
 {
-  g_autofree char *folder = g_path_get_dirname (pictures), *base = g_path_get_basename (pictures);
-  g_autofree char *labels = replaced (base, "images", "labels"), *name = replaced (labels, "idx3", "idx1");
+  g_autofree char *name = idx_labels_path (pictures);
 
-  if (g_str_equal (name, base))
+  if (!name)
     return NULL;
   if (g_str_has_suffix (name, ".gz"))
     name[strlen (name) - 3] = '\0';
   for (int k = 0; k < 2; k++) {
-    g_autofree char *full = g_strdup_printf ("%s/%s%s", folder, name, k ? ".gz" : "");
+    g_autofree char *full = g_strconcat (name, k ? ".gz" : "", NULL);
     if (g_file_test (full, G_FILE_TEST_IS_REGULAR))
       return g_steal_pointer (&full);
   }
@@ -276,7 +270,7 @@ find_labels (const char *pictures)
 static bool
 open_labels (struct collection *collection, GError **error)
 {
-  g_autofree char *path = find_labels (collection->path);
+  const char *path = collection->labels_path = find_labels (collection->path);
   int64_t n = collection->pictures->shape.dim[0];
   int most = 0;
 
@@ -359,6 +353,7 @@ collection_free (struct collection *collection)
   g_clear_pointer (&collection->pictures, tensor_unref);
   g_clear_pointer (&collection->labels, tensor_unref);
   g_free (collection->passed.example);
+  g_free (collection->labels_path);
   g_free (collection->path);
   g_free (collection);
 }
@@ -424,24 +419,17 @@ collection_load (const struct collection *collection, guint i, int short_side, G
   return bitmap_from_grey (pictures + (size_t) i * (size_t) width * (size_t) height, width, height, error);
 }
 
-char *
-collection_identity (const struct collection *collection)
+void
+collection_inventory (const struct collection *collection, GString *inventory)
 {
-  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
-  guint n = collection_count (collection);
-
   for (guint i = 0; i < collection->items->len; i++) {
     const struct item *item = collection->items->pdata[i];
-    const char *below = item->path + strlen (collection->path);
-    g_autofree char *line =
-      g_strdup_printf ("%s\n%" G_GINT64_FORMAT "\n%d\n", below + strspn (below, "/"), item->size, item->label);
-    g_checksum_update (sum, (const guchar *) line, -1);
+    inventory_add (inventory, item->path, item->size, item->time);
   }
   if (collection->pictures)
-    g_checksum_update (sum, collection->pictures->data, (gssize) collection->pictures->size);
-  if (collection->labels)
-    g_checksum_update (sum, collection->labels->data, (gssize) collection->labels->size);
-  return g_strdup_printf ("%u pictures %.16s", n, g_checksum_get_string (sum));
+    inventory_add_file (inventory, collection->path);
+  if (collection->labels_path)
+    inventory_add_file (inventory, collection->labels_path);
 }
 
 const char *const *

@@ -50,9 +50,8 @@ const char *collection_class_name (const struct collection *collection, int k);
 /* Picture @i, its shorter side scaled to @short_side if it is longer; errors as bitmap_load. */
 struct bitmap *collection_load (const struct collection *collection, guint i, int short_side, GError **error);
 
-/* What tells whether this is the same data as before: the number of pictures and a hash of their names below the place
- * and the sizes of their files, or of an IDX file's contents: "10000 pictures 1f0c6e55a9d2b781". A new string. */
-char *collection_identity (const struct collection *collection);
+/* Adds its files as they were when they were listed, an IDX file with that of its labels; see train/inventory.h. */
+void collection_inventory (const struct collection *collection, GString *inventory);
 
 /* Lines about what was found beside pictures and is left out; NULL-terminated, owned by the collection. */
 const char *const *collection_notes (const struct collection *collection);

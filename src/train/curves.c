@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/text.h"
+#include "base/text_json.h"
 #include "impasto/error.h"
 
 #define CURVES_MAX 64        /* figures of a run; more are passed by */
@@ -154,11 +154,9 @@ take_member (JsonObject *object, const char *name, JsonNode *node, gpointer data
 }
 
 static bool
-take_line (struct curves *curves, JsonParser *parser, const char *line)
+take_line (struct curves *curves, const char *line)
 {
-  if (text_json_depth (line) > LINE_DEPTH || !json_parser_load_from_data (parser, line, -1, NULL))
-    return false;
-  JsonNode *top = json_parser_get_root (parser);
+  g_autoptr (JsonNode) top = text_json_read (line, LINE_DEPTH);
   JsonObject *object = top && JSON_NODE_HOLDS_OBJECT (top) ? json_node_get_object (top) : NULL;
   JsonNode *number = object ? json_object_get_member (object, "step") : NULL;
   if (!number || !JSON_NODE_HOLDS_VALUE (number) || json_node_get_value_type (number) != G_TYPE_INT64)
@@ -176,7 +174,6 @@ struct curves *
 curves_load (const char *path, GError **error)
 {
   FILE *file = fopen (path, "re");
-  g_autoptr (JsonParser) parser = json_parser_new ();
   g_autoptr (curves) curves = curves_new ();
   g_autofree char *line = g_malloc (STATS_LINE);
   int64_t number = 0, bad = 0;
@@ -189,7 +186,7 @@ curves_load (const char *path, GError **error)
     number++;
     if (!strchr (line, '\n') && feof (file)) /* being written, or was when its run was killed */
       break;
-    bad = take_line (curves, parser, line) ? 0 : number;
+    bad = take_line (curves, line) ? 0 : number;
   }
   fclose (file);
   if (!bad)

@@ -49,6 +49,17 @@ struct dataset {
 
 /* Files */
 
+/* Where picture @i of those served lies in the collection. */
+static guint
+place_of (const struct dataset *dataset, guint i)
+{
+  guint hold = dataset->options.hold;
+
+  if (hold > 0)
+    i = dataset->options.held ? i * hold + hold - 1 : i + i / (hold - 1);
+  return dataset->first + i;
+}
+
 static void
 leave_out (struct dataset *dataset, struct entry *entry, const char *problem)
 {
@@ -77,7 +88,7 @@ take_in (struct dataset *dataset, guint i, struct bitmap *bitmap, bool *owned)
   uint64_t bytes = 3 * (uint64_t) bitmap->width * (uint64_t) bitmap->height;
 
   if (too_small (dataset, bitmap)) {
-    g_autofree char *name = collection_name (dataset->collection, dataset->first + i);
+    g_autofree char *name = collection_name (dataset->collection, place_of (dataset, i));
     g_autofree char *line =
       g_strdup_printf ("%s: only %d x %d pixels, crops of %d want a shorter side of %d or more", name, bitmap->width,
                        bitmap->height, dataset->options.size, dataset_smallest (dataset->options.size));
@@ -111,7 +122,7 @@ fetch (struct dataset *dataset, guint i, bool *owned, GError **error)
   if (bitmap != NULL || broken)
     return bitmap;
 
-  bitmap = collection_load (dataset->collection, dataset->first + i, side, &local);
+  bitmap = collection_load (dataset->collection, place_of (dataset, i), side, &local);
   if (bitmap == NULL && g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY)) {
     g_propagate_error (error, g_steal_pointer (&local));
     return NULL;
@@ -230,7 +241,7 @@ make_crop (struct dataset *dataset, uint64_t step, int item, float *out, int *la
       continue;
     struct bitmap_view view = draw_view (o, key, item, bitmap);
     bool ok = sample (dataset, bitmap, &view, out, error);
-    *label = collection_label (dataset->collection, dataset->first + i);
+    *label = collection_label (dataset->collection, place_of (dataset, i));
     if (owned)
       bitmap_free (bitmap);
     return ok;
@@ -368,7 +379,7 @@ bool
 dataset_picture (struct dataset *dataset, guint i, float *out, int *label, GError **error)
 {
   int size = dataset->options.size;
-  guint place = dataset->first + i;
+  guint place = place_of (dataset, i);
   bool owned = false;
 
   g_return_val_if_fail (i < dataset->n, false);
@@ -414,6 +425,10 @@ options_check (struct dataset_options *o, GError **error)
   o->channels = o->channels == 0 ? 3 : o->channels;
   if (o->channels != 1 && o->channels != 3) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "pictures: %d channels, 1 or 3 are wanted", o->channels);
+    return false;
+  }
+  if (o->hold == 1) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "pictures: every picture is held out");
     return false;
   }
   if (o->size >= 1 && o->size <= 1 << 14 && o->batch >= 1 && o->batch <= 1 << 16 && o->threads >= 1 &&
@@ -468,6 +483,13 @@ choose (struct dataset *dataset, GError **error)
   }
   dataset->first = o->first;
   dataset->n = o->count > 0 ? o->count : all - o->first;
+  if (o->hold > 0)
+    dataset->n = o->held ? dataset->n / o->hold : dataset->n - dataset->n / o->hold;
+  if (dataset->n == 0) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: of its %u pictures every %uth is held out: none",
+                 dataset->dir, all, o->hold);
+    return false;
+  }
   dataset->entries = g_new0 (struct entry, dataset->n);
   dataset->in_memory = collection_extent (dataset->collection, &width, &height);
   if (!dataset->in_memory)
@@ -584,13 +606,13 @@ dataset_class_name (const struct dataset *dataset, int k)
 char *
 dataset_name (const struct dataset *dataset, guint i)
 {
-  return collection_name (dataset->collection, dataset->first + i);
+  return collection_name (dataset->collection, place_of (dataset, i));
 }
 
-char *
-dataset_identity (const struct dataset *dataset)
+void
+dataset_inventory (const struct dataset *dataset, GString *inventory)
 {
-  return collection_identity (dataset->collection);
+  collection_inventory (dataset->collection, inventory);
 }
 
 char **

@@ -46,6 +46,8 @@ struct dataset_options {
   bool recursive;       /* also the folders below; links to folders are not followed */
   bool classes;         /* the pictures come in classes: folders, or labels of an IDX file */
   guint first, count; /* serve only so many, counted by path or as they lie in the IDX file; default: all from first */
+  guint hold;         /* 2 or more: of those, every so manyth is held out, */
+  bool held;          /* and only those that are held out are served */
 };
 
 /* The least shorter side that a picture may have for crops of @size: half of it, rounded up. */
@@ -88,8 +90,8 @@ char *dataset_name (const struct dataset *dataset, guint i);
 int dataset_classes (const struct dataset *dataset);
 const char *dataset_class_name (const struct dataset *dataset, int k);
 
-/* What a run keeps to find out at a resume whether this is still the same data; see collection_identity. A new string. */
-char *dataset_identity (const struct dataset *dataset);
+/* Adds its files to what a run keeps to find out at a resume whether the data are the same; see train/inventory.h. */
+void dataset_inventory (const struct dataset *dataset, GString *inventory);
 
 /* "path: reason" for each file left out since the last call, each once; NULL-terminated, g_strfreev. */
 char **dataset_report (struct dataset *dataset);

@@ -161,30 +161,6 @@ optimizer_rate (const struct optimizer_options *options, double rate, int64_t st
   return optimizers[options->kind].correction ? rate * optimizers[options->kind].correction (options, step + 1) : rate;
 }
 
-static struct optimizer_options
-general (const struct adam_options *options)
-{
-  return (struct optimizer_options){.beta1 = options->beta1,
-                                    .beta2 = options->beta2,
-                                    .epsilon = options->epsilon,
-                                    .clip = options->clip,
-                                    .wanted = options->wanted};
-}
-
-sym
-adam (sym loss, const char *prefix, sym rate, sym decay, const struct adam_options *options)
-{
-  struct optimizer_options all = general (options);
-  return optimizer_step (loss, prefix, rate, decay, &all);
-}
-
-double
-adam_rate (const struct adam_options *options, double rate, int64_t step)
-{
-  struct optimizer_options all = general (options);
-  return optimizer_rate (&all, rate, step);
-}
-
 double
 average_decay (double decay, int64_t step)
 {

@@ -30,15 +30,6 @@ sym optimizer_step (sym loss, const char *prefix, sym rate, sym decay, const str
 /* What the input @rate is at step @step, counted from 0: of Adam rate * sqrt(1 - beta2^t) / (1 - beta1^t), t = step + 1 */
 double optimizer_rate (const struct optimizer_options *options, double rate, int64_t step);
 
-/* The same for Adam alone, without regularisation. */
-struct adam_options {
-  double beta1, beta2, epsilon;
-  double clip;
-  bool (*wanted) (const char *name);
-};
-sym adam (sym loss, const char *prefix, sym rate, sym decay, const struct adam_options *options);
-double adam_rate (const struct adam_options *options, double rate, int64_t step);
-
 /* min(decay, (1 + t) / (10 + t)): the average forgets its random start quickly */
 double average_decay (double decay, int64_t step);
 

@@ -113,7 +113,7 @@ bool
 prune_fits (const struct style_net *from, const struct style_net *to)
 {
   return from->width >= to->width && from->residuals >= to->residuals && from->inner == to->inner &&
-         from->ends == to->ends;
+         from->ends == to->ends && from->upsampling != UPSAMPLING_TRANSPOSED && to->upsampling != UPSAMPLING_TRANSPOSED;
 }
 
 struct pack *

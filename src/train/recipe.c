@@ -34,10 +34,19 @@ recipe_rate (const struct trainer *trainer, double rate)
   return cosine_rate (rate, trainer->step, trainer->run.steps, MIN (WARMUP, trainer->run.steps / 20));
 }
 
-void
-recipe_set_rates (struct plan *plan, int64_t step, const struct adam_options *adam, double rate, double average)
+double
+recipe_linear_rate (const struct trainer *trainer, double rate, double hold)
 {
-  recipe_set (plan, "rate", 0, adam_rate (adam, rate, step));
+  rate *= watchdog_rate (trainer->watchdog);
+  double left = 1 - (double) trainer->step / trainer->run.steps;
+  return hold < 1 ? rate * MIN (1, left / (1 - hold)) : rate;
+}
+
+void
+recipe_set_rates (struct plan *plan, int64_t step, const struct optimizer_options *optimizer, double rate,
+                  double average)
+{
+  recipe_set (plan, "rate", 0, optimizer_rate (optimizer, rate, step));
   recipe_set (plan, "decay", 0, average_decay (average, step));
 }
 
@@ -60,6 +69,15 @@ recipe_stats (struct plan *plan, const char *const *names, guint n, struct train
     stats->name[stats->n] = names[i];
     stats->value[stats->n++] = tensor_floats (value)[0];
   }
+}
+
+struct dataset *
+recipe_open_data (struct trainer *trainer, const char *dir, const struct dataset_options *options, GError **error)
+{
+  struct dataset *dataset = dataset_open (dir, options, error);
+  if (dataset)
+    dataset_inventory (dataset, trainer->inventory);
+  return dataset;
 }
 
 void

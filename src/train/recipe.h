@@ -21,14 +21,23 @@ void recipe_set (struct plan *plan, const char *name, int64_t i, double value);
  * the watchdog. */
 double recipe_rate (const struct trainer *trainer, double rate);
 
-/* The inputs "rate" and "decay" of adam() at step @step, for a learning rate of @rate and a moving @average of the weights. */
-void recipe_set_rates (struct plan *plan, int64_t step, const struct adam_options *adam, double rate, double average);
+/* @rate for the first @hold of the run, then down to 0 along a line. */
+double recipe_linear_rate (const struct trainer *trainer, double rate, double hold);
+
+/* The inputs "rate" and "decay" of optimizer_step at step @step, for a learning rate of @rate and a moving @average of the
+ * weights. */
+void recipe_set_rates (struct plan *plan, int64_t step, const struct optimizer_options *optimizer, double rate,
+                       double average);
 
 /* The input @name, if there is one, filled with noise in 0..1: for rehearsals. */
 void recipe_fill_noise (struct plan *plan, const char *name, uint32_t stream);
 
 /* Adds the outputs @names, (1), that the plan has to @stats. */
 void recipe_stats (struct plan *plan, const char *const *names, guint n, struct train_stats *stats);
+
+/* dataset_open, its files in the run's inventory. */
+struct dataset *recipe_open_data (struct trainer *trainer, const char *dir, const struct dataset_options *options,
+                                  GError **error);
 
 /* Says which files of @dataset (or NULL: none) cannot be used, each once, with the reason. */
 void recipe_report (struct trainer *trainer, struct dataset *dataset);

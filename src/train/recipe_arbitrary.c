@@ -21,6 +21,7 @@
 #include "impasto/error.h"
 #include "net/feature_net.h"
 #include "net/net_file.h"
+#include "train/inventory.h"
 #include "train/loss.h"
 #include "train/recipe.h"
 #include "train/sheet.h"
@@ -75,7 +76,7 @@ static const struct option options[] = {
   {NULL},
 };
 
-static const struct adam_options adam_options = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
+static const struct optimizer_options adam_options = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
 
 struct state {
   struct features *eye; /* of the losses */
@@ -189,7 +190,7 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
   loss = sym_add (loss, sym_scale (identity, settings->identity_weight));
   loss = sym_add (loss, sym_scale (variation, settings->variation_weight));
   loss = sym_add (loss, sym_scale (range, settings->range_weight));
-  sym norm = adam (loss, "decoder.", rate, decay, &adam_options);
+  sym norm = optimizer_step (loss, "decoder.", rate, decay, &adam_options);
   graph_output (graph, "loss", loss);
   graph_output (graph, "content", content);
   graph_output (graph, "gram", gram);
@@ -260,9 +261,11 @@ add_folder (struct trainer *trainer, struct state *state, const char *path, GErr
     return false;
   }
   g_ptr_array_sort (names, by_name);
-  for (guint i = 0; i < names->len; i++)
+  for (guint i = 0; i < names->len; i++) {
+    inventory_add_file (trainer->inventory, names->pdata[i]);
     if (!add_painting (trainer, state, names->pdata[i], error))
       return false;
+  }
   return true;
 }
 
@@ -390,7 +393,7 @@ start (struct trainer *trainer, GError **error)
     return false;
   struct dataset_options data = {
     .size = settings->size, .batch = settings->batch, .seed = trainer->run.seed, .first_step = trainer->step};
-  state->photos = dataset_open (settings->photos, &data, error);
+  state->photos = recipe_open_data (trainer, settings->photos, &data, error);
   if (!state->photos || !build_training (trainer, state, error) ||
       (fresh && settings->start && !start_from_file (trainer, error)) || !build_sampler (trainer, state, error))
     return false;

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "impasto/error.h"
+#include "net/keras.h"
 #include "net/net_file.h"
 #include "train/gan_loss.h"
 #include "train/gan_recipe.h"
@@ -26,7 +27,8 @@ static const struct option options[] = {
   {"data", OPTION_STRING, AT (data), "folder of pictures, or IDX file (MNIST) or the folder it lies in; required",
    .metavar = "DIR"},
   {"preset", OPTION_CHOICE, AT (preset), "the networks", .choices = gan_preset_names},
-  {"start", OPTION_STRING, AT (start), "generator to go on from", .metavar = "MODEL"},
+  {"start", OPTION_STRING, AT (start), "generator to go on from; also one of the same layers that Keras saved (.h5)",
+   .metavar = "MODEL"},
   {"title", OPTION_STRING, AT (title), "title of the result"},
   {"license", OPTION_STRING, AT (license), "licence of the result"},
   GAN_OPTIONS (struct gan_settings, net.),
@@ -170,23 +172,34 @@ name_in_run (const char *name, bool average)
   return g_strconcat (average ? "average.generator." : "generator.", name, NULL);
 }
 
-/* Copies the weights of --start over fresh ones, which have the same layers. */
+/* The weights of --start: a generator of ours, or one of the same layers that Keras saved. */
+static struct weights *
+weights_to_start (const struct gan_state *state, const char *path, GError **error)
+{
+  if (g_str_has_suffix (path, ".h5")) {
+    g_autoptr (keras) keras = keras_load (path, error);
+    return keras ? keras_take (keras, state->preset, &state->net, error) : NULL;
+  }
+  g_autoptr (net_file) file = net_file_load (path, &state->preset->net, error);
+  return file ? weights_ref (file->weights) : NULL;
+}
+
+/* Copies them over fresh ones, which have the same layers. */
 static bool
 start_from_file (struct trainer *trainer, GError **error)
 {
   const struct gan_settings *settings = trainer->settings;
-  const struct gan_state *state = trainer->state;
-  g_autoptr (net_file) file = net_file_load (settings->start, &state->preset->net, error);
-  if (!file)
+  g_autoptr (weights) weights = weights_to_start (trainer->state, settings->start, error);
+  if (!weights)
     return false;
-  for (guint i = 0; i < weights_count (file->weights); i++)
+  for (guint i = 0; i < weights_count (weights); i++)
     for (int average = 0; average < 2; average++) {
-      struct tensor *from = weights_at (file->weights, i);
-      g_autofree char *name = name_in_run (weights_name (file->weights, i), average);
+      struct tensor *from = weights_at (weights, i);
+      g_autofree char *name = name_in_run (weights_name (weights, i), average);
       struct tensor *to = weights_find (trainer->weights, name);
       if (!to || !shape_equal (&to->shape, &from->shape)) {
         g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its generator has other layers: %s",
-                     settings->start, weights_name (file->weights, i));
+                     settings->start, weights_name (weights, i));
         return false;
       }
       memcpy (to->data, from->data, to->size);
@@ -217,7 +230,7 @@ start (struct trainer *trainer, GError **error)
                                  .keep_handedness = !settings->mirror,
                                  .classes = settings->net.conditional,
                                  .recursive = !settings->net.conditional};
-  state->data = dataset_open (settings->data, &data, error);
+  state->data = recipe_open_data (trainer, settings->data, &data, error);
   state->labels = g_new (int, settings->batch);
   return state->data && settle_net (trainer, dataset_classes (state->data), error) &&
          (!watched || !settings->net.conditional || gan_check_labels (trainer, error)) &&
@@ -230,9 +243,8 @@ static double
 scheduled (const struct trainer *trainer, double rate)
 {
   const struct gan_settings *settings = trainer->settings;
-  double done = (double) trainer->step / trainer->run.steps;
   switch (settings->schedule) {
-  case GAN_LINEAR: return rate * MIN (1, 2 * (1 - done));
+  case GAN_LINEAR: return recipe_linear_rate (trainer, rate, 0.5);
   case GAN_COSINE: return cosine_rate (rate, trainer->step, trainer->run.steps, 0);
   default: return rate;
   }

@@ -61,7 +61,7 @@ static const struct option options[] = {
   {NULL},
 };
 
-static const struct adam_options adam_options = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
+static const struct optimizer_options adam_options = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
 
 struct state {
   struct dataset *photos, *paintings;
@@ -187,7 +187,7 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
   }
   loss = sym_scale (sym_add (loss, sym_scale (gram_sum, settings->gram_weight)), 1.0 / FEATURE_TAPS);
   graph_output (graph, "gram", sym_scale (gram_sum, 1.0 / FEATURE_TAPS));
-  graph_output (graph, "gradient", adam (loss, "student.", rate, decay, &adam_options));
+  graph_output (graph, "gradient", optimizer_step (loss, "student.", rate, decay, &adam_options));
   graph_output (graph, "loss", loss);
   if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
     return false;
@@ -246,12 +246,12 @@ open_data (struct trainer *trainer, struct state *state, GError **error)
                                  .seed = trainer->run.seed,
                                  .first_step = trainer->step,
                                  .zoom = settings->zoom};
-  state->photos = dataset_open (settings->photos, &data, error);
+  state->photos = recipe_open_data (trainer, settings->photos, &data, error);
   if (!state->photos || !settings->painted)
     return state->photos != NULL;
   data.batch = settings->painted;
   data.stream = 1;
-  state->paintings = dataset_open (settings->paintings, &data, error);
+  state->paintings = recipe_open_data (trainer, settings->paintings, &data, error);
   return state->paintings != NULL;
 }
 

@@ -183,7 +183,7 @@ start (struct trainer *trainer, GError **error)
     return false;
   struct dataset_options data = {
     .size = settings->size, .batch = settings->batch, .seed = trainer->run.seed, .first_step = trainer->step};
-  state->photos = dataset_open (settings->photos, &data, error);
+  state->photos = recipe_open_data (trainer, settings->photos, &data, error);
   return state->photos && style_load_sheet_photos (trainer, error) && build (trainer, error);
 }
 
@@ -217,8 +217,8 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
   }
   recipe_set_rates (state->plan, trainer->step, &style_painter_adam, recipe_rate (trainer, settings->rate),
                     settings->average);
-  recipe_set (state->plan, "judge-rate", 0,
-              adam_rate (&style_judge_adam, settings->judge_rate * watchdog_rate (trainer->watchdog), trainer->step));
+  double judge_rate = settings->judge_rate * watchdog_rate (trainer->watchdog);
+  recipe_set (state->plan, "judge-rate", 0, optimizer_rate (&style_judge_adam, judge_rate, trainer->step));
   plan_run (state->plan, trainer->run.seed, trainer->step);
   recipe_stats (state->plan, names, G_N_ELEMENTS (names), stats);
   return true;
@@ -317,7 +317,7 @@ rehearse (struct trainer *trainer, GError **error)
   for (int64_t i = 0; i < settings->batch; i++)
     set_item (state->plan, i, (struct style_draw){0}, state);
   recipe_set_rates (state->plan, 0, &style_painter_adam, settings->rate, settings->average);
-  recipe_set (state->plan, "judge-rate", 0, adam_rate (&style_judge_adam, settings->judge_rate, 0));
+  recipe_set (state->plan, "judge-rate", 0, optimizer_rate (&style_judge_adam, settings->judge_rate, 0));
   return g_steal_pointer (&state->plan);
 }
 

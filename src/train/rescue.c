@@ -4,9 +4,9 @@
 #include "train/rescue.h"
 
 #include <glib/gstdio.h>
-#include <json-glib/json-glib.h>
 #include <string.h>
 
+#include "base/text_json.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
 #include "train/monitor.h"
@@ -46,13 +46,11 @@ static void
 add_line (struct trainer *trainer, enum watchdog_trouble trouble, int64_t at, const char *said)
 {
   g_autoptr (JsonObject) object = json_object_new ();
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
   json_object_set_int_member (object, "step", MAX (1, trainer->step));
   json_object_set_string_member (object, "watchdog", watchdog_name (trouble));
   json_object_set_int_member (object, "at", at);
   json_object_set_string_member (object, "said", said);
-  json_node_set_object (node, object);
-  g_autofree char *text = json_to_string (node, FALSE);
+  g_autofree char *text = text_json_write_object (object, false);
   fprintf (trainer->stats_file, "%s\n", text);
   fflush (trainer->stats_file);
 }
@@ -80,6 +78,8 @@ trainer_rescue (struct trainer *trainer, enum watchdog_trouble trouble, const ch
   int64_t at = trainer->step + 1, good = watchdog_good (trainer->watchdog);
   int times[WATCHDOG_TROUBLES];
   if (trouble == WATCHDOG_DATA || watchdog_rescues (trainer->watchdog, trouble) >= RESCUES)
+    return give_up (trainer, trouble, what, error);
+  if (good == 0 && !trainer->recipe->watches) /* nothing was saved yet */
     return give_up (trainer, trouble, what, error);
   for (int i = 0; i < WATCHDOG_TROUBLES; i++)
     times[i] = watchdog_rescues (trainer->watchdog, i);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
+#include "base/text_json.h"
 #include "impasto/error.h"
 
 #define RECIPE_DEPTH 16   /* of brackets in recipe.json */
@@ -32,13 +33,10 @@ static bool
 load_options (struct run_record *record, GError **error)
 {
   g_autofree char *path = g_build_filename (record->folder, "recipe.json", NULL), *text = NULL;
-  g_autoptr (JsonParser) parser = json_parser_new ();
 
   if (!g_file_get_contents (path, &text, NULL, NULL))
     return fail (record->folder, "is no run folder: it holds no recipe.json", error);
-  JsonNode *top = text_json_depth (text) <= RECIPE_DEPTH && json_parser_load_from_data (parser, text, -1, NULL)
-                    ? json_parser_get_root (parser)
-                    : NULL;
+  g_autoptr (JsonNode) top = text_json_read (text, RECIPE_DEPTH);
   if (!top || !JSON_NODE_HOLDS_OBJECT (top))
     return fail (record->folder, "its recipe.json is damaged", error);
   record->options = json_object_ref (json_node_get_object (top));
@@ -205,7 +203,7 @@ node_text (JsonNode *node)
     return text_cut (json_node_get_string (node), CELL);
   if (JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_DOUBLE)
     return text_number (json_node_get_double (node));
-  g_autofree char *json = json_to_string (node, FALSE);
+  g_autofree char *json = text_json_write (node, FALSE);
   return text_cut (json, CELL);
 }
 

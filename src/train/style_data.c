@@ -13,6 +13,7 @@
 #include "impasto/error.h"
 #include "net/pack.h"
 #include "train/loss.h"
+#include "train/style_loss.h"
 
 #define TILE 1024
 
@@ -194,48 +195,17 @@ new_tables (struct style_data *data, const struct features *features, GError **e
   return data->palette != NULL;
 }
 
-static char *
-gram_name (int scale, int tap)
-{
-  return g_strdup_printf ("gram.%d.%d", scale, tap);
-}
-
-/* Gram matrices of a tile (1, 3, h, w) at every scale. */
-static struct plan *
-measuring_plan (const struct features *features, int64_t h, int64_t w, struct plan_options options, GError **error)
-{
-  g_autoptr (weights) weights = weights_new ();
-  features_add_weights (features, weights, "frozen.features");
-  g_autoptr (graph) graph = graph_new ();
-  sym x = graph_input (graph, "painting", SHAPE (1, 3, h, w));
-  for (int s = 0; s < STYLE_SCALES; s++) {
-    struct feature_tap taps[FEATURE_TAPS];
-    graph_push (graph, "frozen.features");
-    features_build (features, x, FEATURE_TAPS - 1, taps);
-    graph_pop (graph);
-    for (int tap = 0; tap < FEATURE_TAPS; tap++) {
-      g_autofree char *name = gram_name (s, tap);
-      graph_output (graph, g_intern_string (name), feature_gram (taps[tap]));
-    }
-    x = sym_avg_pool (x, 2, 2, 0);
-  }
-  options.memory_limit = cpu_memory_available ();
-  return plan_compile (graph, weights, &options, error);
-}
-
-/* Divides row @row of a table by its root mean square. */
+/* Row @row of the tables, from the sums of a painting. */
 static void
-normalize_row (struct tensor *gram, struct tensor *inverse, int64_t row)
+fill_row (struct style_data *data, struct style_target *target, int64_t row)
 {
-  int64_t n = gram->shape.dim[1];
-  float *values = tensor_floats (gram) + row * n;
-  double square = 0;
-  for (int64_t k = 0; k < n; k++)
-    square += (double) values[k] * values[k];
-  double factor = 1 / sqrt (square / n + 1e-20);
-  tensor_floats (inverse)[row] = factor;
-  for (int64_t k = 0; k < n; k++)
-    values[k] *= factor;
+  style_target_normalize (target);
+  for (int s = 0; s < STYLE_SCALES; s++)
+    for (int tap = 0; tap < FEATURE_TAPS; tap++) {
+      int64_t n = data->gram[s][tap]->shape.dim[1];
+      memcpy (tensor_floats (data->gram[s][tap]) + row * n, tensor_floats (target->gram[s][tap]), n * sizeof (float));
+      tensor_floats (data->inverse[s][tap])[row] = (float) target->inverse[s][tap];
+    }
 }
 
 static bool
@@ -245,29 +215,22 @@ measure_painting (struct style_data *data, const struct features *features, int6
   const struct picture *painting = data->paintings[row];
   int64_t down = (painting->height + TILE - 1) / TILE, across = (painting->width + TILE - 1) / TILE;
   int64_t h = painting->height / down / 4 * 4, w = painting->width / across / 4 * 4;
-  g_autoptr (plan) plan = measuring_plan (features, h, w, options, error);
-  if (!plan)
-    return false;
-  for (int64_t tile = 0; tile < down * across; tile++) {
+  options.memory_limit = cpu_memory_available ();
+  g_autoptr (plan) plan = style_measuring_plan (features, h, w, &options, error);
+  struct style_target target = {0};
+  bool ok = plan != NULL;
+  for (int64_t tile = 0; ok && tile < down * across; tile++) {
     copy_tile (painting, tile % across * w, tile / across * h, h, w, false,
                tensor_floats (plan_input (plan, "painting")));
     plan_run (plan, 0, 0);
-    for (int i = 0; i < STYLE_SCALES * FEATURE_TAPS; i++) {
-      int s = i / FEATURE_TAPS, tap = i % FEATURE_TAPS;
-      g_autofree char *name = gram_name (s, tap);
-      const float *gram = tensor_floats (plan_output (plan, name));
-      int64_t n = data->gram[s][tap]->shape.dim[1];
-      float *sum = tensor_floats (data->gram[s][tap]) + row * n;
-      for (int64_t k = 0; k < n; k++)
-        sum[k] = (tile > 0 ? sum[k] : 0) + gram[k] / (down * across);
-    }
+    ok = style_target_add (&target, plan, 1.0 / (down * across), error);
   }
-  for (int s = 0; s < STYLE_SCALES; s++)
-    for (int tap = 0; tap < FEATURE_TAPS; tap++)
-      normalize_row (data->gram[s][tap], data->inverse[s][tap], row);
+  if (ok)
+    fill_row (data, &target, row);
+  style_target_clear (&target);
   loss_palette_target (painting->rgb, (int64_t) painting->width * painting->height,
                        tensor_floats (data->palette) + row * LOSS_PALETTE);
-  return true;
+  return ok;
 }
 
 bool

@@ -6,8 +6,8 @@
 #include "train/style_pack.h"
 #include "train/style_recipe.h"
 
-const struct adam_options style_painter_adam = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
-const struct adam_options style_judge_adam = {.beta1 = 0.5, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
+const struct optimizer_options style_painter_adam = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
+const struct optimizer_options style_judge_adam = {.beta1 = 0.5, .beta2 = 0.999, .epsilon = 1e-8, .clip = 10};
 
 bool
 style_has_judge (const struct style_settings *settings)
@@ -80,7 +80,7 @@ build_judge (const struct style_settings *settings, sym painted, sym style, sym 
   sym l_judge = sym_scale (sym_add (real, fake), 0.5);
   graph_output (graph, "adversary", loss);
   graph_output (graph, "judge", l_judge);
-  graph_output (graph, "judge-gradient", adam (l_judge, "judge.", rate, (sym){graph, -1}, &style_judge_adam));
+  graph_output (graph, "judge-gradient", optimizer_step (l_judge, "judge.", rate, (sym){graph, -1}, &style_judge_adam));
   return loss;
 }
 
@@ -130,9 +130,9 @@ style_build_training (struct trainer *trainer, GError **error)
   }
   if (style_has_judge (settings))
     loss = weighted_sum (loss, build_judge (settings, painted, style, weight), settings->adversary_weight);
-  struct adam_options options = style_painter_adam;
+  struct optimizer_options options = style_painter_adam;
   options.wanted = state->into ? style_pack_is_row : NULL;
-  sym norm = adam (loss, "painter.", rate, decay, &options);
+  sym norm = optimizer_step (loss, "painter.", rate, decay, &options);
   graph_output (graph, "loss", loss);
   graph_output (graph, "content", l_content);
   graph_output (graph, "style", l_style);

@@ -78,16 +78,15 @@ style_target_normalize (struct style_target *target)
     }
 }
 
-static struct plan *
-measuring_plan (const struct features *features, int64_t width, int64_t height, int threads, uint64_t limit,
-                GError **error)
+struct plan *
+style_measuring_plan (const struct features *features, int64_t height, int64_t width,
+                      const struct plan_options *options, GError **error)
 {
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
   features_add_weights (features, weights, "eye");
   style_grams (graph_input (graph, "painting", SHAPE (1, 3, height, width)), features, NULL);
-  struct plan_options options = {.precision = PRECISION_F32, .threads = threads, .memory_limit = limit};
-  return plan_compile (graph, weights, &options, error);
+  return plan_compile (graph, weights, options, error);
 }
 
 /* Adds @painting's Gram matrices, times its share, to the target's. */
@@ -97,7 +96,8 @@ add_painting (struct style_target *target, const struct features *features, cons
 {
   const struct picture *picture = painting->picture;
   int64_t h = picture->height / 4 * 4, w = picture->width / 4 * 4;
-  g_autoptr (plan) plan = measuring_plan (features, w, h, threads, limit, error);
+  struct plan_options options = {.precision = PRECISION_F32, .threads = threads, .memory_limit = limit};
+  g_autoptr (plan) plan = style_measuring_plan (features, h, w, &options, error);
   if (!plan)
     return false;
   float *pixels = tensor_floats (plan_input (plan, "painting"));
@@ -143,19 +143,30 @@ style_target_clear (struct style_target *target)
       g_clear_pointer (&target->gram[s][t], tensor_unref);
 }
 
-sym
-style_loss (sym picture, const struct features *features, const struct style_target *target,
-            struct feature_tap taps[FEATURE_TAPS])
+void
+style_loss_parts (sym picture, const struct features *features, const struct style_target *target,
+                  struct feature_tap taps[FEATURE_TAPS], sym part[SCALES][FEATURE_TAPS])
 {
   struct graph *graph = picture.graph;
-  sym gram[SCALES][FEATURE_TAPS], sum = graph_scalar (graph, 0);
+  sym gram[SCALES][FEATURE_TAPS];
   look (picture, features, gram, taps);
   for (int s = 0; s < SCALES; s++)
     for (int t = 0; t < FEATURE_TAPS; t++) {
       sym distance =
         sym_sub (sym_scale (gram[s][t], target->inverse[s][t]), graph_constant (graph, target->gram[s][t]));
-      sum = sym_add (sum, sym_reshape (sym_mean (sym_square (distance), AXES_ALL), SHAPE_SCALAR));
+      part[s][t] = sym_reshape (sym_mean (sym_square (distance), AXES_ALL), SHAPE_SCALAR);
     }
+}
+
+sym
+style_loss (sym picture, const struct features *features, const struct style_target *target,
+            struct feature_tap taps[FEATURE_TAPS])
+{
+  sym part[SCALES][FEATURE_TAPS], sum = graph_scalar (picture.graph, 0);
+  style_loss_parts (picture, features, target, taps, part);
+  for (int s = 0; s < SCALES; s++)
+    for (int t = 0; t < FEATURE_TAPS; t++)
+      sum = sym_add (sum, part[s][t]);
   return sym_scale (sum, 1.0 / (SCALES * FEATURE_TAPS));
 }
 

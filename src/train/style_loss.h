@@ -35,10 +35,17 @@ void style_target_clear (struct style_target *target);
 sym style_loss (sym picture, const struct features *features, const struct style_target *target,
                 struct feature_tap taps[FEATURE_TAPS]);
 
+/* Its summands, each a scalar: by scale, fine to coarse, and by tap. */
+void style_loss_parts (sym picture, const struct features *features, const struct style_target *target,
+                       struct feature_tap taps[FEATURE_TAPS], sym part[STYLE_LOSS_SCALES][FEATURE_TAPS]);
+
 /* The parts, where pictures of one size are looked at again and again. style_grams builds likewise, and makes outputs of the
  * Gram matrices; a plan of that graph which has run is added to a target, @share times, or held against it: the value of
  * style_loss, summed in double. A target is good once everything is added and it is normalised. */
 void style_grams (sym picture, const struct features *features, struct feature_tap taps[FEATURE_TAPS]);
+/* A plan of style_grams for a picture "painting" (1,3,height,width). */
+struct plan *style_measuring_plan (const struct features *features, int64_t height, int64_t width,
+                                   const struct plan_options *options, GError **error);
 bool style_target_add (struct style_target *target, struct plan *plan, double share, GError **error);
 void style_target_normalize (struct style_target *target);
 double style_distance (const struct style_target *target, struct plan *plan);

@@ -34,7 +34,7 @@ struct style_state {
 /* Whether there is a judge: rows that are fitted into a pack have none. */
 bool style_has_judge (const struct style_settings *settings);
 
-extern const struct adam_options style_painter_adam, style_judge_adam;
+extern const struct optimizer_options style_painter_adam, style_judge_adam;
 
 /* Draws weights that are lacking and compiles state->plan. Inputs: photo, style (one-hot, for the judge), rows, targets,
  * painting (crops, for the judge), rate, judge-rate, decay; outputs: the statistics by name. */

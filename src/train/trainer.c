@@ -12,16 +12,16 @@
 #include <unistd.h>
 
 #include "base/draft.h"
-#include "base/text.h"
 #include "device/cpu.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
+#include "train/inventory.h"
 #include "train/monitor.h"
+#include "train/origin.h"
 #include "train/rescue.h"
 #include "train/trainer_files.h"
 
-#define STEPS 2400      /* where neither the user nor the recipe says how many */
-#define RECIPE_DEPTH 16 /* of brackets in recipe.json */
+#define STEPS 2400 /* where neither the user nor the recipe says how many */
 
 const struct option run_options[] = {
   {"steps", OPTION_INT, offsetof (struct run_settings, steps), "training steps; 0 = as the recipe has it", 0, 1e9, 0},
@@ -33,21 +33,21 @@ const struct option run_options[] = {
   {"sample-every", OPTION_INT, offsetof (struct run_settings, sample_every), "steps between sample sheets", 1, 1e9,
    200},
   {"keep", OPTION_INT, offsetof (struct run_settings, keep), "checkpoints to keep", 1, 1e6, 2},
-  {"watchdog", OPTION_BOOL, offsetof (struct run_settings, watchdog),
-   "sees NaN, explosion, a judge that wins and collapse; goes back to the last good checkpoint and changes what helps",
-   .fallback = true},
+  {"watchdog", OPTION_CHOICE, offsetof (struct run_settings, watchdog),
+   "on = after NaN and explosion goes back to the last good checkpoint with lower rates, warns of judges that win, "
+   "collapse and doubtful labels; all = acts on these, too",
+   .choices = watchdog_modes, .fallback = WATCHDOG_ON},
   {"runs", OPTION_STRING, offsetof (struct run_settings, runs), "folder for run folders", .text = "runs",
    .metavar = "DIR"},
   {"resume", OPTION_STRING, offsetof (struct run_settings, resume), "go on with this run", .metavar = "RUN"},
+  {"accept-changes", OPTION_BOOL, offsetof (struct run_settings, accept_changes),
+   "go on with another recipe or other data than the run had"},
   {"output", OPTION_STRING, offsetof (struct run_settings, output), "where the result is written", .metavar = "FILE"},
   {NULL},
 };
 
-/* What may differ between a run and its continuation. */
-static const char *const free_options[] = {"threads", "save-every", "sample-every", "keep",
-                                           "runs",    "resume",     "output",       NULL};
-
-const struct recipe *const recipe_table[] = {&recipe_style, &recipe_arbitrary, &recipe_perceptual, &recipe_gan, NULL};
+const struct recipe *const recipe_table[] = {
+  &recipe_style, &recipe_arbitrary, &recipe_perceptual, &recipe_gan, &recipe_translate, &recipe_classifier, NULL};
 
 const struct recipe *
 recipe_find (const char *name)
@@ -92,90 +92,6 @@ fail_output (GError **error, const char *path)
   return false;
 }
 
-/* {"recipe": "style", "inputs": [...], "settings": {...}, "run": {...}} */
-static JsonObject *
-recipe_json (const struct trainer *trainer)
-{
-  JsonObject *object = json_object_new ();
-  JsonArray *inputs = json_array_new ();
-  for (int i = 0; trainer->inputs && trainer->inputs[i]; i++)
-    json_array_add_string_element (inputs, trainer->inputs[i]);
-  json_object_set_string_member (object, "recipe", trainer->recipe->name);
-  json_object_set_array_member (object, "inputs", inputs);
-  json_object_set_object_member (object, "settings", option_to_json (trainer->recipe->options, trainer->settings));
-  json_object_set_object_member (object, "run", option_to_json (run_options, &trainer->run));
-  return object;
-}
-
-static char *
-json_text (JsonObject *object)
-{
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  json_node_set_object (node, object);
-  return json_to_string (node, TRUE);
-}
-
-/* Without what a continuation may change. */
-static char *
-recipe_identity (const struct trainer *trainer)
-{
-  g_autoptr (JsonObject) object = recipe_json (trainer);
-  JsonObject *run = json_object_get_object_member (object, "run");
-  for (int i = 0; free_options[i]; i++)
-    json_object_remove_member (run, free_options[i]);
-  return json_text (object);
-}
-
-static bool
-write_file (const char *path, const char *text, GError **error)
-{
-  g_autoptr (draft) draft = draft_new (path, error);
-  return draft && draft_write (draft, text, strlen (text), error) && draft_commit (draft, error);
-}
-
-/* Inputs and settings of the run that is resumed. */
-static bool
-read_recipe (struct trainer *trainer, struct run_settings *run, char ***inputs, GError **error)
-{
-  g_autofree char *path = g_build_filename (run->resume, "recipe.json", NULL), *text = NULL;
-  g_autoptr (JsonParser) parser = json_parser_new_immutable ();
-  bool parsed = g_file_get_contents (path, &text, NULL, NULL) && text_json_depth (text) <= RECIPE_DEPTH &&
-                json_parser_load_from_data (parser, text, -1, NULL);
-  JsonNode *top = parsed ? json_parser_get_root (parser) : NULL; /* an empty file parses to nothing */
-  if (!top || !JSON_NODE_HOLDS_OBJECT (top)) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: is missing or no recipe of a run", path);
-    return false;
-  }
-  JsonObject *object = json_node_get_object (top);
-  static const char *const members[] = {"inputs", "settings", "run"};
-  static const JsonNodeType types[] = {JSON_NODE_ARRAY, JSON_NODE_OBJECT, JSON_NODE_OBJECT};
-  for (int i = 0; i < 3; i++) {
-    JsonNode *node = json_object_get_member (object, members[i]);
-    if (!node || json_node_get_node_type (node) != types[i]) {
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: has no \"%s\"", path, members[i]);
-      return false;
-    }
-  }
-  JsonArray *array = json_object_get_array_member (object, "inputs");
-  g_autoptr (GPtrArray) list = g_ptr_array_new_with_free_func (g_free);
-  for (guint i = 0; i < json_array_get_length (array); i++) {
-    JsonNode *node = json_array_get_element (array, i);
-    if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_STRING) {
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: \"inputs\" are not all names of files", path);
-      return false;
-    }
-    g_ptr_array_add (list, g_strdup (json_node_get_string (node)));
-  }
-  g_ptr_array_add (list, NULL);
-  JsonObject *was = json_object_get_object_member (object, "run");
-  for (int i = 0; free_options[i]; i++) /* these may be given anew */
-    json_object_remove_member (was, free_options[i]);
-  *inputs = (char **) g_ptr_array_free (g_steal_pointer (&list), FALSE);
-  return option_from_json (trainer->recipe->options, trainer->settings,
-                           json_object_get_object_member (object, "settings"), error) &&
-         option_from_json (run_options, run, was, error);
-}
-
 /* runs/00007-style: the first free number. */
 static bool
 create_folder (struct trainer *trainer, GError **error)
@@ -196,9 +112,7 @@ create_folder (struct trainer *trainer, GError **error)
     if (errno != EEXIST)
       return fail_output (error, trainer->folder);
   }
-  g_autoptr (JsonObject) object = recipe_json (trainer);
-  g_autofree char *text = json_text (object), *path = g_build_filename (trainer->folder, "recipe.json", NULL);
-  return write_file (path, text, error);
+  return origin_write (trainer, error);
 }
 
 static int64_t
@@ -254,7 +168,7 @@ trainer_save_checkpoint (struct trainer *trainer, GError **error)
   for (guint i = 0; i < weights_count (trainer->weights); i++)
     if (!g_str_has_prefix (weights_name (trainer->weights, i), "frozen."))
       weights_add (state, weights_name (trainer->weights, i), weights_at (trainer->weights, i));
-  g_autofree char *step = g_strdup_printf ("%" G_GINT64_FORMAT, trainer->step), *identity = recipe_identity (trainer);
+  g_autofree char *step = g_strdup_printf ("%" G_GINT64_FORMAT, trainer->step), *identity = origin_recipe (trainer);
   g_autofree char *machine = machine_text (), *path = trainer_checkpoint_path (trainer, trainer->step);
   weights_set_metadata (state, "step", step);
   weights_set_metadata (state, "recipe", identity);
@@ -279,17 +193,6 @@ trainer_drop_checkpoints (struct trainer *trainer, int64_t step)
     g_autofree char *path = trainer_checkpoint_path (trainer, g_array_index (steps, int64_t, i));
     g_unlink (path);
   }
-}
-
-/* The first line in which two texts differ, for the message that refuses a changed recipe. */
-static char *
-first_difference (const char *was, const char *is)
-{
-  g_auto (GStrv) a = g_strsplit (was, "\n", -1), b = g_strsplit (is, "\n", -1);
-  for (int i = 0; a[i] && b[i]; i++)
-    if (!g_str_equal (a[i], b[i]))
-      return g_strdup_printf ("was %s, is %s", g_strstrip (a[i]), g_strstrip (b[i]));
-  return g_strdup ("one is longer than the other");
 }
 
 void
@@ -340,10 +243,7 @@ load_checkpoint (struct trainer *trainer, GError **error)
       g_clear_pointer (&weights, weights_unref);
       continue;
     }
-    g_autofree char *identity = recipe_identity (trainer);
-    if (!g_str_equal (recipe, identity)) {
-      g_autofree char *difference = first_difference (recipe, identity);
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: the recipe has changed: %s", path, difference);
+    if (!origin_check_recipe (trainer, recipe, error)) {
       weights_unref (weights);
       return false;
     }
@@ -454,7 +354,11 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
     g_autofree char *what = NULL;
     enum watchdog_trouble trouble =
       trainer->watchdog ? watchdog_see (trainer->watchdog, &stats, &what) : WATCHDOG_WELL;
-    if (trouble) {
+    if (trouble && !watchdog_acts (trainer->watchdog, trouble)) {
+      if (watchdog_warns (trainer->watchdog, trouble))
+        trainer_say (trainer, "watchdog: step %" G_GINT64_FORMAT ": %s (%s); %s, or let --watchdog all see to it",
+                     trainer->step + 1, watchdog_phrase (trouble), what, watchdog_advice (trouble));
+    } else if (trouble) {
       if (!trainer_rescue (trainer, trouble, what, error))
         return false;
       last_saved = trainer->step;
@@ -509,6 +413,14 @@ check_output (const char *path, GError **error)
 }
 
 static bool
+start_watchdog (struct trainer *trainer, GError **error)
+{
+  bool all = trainer->run.watchdog == WATCHDOG_ALL;
+  trainer->watchdog = watchdog_new (trainer->weights, trainer->recipe->watches, all, error);
+  return trainer->watchdog != NULL;
+}
+
+static bool
 run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError **error)
 {
   if (!check_output (trainer->run.output, error))
@@ -516,18 +428,20 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
   cpu_set_threads (trainer->run.threads);
   if (trainer->run.resume && !load_checkpoint (trainer, error))
     return false;
-  if (trainer->run.watchdog && !(trainer->watchdog = watchdog_new (trainer->weights, trainer->recipe->watches, error)))
+  if (trainer->run.watchdog != WATCHDOG_OFF && !start_watchdog (trainer, error))
     return false;
   guint loaded = weights_count (trainer->weights);
+  for (int i = 0; trainer->inputs && trainer->inputs[i]; i++)
+    inventory_add_file (trainer->inventory, trainer->inputs[i]);
   if (!trainer->recipe->start (trainer, error))
     return false;
-  if (trainer->run.resume && !check_complete (trainer, loaded, error))
+  if (trainer->run.resume && (!origin_check_data (trainer, error) || !check_complete (trainer, loaded, error)))
     return false;
   if (!trainer->folder && !create_folder (trainer, error))
     return false;
   if (!open_files (trainer, error))
     return false;
-  if (trainer->watchdog && trainer->step == 0 && !trainer_save_checkpoint (trainer, error)) /* to go back to */
+  if (trainer->watchdog && trainer->recipe->watches && trainer->step == 0 && !trainer_save_checkpoint (trainer, error)) /* to go back to */
     return false;
   trainer_log (trainer, "%s at step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s, %d threads",
                trainer->run.resume ? "resumed" : "started", trainer->step, trainer->run.steps, cpu_isa (),
@@ -564,7 +478,8 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
                             .inputs = inputs,
                             .run = *run,
                             .weights = weights_new (),
-                            .message = g_string_new (NULL)};
+                            .message = g_string_new (NULL),
+                            .inventory = g_string_new (NULL)};
   struct run_settings resumed = {0};
   g_auto (GStrv) resumed_inputs = NULL;
   g_autoptr (GError) local = NULL;
@@ -573,7 +488,7 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
     g_autoptr (JsonObject) given = option_to_json (run_options, run);
     option_init (run_options, &resumed);
     ok = option_from_json (run_options, &resumed, given, &local) &&
-         read_recipe (&trainer, &resumed, &resumed_inputs, &local);
+         origin_read (&trainer, &resumed, &resumed_inputs, &local);
     trainer.run = resumed;
     trainer.inputs = resumed_inputs;
   }
@@ -593,6 +508,7 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
   watchdog_free (trainer.watchdog);
   weights_unref (trainer.weights);
   g_string_free (trainer.message, TRUE);
+  g_string_free (trainer.inventory, TRUE);
   g_free (trainer.folder);
   option_clear (run_options, &resumed);
   return ok;

@@ -17,9 +17,10 @@ struct run_settings {
   int precision;                    /* enum precision */
   int64_t save_every, sample_every; /* steps */
   int64_t keep;                     /* checkpoints to keep */
-  bool watchdog;
+  int watchdog;                     /* enum watchdog_mode */
   char *runs;                       /* folder that holds the run folders */
   char *resume;                     /* run folder to go on with, or NULL */
+  bool accept_changes;              /* of recipe and data, at a resume */
   char *output;                     /* what the recipe makes, or NULL */
 };
 extern const struct option run_options[];
@@ -62,6 +63,7 @@ struct trainer {
   struct monitor *monitor; /* curves and events; train/monitor.h */
   struct watchdog *watchdog; /* or NULL */
   GString *message;        /* what trainer_say collected since the last step */
+  GString *inventory;      /* of the files learnt from: start adds to it; train/inventory.h */
 };
 
 struct recipe {
@@ -92,7 +94,8 @@ struct recipe {
 };
 
 extern const struct recipe *const recipe_table[]; /* NULL-terminated */
-extern const struct recipe recipe_style, recipe_arbitrary, recipe_perceptual, recipe_gan;
+extern const struct recipe recipe_style, recipe_arbitrary, recipe_perceptual, recipe_gan, recipe_translate;
+extern const struct recipe recipe_classifier;
 const struct recipe *recipe_find (const char *name);
 
 /* Runs @recipe to its end. With run->resume and no inputs, inputs and settings are those of the run's recipe.json.

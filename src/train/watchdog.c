@@ -10,14 +10,19 @@
 
 #define TYPICAL_FROM 20   /* observations before a jump is one */
 #define TYPICAL_RATE 0.02 /* by which the mean follows */
+#define ABOVE_PEAK 3      /* a jump goes beyond all that was: coming back from nearly nothing is none */
+
+const char *const watchdog_modes[] = {"off", "on", "all", NULL};
 
 /* Where things are in the state. */
-enum { GOOD, RESCUES, ROWS = RESCUES + WATCHDOG_TROUBLES };
-enum { SEEN, TYPICAL, COUNT, ROW }; /* of a row: times shown (negative: armed, too), mean logarithm, count */
+enum { GOOD, RESCUES, WARNED = RESCUES + WATCHDOG_TROUBLES, ROWS = WARNED + WATCHDOG_TROUBLES };
+/* Of a row: times shown (negative: armed, too), mean logarithm, greatest logarithm, count. */
+enum { SEEN, TYPICAL, PEAK, COUNT, ROW };
 
 struct watchdog {
   double *state; /* of the tensor */
   const struct watch_row *watches;
+  bool all;
   struct watch_row first[2]; /* of a recipe without a table: its figure gets a name at the first step */
 };
 
@@ -57,7 +62,7 @@ watchdog_advice (enum watchdog_trouble trouble)
 }
 
 struct watchdog *
-watchdog_new (struct weights *weights, const struct watch_row *watches, GError **error)
+watchdog_new (struct weights *weights, const struct watch_row *watches, bool all, GError **error)
 {
   struct tensor *tensor = weights_find (weights, WATCHDOG_STATE);
   struct shape shape = SHAPE (ROWS + WATCHES_MAX * ROW);
@@ -72,6 +77,7 @@ watchdog_new (struct weights *weights, const struct watch_row *watches, GError *
   }
   struct watchdog *watchdog = g_new0 (struct watchdog, 1);
   watchdog->state = tensor->data;
+  watchdog->all = all;
   watchdog->first[0] =
     (struct watch_row){.trouble = WATCHDOG_EXPLOSION, .rule = WATCH_JUMPS, .limit = 100, .patience = 3, .leak = 0.2};
   watchdog->watches = watches ? watches : watchdog->first;
@@ -98,10 +104,11 @@ find (const struct train_stats *stats, const char *name, double *value)
 static bool
 is_hit (const struct watch_row *watch, const double *row, double value)
 {
-  double seen = fabs (row[SEEN]);
+  double seen = fabs (row[SEEN]), size = log (fabs (value) + 1e-30);
   bool armed = row[SEEN] < 0 || seen >= watch->grace;
   switch (watch->rule) {
-  case WATCH_JUMPS: return seen >= TYPICAL_FROM && log (fabs (value) + 1e-30) > row[TYPICAL] + log (watch->limit);
+  case WATCH_JUMPS:
+    return seen >= TYPICAL_FROM && size > row[TYPICAL] + log (watch->limit) && size > row[PEAK] + log (ABOVE_PEAK);
   case WATCH_ABOVE: return value > watch->limit;
   case WATCH_BELOW: return armed && value < watch->limit;
   }
@@ -114,9 +121,11 @@ observe (const struct watch_row *watch, double *row, double value)
 {
   bool hit = is_hit (watch, row, value);
   bool armed = row[SEEN] < 0 || (watch->rule == WATCH_BELOW && value >= 2 * watch->limit);
-  double seen = fabs (row[SEEN]) + 1;
-  if (!hit)
-    row[TYPICAL] += MAX (1 / seen, TYPICAL_RATE) * (log (fabs (value) + 1e-30) - row[TYPICAL]);
+  double seen = fabs (row[SEEN]) + 1, size = log (fabs (value) + 1e-30);
+  if (!hit) {
+    row[TYPICAL] += MAX (1 / seen, TYPICAL_RATE) * (size - row[TYPICAL]);
+    row[PEAK] = seen > 1 ? MAX (row[PEAK], size) : size;
+  }
   row[SEEN] = armed ? -seen : seen;
   row[COUNT] = hit ? row[COUNT] + 1 : MAX (0, row[COUNT] - watch->leak);
   return row[COUNT] >= watch->patience;
@@ -162,8 +171,11 @@ watchdog_see (struct watchdog *watchdog, const struct train_stats *stats, char *
     const struct watch_row *watch = &watchdog->watches[i];
     double *row = watchdog->state + ROWS + i * ROW;
     g_assert (i < WATCHES_MAX);
-    if (!find (stats, watch->figure, &value) || !observe (watch, row, value) || trouble)
+    if (!find (stats, watch->figure, &value) || !observe (watch, row, value) || watchdog_acts (watchdog, trouble))
+      continue; /* what is acted on comes before what is warned of */
+    if (trouble && !watchdog_acts (watchdog, watch->trouble))
       continue;
+    g_clear_pointer (what, g_free);
     trouble = watch->trouble;
     *what = describe (watch, row, value);
   }
@@ -171,10 +183,27 @@ watchdog_see (struct watchdog *watchdog, const struct train_stats *stats, char *
 }
 
 bool
+watchdog_acts (const struct watchdog *watchdog, enum watchdog_trouble trouble)
+{
+  bool doubtful = trouble == WATCHDOG_JUDGE || trouble == WATCHDOG_COLLAPSE;
+  return trouble != WATCHDOG_WELL && (watchdog->all || !doubtful);
+}
+
+bool
+watchdog_warns (struct watchdog *watchdog, enum watchdog_trouble trouble)
+{
+  double *warned = &watchdog->state[WARNED + trouble];
+  bool first = *warned == 0;
+  *warned = 1;
+  return first;
+}
+
+bool
 watchdog_calm (const struct watchdog *watchdog)
 {
   for (int i = 0; watchdog->watches[i].figure; i++)
-    if (watchdog->state[ROWS + i * ROW + COUNT] >= watchdog->watches[i].patience / 2)
+    if (watchdog_acts (watchdog, watchdog->watches[i].trouble) &&
+        watchdog->state[ROWS + i * ROW + COUNT] >= watchdog->watches[i].patience / 2)
       return false;
   return true;
 }

@@ -3,7 +3,9 @@
  * The watchdog: sees by a run's figures that it goes wrong, and why. Each step it is shown the figures; what they are watched for is
  * a table of struct watch_row of the recipe, and of every recipe that they are numbers. A hit adds 1 to the row's count, each other
  * step takes `leak` off; at `patience` the row's trouble is called, so a trouble that lasts is seen within
- * patience / (hits a step - leak * others a step) steps. All that it knows is one tensor among the run's weights, hence in
+ * patience / (hits a step - leak * others a step) steps. NaN and explosions are what runs do not come back from: the watchdog acts
+ * on them, and on data that are one picture. Of a judge that wins and of collapse, which healthy runs can look like for a
+ * while, it warns once and lets the run go on, unless it is told to act on all. All that it knows is one tensor among the run's weights, hence in
  * checkpoints: a resumed run sees the same at the same step.
  * The trainer answers a trouble by going back to the last good checkpoint (train/rescue.h). Used by the trainer's thread. */
 #pragma once
@@ -23,7 +25,8 @@ enum watchdog_trouble {
 };
 
 enum watch_rule {
-  WATCH_JUMPS, /* a hit: more than @limit times the figure's geometric mean so far, hits left out; from the 20th on */
+  WATCH_JUMPS, /* a hit: more than @limit times the figure's geometric mean so far, and 3 times its peak, hits left out; from
+                  the 20th on */
   WATCH_ABOVE, /* more than @limit */
   WATCH_BELOW, /* less than @limit; only once it has been at twice that, or has been shown @grace times */
 };
@@ -39,16 +42,25 @@ struct watch_row {
 
 typedef struct watchdog watchdog;
 
-/* Watches by @watches, which ends with a NULL figure and outlives it; NULL: the first figure for jumps. Its tensor is
- * WATCHDOG_STATE of @weights, made when it is not there. IMPASTO_ERROR_MEMORY. */
+enum watchdog_mode { WATCHDOG_OFF, WATCHDOG_ON, WATCHDOG_ALL }; /* ON: warns of judges that win and of collapse */
+extern const char *const watchdog_modes[];
+
+/* Watches by @watches, which ends with a NULL figure and outlives it; NULL: the first figure for jumps. @all: acts on all
+ * troubles, otherwise see above. Its tensor is WATCHDOG_STATE of @weights, made when it is not there. IMPASTO_ERROR_MEMORY. */
 #define WATCHDOG_STATE "watchdog.state"
-struct watchdog *watchdog_new (struct weights *weights, const struct watch_row *watches, GError **error);
+struct watchdog *watchdog_new (struct weights *weights, const struct watch_row *watches, bool all, GError **error);
 void watchdog_free (struct watchdog *watchdog);
 
 /* Shows it the figures of a step. @what receives a new string that says what was seen: "judge is 0.01 of ..." */
 enum watchdog_trouble watchdog_see (struct watchdog *watchdog, const struct train_stats *stats, char **what);
 
-/* Whether no count is half of its patience: a checkpoint made now is one to go back to. */
+/* Whether @trouble is one to go back for; otherwise it is one to warn of. */
+bool watchdog_acts (const struct watchdog *watchdog, enum watchdog_trouble trouble);
+
+/* Whether to warn of @trouble, which is so once a run. */
+bool watchdog_warns (struct watchdog *watchdog, enum watchdog_trouble trouble);
+
+/* Whether no count of what it acts on is half of its patience: a checkpoint made now is one to go back to. */
 bool watchdog_calm (const struct watchdog *watchdog);
 
 /* The step of the last good checkpoint. */

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Unpaired translation: photographs and paintings that know nothing of each other, a translator that makes the one look like the
+ * other. X are photographs, Y paintings, G: X -> Y the translator, D_Y the judge of patches of 70x70, least squares.
+ *
+ *   cyclegan (Zhu 2017), with F: Y -> X and D_X:
+ *     L = (D_Y(G(x)) - 1)^2 + (D_X(F(y)) - 1)^2 + cycle_weight (|F(G(x)) - x| + |G(F(y)) - y|)
+ *         + identity_weight (|G(y) - y| + |F(x) - x|)
+ *   cut (Park 2020):
+ *     L = (D_Y(G(x)) - 1)^2 + contrast_weight NCE(G(x), x) + identity_weight NCE(G(y), y)
+ *
+ * and + colour_weight L_colour(G(x), x) (Chen 2020). A judge learns (D(real) - 1)^2 / 2 + D(drawn)^2 / 2, where the drawn picture
+ * is now or from a pool, and + edge_weight D(paintings with smoothed edges)^2 / 2 (Chen 2018). The translator is a style
+ * network of one style: the result is a style pack that everything that paints takes. */
+#include <string.h>
+
+#include "base/random.h"
+#include "impasto/error.h"
+#include "net/pack.h"
+#include "train/optimizer.h"
+#include "train/recipe.h"
+#include "train/translate_recipe.h"
+
+#define STEPS 20000
+#define CYCLE_POOL 50 /* pictures */
+#define CYCLE_IDENTITY 5
+#define CUT_IDENTITY 0.5
+#define BACK "back.safetensors"
+
+enum stream { STREAM_POOL = 760, STREAM_PLACES = 770, STREAM_REHEARSAL = 780 };
+
+static const char *const method_names[] = {"cyclegan", "cut", NULL};
+
+#define AT(FIELD) offsetof (struct translate_settings, FIELD)
+
+static const struct option options[] = {
+  {"photos", OPTION_STRING, AT (photos), "folder of photographs; required", .metavar = "DIR"},
+  {"paintings", OPTION_STRING, AT (paintings), "folder of what they are to look like; required", .metavar = "DIR"},
+  {"method", OPTION_CHOICE, AT (method), "there and back, with two translators; or one way, with places compared",
+   .choices = method_names},
+  {"start", OPTION_STRING, AT (start), "pack of this recipe whose weights the translator begins with",
+   .metavar = "PACK"},
+  {"name", OPTION_STRING, AT (name), "of the style; lower case letters, digits and '-'", .text = "translation"},
+  {"title", OPTION_STRING, AT (title), "title of the pack"},
+  {"license", OPTION_STRING, AT (license), "licence of the pack"},
+  {"batch", OPTION_INT, AT (batch), "pictures a step, of each side", 1, 64, 1},
+  {"size", OPTION_INT, AT (size), "pixels of the crops, a multiple of 16", 32, 1024, 128},
+  {"filters", OPTION_INT, AT (filters), "channels of the translator's first convolution; published: 64", 4, 256, 32},
+  {"blocks", OPTION_INT, AT (blocks), "residual blocks; published: 6 at 128x128, 9 at 256x256", 1, 32, 6},
+  {"ends", OPTION_INT, AT (ends), "kernel of its first and last convolution, odd", 1, 15, 7},
+  {"upsampling", OPTION_CHOICE, AT (upsampling), "how it enlarges; published: transposed, which leaves a pattern",
+   .fallback = UPSAMPLING_BILINEAR, .choices = upsampling_names},
+  {"judge-width", OPTION_INT, AT (judge_width), "channels of a judge's first convolution; 0 = as filters", 0, 256, 0},
+  {"cycle-weight", OPTION_FLOAT, AT (cycle_weight), "cyclegan: of the way there and back", 0, 1e4, 10},
+  {"identity-weight", OPTION_FLOAT, AT (identity_weight),
+   "paintings are to stay as they are; -1 = 5 for cyclegan, 0.5 for cut", -1, 1e4, -1},
+  {"contrast-weight", OPTION_FLOAT, AT (contrast_weight), "cut: places are to stay as they are", 0, 1e4, 0.5},
+  {"patches", OPTION_INT, AT (patches), "cut: places compared in each of five layers", 2, 4096, 256},
+  {"temperature", OPTION_FLOAT, AT (temperature), "cut: of that comparison", 0.001, 10, 0.07},
+  {"edge-weight", OPTION_FLOAT, AT (edge_weight), "judges refuse paintings with smoothed edges: for clear lines", 0,
+   1e4, 0},
+  {"color-weight", OPTION_FLOAT, AT (colour_weight), "colours are to be the photograph's", 0, 1e4, 0},
+  {"pool", OPTION_INT, AT (pool), "drawn pictures that judges learn from again; -1 = 50 for cyclegan, 0 for cut", -1,
+   10000, -1},
+  {"translation", OPTION_BOOL, AT (augment.translation), "augmentation: moves what judges see"},
+  {"cutout", OPTION_BOOL, AT (augment.cutout), "augmentation: covers a part of what judges see"},
+  {"color", OPTION_BOOL, AT (augment.colour), "augmentation: tints what judges see"},
+  {"rate", OPTION_FLOAT, AT (rate), "learning rate of translators", 1e-8, 1, 0.0002},
+  {"judge-rate", OPTION_FLOAT, AT (judge_rate), "learning rate of judges; 0 = the translators'", 0, 1, 0},
+  {"hold", OPTION_FLOAT, AT (hold), "share of the run with the whole rates; then they go down to 0 along a line", 0, 1,
+   0.5},
+  {"clip", OPTION_FLOAT, AT (clip), "largest norm of a gradient; 0 = none", 0, 1e6, 0},
+  {"average", OPTION_FLOAT, AT (average), "moving average of translators that is kept; 0 = none", 0, 0.99999, 0.999},
+  {"zoom", OPTION_FLOAT, AT (zoom), "largest shorter side of a photograph in crops", 1, 8, 1.5},
+  {"painting-zoom", OPTION_FLOAT, AT (painting_zoom), "likewise of a painting: more shows its strokes nearer", 1, 8,
+   1.5},
+  {"mirror", OPTION_BOOL, AT (mirror), "crops are mirrored half of the time; =no: not", .fallback = 1},
+  {NULL},
+};
+
+static void
+settle (void *object, struct run_settings *run)
+{
+  struct translate_settings *settings = object;
+  bool cycles = settings->method == TRANSLATE_CYCLEGAN;
+  if (run->steps == 0)
+    run->steps = STEPS;
+  if (settings->judge_width == 0)
+    settings->judge_width = settings->filters;
+  if (settings->judge_rate == 0)
+    settings->judge_rate = settings->rate;
+  if (settings->identity_weight < 0)
+    settings->identity_weight = cycles ? CYCLE_IDENTITY : CUT_IDENTITY;
+  if (settings->pool < 0)
+    settings->pool = cycles ? CYCLE_POOL : 0;
+}
+
+static bool
+check_settings (const struct translate_settings *settings, GError **error)
+{
+  const char *problem = settings->size % 16                 ? "--size wants a multiple of 16"
+                        : settings->ends % 2 == 0           ? "--ends wants an odd number"
+                        : !pack_valid_name (settings->name) ? "--name wants 1 to 64 lower case letters, digits and '-'"
+                                                            : NULL;
+  if (problem)
+    g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, problem);
+  return !problem;
+}
+
+static bool
+open_data (struct trainer *trainer, GError **error)
+{
+  const struct translate_settings *settings = trainer->settings;
+  struct translate_state *state = trainer->state;
+  for (int side = 0; side < SIDES; side++) {
+    struct dataset_options data = {.size = settings->size,
+                                   .batch = settings->batch,
+                                   .seed = trainer->run.seed,
+                                   .stream = side,
+                                   .first_step = trainer->step,
+                                   .zoom = side == PHOTO ? settings->zoom : settings->painting_zoom,
+                                   .rotation = -1,
+                                   .keep_handedness = !settings->mirror,
+                                   .recursive = true};
+    state->data[side] = recipe_open_data (trainer, side == PHOTO ? settings->photos : settings->paintings, &data, error);
+    if (!state->data[side])
+      return false;
+  }
+  return true;
+}
+
+static char *
+pool_name (int side)
+{
+  return g_strdup_printf ("pool.%s", translate_sides[side]);
+}
+
+/* Pools are weights, hence in checkpoints. */
+static bool
+make_pools (struct trainer *trainer, GError **error)
+{
+  const struct translate_settings *settings = trainer->settings;
+  for (int side = 0; side < SIDES; side++) {
+    g_autofree char *name = pool_name (side);
+    if (settings->pool == 0 || !translate_draws (settings, side) || weights_find (trainer->weights, name))
+      continue;
+    g_autoptr (tensor) pool = tensor_new (SHAPE (settings->pool, 3, settings->size, settings->size), DTYPE_F32, error);
+    if (!pool)
+      return false;
+    weights_add (trainer->weights, name, pool);
+  }
+  return true;
+}
+
+static bool
+start_from_pack (struct trainer *trainer, GError **error)
+{
+  const struct translate_settings *settings = trainer->settings;
+  g_autoptr (pack) pack = pack_load (settings->start, error);
+  return pack && recipe_start_from (trainer, pack->weights, "", "translator.painting.", settings->start, error);
+}
+
+static bool
+start (struct trainer *trainer, GError **error)
+{
+  const struct translate_settings *settings = trainer->settings;
+  trainer->state = g_new0 (struct translate_state, 1);
+  bool fresh = trainer->step == 0;
+  if (!settings->photos || !settings->paintings) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "train translate wants --photos DIR and --paintings DIR: the two sides");
+    return false;
+  }
+  return check_settings (settings, error) && open_data (trainer, error) && translate_load_sheet (trainer, error) &&
+         translate_build_training (trainer, error) && make_pools (trainer, error) &&
+         (!fresh || !settings->start || start_from_pack (trainer, error)) && translate_build_sampler (trainer, error);
+}
+
+/* What becomes of picture @i of a step in the pool (Zhu 2017): while it is not full, the picture goes to the next place; then half
+ * of them change places with one of the pool, which the judge sees instead. -1: it stays outside. */
+static int64_t
+pool_place (const struct trainer *trainer, int side, int64_t i, bool *past)
+{
+  const struct translate_settings *settings = trainer->settings;
+  int64_t drawn = trainer->step * settings->batch + i;
+  struct random_key key = {.seed = trainer->run.seed, .stream = STREAM_POOL + side, .step = drawn};
+  *past = drawn >= settings->pool && random_uniform (key, 0) < 0.5;
+  return drawn < settings->pool ? drawn : *past ? (int64_t) random_below (key, 1, settings->pool) : -1;
+}
+
+static float *
+picture_at (struct tensor *pictures, int64_t i)
+{
+  return tensor_floats (pictures) + i * shape_size (&pictures->shape) / pictures->shape.dim[0];
+}
+
+/* Before a step: the pictures from the pool that judges are to see. After it: what was drawn goes into the pool. */
+static void
+exchange (struct trainer *trainer, bool after)
+{
+  const struct translate_settings *settings = trainer->settings;
+  struct translate_state *state = trainer->state;
+  size_t bytes = 3 * settings->size * settings->size * sizeof (float);
+  for (int side = 0; side < SIDES && settings->pool > 0; side++) {
+    g_autofree char *name = pool_name (side), *drawn = g_strdup_printf ("drawn-%s", translate_sides[side]);
+    g_autofree char *shown = g_strdup_printf ("past-%s", translate_sides[side]);
+    g_autofree char *flag = g_strdup_printf ("is-past-%s", translate_sides[side]);
+    struct tensor *pool = weights_find (trainer->weights, name);
+    for (int64_t i = 0; pool && i < settings->batch; i++) {
+      bool past;
+      int64_t place = pool_place (trainer, side, i, &past);
+      if (after && place >= 0)
+        memcpy (picture_at (pool, place), picture_at (plan_output (state->plan, drawn), i), bytes);
+      if (!after)
+        recipe_set (state->plan, flag, i, past);
+      if (!after && past)
+        memcpy (picture_at (plan_input (state->plan, shown), i), picture_at (pool, place), bytes);
+    }
+  }
+}
+
+/* Different places, each as likely as any other. */
+static void
+draw_places (struct plan *plan, const struct translate_settings *settings, uint64_t seed, int64_t step)
+{
+  for (int i = 0; i < STYLE_TAPS; i++) {
+    g_autofree char *name = g_strdup_printf ("places%d", i);
+    int64_t of, count = translate_places (settings, i, &of), taken = 0;
+    struct random_key key = {.seed = seed, .stream = STREAM_PLACES + i, .step = step};
+    if (!plan_input (plan, name))
+      continue;
+    g_autofree bool *marked = g_new0 (bool, of);
+    for (int64_t last = of - count; last < of; last++) { /* Floyd: one of 0 .. last, or last itself if it is taken */
+      int64_t place = (int64_t) random_below (key, (uint64_t) last, (uint64_t) last + 1);
+      place = marked[place] ? last : place;
+      marked[place] = true;
+      recipe_set (plan, name, taken++, place);
+    }
+  }
+}
+
+static void
+set_scalars (struct trainer *trainer, struct plan *plan)
+{
+  const struct translate_settings *settings = trainer->settings;
+  double rate = recipe_linear_rate (trainer, settings->rate, settings->hold);
+  double judge_rate = recipe_linear_rate (trainer, settings->judge_rate, settings->hold);
+  recipe_set (plan, "rate", 0, translate_rate (settings, rate, trainer->step));
+  recipe_set (plan, "judge-rate", 0, translate_rate (settings, judge_rate, trainer->step));
+  recipe_set (plan, "decay", 0, average_decay (settings->average, trainer->step));
+  draw_places (plan, settings, trainer->run.seed, trainer->step);
+}
+
+static bool
+step (struct trainer *trainer, struct train_stats *stats, GError **error)
+{
+  static const char *const names[] = {"loss",  "adversary", "cycle", "contrast", "identity",      "color",
+                                      "judge", "real",      "fake",  "gradient", "judge-gradient"};
+  struct translate_state *state = trainer->state;
+  for (int side = 0; side < SIDES; side++) {
+    struct tensor *pictures = plan_input (state->plan, translate_sides[side]);
+    if (!dataset_batch (state->data[side], trainer->step, tensor_floats (pictures), error))
+      return false;
+    recipe_report (trainer, state->data[side]);
+  }
+  set_scalars (trainer, state->plan);
+  exchange (trainer, false);
+  plan_run (state->plan, trainer->run.seed, trainer->step);
+  exchange (trainer, true);
+  recipe_stats (state->plan, names, G_N_ELEMENTS (names), stats);
+  return true;
+}
+
+/* The translator of @side as a pack of one style. */
+static bool
+save_translator (struct trainer *trainer, int side, const char *path, GError **error)
+{
+  static const char *const places[] = {"photos", "paintings", "start", NULL}; /* names on somebody's disk */
+  const struct translate_settings *settings = trainer->settings;
+  struct style_net net = translate_net (settings);
+  g_autofree char *prefix = g_strdup_printf ("translator.%s.", translate_sides[side]);
+  g_autoptr (weights) averaged = recipe_averaged (trainer, prefix);
+  g_autoptr (pack) pack = pack_new (&net, averaged);
+  g_autofree char *back = g_strndup (settings->name, 59);
+  g_autofree char *name = side == PAINTING ? g_strdup (settings->name) : g_strconcat (back, "-back", NULL);
+  pack_add_style (pack, name, settings->title, NULL, NULL);
+  pack->title = g_strdup (settings->title);
+  pack->license = g_strdup (settings->license);
+  pack->provenance = g_strdup ("trained by impasto train translate");
+  pack->training = recipe_facts (trainer, places);
+  return pack_save (pack, path, error);
+}
+
+static bool
+finish (struct trainer *trainer, const char *path, GError **error)
+{
+  g_autofree char *back = g_build_filename (trainer->folder, BACK, NULL);
+  return (!translate_draws (trainer->settings, PHOTO) || save_translator (trainer, PHOTO, back, error)) &&
+         save_translator (trainer, PAINTING, path, error);
+}
+
+static struct plan *
+rehearse (struct trainer *trainer, GError **error)
+{
+  struct translate_state *state = trainer->state = g_new0 (struct translate_state, 1);
+  static const char *const pictures[] = {"photo", "painting", "past-photo", "past-painting"};
+  if (!check_settings (trainer->settings, error) || !translate_build_training (trainer, error))
+    return NULL;
+  for (guint i = 0; i < G_N_ELEMENTS (pictures); i++)
+    recipe_fill_noise (state->plan, pictures[i], STREAM_REHEARSAL + i);
+  set_scalars (trainer, state->plan);
+  return g_steal_pointer (&state->plan);
+}
+
+static void
+stop (struct trainer *trainer)
+{
+  struct translate_state *state = trainer->state;
+  if (!state)
+    return;
+  for (int side = 0; side < SIDES; side++) {
+    g_clear_pointer (&state->data[side], dataset_free);
+    g_free (state->sheet[side]);
+  }
+  g_clear_pointer (&state->plan, plan_free);
+  g_clear_pointer (&state->sampler, plan_free);
+  g_clear_pointer (&trainer->state, g_free);
+}
+
+const struct recipe recipe_translate = {
+  .name = "translate",
+  .help = "photographs into paintings or drawings, without pairs (CycleGAN, Zhu 2017; CUT, Park 2020)",
+  .options = options,
+  .settings_size = sizeof (struct translate_settings),
+  .settle = settle,
+  .start = start,
+  .step = step,
+  .reals = translate_reals,
+  .sample = translate_sample,
+  .finish = finish,
+  .stop = stop,
+  .rehearse = rehearse,
+};

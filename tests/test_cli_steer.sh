@@ -1,0 +1,94 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# test_cli_steer.sh IMPASTO MAKE_PACK PICTURE: mixes, regions and controls, and paintings made again from their recipes.
+. "$(dirname "$0")/cli.sh"
+small_picture
+echo 'no picture' >text.txt
+
+# --- Steering ---
+
+"$make_pack" models/rows.safetensors photograph=yes brush=yes delta epsilon
+printf '\211PNG\015\012\032\012\000\000\000\015IHDR\000\000\000\002\000\000\000\001\010\000\000\000\000\321I\040V\000\000\000' >half.png
+printf '\013IDATx\332c\140\370\017\000\001\002\001\000\321\032\313\217\000\000\000\000IEND\256B\140\202' >>half.png
+printf '\211PNG\015\012\032\012\000\000\000\015IHDR\000\000\000\001\000\000\000\001\010\000\000\000\000\072\176\233U\000\000\000' >black.png
+printf '\012IDATx\332c\140\000\000\000\002\000\001\345\047\336\374\000\000\000\000IEND\256B\140\202' >>black.png
+run paint small.png --style alpha:0.6,beta:0.4; painted small-alpha+beta.png && [ "$(cat out)" = small-alpha+beta.png ]
+check "a mix of styles"
+run paint small.png --style models/pair.safetensors:alpha:6,beta:4 -o again.png
+painted again.png && run replay small-alpha+beta.png small.png -o result.png && painted result.png &&
+  cmp -s result.png small-alpha+beta.png && cmp -s again.png result.png; check "the same mix by file, and replayed"
+rm result.png small-alpha+beta.png
+run paint small.png --style alpha:0.5,gamma:0.5 -o result.png
+refused 2 "alpha is a style of .*pair.safetensors, gamma of .*one.safetensors; styles of one pack"
+check "a mix of two packs"
+run paint small.png --style alpha:0.5,omega -o result.png; refused 2 "no style 'omega'"; check "a mix with a stranger"
+for style in alpha: alpha:-1,beta alpha:nan alpha:0 alpha,,beta; do
+  run paint small.png --style $style -o result.png; refused 2 "style"; check "no mix: $style"
+done
+run paint small.png --style delta --strength 3 -o result.png; refused 2 "strength.*0.*2"; check "too strong"
+run paint small.png --style delta --brush 0.4 -o result.png; refused 2 "brush.*0.5.*2"; check "too fine a brush"
+for style in alpha delta; do # without rows for photograph and brush, and with them
+  run paint small.png --style $style --strength 0 --brush 2 -o nothing.png; painted nothing.png && run paint nothing.png \
+    --style $style --strength 0 -o result.png && run paint small.png --style $style --strength 0 -o nothing.png &&
+    cmp -s nothing.png result.png; check "$style: strength 0 is the photograph"
+  for control in "--strength 1.7" "--brush 1.6" "--keep-colors palette" "--keep-colors luminance" "--region half.png=alpha" \
+    "--denoise 0.5" "--detail 0.5" "--sharpen 1" "--saturation 0"; do
+    [ $style = alpha ] || control=$(echo "$control" | sed 's/=alpha/=epsilon@0.5/')
+    # shellcheck disable=SC2086
+    run paint small.png --style $style $control -o steered.png; painted steered.png && run replay steered.png small.png -o \
+      result.png && painted result.png && cmp -s steered.png result.png; check "$style $control, and replayed"
+    rm -f result.png
+  done
+done
+run paint small.png --style alpha --region half.png=beta --region 'half.png=alpha:0.5,beta:0.5@0.4; half.png=beta' -o many.tif
+painted many.tif && run replay many.tif small.png -o many2.tif && painted many2.tif && cmp -s many.tif many2.tif
+check "several regions"
+run paint small.png --style alpha --region nowhere.png=beta -o result.png; refused 3 "nowhere.png"; check "no such mask"
+run paint small.png --style alpha --region text.txt=beta -o result.png; refused 3 "text.txt"; check "a mask that is none"
+run paint small.png --style alpha --region black.png=beta -o result.png; refused 3 "black.png: the mask is black all over"
+check "a black mask"
+run paint small.png --style alpha --region half.png=gamma -o result.png; refused 2 "styles of one pack"
+check "a region of another pack"
+run paint small.png --style alpha --region half.png -o result.png; refused 2 "MASK=STYLE"; check "a region without a style"
+run paint small.png --style alpha --keep-colors hue -o result.png; refused 2 "no, luminance, palette"
+check "colours kept in an unknown way"
+
+# --- Replay ---
+
+run paint small.png --style alpha:0.3,beta:0.7 --region half.png=beta@0.5 --saturation 1.2 -o made.png
+for format in jpg webp tif; do
+  "$impasto" paint small.png --style alpha --seed 7 -o made.$format >/dev/null
+  run replay made.$format small.png -o again.$format; painted again.$format && cmp -s made.$format again.$format
+  check "replay of a $format"
+done
+run replay made.png absent.jpg -o result.png; refused 3 "absent.jpg: no such file"; check "replay: no picture"
+run replay made.png small.png --saturation 1 -o again.png; painted again.png && ! cmp -s again.png made.png
+check "replay: the line comes before the recipe"
+run replay made.png; refused 2 "wants a painting and a picture"; check "replay: nothing to paint"
+run replay "$picture" small.png -o result.png; refused 3 "no recipe"; check "replay: no painting"
+mkdir moved; cp made.png moved/; (cd moved && "$impasto" replay made.png ../small.png -o result.png >../out 2>../err); status=$?
+refused 3 "the mask 'half.png' .*is not there"; check "replay: a mask that is gone"
+cp black.png moved/half.png; (cd moved && "$impasto" replay made.png ../small.png -o result.png >../out 2>../err); status=$?
+refused 3 "the mask .*half.png is another"; check "replay: another mask"
+rm -r moved
+mkdir others; "$make_pack" others/pair.safetensors width=8 alpha beta
+IMPASTO_MODELS=others run replay made.png small.png -o result.png; refused 3 "the pack .*pair.safetensors is another.*--force"
+check "replay: another pack"
+IMPASTO_MODELS=others run replay made.png small.png --force -o forced.png; painted forced.png && ! cmp -s forced.png made.png
+check "replay: another pack, forced"
+rm -r others
+IMPASTO_MODELS=nowhere run replay made.png small.png -o result.png; refused 3 "the pack 'pair.safetensors' .*not there; set"
+check "replay: no pack"
+# What a recipe says is looked at as what a stranger says: files by base name only, within bounds. (Same lengths: TIFF has offsets.)
+"$impasto" paint small.png --style alpha -o made.tif >/dev/null
+twist () { sed "s#$1#$2#" made.tif >twisted.tif; run replay twisted.tif small.png -o result.png; }
+twist 'pair.safetensors' '../../etc/passwd'; refused 3 "no name of a file"; check "replay: a path for a pack"
+twist '&quot;alpha&quot;' '\&quot;/tmp/\&quot;'; refused 3 "a style that is none"; check "replay: a path for a style"
+twist '&quot;paint&quot;' '\&quot;erase\&quot;'; refused 3 "not one of impasto paint's"; check "replay: another command"
+twist '&quot;seed&quot;:1' '\&quot;seed\&quot;:a'; refused 3 "not one of impasto paint's"; check "replay: no JSON"
+twist '&quot;size&quot;' '\&quot;sise\&quot;'; refused 3 "sise"; check "replay: an unknown option"
+twist '&quot;brush&quot;:1.0' '\&quot;brush\&quot;:9.0'; refused 3 "brush"; check "replay: a value out of range"
+twist '&quot;seed&quot;:1' '[[[[[[[[[[[[[[[[[['; refused 3 "deeper"; check "replay: a deep recipe"
+
+end_of_cases

@@ -1,0 +1,77 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+#
+# test_cli_train.sh IMPASTO MAKE_PACK PICTURE: training from the command's side: what it writes, and how it stops and goes on.
+. "$(dirname "$0")/cli.sh"
+small_picture
+
+# --- Training ---
+
+mkdir photos
+for size in 96 97 98; do "$impasto" paint "$picture" --style alpha --size $size -o photos/$size.png >/dev/null; done
+"$make_pack" --features vgg.safetensors
+run train gan --steps 1; refused 2 "wants --data"; check "train gan: data are wanted"
+run train gan --data photos --preset dcgan-64 --width 0.05 --latent 8 --batch 2 --steps 2 --translation --r1 1 -o drawer.safetensors
+[ $status = 0 ] && [ -s drawer.safetensors ]; check "train gan: a generator of crops"
+run generate drawer.safetensors -n 6 --columns 3 -o drawn.png; [ $status = 0 ] && [ "$(cat out)" = drawn.png ] && painted drawn.png
+check "generate: a sheet"
+cp drawn.png before.png
+run generate drawer.safetensors -n 6 --columns 3 -o drawn.png; [ $status = 4 ] && grep -q overwrite err
+check "generate: a file that is there"
+run generate drawer.safetensors -n 6 --columns 3 -o drawn.png --overwrite; [ $status = 0 ] && cmp -s drawn.png before.png
+check "generate: the same again"
+run generate drawer.safetensors -n 3 -o singly/; [ $status = 0 ] && painted singly/000002.png && [ "$(ls singly | wc -l)" = 3 ]
+check "generate: pictures one by one"
+run generate drawer.safetensors -n 3 -o drawn.idx; refused 2 "grey"; check "generate: colours in an IDX file"
+run generate drawer.safetensors --class 1 -o no.png; refused 2 "no classes"; check "generate: a class of none"
+run export drawer.safetensors -o drawer.h5; [ $status = 0 ] && [ "$(cat out)" = drawer.h5 ] && [ ! -s err ]
+check "export: a generator for Keras"
+run describe drawer.h5; [ $status = 0 ] && grep -q '^values *-1..1' out && grep -q '^conv2d_transpose_2 ' out && [ ! -s err ]
+check "describe: a model of Keras"
+run generate drawer.h5 -n 6 --columns 3 -o keras.png; [ $status = 0 ] && [ "$(size_of keras.png)" = "$(size_of drawn.png)" ]
+check "generate: from a model of Keras"
+run export drawer.h5 -o drawer.onnx; [ $status = 0 ] && run run drawer.onnx --info && grep -q 'input  z: float (batch, 8)' out
+check "export: a model of Keras as ONNX"
+run run drawer.h5 --info; [ $status = 0 ] && grep -q 'output  picture: float (batch, 64, 64, 3)' out; check "run: a model of Keras"
+run export drawer.safetensors --judge drawer.safetensors -o judge.h5; refused 3 'conv1: a weight is missing'
+check "export: a judge that is not there"
+run export drawer.safetensors -o drawer.xyz; refused 2 "ends in .onnx or"; check "export: a generator in no such form"
+head -c 3000 drawer.h5 >cut.h5; run describe cut.h5; refused 3 "no good HDF5 file\|not a good HDF5 file"; check "a model of Keras, cut off"
+run generate models/one.safetensors -o no.png; [ $status = 3 ] && grep -q 'holds a network "style"' err && [ ! -e no.png ]
+check "generate: another network's file"
+run train translate --photos photos --paintings photos --method cut --size 48 --filters 4 --blocks 1 --steps 1 -o turned.safetensors
+[ $status = 0 ] && [ -s turned.safetensors ]; check "train translate: a pack"
+run paint photos/96.png --style turned.safetensors -o turned.png; [ $status = 0 ] && painted turned.png
+check "train translate: the pack paints"
+rm -r runs
+set -- train style "$picture" --photos photos --features vgg.safetensors --size 64 --painting-size 128 --batch 1 \
+  --width 4 --inner 8 --residuals 1 --judge-width 4 --names learned
+run train style "$picture" --photos photos; [ $status != 0 ] && [ "$(wc -l <err)" = 1 ] && grep -q 'features' err
+check "train: features are wanted"
+"$make_pack" --perceptual models/perceptual.safetensors
+run train style "$picture" --photos photos --size 64 --painting-size 128 --batch 1 --width 4 --inner 8 --residuals 1 \
+  --judge-width 4 --names eye --steps 1 -o own.safetensors
+[ $status = 0 ] && [ -s own.safetensors ] && grep -q models/perceptual.safetensors runs/*/recipe.json
+check "train: the eye that ships"
+rm -r runs models/perceptual.safetensors
+run train style "$picture" --photos nowhere --features vgg.safetensors; [ $status = 3 ] && grep -q nowhere err
+check "train: photographs are wanted"
+run "$@" --steps 2 -o models/learned.safetensors --progress json
+[ $status = 0 ] && [ "$(grep -c '"event":"step"' out)" = 2 ] && [ -s models/learned.safetensors ]; check "train: a pack"
+run paint small.png --style learned -o learned.png; painted learned.png; check "train: that paints"
+cp models/learned.safetensors before
+run train style "$picture" --into models/learned.safetensors --photos photos --features vgg.safetensors --size 64 \
+  --painting-size 128 --batch 1 --names further --steps 1 -o further.safetensors
+[ $status = 0 ] && cmp -s models/learned.safetensors before && grep -q learned further.safetensors
+check "train: a style joins a pack, which stays as it was"
+run paint small.png --style further.safetensors:further -o further.png; painted further.png; check "train: that paints too"
+stop_at '"step":2,' INT "$@" --steps 100000 -o never.safetensors --progress json
+folder=$(sed -n 's/.*--resume \([^ ]*\).*/\1/p' err)
+[ $status = 130 ] && [ -d "$folder" ] && [ ! -e never.safetensors ] && ls "$folder"/network-*.safetensors >/dev/null
+check "train: Ctrl-C saves a checkpoint and says how to go on"
+last=$(sed -n 's/.*"step":\([0-9]*\),.*/\1/p' out | tail -n 1)
+stop_at '"step":' TERM "$@" --steps 100000 -o never.safetensors --progress json --resume "$folder"
+[ $status = 130 ] && [ "$(sed -n 's/.*"step":\([0-9]*\),.*/\1/p' out | head -n 1)" = $((last + 1)) ]
+check "train: goes on from there"
+
+end_of_cases

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Unpaired translation: objectives, values and gradients, against PyTorch (tests/oracle/translate.py); runs over made-up pictures:
+ * a stopped one goes on to the same bits with a pool in use, results paint and go on from each other, what makes no sense is
+ * refused in one line. */
+#include <string.h>
+
+#include "compile/plan.h"
+#include "net/pack.h"
+#include "oracle.h"
+#include "train/translate_loss.h"
+#include "train/translate_recipe.h"
+#include "train_fixture.h"
+
+#define REFERENCE "translate.json"
+#define TOLERANCE 1e-4
+#define SIDE 32
+
+/* --- Objectives --- */
+
+/* Smooth noise with some edges, as pictures() of the script. */
+static sym
+pictures (struct graph *graph, const char *name)
+{
+  g_autofree char *edges = g_strconcat (name, "s", NULL);
+  struct shape shape = SHAPE (2, 3, SIDE, SIDE);
+  sym smooth = sym_resize_bilinear (oracle_constant (graph, name, SHAPE (2, 3, 6, 6), 0.9, 0.5), SIDE, SIDE);
+  sym spots = sym_greater (oracle_constant (graph, edges, shape, 1, 0), graph_scalar (graph, 0.45));
+  return sym_add (smooth, sym_scale (spots, 0.1));
+}
+
+static sym
+build_objective (struct graph *graph, const char *name)
+{
+  bool cut = g_str_equal (name, "cut");
+  struct translate_settings settings = {.method = cut ? TRANSLATE_CUT : TRANSLATE_CYCLEGAN,
+                                        .batch = 2,
+                                        .size = SIDE,
+                                        .filters = 4,
+                                        .blocks = 2,
+                                        .ends = 3,
+                                        .judge_width = 4,
+                                        .upsampling = UPSAMPLING_TRANSPOSED,
+                                        .cycle_weight = 10,
+                                        .identity_weight = cut ? 0.5 : 5,
+                                        .contrast_weight = 0.5,
+                                        .edge_weight = cut ? 0 : 0.5,
+                                        .colour_weight = cut ? 10 : 0,
+                                        .temperature = 0.07};
+  sym real[SIDES] = {pictures (graph, "photo"), pictures (graph, "painting")}, places[STYLE_TAPS];
+  for (int i = 0; i < STYLE_TAPS; i++) {
+    static const int64_t sides[STYLE_TAPS] = {SIDE, SIDE / 2, SIDE / 4, SIDE / 4, SIDE / 4};
+    g_autoptr (tensor) tensor = tensor_new (SHAPE (6), DTYPE_F32, NULL);
+    for (int k = 0; k < 6; k++)
+      tensor_floats (tensor)[k] = (k * 7 + i) % (sides[i] * sides[i]);
+    places[i] = graph_constant (graph, tensor);
+  }
+  struct translate_losses losses = translate_losses (graph, &settings, real, places);
+  sym values[] = {sym_reshape (losses.translators, SHAPE (1)), sym_reshape (losses.judges, SHAPE (1))};
+  return sym_concat (values, 2, 0);
+}
+
+static sym
+build_smoothed (struct graph *graph, const char *name)
+{
+  graph_push (graph, "factor");
+  sym factor = graph_parameter (graph, "scale", SHAPE (1, 1), (struct init){INIT_ZERO, 0});
+  graph_pop (graph);
+  return sym_mul (smooth_edges (pictures (graph, "photo")), factor);
+}
+
+static void
+test_oracle (gconstpointer oracle)
+{
+  oracle_check (REFERENCE, oracle, PRECISION_F32, TOLERANCE);
+}
+
+/* --- Runs --- */
+
+static void
+begin (struct job *job, const char *method, int steps)
+{
+  static const char *const settings[][2] = {{"size", "32"}, {"filters", "4"}, {"blocks", "1"},    {"ends", "3"},
+                                            {"batch", "1"}, {"keep", "9"},    {"average", "0.9"}, {"name", "waves"}};
+  g_autofree char *paintings = file ("mixed");
+  job_new (job, &recipe_translate, method, steps);
+  for (guint i = 0; i < G_N_ELEMENTS (settings); i++)
+    job_set (job, settings[i][0], settings[i][1]);
+  job_set (job, "paintings", paintings);
+  job_set (job, "method", method);
+}
+
+/* Six pictures of a side through a pool of four: it fills, and changes places from then on. */
+static void
+begin_cycles (struct job *job, int steps)
+{
+  begin (job, "cyclegan", steps);
+  job_set (job, "pool", "4");
+  job_set (job, "edge-weight", "0.5");
+  job_set (job, "color", "yes");
+  job_set (job, "translation", "yes");
+}
+
+static void
+begin_cut (struct job *job, int steps)
+{
+  begin (job, "cut", steps);
+  job_set (job, "patches", "20");
+  job_set (job, "color-weight", "10");
+}
+
+static void
+test_resume_cycles (void)
+{
+  check_resume (begin_cycles);
+}
+
+static void
+test_resume_cut (void)
+{
+  check_resume (begin_cut);
+}
+
+/* The pool holds what was drawn, each picture another, in 0..1; the judge sees some of it. */
+static void
+test_pool (void)
+{
+  struct job job;
+  struct watch watch = {0};
+  g_autoptr (GError) error = NULL;
+  begin_cycles (&job, 6);
+  run_whole (&job, &watch);
+  g_autofree char *path = g_build_filename (watch.folder, "network-000006.safetensors", NULL);
+  g_autoptr (weights) weights = safetensors_load (path, &error);
+  g_assert_no_error (error);
+  for (int side = 0; side < SIDES; side++) {
+    g_autofree char *name = g_strdup_printf ("pool.%s", translate_sides[side]);
+    struct tensor *pool = weights_find (weights, name);
+    int64_t each = 3 * SIDE * SIDE;
+    g_assert_nonnull (pool);
+    g_assert_cmpint (shape_size (&pool->shape), ==, 4 * each);
+    for (int i = 0; i < 4; i++) {
+      const float *picture = tensor_floats (pool) + i * each;
+      double low = 1, high = 0;
+      for (int64_t k = 0; k < each; k++)
+        low = MIN (low, picture[k]), high = MAX (high, picture[k]);
+      g_assert_cmpfloat (low, >=, 0);
+      g_assert_cmpfloat (high, <=, 1);
+      g_assert_cmpfloat (high - low, >, 0.05);
+      for (int k = 0; k < i; k++)
+        g_assert_true (memcmp (picture, tensor_floats (pool) + k * each, each * sizeof (float)));
+    }
+  }
+  watch_clear (&watch);
+  job_clear (&job);
+}
+
+/* Both results are packs of one style that a run can begin with. */
+static void
+test_result (void)
+{
+  struct job job;
+  struct watch watch = {0}, second = {0};
+  g_autoptr (GError) error = NULL;
+  g_autofree char *output = file ("translated.safetensors");
+  begin (&job, "cyclegan", 1);
+  job_set (&job, "output", output);
+  job_set (&job, "title", "Waves");
+  run_whole (&job, &watch);
+  g_assert_true (there (watch.folder, "back.safetensors"));
+  g_autoptr (pack) pack = pack_load (output, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (pack_find_style (pack, "waves"), ==, 0);
+  g_assert_cmpstr (pack->title, ==, "Waves");
+  g_assert_false (json_object_has_member (pack->training, "paintings"));
+  g_autofree char *back = g_build_filename (watch.folder, "back.safetensors", NULL);
+  g_autoptr (pack) other = pack_load (back, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (pack_find_style (other, "waves-back"), ==, 0);
+  job_set (&job, "start", output);
+  run_whole (&job, &second);
+  job_set (&job, "upsampling", "transposed");
+  check_fails (&job, IMPASTO_ERROR_USAGE, "its network has other settings");
+  watch_clear (&watch);
+  watch_clear (&second);
+  job_clear (&job);
+}
+
+static void
+test_refused (void)
+{
+  static const struct {
+    const char *name, *value, *message;
+  } cases[] = {
+    {"size", "100", "multiple of 16"},
+    {"ends", "4", "odd"},
+    {"name", "Van Gogh", "lower case"},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    struct job job;
+    begin (&job, "cut", 1);
+    job_set (&job, cases[i].name, cases[i].value);
+    check_fails (&job, IMPASTO_ERROR_USAGE, cases[i].message);
+    job_clear (&job);
+  }
+  struct job job;
+  job_new (&job, &recipe_translate, "refused", 1);
+  check_fails (&job, IMPASTO_ERROR_USAGE, "--paintings DIR");
+  job_clear (&job);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct oracle oracles[] = {
+    {"cyclegan", build_objective}, {"cut", build_objective}, {"smoothed", build_smoothed}};
+  fixture_begin (&argc, &argv);
+  for (guint i = 0; i < G_N_ELEMENTS (oracles); i++) {
+    g_autofree char *name = g_strconcat ("/translate/", oracles[i].name, NULL);
+    g_test_add_data_func (name, &oracles[i], test_oracle);
+  }
+  g_test_add_func ("/translate/resume/cyclegan", test_resume_cycles);
+  g_test_add_func ("/translate/resume/cut", test_resume_cut);
+  g_test_add_func ("/translate/pool", test_pool);
+  g_test_add_func ("/translate/result", test_result);
+  g_test_add_func ("/translate/refused", test_refused);
+  return fixture_run ();
+}
