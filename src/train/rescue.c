@@ -79,7 +79,8 @@ trainer_rescue (struct trainer *trainer, enum watchdog_trouble trouble, const ch
   int times[WATCHDOG_TROUBLES];
   if (trouble == WATCHDOG_DATA || watchdog_rescues (trainer->watchdog, trouble) >= RESCUES)
     return give_up (trainer, trouble, what, error);
-  if (good == 0 && !trainer->recipe->watches) /* nothing was saved yet */
+  g_autofree char *path = trainer_checkpoint_path (trainer, good);
+  if (!g_file_test (path, G_FILE_TEST_EXISTS)) /* nothing was saved yet */
     return give_up (trainer, trouble, what, error);
   for (int i = 0; i < WATCHDOG_TROUBLES; i++)
     times[i] = watchdog_rescues (trainer->watchdog, i);

@@ -416,7 +416,10 @@ static bool
 start_watchdog (struct trainer *trainer, GError **error)
 {
   bool all = trainer->run.watchdog == WATCHDOG_ALL;
+  bool resumed_without = trainer->step > 0 && !weights_find (trainer->weights, WATCHDOG_STATE);
   trainer->watchdog = watchdog_new (trainer->weights, trainer->recipe->watches, all, error);
+  if (trainer->watchdog && resumed_without)
+    watchdog_set_good (trainer->watchdog, trainer->step);
   return trainer->watchdog != NULL;
 }
 
