@@ -72,11 +72,11 @@ impasto_generate_options_new (void)
 /* What is drawn: the inputs as far as they are known, and what comes out, (side, side, channels) of any kind. */
 struct drawing {
   struct generator *generator;
-  int64_t latent, classes; /* classes: 0 = none */
+  int64_t latent, classes;   /* classes: 0 = none */
   int64_t codes, continuous; /* of the code: categories, numbers in -1..1 */
-  bool grey;               /* its pictures have one channel; known once it is compiled */
-  bool numbered;           /* a class is told by its number (an embedding), not by shares of all */
-  const char *z, *labels;  /* names of the inputs */
+  bool grey;                 /* its pictures have one channel; known once it is compiled */
+  bool numbered;             /* a class is told by its number (an embedding), not by shares of all */
+  const char *z, *labels;    /* names of the inputs */
 };
 
 /* A vector of noise, and perhaps a second one with classes. */
@@ -160,8 +160,8 @@ check (const struct generate_settings *settings, const struct drawing *net, cons
   else if (n < 0)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--code wants numbers from -1 to 1 like 0.5,-0.2");
   else if ((n > 0 || settings->sweep) && net->continuous == 0)
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: has no continuous numbers in a code; leave --%s out", path,
-                 n > 0 ? "code" : "sweep");
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: has no continuous numbers in a code; leave --%s out",
+                 path, n > 0 ? "code" : "sweep");
   else if (n > net->continuous || settings->sweep > net->continuous)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
                  "%s: has %" G_GINT64_FORMAT " continuous numbers in its code; --%s wants more", path, net->continuous,
@@ -350,9 +350,9 @@ plan_work (struct work *work, const char *output, GError **error)
 {
   const struct generate_settings *settings = work->settings;
   const struct drawing *net = work->drawing;
-  work->kinds = net->classes && settings->class < 0 ? net->classes
-                : net->codes && settings->category < 0  ? net->codes
-                                                        : 1;
+  work->kinds = net->classes && settings->class < 0    ? net->classes
+                : net->codes && settings->category < 0 ? net->codes
+                                                       : 1;
   work->animated = settings->interpolate && animation_named (output);
   work->stations = settings->number ? settings->number : STATIONS;
   work->n = settings->number ? settings->number : NUMBER;

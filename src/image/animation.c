@@ -57,8 +57,8 @@ animation_save (const struct picture *frames, int height, int delay, const char 
   if (!bytes)
     return false;
   vips_error_clear ();
-  g_autoptr (vips_image) image = vips_image_new_from_memory (
-    bytes, 3 * (size_t) frames->width * frames->height, frames->width, frames->height, 3, VIPS_FORMAT_UCHAR);
+  g_autoptr (vips_image) image = vips_image_new_from_memory (bytes, 3 * (size_t) frames->width * frames->height,
+                                                             frames->width, frames->height, 3, VIPS_FORMAT_UCHAR);
   void *data = NULL;
   size_t size = 0;
   if (image) {

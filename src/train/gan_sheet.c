@@ -59,8 +59,9 @@ set_code (const struct gan_state *state, int row, int column, struct random_key 
     code[net->classes ? row % net->codes : sweep < 0 ? column : 0] = 1;
   for (int64_t k = 0; k < net->continuous; k++) {
     double even = 2 * random_uniform (key, row * net->continuous + k) - 1;
-    code[net->codes + k] = sweep < 0 ? even : sweep == k && state->columns > 1 ? 2.0 * column / (state->columns - 1) - 1
-                                                                               : 0;
+    code[net->codes + k] = sweep < 0                          ? even
+                           : sweep == k && state->columns > 1 ? 2.0 * column / (state->columns - 1) - 1
+                                                              : 0;
   }
 }
 

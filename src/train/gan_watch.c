@@ -145,13 +145,15 @@ gan_check_labels (struct trainer *trainer, GError **error)
   if (label_check_passes (&check))
     return true;
   if (trainer->run.watchdog != WATCHDOG_ALL) { /* of subjects that pixels do not tell apart they may be right */
-    trainer_say (trainer, "watchdog: that is hardly more than chance: look whether pictures and labels belong together");
+    trainer_say (trainer,
+                 "watchdog: that is hardly more than chance: look whether pictures and labels belong together");
     return true;
   }
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-               "%s: its labels do not go with the pictures: those of the nearest pictures agree with %.0f %%, and would "
-               "with %.0f %% by chance; look whether pictures and labels belong together (--watchdog on goes on)",
-               settings->data, 100 * check.agreement, 100 * check.chance);
+  g_set_error (
+    error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+    "%s: its labels do not go with the pictures: those of the nearest pictures agree with %.0f %%, and would "
+    "with %.0f %% by chance; look whether pictures and labels belong together (--watchdog on goes on)",
+    settings->data, 100 * check.agreement, 100 * check.chance);
   return false;
 }
 
@@ -206,7 +208,8 @@ gan_rescue (struct trainer *trainer, enum watchdog_trouble trouble, char **did, 
   if (now->r1 > 0 && (trouble == WATCHDOG_JUDGE || trouble == WATCHDOG_COLLAPSE))
     g_string_append_printf (text, ", --r1 is %g", now->r1);
   if (trouble == WATCHDOG_JUDGE && augments (now))
-    g_string_append_printf (text, ", the judge sees augmented pictures with probability %.2g", now->augment_probability);
+    g_string_append_printf (text, ", the judge sees augmented pictures with probability %.2g",
+                            now->augment_probability);
   *did = g_string_free (g_steal_pointer (&text), FALSE);
   return gan_build_steps (trainer, error);
 }

@@ -60,7 +60,7 @@ label_check (struct dataset *dataset, int side, int channels, struct label_check
   int n = MIN (PICTURES, dataset_count (dataset)), by = (side + SIDE_MAX - 1) / SIDE_MAX, small = side / by;
   int size = channels * small * small, classes = dataset_classes (dataset), right = 0;
   g_autofree float *whole = g_try_new (float, (gsize) channels *side *side),
-                   *pictures = g_try_new (float, (gsize) n * size);
+                   *pictures = g_try_new (float, (gsize) n *size);
   g_autofree int *labels = g_new (int, n), *have = g_new0 (int, MAX (classes, 1));
   *check = (struct label_check){0};
   if (!whole || !pictures) {

@@ -93,8 +93,8 @@ trainer_rescue (struct trainer *trainer, enum watchdog_trouble trouble, const ch
   if (trainer->recipe->rescue && !trainer->recipe->rescue (trainer, trouble, &did, error))
     return false;
   g_autofree char *said = g_strdup_printf (
-    "watchdog: step %" G_GINT64_FORMAT ": %s (%s). Back to step %" G_GINT64_FORMAT "; %s", at, watchdog_phrase (trouble),
-    what, good, did ? did : "learning rates are a quarter of what they were");
+    "watchdog: step %" G_GINT64_FORMAT ": %s (%s). Back to step %" G_GINT64_FORMAT "; %s", at,
+    watchdog_phrase (trouble), what, good, did ? did : "learning rates are a quarter of what they were");
   trainer_say (trainer, "%s", said);
   trainer_drop_checkpoints (trainer, good);
   if (!trainer_save_checkpoint (trainer, error) || !rewind_files (trainer, error))

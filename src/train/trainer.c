@@ -352,8 +352,7 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
       return false;
     double seconds = (g_get_monotonic_time () - start) * 1e-6;
     g_autofree char *what = NULL;
-    enum watchdog_trouble trouble =
-      trainer->watchdog ? watchdog_see (trainer->watchdog, &stats, &what) : WATCHDOG_WELL;
+    enum watchdog_trouble trouble = trainer->watchdog ? watchdog_see (trainer->watchdog, &stats, &what) : WATCHDOG_WELL;
     if (trouble && !watchdog_acts (trainer->watchdog, trouble)) {
       if (watchdog_warns (trainer->watchdog, trouble))
         trainer_say (trainer, "watchdog: step %" G_GINT64_FORMAT ": %s (%s); %s, or let --watchdog all see to it",
@@ -444,7 +443,8 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
     return false;
   if (!open_files (trainer, error))
     return false;
-  if (trainer->watchdog && trainer->recipe->watches && trainer->step == 0 && !trainer_save_checkpoint (trainer, error)) /* to go back to */
+  bool first = trainer->watchdog && trainer->recipe->watches && trainer->step == 0; /* a checkpoint to go back to */
+  if (first && !trainer_save_checkpoint (trainer, error))
     return false;
   trainer_log (trainer, "%s at step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s, %d threads",
                trainer->run.resume ? "resumed" : "started", trainer->step, trainer->run.steps, cpu_isa (),

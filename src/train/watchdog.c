@@ -32,13 +32,15 @@ static const struct {
   [WATCHDOG_WELL] = {"well", "all is well", "nothing needs to be changed"},
   [WATCHDOG_NAN] = {"nan", "a figure is no number any more",
                     "start again with a lower learning rate, or with --precision f32"},
-  [WATCHDOG_EXPLOSION] = {"explosion", "the run is thrown about: its learning rate is too high",
-                          "start again with a tenth of the learning rate, or hold gradients by --clip where there is one"},
+  [WATCHDOG_EXPLOSION] =
+    {"explosion", "the run is thrown about: its learning rate is too high",
+     "start again with a tenth of the learning rate, or hold gradients by --clip where there is one"},
   [WATCHDOG_JUDGE] = {"judge-wins", "the judge wins: it knows every drawn picture, and the generator learns nothing",
                       "give more pictures, or --augment-target 0.6 with --translation --cutout --color, --r1 1, "
                       "--noise 0.1, a lower --judge-rate"},
-  [WATCHDOG_COLLAPSE] = {"collapse", "the generator has collapsed: it draws the same again and again",
-                         "try --minibatch, --r1 1, --spectral, --loss relativistic or hinge, lower rates, a larger --batch"},
+  [WATCHDOG_COLLAPSE] =
+    {"collapse", "the generator has collapsed: it draws the same again and again",
+     "try --minibatch, --r1 1, --spectral, --loss relativistic or hinge, lower rates, a larger --batch"},
   [WATCHDOG_DATA] = {"data", "the data are at fault: their pictures hardly differ",
                      "look at reals.png and run impasto data check on them"},
 };
