@@ -274,13 +274,6 @@ make_everything (void)
   g_free (save_waves ("paintings/a.png", 70, 50, 5));
   g_free (save_waves ("paintings/b.png", 40, 90, 7));
   g_free (save_waves ("grey.png", 1, 1, 2));
-  g_autoptr (graph) graph = graph_new ();
-  g_autoptr (weights) weights = weights_new ();
-  net_perceptual.build (&net_perceptual, graph, &tiny.encoder);
-  g_assert_true (weights_init (weights, graph, 3, NULL));
-  g_autoptr (net_file) eye = net_file_new (&net_perceptual, &tiny.encoder, weights);
-  g_autofree char *path = file ("eye.safetensors");
-  g_assert_true (net_file_save (eye, path, NULL));
 }
 
 static void

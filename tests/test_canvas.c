@@ -446,16 +446,16 @@ static void
 test_memory (void)
 {
   g_autoptr (pack) pack = make_pack (&small_net);
-  g_autoptr (picture) photo = make_photo (2600, 1700);
+  g_autoptr (picture) photo = make_photo (1900, 1300);
   struct painting painting = {.settings = {.strokes = STROKES_PREVIEW}};
   uint64_t least = least_memory (pack, photo, &painting), last = 0;
-  for (int i = 0; i < 3; i++) {
-    painting.limit = least << i;
+  for (int i = 0; i < 2; i++) {
+    painting.limit = least << 2 * i;
     FILE *file = fopen ("/proc/self/clear_refs", "w");
     bool reset = file && fputs ("5", file) >= 0;
     if (file)
       fclose (file);
-    uint64_t before = process_bytes ("VmRSS:") + 12 * (uint64_t) 2600 * 1700; /* the copy that is painted */
+    uint64_t before = process_bytes ("VmRSS:") + 12 * (uint64_t) 1900 * 1300; /* the copy that is painted */
     picture_free (paint (pack, photo, &painting));
     uint64_t peak = process_bytes ("VmHWM:"), taken = peak > before ? peak - before : 0;
     g_test_message ("limit %.1f MiB: forecast %.1f, taken %.1f", painting.limit / 1048576.0,

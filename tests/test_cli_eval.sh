@@ -9,7 +9,7 @@ small_picture
 "$impasto" paint "$picture" --style gamma --size 17 -o tiny.png >/dev/null
 "$impasto" paint small.png --style alpha -o small.jpg >/dev/null
 head -c 500 small.png >cut.png
-"$make_pack" --features vgg.safetensors
+"$make_pack" --perceptual eye.safetensors
 
 # --- Figures ---
 
@@ -26,10 +26,10 @@ check "eval: folders by name, as JSON"
 run eval painted/a-alpha.png painted/b.png --against wanted --tile 16x16
 [ $status = 0 ] && [ "$(wc -l <out)" = 4 ] && grep -q '^a-alpha.png ' out && grep -q '^mean ' out && grep -q 'worst_seam' out
 check "eval: a table with a mean, and seams"
-run eval painted --style-image "$picture" --style-size 64 --content wanted --features vgg.safetensors
+run eval painted --style-image "$picture" --style-size 64 --content wanted --features eye.safetensors
 [ $status = 0 ] && [ ! -s err ] && grep -q 'style_distance .*palette_distance .*content_distance' out && grep -Eq '^b.png .* 0$' out
 check "eval: distance from a style and a photograph"
-run eval tiny.png --style-image small.png --style-size 0 --content tiny.png --features vgg.safetensors; [ $status = 0 ]
+run eval tiny.png --style-image small.png --style-size 0 --content tiny.png --features eye.safetensors; [ $status = 0 ]
 check "eval: a tiny picture"
 run eval small.png other.png --against gamma.png
 [ $status = 0 ]; check "eval: several against one"
@@ -39,12 +39,12 @@ for i in 1 2 3 4 5; do
   run paint "$picture" --style gamma --size $((40 + i * 7)) --overwrite -o samples/x/$i.png
 done
 cp reals/x/3.png samples/x/copy.png
-run eval samples/x --reals reals/x --crop 16 --features vgg.safetensors --nearest 1
+run eval samples/x --reals reals/x --crop 16 --features eye.safetensors --nearest 1
 [ $status = 0 ] && grep -q '^all *5 *6 ' out && grep -q '^0  samples/x/copy.png  reals/x/3.png$' out
 check "eval: a set of samples, the copy among them named"
-run eval samples --reals reals --classes --crop 16 --features vgg.safetensors --json
+run eval samples --reals reals --classes --crop 16 --features eye.safetensors --json
 [ $status = 0 ] && grep -q '"set":"x","reals":5,"samples":6,"frechet":' out; check "eval: sets by class, as JSON"
-run eval samples/x --reals nowhere --features vgg.safetensors; refused 3 "nowhere"
+run eval samples/x --reals nowhere --features eye.safetensors; refused 3 "nowhere"
 check "eval: no such set"
 run eval samples/x --reals reals/x --content small.png; refused 2 "set as a whole"; check "eval: two kinds at once"
 rm -r reals samples

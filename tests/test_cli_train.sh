@@ -9,7 +9,7 @@ small_picture
 
 mkdir photos
 for size in 96 97 98; do "$impasto" paint "$picture" --style alpha --size $size -o photos/$size.png >/dev/null; done
-"$make_pack" --features vgg.safetensors
+"$make_pack" --perceptual eye.safetensors
 run train gan --steps 1; refused 2 "wants --data"; check "train gan: data are wanted"
 run train gan --data photos --preset dcgan-64 --width 0.05 --latent 8 --batch 2 --steps 2 --translation --r1 1 -o drawer.safetensors
 [ $status = 0 ] && [ -s drawer.safetensors ]; check "train gan: a generator of crops"
@@ -44,7 +44,7 @@ run train translate --photos photos --paintings photos --method cut --size 48 --
 run paint photos/96.png --style turned.safetensors -o turned.png; [ $status = 0 ] && painted turned.png
 check "train translate: the pack paints"
 rm -r runs
-set -- train style "$picture" --photos photos --features vgg.safetensors --size 64 --painting-size 128 --batch 1 \
+set -- train style "$picture" --photos photos --features eye.safetensors --size 64 --painting-size 128 --batch 1 \
   --width 4 --inner 8 --residuals 1 --judge-width 4 --names learned
 run train style "$picture" --photos photos; [ $status != 0 ] && [ "$(wc -l <err)" = 1 ] && grep -q 'features' err
 check "train: features are wanted"
@@ -54,13 +54,13 @@ run train style "$picture" --photos photos --size 64 --painting-size 128 --batch
 [ $status = 0 ] && [ -s own.safetensors ] && grep -q models/perceptual.safetensors runs/*/recipe.json
 check "train: the eye that ships"
 rm -r runs models/perceptual.safetensors
-run train style "$picture" --photos nowhere --features vgg.safetensors; [ $status = 3 ] && grep -q nowhere err
+run train style "$picture" --photos nowhere --features eye.safetensors; [ $status = 3 ] && grep -q nowhere err
 check "train: photographs are wanted"
 run "$@" --steps 2 -o models/learned.safetensors --progress json
 [ $status = 0 ] && [ "$(grep -c '"event":"step"' out)" = 2 ] && [ -s models/learned.safetensors ]; check "train: a pack"
 run paint small.png --style learned -o learned.png; painted learned.png; check "train: that paints"
 cp models/learned.safetensors before
-run train style "$picture" --into models/learned.safetensors --photos photos --features vgg.safetensors --size 64 \
+run train style "$picture" --into models/learned.safetensors --photos photos --features eye.safetensors --size 64 \
   --painting-size 128 --batch 1 --names further --steps 1 -o further.safetensors
 [ $status = 0 ] && cmp -s models/learned.safetensors before && grep -q learned further.safetensors
 check "train: a style joins a pack, which stays as it was"

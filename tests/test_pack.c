@@ -466,6 +466,49 @@ test_vgg_refused (void)
   check_vgg (weights, "conv1_1.weight is (64, 3, 1, 1), VGG-19 has (64, 3, 3, 3)");
 }
 
+/* What is no table of numbers, a row a style, is refused; what is one comes back. */
+static void
+test_descriptors (void)
+{
+  static const struct {
+    int64_t shape[2];
+    enum dtype type;
+    float value;
+    const char *text;
+  } cases[] = {
+    {{3, 5}, DTYPE_F32, 1, "descriptors"},    {{2, 5}, DTYPE_I64, 1, "descriptors"},
+    {{2, 4097}, DTYPE_F32, 1, "descriptors"}, {{10, 1}, DTYPE_F16, 1, "descriptors"},
+    {{2, 5}, DTYPE_F32, NAN, "NaN"},          {{2, 5}, DTYPE_F16, INFINITY, "NaN or infinity"},
+    {{2, 5}, DTYPE_BF16, 1.5, NULL},
+  };
+  g_autofree char *path = file ("described.safetensors");
+  g_autoptr (GError) error = NULL;
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    save_pack (path);
+    g_autoptr (weights) weights = safetensors_load (path, &error);
+    g_autoptr (tensor) floats = tensor_new (SHAPE (cases[i].shape[0], cases[i].shape[1]), DTYPE_F32, &error);
+    for (int64_t k = 0; k < shape_size (&floats->shape); k++)
+      tensor_floats (floats)[k] = cases[i].value;
+    g_autoptr (tensor) table = cases[i].type == DTYPE_I64 ? tensor_new (floats->shape, DTYPE_I64, &error)
+                                                          : tensor_convert (floats, cases[i].type, &error);
+    g_assert_no_error (error);
+    weights_add (weights, "descriptors", table);
+    g_assert_true (safetensors_save (weights, path, &error));
+    if (cases[i].text) {
+      check_refused (path, cases[i].text);
+      continue;
+    }
+    g_autoptr (pack) pack = pack_load (path, &error);
+    g_assert_no_error (error);
+    g_assert_true (pack_save (pack, path, &error));
+    g_autoptr (pack) again = pack_load (path, &error);
+    g_assert_no_error (error);
+    g_assert_true (shape_equal (&again->descriptors->shape, &floats->shape));
+    g_assert_cmpmem (again->descriptors->data, again->descriptors->size, floats->data, floats->size);
+    g_assert_null (weights_find (again->weights, "descriptors"));
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -481,6 +524,7 @@ main (int argc, char **argv)
     {"/pack/manifest/titles-on-one-line", test_titles_on_one_line},
     {"/pack/weights", test_weights},
     {"/pack/bfloat", test_bfloat},
+    {"/pack/descriptors", test_descriptors},
     {"/pack/no-pack", test_no_pack},
     {"/pack/vgg/layouts", test_vgg_layouts},
     {"/pack/vgg/refused", test_vgg_refused},

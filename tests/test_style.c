@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "net/net_file.h"
+#include "train/describer.h"
 #include "train/loss.h"
 #include "train/style_recipe.h"
 #include "train_fixture.h"
@@ -214,6 +216,53 @@ test_defaults (void)
   }
 }
 
+static void
+save_describer (const char *path)
+{
+  static const struct perceptual_net tiny = {{4, 6, 8}};
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  net_perceptual.build (&net_perceptual, graph, &tiny);
+  g_assert_true (weights_init (weights, graph, 3, NULL));
+  g_autoptr (net_file) net = net_file_new (&net_perceptual, &tiny, weights);
+  g_assert_true (net_file_save (net, path, NULL));
+}
+
+/* A pack tells what its paintings look like; a further painting's row comes behind theirs. */
+static void
+test_descriptors (void)
+{
+  struct job job;
+  struct watch watch = {0};
+  g_autoptr (GError) error = NULL;
+  g_autofree char *describer = file ("describer.safetensors"), *base = file ("described.safetensors"),
+                  *more = file ("more.safetensors"), *blue = file ("blue.png"), *red = file ("red.png");
+  save_describer (describer);
+  job_init (&job, "described", 1, false);
+  job_set (&job, "describer", describer);
+  job_set (&job, "output", base);
+  run_whole (&job, &watch);
+  watch_clear (&watch);
+  job_set (&job, "into", base);
+  job_set (&job, "output", more);
+  job_set (&job, "names", "green;grey");
+  run_whole (&job, &watch);
+  g_autoptr (pack) first = pack_load (base, &error), second = pack_load (more, &error);
+  g_assert_no_error (error);
+  g_autoptr (tensor) alone =
+    describe_paintings (describer, (char *[]){red, blue, NULL}, 2, (struct plan_options){.threads = 1}, &error);
+  g_assert_no_error (error);
+  g_autoptr (tensor) half = tensor_convert (alone, DTYPE_F16, NULL), table = tensor_convert (half, DTYPE_F32, NULL);
+  g_assert_true (shape_equal (&first->descriptors->shape, &SHAPE (2, 2 * (3 + 4 + 6 + 8))));
+  g_assert_cmpmem (first->descriptors->data, first->descriptors->size, table->data, table->size);
+  g_assert_cmpint (second->descriptors->shape.dim[0], ==, 4);
+  g_assert_cmpmem (second->descriptors->data, table->size, table->data, table->size);
+  g_assert_cmpmem ((char *) second->descriptors->data + table->size, table->size, table->data, table->size);
+  g_assert_cmpfloat (distance (tensor_floats (table), tensor_floats (table) + 42, 42), >, 0.01);
+  watch_clear (&watch);
+  job_clear (&job);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -222,6 +271,7 @@ main (int argc, char **argv)
   g_test_add_func ("/style/palette", test_palette);
   g_test_add_func ("/style/start", test_start);
   g_test_add_func ("/style/into", test_into);
+  g_test_add_func ("/style/descriptors", test_descriptors);
   g_test_add_func ("/style/defaults", test_defaults);
   return fixture_run ();
 }

@@ -100,6 +100,8 @@ test_feature_layouts (void)
 {
   double loss[2];
 
+  make_features ("vgg.safetensors", false, 1);
+  make_features ("torchvision.safetensors", true, 1);
   for (int i = 0; i < 2; i++) {
     struct job job;
     struct watch watch = {0};
@@ -380,6 +382,7 @@ test_nan (void)
   g_autofree char *features = file ("huge.safetensors"), *runs = file ("nan");
   const struct option *rate = option_find (recipe_style.options, "rate");
 
+  make_features ("huge.safetensors", false, 1e6);
   job_init (&job, "nan", 12, false);
   *(double *) ((char *) job.settings + rate->offset) = 1e30; /* no user can */
   check_fails (&job, IMPASTO_ERROR_NUMERIC, "step ");
@@ -415,6 +418,7 @@ test_messages (void)
   };
   struct job job;
 
+  make_features ("vgg.safetensors", false, 1);
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     g_autofree char *value = cases[i].value[0] == '/' ? file (cases[i].value + 1) : g_strdup (cases[i].value);
     job_init (&job, "messages", 2, false);

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "net/net_file.h"
+#include "tensor/weights.h"
 #include "vgg_maker.h"
 #include "waves.h"
 
@@ -15,10 +17,11 @@
 
 static bool child;
 
+const struct perceptual_net eye_net = {{4, 6, 8}};
+
 /* Pictures and weights */
 
-/* Random weights whose activations keep their size, @gain times, in one of the two layouts. */
-static void
+void
 make_features (const char *name, bool torchvision, double gain)
 {
   g_autofree char *path = file (name);
@@ -28,11 +31,24 @@ make_features (const char *name, bool torchvision, double gain)
   for (int i = 0; i < VGG_LAYERS; i++) {
     struct tensor *w = weights_at (weights, 2 * i);
     double scale = gain * sqrt (2.0 / (9 * w->shape.dim[1]));
+    random_normal_fill ((struct random_key){.seed = 5, .stream = i}, 0, tensor_floats (w), (size_t) shape_size (&w->shape));
     for (int64_t k = 0; k < shape_size (&w->shape); k++)
-      tensor_floats (w)[k] =
-        (float) (scale * random_normal ((struct random_key){.seed = 5, .stream = i}, (uint64_t) k));
+      tensor_floats (w)[k] *= (float) scale;
   }
   g_assert_true (safetensors_save (weights, path, &error));
+}
+
+/* A perceptual network of @eye_net, random. */
+static void
+make_eye (const char *name)
+{
+  g_autofree char *path = file (name);
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  net_perceptual.build (&net_perceptual, graph, &eye_net);
+  g_assert_true (weights_init (weights, graph, 3, NULL));
+  g_autoptr (net_file) eye = net_file_new (&net_perceptual, &eye_net, weights);
+  g_assert_true (net_file_save (eye, path, NULL));
 }
 
 static void
@@ -60,9 +76,7 @@ make_everything (void)
   g_assert_true (g_file_set_contents (text, "no picture", -1, NULL));
   g_free (save_waves ("red.png", 120, 100, 7));
   g_free (save_waves ("blue.png", 100, 130, 8));
-  make_features ("vgg.safetensors", false, 1);
-  make_features ("torchvision.safetensors", true, 1);
-  make_features ("huge.safetensors", false, 1e6);
+  make_eye ("eye.safetensors");
 }
 
 /* Runs */
@@ -101,7 +115,7 @@ job_init (struct job *job, const char *runs, int steps, bool adversary)
     {"batch", "1"}, {"size", "64"},     {"painting-size", "128"}, {"width", "4"}, {"inner", "8"},
     {"ends", "3"},  {"residuals", "1"}, {"judge-width", "4"},     {"keep", "3"},
   };
-  g_autofree char *features = file ("vgg.safetensors");
+  g_autofree char *features = file ("eye.safetensors");
 
   job_new (job, &recipe_style, runs, steps);
   for (guint i = 0; i < G_N_ELEMENTS (settings); i++)

@@ -7,6 +7,7 @@
 #include "fixture.h"
 #include "format/safetensors.h"
 #include "image/picture.h"
+#include "net/net.h"
 #include "net/pack.h"
 #include "train/trainer.h"
 
@@ -15,6 +16,13 @@
 /* Makes the folder, or takes the parent's; returns g_test_run's result after removing it. */
 void fixture_begin (int *argc, char ***argv);
 int fixture_run (void);
+
+/* The perceptual network of eye.safetensors, by which tiny runs compare pictures: random weights, as few channels as do. */
+extern const struct perceptual_net eye_net;
+
+/* A VGG-19 as a file below the folder: random weights whose activations keep their size, @gain times, in one of its two
+ * layouts. */
+void make_features (const char *name, bool torchvision, double gain);
 
 /* A run to be: settings as a user gives them. */
 struct job {

@@ -10,31 +10,10 @@
 #include "format/safetensors.h"
 #include "net/manifest.h"
 #include "net/net.h"
+#include "train/trainer.h"
 
 #define JUDGE "judge."
 #define LAYERS_MAX 8
-
-/* The latest checkpoint in a run's folder, or the file itself; a new string. */
-static char *
-find_checkpoint (const char *path, GError **error)
-{
-  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
-  g_autofree char *latest = NULL;
-  const char *name;
-  if (!dir)
-    return g_strdup (path);
-  while ((name = g_dir_read_name (dir)) != NULL)
-    if (g_str_has_prefix (name, "network-") && g_str_has_suffix (name, ".safetensors") &&
-        (!latest || strlen (name) > strlen (latest) ||
-         (strlen (name) == strlen (latest) && strcmp (name, latest) > 0))) {
-      g_free (latest);
-      latest = g_strdup (name);
-    }
-  if (latest)
-    return g_build_filename (path, latest, NULL);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: holds no checkpoint network-*.safetensors", path);
-  return NULL;
-}
 
 /* The weight of convolution @layer, counted from 1. */
 static const struct tensor *
@@ -138,7 +117,8 @@ explain_judge (const struct picture *picture, const struct explain_settings *set
                GError **error)
 {
   struct patch_net net;
-  g_autofree char *path = find_checkpoint (settings->judge, error);
+  bool run = g_file_test (settings->judge, G_FILE_TEST_IS_DIR);
+  g_autofree char *path = run ? trainer_latest_checkpoint (settings->judge, error) : g_strdup (settings->judge);
   g_autoptr (weights) weights = path ? load (path, &net, error) : NULL;
   if (!weights)
     return NULL;

@@ -49,6 +49,13 @@ const struct option paint_options[] = {
   {"method", OPTION_CHOICE, offsetof (struct paint_settings, method), "how it is painted", .choices = method_names},
   {"size", OPTION_INT, offsetof (struct paint_settings, size),
    "longer side of the painting in pixels; smaller gives broader strokes; 0 = as the photograph", 0, 65536, 0},
+  {"brushwork", OPTION_STRING, offsetof (struct paint_settings, brushwork),
+   "what the photograph is painted with before a --style-image gives its colours: auto = the styles of "
+   "masters.safetensors "
+   "most like the painting; none; or a style or mix, as --style has it",
+   .metavar = "auto|none|NAME[:WEIGHT],..."},
+  {"brushwork-strength", OPTION_FLOAT, offsetof (struct paint_settings, brushwork_strength),
+   "of that; 0 = none, 1 = the styles as they were learned", 0, 1, 0.6},
   {"fusion", OPTION_CHOICE, offsetof (struct paint_settings, fusion),
    "of photograph and --style-image: each place with the places of the painting that are like it, or with the painting "
    "as a whole",

@@ -17,19 +17,21 @@ struct optimize_settings;
 
 /* Every option of `impasto paint` that says how a picture looks and what it may cost. */
 struct paint_settings {
-  char *style;            /* a mix, as control.h reads it */
-  char *style_image;      /* paintings as style: FILE or FILE:WEIGHT, joined by ','; or NULL */
-  double strength;        /* 0 = the photograph, 1 = the style, up to 2 */
-  double brush;           /* how wide, 0.5..2; 1 = as learned */
-  char *region;           /* "MASK=STYLE", joined by ';' or newlines; or NULL */
-  int method;             /* index into the table of methods */
-  int64_t size;           /* of the longer side of the painting; 0 = as the photograph */
-  int strokes;            /* enum strokes of effect/canvas.h */
-  bool wrap;              /* a texture: opposite sides meet */
-  int fusion;             /* enum fusion, of method image */
-  double fusion_strength; /* likewise: of features, 0 = the photograph's .. 1 = the style's */
-  int64_t style_size;     /* likewise: longer side of the style image */
-  int keep_colors;        /* enum keep_colors */
+  char *style;               /* a mix, as control.h reads it */
+  char *style_image;         /* paintings as style: FILE or FILE:WEIGHT, joined by ','; or NULL */
+  double strength;           /* 0 = the photograph, 1 = the style, up to 2 */
+  double brush;              /* how wide, 0.5..2; 1 = as learned */
+  char *region;              /* "MASK=STYLE", joined by ';' or newlines; or NULL */
+  int method;                /* index into the table of methods */
+  int64_t size;              /* of the longer side of the painting; 0 = as the photograph */
+  int strokes;               /* enum strokes of effect/canvas.h */
+  bool wrap;                 /* a texture: opposite sides meet */
+  int fusion;                /* enum fusion, of method image */
+  char *brushwork;           /* likewise: "auto", "none" or a mix of a pack's styles; NULL = "auto" */
+  double brushwork_strength; /* likewise: 0 = none .. 1 = the styles' */
+  double fusion_strength;    /* likewise: of features, 0 = the photograph's .. 1 = the style's */
+  int64_t style_size;        /* likewise: longer side of the style image */
+  int keep_colors;           /* enum keep_colors */
   struct finish finish;
   int precision; /* enum precision */
   int64_t threads, seed;

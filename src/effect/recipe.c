@@ -150,22 +150,43 @@ recipe_replay_regions (JsonObject *recipe, bool images, const struct recipe_sour
   return true;
 }
 
+char *
+recipe_replay_mix (JsonObject *object, const struct recipe_source *source, GError **error)
+{
+  const char *style = recipe_string (object, "style", source, error);
+  const char *pack = style ? recipe_string (object, "pack", source, error) : NULL;
+  const char *sha256 = pack ? recipe_string (object, "sha256", source, error) : NULL;
+  g_auto (GStrv) folders = impasto_style_folders ();
+  if (!sha256 || !check_mix (style, source, error))
+    return NULL;
+  g_autofree char *path = recipe_find_file (source, "the pack", pack, sha256, (const char *const *) folders,
+                                            "set IMPASTO_MODELS to its folder, or name a style with --style", error);
+  return path ? g_strdup_printf ("%s:%s", path, style) : NULL;
+}
+
+bool
+recipe_check_in_use (JsonObject *object, const char *file, const char *what, const struct recipe_source *source,
+                     GError **error)
+{
+  const char *name = recipe_string (object, "pack", source, error);
+  const char *sha256 = name ? recipe_string (object, "sha256", source, error) : NULL;
+  g_auto (GStrv) folders = impasto_style_folders ();
+  g_autofree char *path = sha256 ? recipe_find_file (source, what, name, sha256, (const char *const *) folders,
+                                                     "set IMPASTO_MODELS to its folder", error)
+                                 : NULL;
+  g_autofree char *found = path ? style_folders_find (file) : NULL;
+  if (!path)
+    return false;
+  return g_strcmp0 (path, found) == 0 ||
+         refuse (source, error, "%s %s is not the one in use, %s", what, path, found ? found : "none");
+}
+
 bool
 recipe_replay_mixes (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
                      GError **error)
 {
-  const char *style = recipe_string (recipe, "style", source, error);
-  const char *pack = style ? recipe_string (recipe, "pack", source, error) : NULL;
-  const char *sha256 = pack ? recipe_string (recipe, "sha256", source, error) : NULL;
-  g_auto (GStrv) folders = impasto_style_folders ();
-  if (!sha256 || !check_mix (style, source, error))
-    return false;
-  g_autofree char *path = recipe_find_file (source, "the pack", pack, sha256, (const char *const *) folders,
-                                            "set IMPASTO_MODELS to its folder, or name a style with --style", error);
-  if (!path)
-    return false;
-  settings->style = g_strdup_printf ("%s:%s", path, style);
-  return recipe_replay_regions (recipe, false, source, settings, error);
+  settings->style = recipe_replay_mix (recipe, source, error);
+  return settings->style && recipe_replay_regions (recipe, false, source, settings, error);
 }
 
 /* The recipe's object, within bounds. It lives as long as @root. */

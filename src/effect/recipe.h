@@ -35,6 +35,13 @@ bool recipe_read (const char *text, const struct recipe_source *source, bool sty
 bool recipe_replay_regions (JsonObject *recipe, bool images, const struct recipe_source *source,
                             struct paint_settings *settings, GError **error);
 
+/* The "pack" with "sha256" of @object, and the mix "style" of its styles: "PACK:a:0.6,b:0.4"; a new string, or NULL. */
+char *recipe_replay_mix (JsonObject *object, const struct recipe_source *source, GError **error);
+
+/* Whether "pack" with "sha256" of @object, which is @what, is the @file that is found where packs are. IMPASTO_ERROR_INPUT. */
+bool recipe_check_in_use (JsonObject *object, const char *file, const char *what, const struct recipe_source *source,
+                          GError **error);
+
 /* struct method's replay for those that write "style", "pack", "sha256" and control_describe's "regions". */
 bool recipe_replay_mixes (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
                           GError **error);

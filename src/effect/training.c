@@ -61,17 +61,24 @@ impasto_train_options_new (const char *name, GError **error)
   return options;
 }
 
-/* The network by which a recipe compares pictures, or which is the encoder of what it makes, is the one that ships, unless
- * another was given. Where it is not found, the recipe says what it lacks. */
+/* The option @name, if the recipe has it, is the network that ships, unless another was given. */
 static bool
-give_features (const struct recipe *recipe, void *settings, GError **error)
+give_file (const struct recipe *recipe, void *settings, const char *name, GError **error)
 {
-  const char *name = option_find (recipe->options, ENCODER_OPTION) ? ENCODER_OPTION : FEATURES_OPTION;
   if (!option_find (recipe->options, name))
     return true;
   g_autofree char *given = option_get (recipe->options, settings, name);
   g_autofree char *found = given ? NULL : style_folders_find (FEATURES_FILE);
   return !found || option_set (recipe->options, settings, name, found, error);
+}
+
+/* The network by which a recipe compares pictures, or which is the encoder of what it makes, and by which it describes
+ * paintings. Where it is not found, the recipe says what it lacks. */
+static bool
+give_features (const struct recipe *recipe, void *settings, GError **error)
+{
+  const char *name = option_find (recipe->options, ENCODER_OPTION) ? ENCODER_OPTION : FEATURES_OPTION;
+  return give_file (recipe, settings, name, error) && give_file (recipe, settings, DESCRIBER_OPTION, error);
 }
 
 static bool

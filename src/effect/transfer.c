@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Method "image": any painting as a style, at once (net/arbitrary.c). Each painting is seen once, when the method is opened,
- * and becomes a few hundred tokens; photographs are painted with those, on a canvas as with the network of a pack. */
+ * and becomes a few hundred tokens; photographs are painted with those, on a canvas as with the network of a pack. A pack's
+ * network may paint them first, for brushwork (effect/brushwork.h), in the same graph. */
 #include <math.h>
 #include <string.h>
 
 #include "compile/plan.h"
+#include "effect/brushwork.h"
 #include "effect/steered.h"
 #include "effect/style_images.h"
 #include "effect/styles.h"
@@ -30,8 +32,10 @@ struct transfer {
   const struct paint_settings *settings;
   struct net_file *net;
   char *sha256, *label;
-  GPtrArray *paths;        /* of paintings, each once */
-  struct encoded *encoded; /* as many */
+  struct brushwork *brushwork; /* or NULL */
+  struct weights *weights;     /* of both networks; NULL without brushwork */
+  GPtrArray *paths;            /* of paintings, each once */
+  struct encoded *encoded;     /* as many */
 };
 
 static void
@@ -45,6 +49,8 @@ transfer_close (void *self)
   }
   steered_clear (&transfer->steered);
   g_clear_pointer (&transfer->paths, g_ptr_array_unref);
+  g_clear_pointer (&transfer->brushwork, brushwork_free);
+  g_clear_pointer (&transfer->weights, weights_unref);
   g_clear_pointer (&transfer->net, net_file_free);
   g_free (transfer->encoded);
   g_free (transfer->sha256);
@@ -66,19 +72,6 @@ load_network (struct transfer *transfer, GError **error)
   return transfer->sha256 != NULL;
 }
 
-/* A painting of @style_size or, when it is smaller, as it is; sides are brought to multiples of 16. */
-static struct picture *
-load_painting (const struct transfer *transfer, const char *path, GError **error)
-{
-  g_autoptr (picture) picture = picture_load (path, 0, error);
-  if (!picture)
-    return NULL;
-  double scale = fmin (1, (double) transfer->settings->style_size / MAX (picture->width, picture->height));
-  int width = MAX (MULTIPLE, lrint (picture->width * scale / MULTIPLE) * MULTIPLE),
-      height = MAX (MULTIPLE, lrint (picture->height * scale / MULTIPLE) * MULTIPLE);
-  return picture_resize (picture, width, height, error);
-}
-
 static struct tensor *
 copy_of (const struct tensor *tensor, GError **error)
 {
@@ -93,7 +86,8 @@ encode (struct transfer *transfer, guint i, GError **error)
 {
   const char *path = transfer->paths->pdata[i];
   struct encoded *encoded = &transfer->encoded[i];
-  g_autoptr (picture) painting = load_painting (transfer, path, error);
+  g_autoptr (picture) whole = picture_load (path, 0, error);
+  g_autoptr (picture) painting = whole ? picture_fit (whole, transfer->settings->style_size, MULTIPLE, error) : NULL;
   if (!painting)
     return false;
   g_autoptr (graph) graph = graph_new ();
@@ -144,6 +138,41 @@ find_paintings (struct transfer *transfer, GError **error)
                      STYLE_IMAGES_MAX);
 }
 
+/* What a painting looks like, as perceptual_descriptor has it: means, then deviations, whose squares are the values' second
+ * halves on average over the tokens. */
+static void
+describe_painting (const struct encoded *encoded, int64_t channels, float *descriptor)
+{
+  int64_t tokens = encoded->values->shape.dim[1];
+  for (int64_t c = 0; c < channels; c++) {
+    double variance = 0;
+    for (int64_t t = 0; t < tokens; t++)
+      variance += tensor_floats (encoded->values)[t * 2 * channels + channels + c];
+    descriptor[c] = tensor_floats (encoded->mean)[c];
+    descriptor[channels + c] = sqrt (fmax (variance, 0) / tokens);
+  }
+}
+
+static bool
+open_brushwork (struct transfer *transfer, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  const struct arbitrary_net *net = transfer->net->settings;
+  int64_t channels = arbitrary_channels (net);
+  guint n = transfer->paths->len;
+  transfer->brushwork = brushwork_open (transfer->settings, &net->encoder, &local);
+  if (local) {
+    g_propagate_error (error, g_steal_pointer (&local));
+    return false;
+  }
+  if (!transfer->brushwork)
+    return true;
+  g_autofree float *descriptors = g_new (float, 2 * channels * n);
+  for (guint i = 0; i < n; i++)
+    describe_painting (&transfer->encoded[i], channels, descriptors + 2 * channels * i);
+  return brushwork_choose (transfer->brushwork, descriptors, n, error);
+}
+
 static bool
 open_all (struct transfer *transfer, GError **error)
 {
@@ -155,7 +184,7 @@ open_all (struct transfer *transfer, GError **error)
   for (guint i = 0; i < transfer->paths->len; i++)
     if (!encode (transfer, i, error))
       return false;
-  return true;
+  return open_brushwork (transfer, error);
 }
 
 /* The network, given photograph and control. */
@@ -172,6 +201,8 @@ build (const void *data, sym photo, const struct style_control *control)
                                          graph_constant (graph, transfer->encoded[i].values),
                                          graph_constant (graph, transfer->encoded[i].mean)};
   sym null = {graph, -1};
+  if (transfer->brushwork)
+    photo = brushwork_net (transfer->brushwork, photo, control);
   struct arbitrary_control to = {
     .styles = styles,
     .n_styles = n,
@@ -219,6 +250,8 @@ transfer_open (const struct paint_settings *settings, GError **error)
   }
   struct canvas_settings of_canvas = steered_settings (settings);
   struct canvas_net net = canvas_net_of (transfer);
+  if (transfer->brushwork)
+    transfer->weights = brushwork_join (transfer->brushwork, &net);
   steered->canvas = canvas_new (&net, &of_canvas);
   steered->rows = g_new0 (float, steered->control->mixes->len *net.rows);
   for (guint m = 0; m < steered->control->mixes->len; m++) {
@@ -258,6 +291,7 @@ transfer_describe (const void *self, JsonObject *recipe)
   json_object_set_string_member (recipe, "pack", model);
   json_object_set_string_member (recipe, "sha256", transfer->sha256);
   style_images_describe (control_mix_at (transfer->steered.control, 0)->images, recipe);
+  brushwork_describe (transfer->brushwork, recipe);
   steered_describe (&transfer->steered, recipe);
 }
 
@@ -266,21 +300,9 @@ static bool
 transfer_replay (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
                  GError **error)
 {
-  const char *model = recipe_string (recipe, "pack", source, error);
-  const char *sha256 = model ? recipe_string (recipe, "sha256", source, error) : NULL;
-  g_auto (GStrv) folders = impasto_style_folders ();
-  g_autofree char *path = sha256
-                            ? recipe_find_file (source, "the network", model, sha256, (const char *const *) folders,
-                                                "set IMPASTO_MODELS to its folder", error)
-                            : NULL;
-  g_autofree char *found = path ? style_folders_find (MODEL) : NULL;
-  if (!path)
+  if (!recipe_check_in_use (recipe, MODEL, "its network", source, error) ||
+      !brushwork_replay (recipe, source, settings, error))
     return false;
-  if (g_strcmp0 (path, found) != 0) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: its network %s is not the one in use, %s",
-                 source->painting, path, found ? found : "none");
-    return false;
-  }
   settings->style_image = style_images_replay (recipe, source, error);
   return settings->style_image && recipe_replay_regions (recipe, true, source, settings, error);
 }

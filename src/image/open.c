@@ -36,8 +36,8 @@ start_vips (void *unused)
   vips_block_untrusted_set (TRUE);
   vips_cache_set_max (0);
   vips_concurrency_set (1);
-  /* Resizing would have code written for each picture by liborc 0.4.33, which frees it without its lock: with several
-   * threads that read, now and then one of them crashes in orc_code_free. Small pictures load faster without, too. */
+  /* Resizing would have code written for each picture by liborc 0.4.33, which is not safe with several threads that
+   * read: now and then one of them was seen to crash in orc_code_free. Small pictures load faster without, too. */
   vips_vector_set_enabled (FALSE);
   return GINT_TO_POINTER (true);
 }

@@ -135,6 +135,15 @@ copy_window (const float *in, int64_t in_stride, float *out, int64_t out_stride,
 }
 
 struct picture *
+picture_fit (const struct picture *picture, int longer, int multiple, GError **error)
+{
+  double scale = fmin (1, (double) longer / MAX (picture->width, picture->height));
+  int width = MAX (multiple, lrint (picture->width * scale / multiple) * multiple),
+      height = MAX (multiple, lrint (picture->height * scale / multiple) * multiple);
+  return picture_resize (picture, width, height, error);
+}
+
+struct picture *
 picture_crop (const struct picture *picture, int x, int y, int width, int height, GError **error)
 {
   g_return_val_if_fail (x >= 0 && y >= 0 && width > 0 && height > 0, NULL);

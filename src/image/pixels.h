@@ -23,6 +23,9 @@ bool planes_resize (const float *in, int channels, int height, int width, float 
 /* Clamped to 0..1; transparent pixels do not bleed into their neighbours. */
 struct picture *picture_resize (const struct picture *picture, int width, int height, GError **error);
 
+/* At most @longer pixels on its longer side, and the sides brought to multiples of @multiple, at least one. */
+struct picture *picture_fit (const struct picture *picture, int longer, int multiple, GError **error);
+
 /* The rectangle must lie inside the picture. */
 struct picture *picture_crop (const struct picture *picture, int x, int y, int width, int height, GError **error);
 

@@ -60,14 +60,8 @@ see (sym picture, const struct arbitrary_net *settings)
   return (struct seen){{picture, eye.features[0], eye.features[1], eye.features[3]}};
 }
 
-/* What is (k,c,1,1) for each mix, for each place of @maps. */
-static sym
-spread (sym of_mixes, sym maps)
-{
-  return sym_conv2d (maps, sym_permute (of_mixes, (int[]){1, 0, 2, 3}), (struct conv_options){0});
-}
-
-/* x less its mean over its deviation, both (n,c,1,1): its own or the given ones, which may be those of each mix of @maps. */
+/* x less its mean over its deviation: its own or the given ones. @moments gets them, (n,c,1,1), or, when they were given for
+ * each of the k mixes of @maps, (k,c,1,1). */
 static sym
 normalized (sym x, struct style_statistics *statistics, sym maps, struct moments *moments)
 {
@@ -80,8 +74,6 @@ normalized (sym x, struct style_statistics *statistics, sym maps, struct moments
   }
   if (statistics && statistics->given) {
     sym taken = statistics->moments[statistics->count++];
-    if (!sym_null (taken) && sym_shape (taken).dim[0] > 1)
-      taken = given (maps) ? spread (taken, maps) : sym_slice (taken, 0, 0, 1, 1);
     mean = sym_slice (taken, 1, 0, c, 1);
     variance = sym_slice (taken, 1, c, 2 * c, 1);
   } else {
@@ -91,6 +83,10 @@ normalized (sym x, struct style_statistics *statistics, sym maps, struct moments
       statistics->moments[statistics->count++] = sym_concat ((sym[]){mean, variance}, 2, 1);
   }
   *moments = (struct moments){mean, sym_sqrt (sym_shift (variance, EPSILON))};
+  if (given (maps) && !sym_null (mean) && sym_shape (mean).dim[0] > 1) {
+    mean = layer_spread (mean, maps);
+    variance = layer_spread (variance, maps);
+  }
   return sym_mul (sym_sub (x, mean), sym_rsqrt (sym_shift (variance, EPSILON)));
 }
 
@@ -206,7 +202,7 @@ level_part (const struct painter *painter, sym moments, sym x, int level)
     start += level_channels (painter->settings, i);
   sym part = sym_slice (moments, 1, start, start + c, 1);
   if (given (painter->maps[level]) && !painter->local)
-    return spread (part, painter->maps[level]);
+    return layer_spread (part, painter->maps[level]);
   if (sym_null (part) || (sym_shape (part).dim[2] == 1 && sym_shape (part).dim[3] == 1))
     return part;
   return sym_resize_bilinear (part, shape.dim[2], shape.dim[3]);
@@ -278,7 +274,7 @@ mix (const struct arbitrary_control *control, sym query, int64_t h, int64_t w, s
     if (given (control->weights)) {
       sym weight = each (sym_slice (control->weights, 1, i, i + 1, 1)); /* (n or k, 1, 1, 1) */
       if (given (attention) && given (maps))
-        weight = spread (weight, maps);
+        weight = layer_spread (weight, maps);
       m = (struct moments){sym_mul (m.mean, weight), sym_mul (m.deviation, weight)};
     }
     sum = i == 0 ? m : (struct moments){sym_add (sum.mean, m.mean), sym_add (sum.deviation, m.deviation)};
@@ -309,10 +305,10 @@ arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitra
   sym means[LEVELS], deviations[LEVELS], query = null, attention = null;
   for (int i = 0; i < LEVELS; i++) {
     struct moments own;
-    painter.photo[i] = normalized (seen.feature[i], painter.statistics, null, &own); /* of it: no mix matters */
+    painter.maps[i] = !given (maps) || shrinks[i] == 1 ? maps : sym_avg_pool (maps, shrinks[i], shrinks[i], 0);
+    painter.photo[i] = normalized (seen.feature[i], painter.statistics, painter.maps[i], &own);
     means[i] = own.mean;
     deviations[i] = own.deviation;
-    painter.maps[i] = !given (maps) || shrinks[i] == 1 ? maps : sym_avg_pool (maps, shrinks[i], shrinks[i], 0);
   }
   if (given (control.attention)) {
     attention = each (control.attention);
@@ -324,8 +320,11 @@ arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitra
     mix (&control, query, (h + bottom) / QUERY, (w + right) / QUERY, attention, maps, arbitrary_channels (settings));
   if (given (control.strength)) {
     sym strength = each (control.strength);
-    painter.moments.mean = blend (sym_concat (means, LEVELS, 1), painter.moments.mean, strength);
-    painter.moments.deviation = blend (sym_concat (deviations, LEVELS, 1), painter.moments.deviation, strength);
+    struct moments own = {sym_concat (means, LEVELS, 1), sym_concat (deviations, LEVELS, 1)};
+    if (painter.local && given (maps) && !sym_null (own.mean) && sym_shape (own.mean).dim[0] > 1)
+      own = (struct moments){layer_spread (own.mean, maps), layer_spread (own.deviation, maps)};
+    painter.moments.mean = blend (own.mean, painter.moments.mean, strength);
+    painter.moments.deviation = blend (own.deviation, painter.moments.deviation, strength);
   }
   sym x = decode (&painter, painter.photo[LEVELS - 1]);
   if (bottom)

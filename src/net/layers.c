@@ -134,6 +134,12 @@ given (sym s)
   return s.graph && !sym_null (s);
 }
 
+sym
+layer_spread (sym of_mixes, sym maps)
+{
+  return sym_conv2d (maps, sym_permute (of_mixes, (int[]){1, 0, 2, 3}), (struct conv_options){0});
+}
+
 /* One value a channel: (1, c, 1, 1), a mix of rows for each picture (n, c, 1, 1), or for each pixel (1, c, h, w). */
 static sym
 channel_values (struct graph *graph, const char *name, const struct layer_norm *options, int64_t channels, double start)
@@ -149,9 +155,7 @@ channel_values (struct graph *graph, const char *name, const struct layer_norm *
   sym values = mixed ? sym_matmul (options->style, table) : table;
   if (!mixed || !given (options->maps))
     return sym_reshape (values, SHAPE (-1, channels, 1, 1));
-  int64_t mixes = sym_shape (options->style).dim[0];
-  sym weight = sym_reshape (sym_permute (values, (int[]){1, 0}), SHAPE (channels, mixes, 1, 1));
-  return sym_conv2d (options->maps, weight, (struct conv_options){0});
+  return layer_spread (sym_reshape (values, SHAPE (-1, channels, 1, 1)), options->maps);
 }
 
 /* (x - mean) / sqrt(variance + epsilon) * scale + shift, as x * a + b with small a and b: one pass over x. */
@@ -173,8 +177,10 @@ layer_instance_norm (sym x, const char *name, struct layer_norm options)
   sym shift = channel_values (graph, "shift", &options, channels, 0);
   sym mean, variance;
   if (given (options.moments)) {
-    mean = sym_slice (options.moments, 1, 0, channels, 1);
-    variance = sym_slice (options.moments, 1, channels, 2 * channels, 1);
+    bool of_mixes = given (options.maps) && sym_shape (options.moments).dim[0] > 1;
+    sym moments = of_mixes ? layer_spread (options.moments, options.maps) : options.moments;
+    mean = sym_slice (moments, 1, 0, channels, 1);
+    variance = sym_slice (moments, 1, channels, 2 * channels, 1);
   } else {
     mean = sym_mean (x, AXES_HW);
     variance = sym_variance (x, AXES_HW);

@@ -42,7 +42,7 @@ sym layer_dense (sym x, const char *name, struct layer_dense options);
  * With @maps (1, k, h, w), shares of the k mixes at each pixel, each pixel gets its own. The last two of the s rows
  * are tables of their own that start at zero when @brush is set: "NAME.brush_scale" and "NAME.brush_shift".
  * @moments (n, 2c, 1, 1), when not null, replace the means and variances of x: tiles, video and previews share
- * theirs; otherwise @taken, when not NULL, gets x's. */
+ * theirs; with maps they may be those of each mix, (k, 2c, 1, 1). Otherwise @taken, when not NULL, gets x's. */
 struct layer_norm {
   sym style, maps;
   bool brush;
@@ -53,6 +53,9 @@ struct layer_norm {
   double follow;  /* of batches in training: the running statistics move towards theirs by so much; 0 = they stay */
 };
 sym layer_instance_norm (sym x, const char *name, struct layer_norm options);
+
+/* What is (k,c,1,1), of each mix, for each place of @maps, (1,k,h,w): (1,c,h,w). */
+sym layer_spread (sym of_mixes, sym maps);
 
 /* Batch normalisation over (n, h, w): with `training` by the batch's statistics, otherwise by the running ones, "NAME.mean" and
  * "NAME.variance" (1, c, 1, 1), which follow through graph_assign, in one pass a graph. `style`, `epsilon` as above. */

@@ -46,7 +46,7 @@ int64_t style_net_brush_row (const struct style_net *settings);      /* of the c
 
 /* Where the statistics of instance normalisation come from: taken from elsewhere (given, every moments filled), or noted
  * down in the order in which the network meets them, (n, 2c, 1, 1): means, then variances. */
-enum { STYLE_NORMS_MAX = 136 };
+enum { STYLE_NORMS_MAX = 144 }; /* the deepest style network and an arbitrary one behind it */
 struct style_statistics {
   bool given;
   int count; /* normalisations met so far */
@@ -116,6 +116,11 @@ struct perceptual {
 };
 extern const struct net net_perceptual;
 struct perceptual perceptual_net (sym picture, int last, const struct perceptual_net *settings);
+
+/* What a painting looks like, in numbers: means, then deviations, of each channel of the picture itself, relu1_2, relu2_2 and
+ * relu3_4. Pictures (n,3,h,w) -> (n, perceptual_descriptor_size). */
+int64_t perceptual_descriptor_size (const struct perceptual_net *settings);
+sym perceptual_descriptor (sym picture, const struct perceptual_net *settings);
 
 /* arbitrary.c: the painter of any style at once (Huang and Belongie 2017, Liu et al. 2021). A painting becomes a few
  * symbols once, arbitrary_encode; arbitrary_net paints any number of photographs with them. Its encoder is a

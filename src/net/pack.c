@@ -12,6 +12,7 @@
 #include "net/manifest.h"
 
 #define STYLES_MAX 4096
+#define DESCRIPTORS "descriptors"
 
 static void
 style_free (gpointer data)
@@ -44,6 +45,7 @@ pack_free (struct pack *pack)
   g_free (pack->license);
   g_free (pack->provenance);
   weights_unref (pack->weights);
+  g_clear_pointer (&pack->descriptors, tensor_unref);
   g_ptr_array_unref (pack->styles);
   g_clear_pointer (&pack->training, json_object_unref);
   g_free (pack);
@@ -169,12 +171,31 @@ pack_load_manifest (const char *path, GError **error)
   return pack_from (safetensors_load_metadata (path, error), path, error);
 }
 
+/* The descriptors among the tensors of the file, if there are any. */
+static bool
+take_descriptors (struct pack *pack, const char *path, GError **error)
+{
+  struct tensor *found = weights_find (pack->weights, DESCRIPTORS);
+  if (!found)
+    return true;
+  bool floats = found->dtype == DTYPE_F32 || found->dtype == DTYPE_F16 || found->dtype == DTYPE_BF16;
+  if (!floats || found->shape.rank != 2 || found->shape.dim[0] != pack->settings.styles || found->shape.dim[1] < 1 ||
+      found->shape.dim[1] > PACK_DESCRIPTOR_MAX)
+    return manifest_fail (error, path, "its " DESCRIPTORS " are no table of %d styles", (int) pack->settings.styles);
+  if (tensor_find_nonfinite (found) >= 0)
+    return manifest_fail (error, path, "its " DESCRIPTORS " hold NaN or infinity");
+  pack->descriptors = tensor_convert (found, DTYPE_F32, error);
+  return pack->descriptors != NULL;
+}
+
 /* @pack with its weights checked and converted; takes it over. */
 static struct pack *
 with_weights (struct pack *loaded, const char *path, GError **error)
 {
   g_autoptr (pack) pack = loaded;
   if (!pack)
+    return NULL;
+  if (!take_descriptors (pack, path, error))
     return NULL;
   g_autoptr (graph) graph = parameters_of (&pack->settings);
   struct weights *weights = weights_checked (pack->weights, graph, path, error);
@@ -230,5 +251,10 @@ pack_save (struct pack *pack, const char *path, GError **error)
   for (guint i = 0; i < pack->styles->len; i++)
     g_return_val_if_fail (pack_valid_name (((struct pack_style *) pack->styles->pdata[i])->name), false);
   g_autofree char *manifest = manifest_text (pack);
-  return weights_save_half (pack->weights, manifest, path, error);
+  g_autoptr (weights) all = weights_new ();
+  for (guint i = 0; i < weights_count (pack->weights); i++)
+    weights_add (all, weights_name (pack->weights, i), weights_at (pack->weights, i));
+  if (pack->descriptors)
+    weights_add (all, DESCRIPTORS, pack->descriptors);
+  return weights_save_half (all, manifest, path, error);
 }

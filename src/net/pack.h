@@ -5,7 +5,10 @@
  * may be shared between threads that only read it.
  *
  *   {"format": 1, "network": "style", "settings": {...}, "title": "...", "license": "...", "provenance": "...",
- *    "training": {...}, "styles": [{"name": "starry-night", "title": "The Starry Night", "artist": "...", "year": "1889"}]} */
+ *    "training": {...}, "styles": [{"name": "starry-night", "title": "The Starry Night", "artist": "...", "year": "1889"}]}
+ *
+ * Beside the weights there may be a tensor "descriptors", (styles, d), d at most PACK_DESCRIPTOR_MAX: what the painting of each
+ * style looks like (perceptual_descriptor of net/net.h, the painting PACK_DESCRIPTOR_SIZE pixels on its longer side). */
 #pragma once
 
 #include <json-glib/json-glib.h>
@@ -17,11 +20,14 @@ struct pack_style {
   char *name, *title, *artist, *year; /* name: lower case, digits and '-'; the others may be empty */
 };
 
+enum { PACK_DESCRIPTOR_SIZE = 512, PACK_DESCRIPTOR_MAX = 4096 };
+
 struct pack {
   char *path; /* where it was loaded from, or NULL */
   struct style_net settings;
-  struct weights *weights; /* F32, names as the network's parameters: "res1.conv1.weight" */
-  GPtrArray *styles;       /* struct pack_style, one a row */
+  struct weights *weights;    /* F32, names as the network's parameters: "res1.conv1.weight" */
+  GPtrArray *styles;          /* struct pack_style, one a row */
+  struct tensor *descriptors; /* (styles, d) F32, or NULL */
   char *title, *license, *provenance;
   JsonObject *training; /* recipe and figures, or NULL */
 };
@@ -31,7 +37,7 @@ struct pack *pack_new (const struct style_net *settings, struct weights *weights
 void pack_add_style (struct pack *pack, const char *name, const char *title, const char *artist, const char *year);
 
 /* IMPASTO_ERROR_INPUT: not a safetensors file, no manifest, another network or format, styles that do not match the rows,
- * a weight that is missing or of another shape, NaN. Half precision becomes F32. */
+ * a weight that is missing or of another shape, descriptors that are none, NaN. Half precision becomes F32. */
 struct pack *pack_load (const char *path, GError **error);
 
 /* The same from memory; @name stands for the file in messages. */

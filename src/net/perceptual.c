@@ -52,6 +52,27 @@ perceptual_net (sym picture, int last, const struct perceptual_net *settings)
   return eye;
 }
 
+int64_t
+perceptual_descriptor_size (const struct perceptual_net *settings)
+{
+  int64_t channels = 3;
+  for (int b = 0; b < BLOCKS; b++)
+    channels += settings->channels[b];
+  return 2 * channels;
+}
+
+sym
+perceptual_descriptor (sym picture, const struct perceptual_net *settings)
+{
+  struct perceptual eye = perceptual_net (picture, 3, settings);
+  sym seen[] = {picture, eye.features[0], eye.features[1], eye.features[3]}, parts[2 * G_N_ELEMENTS (seen)];
+  for (guint i = 0; i < G_N_ELEMENTS (seen); i++) {
+    parts[i] = sym_mean (seen[i], AXES_HW);
+    parts[G_N_ELEMENTS (seen) + i] = sym_sqrt (sym_variance (seen[i], AXES_HW));
+  }
+  return sym_reshape (sym_concat (parts, G_N_ELEMENTS (parts), 1), SHAPE (-1, perceptual_descriptor_size (settings)));
+}
+
 static void
 build (const struct net *net, struct graph *graph, const void *settings)
 {

@@ -486,8 +486,8 @@ choose (struct dataset *dataset, GError **error)
   if (o->hold > 0)
     dataset->n = o->held ? dataset->n / o->hold : dataset->n - dataset->n / o->hold;
   if (dataset->n == 0) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: of its %u pictures every %uth is held out: none",
-                 dataset->dir, all, o->hold);
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+                 "%s: has %u pictures, and of %u one is held out: there are too few", dataset->dir, all, o->hold);
     return false;
   }
   dataset->entries = g_new0 (struct entry, dataset->n);

@@ -75,13 +75,19 @@ settle (void *settings, struct run_settings *run)
     run->steps = STEPS;
 }
 
+static struct optimizer_options
+optimizer (const struct settings *settings)
+{
+  return (struct optimizer_options){.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .l2 = settings->l2};
+}
+
 static bool
 build_step (struct trainer *trainer, GError **error)
 {
   const struct settings *settings = trainer->settings;
   struct state *state = trainer->state;
   const struct classifier_net *net = &state->net;
-  struct optimizer_options adam = {.beta1 = 0.9, .beta2 = 0.999, .epsilon = 1e-8, .l2 = settings->l2};
+  struct optimizer_options adam = optimizer (settings);
   g_autoptr (graph) graph = graph_new ();
   sym picture = graph_input (graph, "picture", SHAPE (settings->batch, net->channels, net->size, net->size));
   sym labels = graph_input (graph, "labels", SHAPE (settings->batch, net->classes));
@@ -233,8 +239,8 @@ static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
   static const char *const names[] = {"loss", "accuracy", "gradient"};
-  static const struct optimizer_options adam = {.beta1 = 0.9, .beta2 = 0.999};
   const struct settings *settings = trainer->settings;
+  struct optimizer_options adam = optimizer (settings);
   struct state *state = trainer->state;
   struct tensor *labels = plan_input (state->plan, "labels");
   if (!dataset_batch_labelled (state->data, (uint64_t) trainer->step,

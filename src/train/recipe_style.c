@@ -12,6 +12,7 @@
  * head a painting, least squares (Mao 2017). Generator, discriminator, both gradients and both optimisers are one graph,
  * hence one plan. */
 #include "impasto/error.h"
+#include "train/describer.h"
 #include "train/recipe.h"
 #include "train/style_pack.h"
 #include "train/style_recipe.h"
@@ -28,6 +29,10 @@ static const struct option options[] = {
   {FEATURES_OPTION, OPTION_STRING, offsetof (struct style_settings, features),
    "network by which pictures are compared: impasto's own, or VGG-19 in torchvision's layout; default: " FEATURES_FILE
    ", which ships",
+   .metavar = "FILE"},
+  {DESCRIBER_OPTION, OPTION_STRING, offsetof (struct style_settings, describer),
+   "perceptual network by which the pack tells what its paintings look like, for impasto paint --brushwork; "
+   "default: " FEATURES_FILE,
    .metavar = "FILE"},
   {"names", OPTION_STRING, offsetof (struct style_settings, names),
    "of the styles, in the paintings' order, joined by ';': NAME or NAME: TITLE, ARTIST, YEAR; default: the files' "
@@ -142,7 +147,9 @@ load_paintings (struct trainer *trainer, GError **error)
     return false;
   if (!style_has_judge (settings))
     style_data_keep_whole (data);
-  return true;
+  if (settings->describer)
+    state->descriptors = describe_paintings (settings->describer, trainer->inputs, data->n_styles, seeing, error);
+  return !settings->describer || state->descriptors;
 }
 
 /* The weights that training begins with or goes on from, and the plans. */
@@ -232,6 +239,7 @@ new_pack (struct trainer *trainer)
   g_autoptr (weights) averaged = recipe_averaged (trainer, "painter.");
   struct pack *pack = pack_new (&state->net, averaged);
   style_pack_name (pack, &state->data);
+  pack->descriptors = state->descriptors ? tensor_ref (state->descriptors) : NULL;
   pack->provenance = g_strdup ("trained by impasto train style");
   return pack;
 }
@@ -240,7 +248,7 @@ new_pack (struct trainer *trainer)
 static JsonObject *
 training_facts (const struct trainer *trainer)
 {
-  static const char *const places[] = {"photos", FEATURES_OPTION, "start", "into", NULL};
+  static const char *const places[] = {"photos", FEATURES_OPTION, DESCRIBER_OPTION, "start", "into", NULL};
   const struct style_state *state = trainer->state;
   JsonObject *facts = recipe_facts (trainer, places);
   json_object_set_string_member (facts, "eye", features_name (state->features));
@@ -281,8 +289,9 @@ finish (struct trainer *trainer, const char *path, GError **error)
 {
   const struct style_settings *settings = trainer->settings;
   const struct style_state *state = trainer->state;
-  g_autoptr (pack) pack =
-    state->into ? style_pack_extend (state->into, trainer->weights, &state->data, error) : new_pack (trainer);
+  g_autoptr (pack) pack = state->into
+                            ? style_pack_extend (state->into, trainer->weights, &state->data, state->descriptors, error)
+                            : new_pack (trainer);
   if (!pack)
     return false;
   if (settings->title) {
@@ -329,6 +338,7 @@ stop (struct trainer *trainer)
     return;
   style_data_clear (&state->data);
   g_clear_pointer (&state->into, pack_free);
+  g_clear_pointer (&state->descriptors, tensor_unref);
   g_clear_pointer (&state->features, features_free);
   g_clear_pointer (&state->photos, dataset_free);
   g_clear_pointer (&state->plan, plan_free);

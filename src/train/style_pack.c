@@ -162,7 +162,8 @@ style_pack_name (struct pack *pack, const struct style_data *data)
 }
 
 struct pack *
-style_pack_extend (const struct pack *pack, struct weights *weights, const struct style_data *data, GError **error)
+style_pack_extend (const struct pack *pack, struct weights *weights, const struct style_data *data,
+                   struct tensor *descriptors, GError **error)
 {
   struct style_net settings = pack->settings;
   g_autoptr (weights) all = weights_new ();
@@ -177,7 +178,10 @@ style_pack_extend (const struct pack *pack, struct weights *weights, const struc
       return NULL;
     weights_add (all, part, table ? table : from);
   }
-  struct pack *extended = pack_new (&settings, all);
+  g_autoptr (pack) extended = pack_new (&settings, all);
+  if (descriptors && pack->descriptors && descriptors->shape.dim[1] == pack->descriptors->shape.dim[1] &&
+      !(extended->descriptors = extend_table (pack->descriptors, pack->settings.styles, descriptors, error)))
+    return NULL;
   for (guint i = 0; i < pack->styles->len; i++) {
     const struct pack_style *style = pack->styles->pdata[i];
     pack_add_style (extended, style->name, style->title, style->artist, style->year);
@@ -186,5 +190,5 @@ style_pack_extend (const struct pack *pack, struct weights *weights, const struc
   extended->title = g_strdup (pack->title);
   extended->license = g_strdup (pack->license);
   extended->provenance = g_strdup (pack->provenance);
-  return extended;
+  return g_steal_pointer (&extended);
 }

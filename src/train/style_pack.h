@@ -25,9 +25,10 @@ bool style_pack_fit (const struct pack *pack, const struct style_net *net, struc
 /* Whether the painter's parameter @name is a table of styles. */
 bool style_pack_is_row (const char *name);
 
-/* A new pack: @pack with the averaged rows of @weights behind its styles, under the names of @data. All else is the same. */
+/* A new pack: @pack with the averaged rows of @weights behind its styles, under the names of @data. All else is the same.
+ * @descriptors are those of the new rows' paintings, or NULL; unless all rows have comparable ones, none has. */
 struct pack *style_pack_extend (const struct pack *pack, struct weights *weights, const struct style_data *data,
-                                GError **error);
+                                struct tensor *descriptors, GError **error);
 
 /* Adds the styles of @data to the pack's list. */
 void style_pack_name (struct pack *pack, const struct style_data *data);

@@ -13,7 +13,7 @@
 enum { STYLE_SHEET_PHOTOS = 3 };
 
 struct style_settings {
-  char *photos, *features, *names, *title, *license, *start, *into;
+  char *photos, *features, *describer, *names, *title, *license, *start, *into;
   int64_t batch, size, painting_size;
   double content_weight, style_weight, variation_weight, adversary_weight, pixel_weight, palette_weight;
   double rate, judge_rate, average;
@@ -26,6 +26,7 @@ struct style_state {
   struct pack *into;    /* or NULL */
   struct features *features;
   struct style_data data;
+  struct tensor *descriptors; /* (paintings, d), or NULL */
   struct dataset *photos;
   struct plan *plan, *sampler;
   float *sheet_photos; /* (STYLE_SHEET_PHOTOS, 3, size, size) */

@@ -146,6 +146,16 @@ list_checkpoints (const char *folder)
 }
 
 char *
+trainer_latest_checkpoint (const char *folder, GError **error)
+{
+  g_autoptr (GArray) steps = list_checkpoints (folder);
+  if (steps->len > 0)
+    return g_strdup_printf ("%s/network-%06" G_GINT64_FORMAT ".safetensors", folder, g_array_index (steps, int64_t, 0));
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: holds no checkpoint network-*.safetensors", folder);
+  return NULL;
+}
+
+char *
 trainer_checkpoint_path (const struct trainer *trainer, int64_t step)
 {
   g_autofree char *name = g_strdup_printf ("network-%06" G_GINT64_FORMAT ".safetensors", step);

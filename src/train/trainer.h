@@ -32,6 +32,7 @@ extern const struct option run_options[];
 #define FEATURES_OPTION "features"
 #define ENCODER_OPTION "encoder" /* before the other: a network that the result holds */
 #define FEATURES_FILE "perceptual.safetensors"
+#define DESCRIBER_OPTION "describer" /* likewise: the perceptual network that tells what paintings look like */
 
 struct train_stats {
   int n;
@@ -108,6 +109,9 @@ bool train (const struct recipe *recipe, void *settings, const struct run_settin
  * names, nothing is written. */
 struct plan *train_rehearse (const struct recipe *recipe, void *settings, const struct run_settings *run,
                              GError **error);
+
+/* The file of the latest checkpoint in a run's folder; a new string. IMPASTO_ERROR_INPUT: there is none. */
+char *trainer_latest_checkpoint (const char *folder, GError **error);
 
 /* Adds a line to the run's log; `say` shows it to the user as well. */
 void trainer_log (struct trainer *trainer, const char *format, ...) G_GNUC_PRINTF (2, 3);
