@@ -290,7 +290,7 @@ cpu_conv2d_back_w (struct kernel *kernel, GError **error)
   bool ok;
 
   if (pixels == 1)
-    return direct_conv2d_back_w (kernel, error);
+    return wide_conv2d_back_w (kernel, error);
   f = folded_new (kernel->attrs, dy, w, pixels);
   f->inputs[0] = kernel->x[0];
   f->inputs[1] = &f->picture;
