@@ -51,8 +51,7 @@ struct geometry {
 /* Whether it pays */
 
 /* Times in multiply-adds that one thread does meanwhile, measured on 2 cores of a Sapphire Rapids with shapes from
- * 16 -> 16 channels at 256x256 to 512 -> 512 at 4x4, weights not in a cache; with AVX2 and SSE4.1 Winograd does better
- * still. */
+ * 16 -> 16 channels at 256x256 to 512 -> 512 at 4x4, weights not in a cache. With AVX2 a thread does half as many or fewer. */
 #define TRANSFORM 700.0     /* of one channel of a tile, in or out */
 #define FETCH 33.0          /* reading the weights once: this many tiles' products */
 #define FETCH_AGAIN 10.0    /* where they were read just before, */
@@ -62,6 +61,13 @@ struct geometry {
 #define MEETING 1e7         /* of all threads, between two parts of a run */
 #define LAY_OUT 4200.0      /* transforming one weight of nine taps, in every run */
 #define WORTHWHILE 1.25     /* its weights take four times the memory */
+
+/* Multiply-adds in the time of one of those above. */
+static double
+pace (void)
+{
+  return g_str_equal (vector_kernels ()->isa, "avx512") ? 1 : 0.4;
+}
 
 /* How the threads divide the work. */
 struct division {
@@ -79,7 +85,7 @@ divide_tiles (int64_t tiles, int64_t c, int64_t o, double fetch, int64_t threads
   int64_t rounds = (blocks + threads - 1) / threads, block = (tiles + rounds * threads - 1) / (rounds * threads);
   double products = (double) (WINOGRAD_POINTS * c * winograd_round_up (o, WINOGRAD_PANEL)) * ((double) block + fetch);
 
-  return (struct division){block, false, (double) rounds * (products + TRANSFORM * (double) ((c + o) * block))};
+  return (struct division){block, false, (double) rounds * (products + pace () * TRANSFORM * (double) ((c + o) * block))};
 }
 
 /* By outputs, if all tiles fit. */
@@ -88,13 +94,13 @@ divide_outputs (int64_t tiles, int64_t c, int64_t o, double fetch, int64_t threa
 {
   int64_t rounds = (winograd_round_up (o, WINOGRAD_PANEL) / WINOGRAD_PANEL + threads - 1) / threads;
   double products = (double) (WINOGRAD_POINTS * c * WINOGRAD_PANEL) * ((double) tiles + fetch);
-  double gather = TRANSFORM * (double) (c * ((tiles + threads - 1) / threads));
-  double share = threads > 1 ? SHARE * (double) (WINOGRAD_POINTS * c * tiles) + MEETING : 0;
+  double gather = pace () * TRANSFORM * (double) (c * ((tiles + threads - 1) / threads));
+  double share = threads > 1 ? pace () * (SHARE * (double) (WINOGRAD_POINTS * c * tiles) + MEETING) : 0;
   bool fit = tiles <= MOST_TILES && tiles * winograd_round_up (c, WINOGRAD_BLOCK) * WINOGRAD_POINTS <= SHARED_FLOATS;
 
   return (struct division){
     tiles, true,
-    fit ? gather + share + (double) rounds * (products + TRANSFORM * (double) (WINOGRAD_PANEL * tiles)) : G_MAXDOUBLE};
+    fit ? gather + share + (double) rounds * (products + pace () * TRANSFORM * (double) (WINOGRAD_PANEL * tiles)) : G_MAXDOUBLE};
 }
 
 static struct division
@@ -103,7 +109,7 @@ divide (const struct geometry *g)
   int64_t c = g->x->shape.dim[1], o = g->y->shape.dim[1], taps = g->w->shape.dim[2];
   int64_t tiles = winograd_tile_count (&g->y->shape, taps);
   bool near = WINOGRAD_POINTS * c * o <= NEAR_WEIGHTS;
-  double fetch = near && g->repeated ? FETCH_NEAR : near || g->repeated ? FETCH_AGAIN : FETCH;
+  double fetch = pace () * (near && g->repeated ? FETCH_NEAR : near || g->repeated ? FETCH_AGAIN : FETCH);
   struct division by_tiles = divide_tiles (tiles, c, o, fetch, cpu_threads ());
   struct division by_outputs = divide_outputs (tiles, c, o, fetch, cpu_threads ());
 
@@ -125,7 +131,7 @@ pays (const struct geometry *g)
 {
   const int64_t *y = g->y->shape.dim, taps = g->w->shape.dim[2];
   int64_t c = g->x->shape.dim[1], threads = cpu_threads ();
-  double lay_out = g->w->constant ? 0 : LAY_OUT * (double) (c * winograd_round_up (y[1], WINOGRAD_PANEL)) / (double) threads;
+  double lay_out = g->w->constant ? 0 : pace () * LAY_OUT * (double) (c * winograd_round_up (y[1], WINOGRAD_PANEL)) / (double) threads;
   double direct = (double) (taps * taps * c) * (double) (winograd_round_up (y[1], 16) * y[0] * y[2] * y[3]) / (double) threads;
 
   return WORTHWHILE * (divide (g).time + lay_out) < direct;
