@@ -231,7 +231,7 @@ activate (enum activation activation, double x, double slope)
 typedef bool (*prepare_fn) (struct kernel *, GError **);
 
 static const prepare_fn prepare_any[] = {cpu_conv2d, cpu_conv2d_back_x, cpu_conv2d_back_w};
-static const prepare_fn prepare_winograd[] = {winograd_conv2d, winograd_conv2d_back_x};
+static const prepare_fn prepare_winograd[] = {winograd_conv2d, winograd_conv2d_back_x, winograd_conv2d_back_w};
 
 /* Another kernel that uses what @kernel laid out computes the same. */
 static void
@@ -335,6 +335,8 @@ test_winograd (gconstpointer data)
       check_conv (c, RESULT_Y, DTYPE_F32, DTYPE_F32, constant, activation, prepare_winograd);
   for (int constant = 0; constant < 2; constant++)
     check_conv (c, RESULT_X, DTYPE_F32, DTYPE_F32, constant, ACTIVATION_NONE, prepare_winograd);
+  if (c->kh == 3)
+    check_conv (c, RESULT_W, DTYPE_F32, DTYPE_F32, false, ACTIVATION_NONE, prepare_winograd);
 }
 
 /* Whether cpu_conv2d takes it on two threads, with a constant weight. */

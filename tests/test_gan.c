@@ -2,6 +2,7 @@
  *
  * Networks, losses, penalties and stabilisers of adversarial training: values and gradients against PyTorch (tests/oracle/gan.py), and
  * what each promises. */
+#include <math.h>
 #include <string.h>
 
 #include "compile/grad.h"
@@ -9,6 +10,7 @@
 #include "noise.h"
 #include "oracle.h"
 #include "train/gan_augment.h"
+#include "train/gan_code.h"
 #include "train/gan_loss.h"
 #include "train/optimizer.h"
 
@@ -55,6 +57,77 @@ build_penalty (struct graph *graph, const char *name)
   return g_str_equal (name, "r1") ? gan_r1 (score, picture) : gan_gradient_penalty (score, picture);
 }
 
+/* Categories 2, 0, 1, 2 of three, and two continuous numbers. */
+static sym
+build_code_losses (struct graph *graph, const char *name)
+{
+  static const int64_t category[] = {2, 0, 1, 2};
+  struct gan_net net = {.codes = 3, .continuous = 2};
+  g_autoptr (tensor) tensor = tensor_new (SHAPE (4, 3), DTYPE_F32, NULL);
+  memset (tensor->data, 0, tensor->size);
+  for (int i = 0; i < 4; i++)
+    tensor_floats (tensor)[i * 3 + category[i]] = 1;
+  sym parts[] = {graph_constant (graph, tensor), oracle_constant (graph, "continuous", SHAPE (4, 2), 2, 0)};
+  sym code = sym_concat (parts, 2, 1), read = sym_scale (parameter (graph, "read", SHAPE (4, 5)), 6);
+  sym values[] = {gan_code_category_loss (code, read, &net), gan_code_continuous_loss (code, read, &net)};
+  for (int i = 0; i < 2; i++)
+    values[i] = sym_reshape (values[i], SHAPE (1));
+  return sym_concat (values, 2, 0);
+}
+
+/* Codes as they are drawn: one category each, all of them met, and numbers all over -1..1. */
+static void
+test_code_draw (void)
+{
+  enum { N = 400, CODES = 5, SIZE = CODES + 2 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  struct gan_net net = {.codes = CODES, .continuous = 2};
+  int met[CODES] = {0};
+  double least = 1, most = -1, product = 0;
+  graph_output (graph, "code", gan_code_draw (graph, N, &net, 5));
+  g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
+  g_assert_no_error (error);
+  plan_run (plan, 3, 5);
+  const float *code = tensor_floats (plan_output (plan, "code"));
+  for (int i = 0; i < N; i++, code += SIZE) {
+    int ones = 0;
+    for (int k = 0; k < CODES; k++) {
+      g_assert_true (code[k] == 0 || code[k] == 1);
+      ones += code[k];
+      met[k] += code[k];
+    }
+    g_assert_cmpint (ones, ==, 1);
+    least = MIN (least, MIN (code[CODES], code[CODES + 1])), most = MAX (most, MAX (code[CODES], code[CODES + 1]));
+    product += code[CODES] * code[CODES + 1] / N;
+  }
+  for (int k = 0; k < CODES; k++)
+    g_assert_true (met[k] > 50 && met[k] < 110);
+  g_assert_true (least > -1.0001 && least < -0.97 && most > 0.97 && most < 1.0001);
+  g_assert_cmpfloat (fabs (product), <, 0.08); /* a third if they were the same number */
+}
+
+/* On the great circle: of equal lengths the length stays, halfway is as far from both; the ends are the ends. */
+static void
+test_walk (void)
+{
+  float a[] = {3, 0, 4, 0}, b[] = {0, 5, 0, 0}, z[4];
+  gan_walk (a, b, 4, 0.5, z);
+  double length = 0, to_a = 0, to_b = 0;
+  for (int i = 0; i < 4; i++)
+    length += z[i] * z[i], to_a += z[i] * a[i], to_b += z[i] * b[i];
+  g_assert_cmpfloat_with_epsilon (length, 25, 1e-5);
+  g_assert_cmpfloat_with_epsilon (to_a, 25 * sqrt (0.5), 1e-4);
+  g_assert_cmpfloat_with_epsilon (to_b, 25 * sqrt (0.5), 1e-4);
+  gan_walk (a, b, 4, 1, z);
+  for (int i = 0; i < 4; i++)
+    g_assert_cmpfloat_with_epsilon (z[i], b[i], 1e-6);
+  gan_walk (a, a, 4, 0.3, z); /* no angle */
+  for (int i = 0; i < 4; i++)
+    g_assert_cmpfloat_with_epsilon (z[i], a[i], 1e-6);
+}
+
 /* Presets at a sixteenth of their width. */
 static const struct {
   const char *name;
@@ -66,6 +139,11 @@ static const struct {
   {"dcgan_28_generator", &gan_dcgan_28, gan_generator, 0, {0}},
   {"dcgan_28_generator_normalised", &gan_dcgan_28, gan_generator, 0, {.classes = 3, .conditional = GAN_NORMALISED}},
   {"dcgan_28_judge", &gan_dcgan_28, gan_score, 1, {.judge_norm = GAN_NORM_NONE}},
+  {"dcgan_28_recogniser",
+   &gan_dcgan_28,
+   gan_recognise,
+   1,
+   {.judge_norm = GAN_NORM_NONE, .codes = 3, .continuous = 1}},
   {"linear_judge", &gan_dcgan_28, gan_score, 1, {.classes = 3, .judge = GAN_JUDGE_LINEAR}},
   {"noise_gan_28_generator", &gan_noise_gan_28, gan_generator, 0, {0}},
   {"noise_gan_28_judge_normed", &gan_noise_gan_28, gan_score, 1, {.judge_norm = GAN_NORM_BATCH}},
@@ -304,6 +382,7 @@ main (int argc, char **argv)
     {"relativistic", build_loss},
     {"gradient_penalty", build_penalty},
     {"r1", build_penalty},
+    {"code_losses", build_code_losses},
   };
   g_test_init (&argc, &argv, NULL);
   for (guint i = 0; i < G_N_ELEMENTS (oracles); i++) {
@@ -314,6 +393,8 @@ main (int argc, char **argv)
     g_autofree char *path = g_strdup_printf ("/gan/nets/%s", nets[i].name);
     g_test_add_data_func (path, nets[i].name, test_net);
   }
+  g_test_add_func ("/gan/code/draw", test_code_draw);
+  g_test_add_func ("/gan/walk", test_walk);
   g_test_add_func ("/gan/augment/probability", test_augment_probability);
   g_test_add_func ("/gan/augment/translation", test_augment_translation);
   g_test_add_func ("/gan/augment/cutout", test_augment_cutout);

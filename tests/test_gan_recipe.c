@@ -6,11 +6,15 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
+#include <vips/vips.h>
 
 #include "fixture.h"
 #include "format/safetensors.h"
+#include "compile/plan.h"
 #include "image/picture.h"
 #include "impasto/impasto.h"
+#include "net/gan.h"
+#include "net/net_file.h"
 #include "train/gan_loss.h"
 #include "train/trainer.h"
 
@@ -394,6 +398,93 @@ test_adaptive (void)
   job_free (job);
 }
 
+static char *
+text_of (const char *run, const char *name)
+{
+  g_autofree char *path = file_of (run, name);
+  char *text = NULL;
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  return text;
+}
+
+/* One picture again and again: said after two looks, not rescued. */
+static void
+test_watchdog_data (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GByteArray) pictures = g_byte_array_new ();
+  guint8 value = 99;
+  append_head (pictures, 3, 8);
+  for (int i = 0; i < 8 * SIDE * SIDE; i++)
+    g_byte_array_append (pictures, &value, 1);
+  write_bytes ("same-images-idx3-ubyte", pictures);
+  g_autofree char *same = file_of (data, "same-images-idx3-ubyte"), *words = g_strconcat ("steps=60 data=", same, NULL);
+  struct job *job = job_new (words);
+  g_assert_false (job_run (job, &error));
+  check_error (error, IMPASTO_ERROR_INPUT, "hardly differ");
+  g_assert_nonnull (strstr (error->message, "step 50:"));
+  g_unlink (same);
+  job_free (job);
+}
+
+/* A rate that is far too high is seen and taken down, on the terminal, in the log and in the statistics; and a run that was stopped
+ * before and after a rescue comes to the bits of one that was not. */
+static void
+test_watchdog_rescue (void)
+{
+  static const char wild[] = "rate=0.1 batch=8 steps=60 save-every=10 width=0.05";
+  g_autoptr (GError) error = NULL;
+  g_autofree char *whole = run_whole (wild), *log = text_of (whole, "log.txt"),
+                  *figures = text_of (whole, "stats.jsonl");
+  g_test_message ("%s", log);
+  g_assert_nonnull (strstr (log, "learning rate is too high"));
+  g_assert_nonnull (strstr (log, "Back to step"));
+  g_assert_nonnull (strstr (figures, "\"watchdog\":\"explosion\""));
+  struct job *job = job_new (wild);
+  for (int stops = 0; stops < 3; stops++) {
+    job->stop_at = (const int[]){8, 21, 33}[stops];
+    g_assert_false (job_run (job, &error));
+    g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+    g_clear_error (&error);
+    job_set (job, "resume", job->folder);
+  }
+  job->stop_at = 0;
+  job_run (job, &error);
+  g_assert_no_error (error);
+  same_file (whole, job->folder, "network-000060.safetensors");
+  job_free (job);
+}
+
+/* A judge that wins and a collapse, by limits that every run crosses: once warned of; with --watchdog all rescued from, with what
+ * helps in the steps that follow, until the run ends with advice. */
+static void
+test_watchdog_all (gconstpointer trouble)
+{
+  bool judge = GPOINTER_TO_INT (trouble) == WATCHDOG_JUDGE;
+  const struct watch_row rows[] = {{"doubt", GPOINTER_TO_INT (trouble), WATCH_BELOW, 1e9, 4, 1, 0}, {NULL}};
+  struct recipe strict = recipe_gan;
+  strict.watches = rows;
+  for (int all = 0; all < 2; all++) {
+    g_autoptr (GError) error = NULL;
+    struct job *job = job_new (all ? "steps=6 r1-every=1 watchdog=all" : "steps=6 r1-every=1");
+    bool ok = train (&strict, job->settings, &job->run, job->inputs, on_progress, job, &error);
+    g_autofree char *log = text_of (job->folder, "log.txt"), *figures = text_of (job->folder, "stats.jsonl");
+    g_test_message ("%s", log);
+    g_assert_true (ok == !all);
+    g_auto (GStrv) said = g_strsplit (log, "watchdog: step 4: the ", -1);
+    g_assert_cmpint (g_strv_length (said) - 1, ==, all ? 3 : 1);
+    g_assert_true (!strstr (log, "Back to step 0") == !all);
+    g_assert_true (!strstr (figures, judge ? "\"watchdog\":\"judge-wins\"" : "\"watchdog\":\"collapse\"") == !all);
+    g_assert_true (!strstr (figures, "\"r1\":") == !all);
+    g_assert_true (!strstr (log, "--r1 is 0.5") == !all);
+    g_assert_true (!strstr (log, "--r1 is 2") == !all);
+    g_assert_true (!strstr (log, "augmented pictures with probability 0.9") == !(all && judge));
+    if (all)
+      check_error (error, IMPASTO_ERROR_NUMERIC, "after 3 rescues");
+    job_free (job);
+  }
+}
+
 static void
 test_refused (void)
 {
@@ -406,6 +497,9 @@ test_refused (void)
     {"gradient-penalty=10 judge-norm=batch", "one by one", IMPASTO_ERROR_USAGE},
     {"loss=wasserstein augment-target=0.6", "zero", IMPASTO_ERROR_USAGE},
     {"channels=2", "1 or 3", IMPASTO_ERROR_USAGE},
+    {"preset=vae-28 codes=4", "want a judge", IMPASTO_ERROR_USAGE},
+    {"judge=linear codes=4", "judge's layers", IMPASTO_ERROR_USAGE},
+    {"codes=1", "two categories", IMPASTO_ERROR_USAGE},
     {"conditional=concatenation classes=1", "2 classes", IMPASTO_ERROR_USAGE},
     {"preset=dcgan-64", "28 x 28", IMPASTO_ERROR_INPUT},
     {"data=/nowhere", "/nowhere", IMPASTO_ERROR_INPUT},
@@ -443,11 +537,111 @@ test_generate (void)
   g_assert_cmpfloat (narrow, <, 0.5 * wide);
 }
 
+/* How often the recogniser of a file reads the category that was asked for off the pictures of a sheet. */
+static double
+recognised_share (const char *model, const struct picture *sheet, int columns, int n, int category)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (net_file) file = net_file_load (model, &gan_dcgan_28.net, &error);
+  g_assert_no_error (error);
+  g_autoptr (graph) graph = graph_new ();
+  sym picture = graph_input (graph, "picture", SHAPE (n, 1, SIDE, SIDE));
+  graph_push (graph, "recogniser");
+  graph_output (graph, "code", gan_recognise (picture, &gan_dcgan_28, (struct gan_pass){.net = file->settings}));
+  graph_pop (graph);
+  g_autoptr (plan) plan = plan_compile (graph, file->weights, &(struct plan_options){.threads = 1}, &error);
+  g_assert_no_error (error);
+  float *x = tensor_floats (plan_input (plan, "picture"));
+  for (int i = 0; i < n * SIDE * SIDE; i++) {
+    int cell = i / SIDE / SIDE, at_y = cell / columns * CELL + i / SIDE % SIDE, at_x = cell % columns * CELL + i % SIDE;
+    x[i] = 2 * sheet->rgb[at_y * sheet->width + at_x] - 1;
+  }
+  plan_run (plan, 0, 0);
+  const float *code = tensor_floats (plan_output (plan, "code"));
+  int right = 0;
+  for (int i = 0; i < n; i++)
+    right += code[i * 3 + category] > code[i * 3 + !category];
+  return (double) right / n;
+}
+
+/* Chance is a half, and of one category only that which is always said. */
+static void
+test_codes (void)
+{
+  g_autofree char *made = run_whole ("codes=2 continuous=1 steps=80 batch=16 width=0.1 rate=0.004 average=0.9 save-every=1000");
+  g_autofree char *model = file_of (made, "result.safetensors"), *walk = file_of (made, "walk.png");
+  g_assert_true (g_file_test (walk, G_FILE_TEST_EXISTS));
+  for (int category = 0; category < 2; category++) {
+    g_autofree char *asked = g_strdup_printf ("number=16 columns=4 threads=1 category=%d", category);
+    g_autoptr (picture) sheet = generate (made, asked);
+    double read = recognised_share (model, sheet, 4, 16, category);
+    g_test_message ("category %d: %g recognised", category, read);
+    g_assert_cmpfloat (read, >=, 0.8);
+  }
+}
+
+static void
+same_cells (const struct picture *a, int i, const struct picture *b, int k, bool same)
+{
+  bool equal = true;
+  for (int y = 0; y < SIDE; y++)
+    for (int x = 0; x < SIDE; x++)
+      equal &= a->rgb[y * a->width + i * CELL + x] == b->rgb[y * b->width + k * CELL + x];
+  g_assert_true (equal == same);
+}
+
+/* Columns are categories of one noise; a code that is given is what a sweep comes by; a walk begins and ends at pictures. */
+static void
+test_generate_codes (void)
+{
+  g_autofree char *made = run_whole ("steps=1 codes=3 continuous=2");
+  g_autoptr (picture) all = generate (made, "number=6 threads=1"), two = generate (made, "number=1 threads=1 category=2"),
+                      sweep = generate (made, "number=5 columns=5 threads=1 category=0 sweep=2 code=0.25"),
+                      last = generate (made, "number=1 threads=1 category=0 code=0.25,1"),
+                      middle = generate (made, "number=1 threads=1 category=0 code=0.25,0"),
+                      way = generate (made, "interpolate=4 number=3 threads=1 category=0 code=0.25,1"),
+                      pair = generate (made, "number=2 columns=2 threads=1 category=0 code=0.25,1");
+  g_assert_cmpint (all->width, ==, 3 * CELL - 2);
+  g_assert_cmpint (all->height, ==, 2 * CELL - 2);
+  same_cells (all, 2, two, 0, true);
+  same_cells (all, 1, two, 0, false);
+  same_cells (sweep, 4, last, 0, true);
+  same_cells (sweep, 2, middle, 0, true);
+  same_cells (sweep, 0, last, 0, false);
+  g_assert_cmpint (way->width, ==, 4 * CELL - 2);
+  g_assert_cmpint (way->height, ==, 3 * CELL - 2);
+  same_cells (way, 0, pair, 0, true);
+  same_cells (way, 3, pair, 1, true);
+  same_cells (way, 1, pair, 0, false);
+}
+
+/* Frames side by side for each class, from noise to noise and back, in a file that says how high a frame is. */
+static void
+test_animation (gconstpointer name)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *made = run_whole ("steps=1 conditional=concatenation"), *model = file_of (made, "result.safetensors"),
+                  *output = file (name);
+  g_autoptr (ImpastoOptions) options = impasto_generate_options_new ();
+  g_assert_true (impasto_options_set (options, "interpolate", "3", NULL));
+  g_assert_true (impasto_options_set (options, "number", "4", NULL));
+  impasto_generate (model, options, output, &error);
+  g_assert_no_error (error);
+  VipsImage *frames = vips_image_new_from_file (output, "n", -1, NULL);
+  g_assert_nonnull (frames);
+  int by = 160 / SIDE;
+  g_assert_cmpint (vips_image_get_page_height (frames), ==, CELL * by);
+  g_assert_cmpint (vips_image_get_n_pages (frames), ==, 3 * 4);
+  g_assert_cmpint (frames->Xsize, ==, (2 * CELL - 2) * by);
+  g_object_unref (frames);
+}
+
 static void
 test_generate_refused (void)
 {
   g_autofree char *made = run_whole ("steps=1"), *model = file_of (made, "result.safetensors"),
                   *labelled = run_whole ("steps=1 conditional=normalisation"),
+                  *coded = run_whole ("steps=1 codes=3 continuous=2"), *codes = file_of (coded, "result.safetensors"),
                   *other = file_of (labelled, "result.safetensors"), *output = file ("none.png"),
                   *idx = file_of (data, "bars-images-idx3-ubyte");
   const struct {
@@ -457,6 +651,14 @@ test_generate_refused (void)
     {model, "class", "3", "no classes", IMPASTO_ERROR_USAGE},
     {model, "truncate", "0.01", "0.1", IMPASTO_ERROR_USAGE},
     {other, "class", "2", "classes 0 to 1", IMPASTO_ERROR_USAGE},
+    {model, "category", "0", "no categories", IMPASTO_ERROR_USAGE},
+    {model, "sweep", "1", "no continuous", IMPASTO_ERROR_USAGE},
+    {codes, "category", "3", "categories 0 to 2", IMPASTO_ERROR_USAGE},
+    {codes, "code", "0,0,0", "2 continuous", IMPASTO_ERROR_USAGE},
+    {codes, "code", "0,2", "-1 to 1", IMPASTO_ERROR_USAGE},
+    {codes, "code", "x", "-1 to 1", IMPASTO_ERROR_USAGE},
+    {codes, "code", "", "-1 to 1", IMPASTO_ERROR_USAGE},
+    {codes, "sweep", "3", "2 continuous", IMPASTO_ERROR_USAGE},
     {idx, "number", "4", "is no model", IMPASTO_ERROR_INPUT},
     {"/nowhere", "number", "4", "no such file", IMPASTO_ERROR_INPUT},
   };
@@ -491,6 +693,7 @@ main (int argc, char **argv)
     "judge=pairwise conditional=concatenation norm=layer optimizer=sgd clip=1 l1=0.001 l2=0.001 judge-norm=batch",
     "judge=linear translation=yes cutout=yes color=yes augment-target=0.6 real-label=0.9 schedule=cosine",
     "preset=vae-28 conditional=concatenation",
+    "preset=noise-gan-28 codes=3 continuous=2 judge-steps=2",
   };
   g_test_init (&argc, &argv, NULL);
   folder_make ();
@@ -512,8 +715,16 @@ main (int argc, char **argv)
   g_test_add_func ("/gan_recipe/gradient_penalty", test_gradient_penalty);
   g_test_add_func ("/gan_recipe/spectral", test_spectral);
   g_test_add_func ("/gan_recipe/adaptive", test_adaptive);
+  g_test_add_func ("/gan_recipe/watchdog/data", test_watchdog_data);
+  g_test_add_func ("/gan_recipe/watchdog/rescue", test_watchdog_rescue);
+  g_test_add_data_func ("/gan_recipe/watchdog/judge", GINT_TO_POINTER (WATCHDOG_JUDGE), test_watchdog_all);
+  g_test_add_data_func ("/gan_recipe/watchdog/collapse", GINT_TO_POINTER (WATCHDOG_COLLAPSE), test_watchdog_all);
   g_test_add_func ("/gan_recipe/refused", test_refused);
   g_test_add_func ("/gan_recipe/generate", test_generate);
+  g_test_add_func ("/gan_recipe/codes", test_codes);
+  g_test_add_func ("/gan_recipe/generate/codes", test_generate_codes);
+  g_test_add_data_func ("/gan_recipe/generate/gif", "walk.gif", test_animation);
+  g_test_add_data_func ("/gan_recipe/generate/webp", "walk.webp", test_animation);
   g_test_add_func ("/gan_recipe/generate/refused", test_generate_refused);
   g_test_add_func ("/gan_recipe/start", test_start);
   int failed = g_test_run ();

@@ -22,7 +22,7 @@ G_BEGIN_DECLS
  * @IMPASTO_ERROR_INPUT: a file that is missing, damaged or not what it should be
  * @IMPASTO_ERROR_OUTPUT: a file that could not be written; nothing half-written is left
  * @IMPASTO_ERROR_MEMORY: work that does not fit into the memory at hand
- * @IMPASTO_ERROR_NUMERIC: NaN or infinity where a number was expected
+ * @IMPASTO_ERROR_NUMERIC: NaN or infinity where a number was expected, or training that could not be held steady
  * @IMPASTO_ERROR_MODEL: a graph, network or weights that do not fit together
  * @IMPASTO_ERROR_CANCELLED: stopped by the user
  *

@@ -167,7 +167,8 @@ IMPASTO_API ImpastoDataReport *impasto_data_check (const char *path, const Impas
 /**
  * impasto_generate_options_new:
  *
- * Returns: (transfer full): "number", "seed", "class", "truncate", "columns", "threads", "overwrite"
+ * Returns: (transfer full): "number", "seed", "class", "category", "code", "sweep", "interpolate", "truncate", "columns",
+ * "threads", "overwrite"
  */
 IMPASTO_API ImpastoOptions *impasto_generate_options_new (void);
 
@@ -175,8 +176,8 @@ IMPASTO_API ImpastoOptions *impasto_generate_options_new (void);
  * impasto_generate:
  * @model: a file made by the recipe "gan"
  * @options: from impasto_generate_options_new()
- * @output: where the sheet is written; a folder (its name ends in a slash, or it is there) or an IDX file (".idx",
- *   "...images-idx3-ubyte"): pictures one by one
+ * @output: where the sheet is written; with "interpolate" and a name that ends in .gif or .webp, an animation; a folder
+ *   (its name ends in a slash, or it is there) or an IDX file (".idx", "...images-idx3-ubyte"): pictures one by one
  * @error: IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT, IMPASTO_ERROR_OUTPUT, IMPASTO_ERROR_MEMORY
  *
  * Draws pictures from noise, on one sheet or one by one; which is a function of the model and the options alone.

@@ -91,9 +91,9 @@ create (const dnnl_memory_desc_t *a, const dnnl_memory_desc_t *b, const dnnl_mem
   dnnl_matmul_desc_t op;
 
   if (dnnl_matmul_desc_init (&op, a, b, NULL, y) == dnnl_success) {
-    made = cpu_create (&op, attr, NULL, false);
+    made = cpu_create (&op, attr, NULL, CPU_NO_LOOPS);
     if (made == NULL)
-      made = cpu_create (&op, attr, NULL, true);
+      made = cpu_create (&op, attr, NULL, CPU_ALL);
   }
   dnnl_primitive_attr_destroy (attr);
   return made;

@@ -90,32 +90,37 @@ make_hint (const struct problem *p, enum direction direction)
 }
 
 static dnnl_primitive_t
-try_create (const struct problem *p, enum direction direction, dnnl_primitive_attr_t attr, bool reference)
+try_create (const struct problem *p, enum direction direction, dnnl_primitive_attr_t attr, enum cpu_ways ways)
 {
   dnnl_primitive_desc_t hint = direction == FORWARD ? NULL : make_hint (p, direction);
   dnnl_primitive_t primitive = NULL;
   dnnl_convolution_desc_t op;
 
   if (direction == FORWARD ? forward_op (p, dnnl_forward_inference, &op) : backward_op (p, direction, &op))
-    primitive = cpu_create (&op, attr, hint, reference);
+    primitive = cpu_create (&op, attr, hint, ways);
   if (hint != NULL)
     dnnl_primitive_desc_destroy (hint);
   return primitive;
 }
 
-/* Channels-last pictures; else any order; else plain loops. */
+#define FEW 8 /* outputs: a product of matrices leaves most lanes idle */
+
+/* Channels-last pictures; else any order; else plain loops. Of few outputs and taps neither by a matrix, if it can be. */
 static dnnl_primitive_t
 create (const struct problem *p, enum direction direction, dnnl_primitive_attr_t attr)
 {
+  bool few = direction == FORWARD && p->y->shape.dim[1] < FEW && p->w->shape.dim[3] <= CONV_NARROW;
+  dnnl_primitive_t primitive = NULL;
   struct problem any_order = *p;
-  dnnl_primitive_t primitive = try_create (p, direction, attr, false);
 
-  if (primitive == NULL) {
-    any_order.x_wish = cpu_desc_any (&p->x_desc);
-    any_order.y_wish = cpu_desc_any (&p->y_desc);
-    primitive = try_create (&any_order, direction, attr, false);
+  any_order.x_wish = cpu_desc_any (&p->x_desc);
+  any_order.y_wish = cpu_desc_any (&p->y_desc);
+  for (enum cpu_ways ways = few ? CPU_NO_MATRIX : CPU_NO_LOOPS; primitive == NULL && ways < CPU_ALL; ways++) {
+    primitive = try_create (p, direction, attr, ways);
+    if (primitive == NULL)
+      primitive = try_create (&any_order, direction, attr, ways);
   }
-  return primitive != NULL ? primitive : try_create (p, direction, attr, true);
+  return primitive != NULL ? primitive : try_create (p, direction, attr, CPU_ALL);
 }
 
 static bool

@@ -6,19 +6,24 @@
 
 #include "device/cpu.h"
 
+/* Taps along a row, up to which few outputs take less time as sums than by a matrix made of the picture (AVX2). */
+#define CONV_NARROW 5
+
 /* As oneDNN has them (cpu_conv.c). */
 bool direct_conv2d (struct kernel *kernel, GError **error);
 bool direct_conv2d_back_x (struct kernel *kernel, GError **error);
 bool direct_conv2d_back_w (struct kernel *kernel, GError **error);
 
-/* By Winograd's algorithm (cpu_winograd.c): dense, 3x3 or 2x2, stride 1, float32. */
+/* By Winograd's algorithm (cpu_winograd.c, cpu_winograd_back_w.c): dense, 3x3 or 2x2 (back_w: 3x3), stride 1, float32. */
 bool winograd_conv2d (struct kernel *kernel, GError **error);
 bool winograd_conv2d_back_x (struct kernel *kernel, GError **error);
+bool winograd_conv2d_back_w (struct kernel *kernel, GError **error);
 
 /* By Winograd's algorithm where it can be used and pays, else directly. A formula over the shapes decides, so that the
  * same machine chooses the same. */
 bool wide_conv2d (struct kernel *kernel, GError **error);
 bool wide_conv2d_back_x (struct kernel *kernel, GError **error);
+bool wide_conv2d_back_w (struct kernel *kernel, GError **error);
 
 /* Rows of a result as wide as @kernel's that wide_conv2d computes together, so that heights should be multiples; or 1. */
 int64_t wide_conv2d_rows (const struct kernel *kernel);

@@ -43,7 +43,7 @@ lanes (int64_t kw)
 
   if (g_str_has_prefix (isa, "avx512"))
     return 16;
-  return !g_str_equal (isa, "avx2") ? 1 : kw <= 5 ? 8 : 16;
+  return !g_str_equal (isa, "avx2") ? 1 : kw <= CONV_NARROW ? 8 : 16;
 }
 
 /* Time of a convolution with P at once, in multiply-adds of full lanes. @outputs: pixels of y; @weights: of one of its
@@ -250,7 +250,14 @@ cpu_conv2d (struct kernel *kernel, GError **error)
   const int64_t *w = kernel->x[1]->shape.dim;
   int64_t pixels = choose_pixels (kernel->attrs, &kernel->y->shape, w + 1, !kernel->x[1]->constant);
 
-  return pixels == 1 ? wide_conv2d (kernel, error) : fold_forward (kernel, kernel->attrs, w, pixels, false, error);
+  if (pixels == 1)
+    return wide_conv2d (kernel, error);
+  if (!fold_forward (kernel, kernel->attrs, w, pixels, false, error))
+    return false;
+  if (w[3] > CONV_NARROW || strstr (kernel->implementation, "gemm:") == NULL)
+    return true;
+  kernel_clear (kernel); /* of a few taps a sum takes less time than a matrix */
+  return wide_conv2d (kernel, error);
 }
 
 /* The convolution that conv2d_back_x is at stride 1: padding so that the first result meets the last tap first. */
@@ -290,7 +297,7 @@ cpu_conv2d_back_w (struct kernel *kernel, GError **error)
   bool ok;
 
   if (pixels == 1)
-    return direct_conv2d_back_w (kernel, error);
+    return wide_conv2d_back_w (kernel, error);
   f = folded_new (kernel->attrs, dy, w, pixels);
   f->inputs[0] = kernel->x[0];
   f->inputs[1] = &f->picture;

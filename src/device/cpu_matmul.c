@@ -66,9 +66,9 @@ prepare (struct kernel *kernel, const struct product *p, enum dtype type, GError
   dnnl_matmul_desc_t op;
 
   if (dnnl_matmul_desc_init (&op, &a, &b, NULL, &y) == dnnl_success) {
-    made = cpu_create (&op, attr, NULL, false);
+    made = cpu_create (&op, attr, NULL, CPU_NO_LOOPS);
     if (made == NULL)
-      made = cpu_create (&op, attr, NULL, true);
+      made = cpu_create (&op, attr, NULL, CPU_ALL);
   }
   dnnl_primitive_attr_destroy (attr);
   cpu_primitive_argument (primitive, DNNL_ARG_SRC, p->a.value, &a, false);

@@ -172,10 +172,18 @@ is_wrong (const_dnnl_op_desc_t op, const char *name)
          (conv->src_desc.dims[1] % 8 != 0 || conv->diff_dst_desc.dims[1] % 8 != 0);
 }
 
+static bool
+is_among (const char *name, enum cpu_ways ways)
+{
+  return (ways == CPU_ALL || !g_str_has_prefix (name, "ref")) &&
+         (ways > CPU_NO_MATRIX || strstr (name, "gemm:") == NULL);
+}
+
 /* Some implementations of 2.6 promise what their code generator then cannot do (bf16 groups of few channels with a
  * sigmoid): only creating one tells. */
 dnnl_primitive_t
-cpu_create (const_dnnl_op_desc_t op, dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint, bool reference)
+cpu_create (const_dnnl_op_desc_t op, dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint,
+            enum cpu_ways ways)
 {
   dnnl_primitive_desc_iterator_t all = NULL;
   dnnl_primitive_t primitive = NULL;
@@ -183,8 +191,7 @@ cpu_create (const_dnnl_op_desc_t op, dnnl_primitive_attr_t attr, const_dnnl_prim
 
   while (status == dnnl_success && primitive == NULL) {
     dnnl_primitive_desc_t desc = dnnl_primitive_desc_iterator_fetch (all);
-    bool wanted =
-      desc != NULL && (reference || !g_str_has_prefix (desc_name (desc), "ref")) && !is_wrong (op, desc_name (desc));
+    bool wanted = desc != NULL && is_among (desc_name (desc), ways) && !is_wrong (op, desc_name (desc));
 
     if (wanted && dnnl_primitive_create (&primitive, desc) != dnnl_success)
       primitive = NULL;

@@ -29,10 +29,13 @@ dnnl_memory_desc_t cpu_desc_any (const dnnl_memory_desc_t *desc);
 /* A new attribute: scratchpad from the caller, and after the operation @activation with parameters @p (kernel.h). */
 dnnl_primitive_attr_t cpu_attr (enum activation activation, const float *p);
 
-/* The first implementation of @op that is no plain loop (those are slower by orders of magnitude), or with @reference
- * the first of any kind; NULL when there is none. */
+/* Which implementations of oneDNN's may be taken: none by a matrix made of the picture, none of plain loops (those are slower by
+ * orders of magnitude), all. Each takes in those before it. */
+enum cpu_ways { CPU_NO_MATRIX, CPU_NO_LOOPS, CPU_ALL };
+
+/* The first of these implementations of @op; NULL when there is none. */
 dnnl_primitive_t cpu_create (const_dnnl_op_desc_t op, dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint,
-                             bool reference);
+                             enum cpu_ways ways);
 
 struct cpu_primitive *cpu_primitive_new (void);
 void cpu_primitive_free (struct cpu_primitive *primitive);

@@ -15,7 +15,7 @@
 #include <stdlib.h>
 
 #include "device/cpu_conv.h"
-#include "device/winograd.h"
+#include "device/winograd_tiles.h"
 #include "impasto/error.h"
 
 #include <omp.h>
@@ -28,13 +28,10 @@
 struct winograd {
   const struct winograd_kernels *kernels;
   int64_t channels, outputs, panels;
-  int64_t tile_rows, tile_columns, tiles; /* tiles: of all pictures */
-  int64_t block;                          /* at most so many at a time */
-  int64_t threads;                        /* as when it was prepared */
-  bool by_outputs;                        /* a thread does all tiles of some outputs */
-  int64_t *row, *column;                  /* where those of the padded picture come from; -1: zeros */
-  float *zeros;                           /* a pixel */
-  int64_t step;                           /* from tile to tile: results of each along an axis */
+  struct winograd_tiles tiles;
+  int64_t block;   /* at most so many tiles at a time */
+  int64_t threads; /* as when it was prepared */
+  bool by_outputs; /* a thread does all tiles of some outputs */
   enum winograd_form form;
   bool turned;
   const float *u; /* of a constant weight: u[panel][point][c][PANEL]; own, or a twin's */
@@ -54,8 +51,7 @@ struct geometry {
 /* Whether it pays */
 
 /* Times in multiply-adds that one thread does meanwhile, measured on 2 cores of a Sapphire Rapids with shapes from
- * 16 -> 16 channels at 256x256 to 512 -> 512 at 4x4, weights not in a cache; with AVX2 and SSE4.1 Winograd does better
- * still. */
+ * 16 -> 16 channels at 256x256 to 512 -> 512 at 4x4, weights not in a cache. With AVX2 a thread does half as many or fewer. */
 #define TRANSFORM 700.0     /* of one channel of a tile, in or out */
 #define FETCH 33.0          /* reading the weights once: this many tiles' products */
 #define FETCH_AGAIN 10.0    /* where they were read just before, */
@@ -66,23 +62,11 @@ struct geometry {
 #define LAY_OUT 4200.0      /* transforming one weight of nine taps, in every run */
 #define WORTHWHILE 1.25     /* its weights take four times the memory */
 
-static int64_t
-round_up (int64_t n, int64_t unit)
+/* Multiply-adds in the time of one of those above. */
+static double
+pace (void)
 {
-  return (n + unit - 1) / unit * unit;
-}
-
-/* Results of a tile along an axis, for so many taps. */
-static int64_t
-step_of (int64_t taps)
-{
-  return WINOGRAD_TILE + 1 - taps;
-}
-
-static int64_t
-tiles_along (int64_t extent, int64_t step)
-{
-  return (extent + step - 1) / step;
+  return g_str_equal (vector_kernels ()->isa, "avx512") ? 1 : 0.4;
 }
 
 /* How the threads divide the work. */
@@ -96,36 +80,36 @@ struct division {
 static struct division
 divide_tiles (int64_t tiles, int64_t c, int64_t o, double fetch, int64_t threads)
 {
-  int64_t floats = WINOGRAD_POINTS * (round_up (c, WINOGRAD_BLOCK) + WINOGRAD_PANEL);
+  int64_t floats = WINOGRAD_POINTS * (winograd_round_up (c, WINOGRAD_BLOCK) + WINOGRAD_PANEL);
   int64_t most = CLAMP (BLOCK_FLOATS / floats, LEAST_TILES, MOST_TILES), blocks = (tiles + most - 1) / most;
   int64_t rounds = (blocks + threads - 1) / threads, block = (tiles + rounds * threads - 1) / (rounds * threads);
-  double products = (double) (WINOGRAD_POINTS * c * round_up (o, WINOGRAD_PANEL)) * ((double) block + fetch);
+  double products = (double) (WINOGRAD_POINTS * c * winograd_round_up (o, WINOGRAD_PANEL)) * ((double) block + fetch);
 
-  return (struct division){block, false, (double) rounds * (products + TRANSFORM * (double) ((c + o) * block))};
+  return (struct division){block, false, (double) rounds * (products + pace () * TRANSFORM * (double) ((c + o) * block))};
 }
 
 /* By outputs, if all tiles fit. */
 static struct division
 divide_outputs (int64_t tiles, int64_t c, int64_t o, double fetch, int64_t threads)
 {
-  int64_t rounds = (round_up (o, WINOGRAD_PANEL) / WINOGRAD_PANEL + threads - 1) / threads;
+  int64_t rounds = (winograd_round_up (o, WINOGRAD_PANEL) / WINOGRAD_PANEL + threads - 1) / threads;
   double products = (double) (WINOGRAD_POINTS * c * WINOGRAD_PANEL) * ((double) tiles + fetch);
-  double gather = TRANSFORM * (double) (c * ((tiles + threads - 1) / threads));
-  double share = threads > 1 ? SHARE * (double) (WINOGRAD_POINTS * c * tiles) + MEETING : 0;
-  bool fit = tiles <= MOST_TILES && tiles * round_up (c, WINOGRAD_BLOCK) * WINOGRAD_POINTS <= SHARED_FLOATS;
+  double gather = pace () * TRANSFORM * (double) (c * ((tiles + threads - 1) / threads));
+  double share = threads > 1 ? pace () * (SHARE * (double) (WINOGRAD_POINTS * c * tiles) + MEETING) : 0;
+  bool fit = tiles <= MOST_TILES && tiles * winograd_round_up (c, WINOGRAD_BLOCK) * WINOGRAD_POINTS <= SHARED_FLOATS;
 
   return (struct division){
     tiles, true,
-    fit ? gather + share + (double) rounds * (products + TRANSFORM * (double) (WINOGRAD_PANEL * tiles)) : G_MAXDOUBLE};
+    fit ? gather + share + (double) rounds * (products + pace () * TRANSFORM * (double) (WINOGRAD_PANEL * tiles)) : G_MAXDOUBLE};
 }
 
 static struct division
 divide (const struct geometry *g)
 {
-  const int64_t *y = g->y->shape.dim, step = step_of (g->w->shape.dim[2]);
-  int64_t c = g->x->shape.dim[1], o = y[1], tiles = y[0] * tiles_along (y[2], step) * tiles_along (y[3], step);
+  int64_t c = g->x->shape.dim[1], o = g->y->shape.dim[1], taps = g->w->shape.dim[2];
+  int64_t tiles = winograd_tile_count (&g->y->shape, taps);
   bool near = WINOGRAD_POINTS * c * o <= NEAR_WEIGHTS;
-  double fetch = near && g->repeated ? FETCH_NEAR : near || g->repeated ? FETCH_AGAIN : FETCH;
+  double fetch = pace () * (near && g->repeated ? FETCH_NEAR : near || g->repeated ? FETCH_AGAIN : FETCH);
   struct division by_tiles = divide_tiles (tiles, c, o, fetch, cpu_threads ());
   struct division by_outputs = divide_outputs (tiles, c, o, fetch, cpu_threads ());
 
@@ -147,8 +131,8 @@ pays (const struct geometry *g)
 {
   const int64_t *y = g->y->shape.dim, taps = g->w->shape.dim[2];
   int64_t c = g->x->shape.dim[1], threads = cpu_threads ();
-  double lay_out = g->w->constant ? 0 : LAY_OUT * (double) (c * round_up (y[1], WINOGRAD_PANEL)) / (double) threads;
-  double direct = (double) (taps * taps * c) * (double) (round_up (y[1], 16) * y[0] * y[2] * y[3]) / (double) threads;
+  double lay_out = g->w->constant ? 0 : pace () * LAY_OUT * (double) (c * winograd_round_up (y[1], WINOGRAD_PANEL)) / (double) threads;
+  double direct = (double) (taps * taps * c) * (double) (winograd_round_up (y[1], 16) * y[0] * y[2] * y[3]) / (double) threads;
 
   return WORTHWHILE * (divide (g).time + lay_out) < direct;
 }
@@ -174,64 +158,33 @@ transform_weights (const struct winograd *s, float *u, const struct value *w)
 
 /* Running */
 
-struct place {
-  int64_t picture, row, column; /* in tiles */
-};
-
-static struct place
-place_of (const struct winograd *s, int64_t tile)
-{
-  return (struct place){.picture = tile / (s->tile_rows * s->tile_columns),
-                        .row = tile / s->tile_columns % s->tile_rows,
-                        .column = tile % s->tile_columns};
-}
-
 static void
 gather_tile (const struct winograd *s, float *v, const struct value *x, int64_t tile)
 {
-  struct place at = place_of (s, tile);
-  const int64_t *d = x->shape.dim, *row = s->row + at.row * s->step;
-  const int64_t *column = s->column + at.column * s->step;
-  const float *picture = (const float *) x->data + at.picture * d[1] * d[2] * d[3];
-  const float *pixel[WINOGRAD_TILE][WINOGRAD_TILE];
+  const float *pixel[WINOGRAD_POINTS];
 
-  for (int i = 0; i < WINOGRAD_TILE; i++) {
-    const float *line = picture + row[i] * d[3] * d[1];
-
-    for (int j = 0; j < WINOGRAD_TILE; j++)
-      pixel[i][j] = row[i] < 0 || column[j] < 0 ? s->zeros : line + column[j] * d[1];
-  }
-  s->kernels->gather (v, s->v_plane, s->block_stride, pixel[0], d[1]);
+  winograd_find_picture (&s->tiles, x, tile, pixel);
+  s->kernels->gather (v, s->v_plane, s->block_stride, pixel, x->shape.dim[1]);
 }
 
-/* The pixels of a tile at @picture, @row, @column of y, channel @o on. */
+/* The pixels of a tile in the larger picture, channel @o on. */
 static void
-find_pixels (const struct winograd *s, const struct value *y, const struct place *at, int64_t o, float **pixel)
+find_spread_pixels (const struct winograd *s, const struct value *y, int64_t tile, int64_t o, float **pixel)
 {
-  const int64_t *d = y->shape.dim, i0 = at->row * s->step, j0 = at->column * s->step;
-  float *first = (float *) y->data + ((at->picture * d[2] + i0) * d[3] + j0) * d[1] + o;
-
-  for (int64_t i = 0; i < s->step; i++)
-    for (int64_t j = 0; j < s->step; j++)
-      pixel[i * s->step + j] = i0 + i < d[2] && j0 + j < d[3] ? first + (i * d[3] + j) * d[1] : NULL;
-}
-
-/* The same in the larger picture. */
-static void
-find_spread_pixels (const struct winograd *s, const struct value *y, const struct place *at, int64_t o, float **pixel)
-{
+  struct winograd_place at = winograd_place (&s->tiles, tile);
   const struct spread *spread = s->spread;
   const int64_t *d = y->shape.dim, *scale = spread->scale;
-  int64_t k = o / spread->channels, i0 = at->row * s->step, j0 = at->column * s->step;
+  int64_t k = o / spread->channels, step = s->tiles.step;
+  int64_t i0 = at.row * step, j0 = at.column * step;
 
-  for (int64_t i = 0; i < s->step; i++)
-    for (int64_t j = 0; j < s->step; j++) {
+  for (int64_t i = 0; i < step; i++)
+    for (int64_t j = 0; j < step; j++) {
       int64_t row = (spread->first + i0 + i) * scale[0] - spread->shift[0] + k / scale[1];
       int64_t column = (j0 + j) * scale[1] - spread->shift[1] + k % scale[1];
       bool inside =
         i0 + i < d[2] && j0 + j < d[3] && row >= 0 && row < spread->height && column >= 0 && column < spread->width;
 
-      pixel[i * s->step + j] =
+      pixel[i * step + j] =
         inside ? spread->picture + (row * spread->width + column) * spread->channels + o % spread->channels : NULL;
     }
 }
@@ -240,13 +193,12 @@ static void
 scatter_tile (const struct winograd *s, const struct value *y, const float *m, int64_t tile, int64_t o,
               const struct winograd_epilogue *epilogue)
 {
-  struct place at = place_of (s, tile);
   float *pixel[WINOGRAD_POINTS];
 
   if (s->spread != NULL)
-    find_spread_pixels (s, y, &at, o, pixel);
+    find_spread_pixels (s, y, tile, o, pixel);
   else
-    find_pixels (s, y, &at, o, pixel);
+    winograd_find_result (&s->tiles, y, tile, o, pixel);
   s->kernels->scatter[s->form](pixel, m, s->m_plane, MIN (s->outputs - o, WINOGRAD_PANEL), epilogue);
 }
 
@@ -290,10 +242,10 @@ run_by_tiles (const struct kernel *kernel, const float *u, float *v_all, float *
   const struct winograd *s = kernel->state;
 
 #pragma omp parallel for schedule(dynamic)
-  for (int64_t first = 0; first < s->tiles; first += s->block) {
+  for (int64_t first = 0; first < s->tiles.count; first += s->block) {
     size_t thread = (size_t) omp_get_thread_num ();
     float *v = v_all + thread * s->v_floats, *m = m_all + thread * s->m_floats;
-    int64_t end = MIN (first + s->block, s->tiles);
+    int64_t end = MIN (first + s->block, s->tiles.count);
 
     for (int64_t tile = first; tile < end; tile++)
       gather_tile (s, v + (tile - first) * WINOGRAD_BLOCK, kernel->x[0], tile);
@@ -310,11 +262,11 @@ run_by_outputs (const struct kernel *kernel, const float *u, float *v, float *m_
 #pragma omp parallel
   {
 #pragma omp for schedule(static)
-    for (int64_t tile = 0; tile < s->tiles; tile++)
+    for (int64_t tile = 0; tile < s->tiles.count; tile++)
       gather_tile (s, v + tile * WINOGRAD_BLOCK, kernel->x[0], tile);
 #pragma omp for schedule(dynamic)
     for (int64_t o = 0; o < s->outputs; o += WINOGRAD_PANEL)
-      run_panel (kernel, u, v, m_all + (size_t) omp_get_thread_num () * s->m_floats, o, 0, s->tiles);
+      run_panel (kernel, u, v, m_all + (size_t) omp_get_thread_num () * s->m_floats, o, 0, s->tiles.count);
   }
 }
 
@@ -344,22 +296,8 @@ winograd_free (void *state)
   struct winograd *s = state;
 
   free (s->own);
-  g_free (s->row);
-  g_free (s->column);
-  g_free (s->zeros);
+  winograd_tiles_clear (&s->tiles);
   g_free (s);
-}
-
-/* For each of the @tiles' rows, or columns, of the padded picture: which of @extent it is. */
-static int64_t *
-border_table (const struct winograd *s, int64_t tiles, int64_t before, int64_t extent)
-{
-  int64_t n = tiles * s->step + WINOGRAD_TILE - s->step;
-  int64_t *table = g_new (int64_t, n);
-
-  for (int64_t i = 0; i < n; i++)
-    table[i] = i - before >= 0 && i - before < extent ? i - before : -1;
-  return table;
 }
 
 static struct winograd *
@@ -374,17 +312,11 @@ winograd_new (const struct geometry *g)
   s->channels = x[1];
   s->outputs = y[1];
   s->panels = (y[1] + WINOGRAD_PANEL - 1) / WINOGRAD_PANEL;
-  s->step = step_of (g->w->shape.dim[2]);
+  winograd_tiles_init (&s->tiles, &g->x->shape, &g->y->shape, g->w->shape.dim[2], g->before);
   s->form = g->w->shape.dim[2] == 3 ? WINOGRAD_3 : WINOGRAD_2;
-  s->tile_rows = tiles_along (y[2], s->step);
-  s->tile_columns = tiles_along (y[3], s->step);
-  s->tiles = y[0] * s->tile_rows * s->tile_columns;
   s->block = division.block;
   s->by_outputs = division.by_outputs;
   s->threads = cpu_threads ();
-  s->row = border_table (s, s->tile_rows, g->before[0], x[2]);
-  s->column = border_table (s, s->tile_columns, g->before[1], x[3]);
-  s->zeros = g_new0 (float, x[1]);
   s->turned = g->turned;
   /* planes a power of two apart would all meet in one set of the first-level cache */
   s->block_stride = (size_t) s->block * WINOGRAD_BLOCK;
@@ -502,7 +434,7 @@ wide_conv2d_rows (const struct kernel *kernel)
   struct value y = *kernel->y;
 
   g.y = &y;
-  y.shape.dim[2] = step_of (g.w->shape.dim[2]);
+  y.shape.dim[2] = winograd_step (g.w->shape.dim[2]);
   return fits (kernel->attrs, &g) && pays (&g) ? y.shape.dim[2] : 1;
 }
 

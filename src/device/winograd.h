@@ -41,4 +41,11 @@ struct winograd_kernels {
   /* One channel: @w is the weight of the first output, the next @w_stride floats on; turned: from its end. */
   void (*weights[WINOGRAD_FORMS]) (float *u, size_t plane, const float *w, int64_t w_stride, int64_t outputs,
                                    bool turned);
+  /* The derivative for a weight of 3x3. One tile of dy: @pixel are its 16 pixels; z[point][o / PANEL][tile][o % PANEL], from one
+   * PANEL to the next @panel_stride floats. */
+  void (*gather_result) (float *z, size_t plane, size_t panel_stride, const float *const *pixel, int64_t outputs);
+  /* One point of BLOCK channels by PANEL outputs: u[c][o] := the sum over tiles of v[tile][c] z[tile][o], or adds it. */
+  void (*accumulate) (float *u, const float *v, const float *z, int64_t tiles, bool first);
+  /* One channel: @w gets the nine taps of the first output, the next lies @w_stride floats on. */
+  void (*gradient) (float *w, int64_t w_stride, const float *u, size_t plane, int64_t outputs);
 };

@@ -97,6 +97,34 @@ transform_result (lanes *y, int64_t step, const lanes *m, int results)
   y[(results - 1) * step] += m[5];
 }
 
+/* y = A d, of four results: transform_result turned around */
+INLINE void
+turn_result (lanes *y, int64_t step, const lanes *d)
+{
+  lanes even_a = d[0] + A2 * d[2], odd_a = A * d[1] + (A * A2) * d[3];
+  lanes even_b = d[0] + B2 * d[2], odd_b = B * d[1] + (B * B2) * d[3];
+
+  y[0] = d[0];
+  y[step] = even_a + odd_a;
+  y[2 * step] = even_a - odd_a;
+  y[3 * step] = even_b + odd_b;
+  y[4 * step] = even_b - odd_b;
+  y[5 * step] = d[3];
+}
+
+/* y = G' u, three taps: transform_weight turned around */
+INLINE void
+turn_weight (lanes *y, int64_t step, const lanes *u)
+{
+  const float at_0 = 1 / (A2 * B2), at_a = 1 / (2 * A2 * (A2 - B2)), at_b = 1 / (2 * B2 * (B2 - A2));
+  lanes even_a = at_a * (u[1] + u[2]), odd_a = at_a * (u[1] - u[2]);
+  lanes even_b = at_b * (u[3] + u[4]), odd_b = at_b * (u[3] - u[4]);
+
+  y[0] = at_0 * u[0] + even_a + even_b;
+  y[step] = A * odd_a + B * odd_b;
+  y[2 * step] = A2 * even_a + B2 * even_b + u[5];
+}
+
 /* Picture */
 
 INLINE void
@@ -318,6 +346,126 @@ weights_2 (float *u, size_t plane, const float *w, int64_t w_stride, int64_t out
   weights (u, plane, w, w_stride, outputs, turned, 2);
 }
 
+/* The derivative for the weight */
+
+INLINE void
+gather_result_lanes (float *z, size_t plane, const float *const *pixel, int64_t o)
+{
+  lanes d[4], t[4 * WINOGRAD_TILE], line[WINOGRAD_TILE];
+
+#pragma GCC unroll 36
+  for (int j = 0; j < 4; j++) {
+#pragma GCC unroll 36
+    for (int i = 0; i < 4; i++)
+      d[i] = load (pixel[i * 4 + j] + o);
+    turn_result (t + j, 4, d);
+  }
+#pragma GCC unroll 36
+  for (int i = 0; i < WINOGRAD_TILE; i++) {
+    turn_result (line, 1, t + i * 4);
+#pragma GCC unroll 36
+    for (int j = 0; j < WINOGRAD_TILE; j++)
+      store (z + (size_t) (i * WINOGRAD_TILE + j) * plane, line[j]);
+  }
+}
+
+/* The last outputs, fewer than a panel, with zeros behind them. */
+static void
+gather_result_rest (float *z, size_t plane, const float *const *pixel, int64_t o, int64_t outputs)
+{
+  float pad[16][WINOGRAD_PANEL] = {0};
+  const float *padded[16];
+
+  for (int k = 0; k < 16; k++) {
+    memcpy (pad[k], pixel[k] + o, (size_t) (outputs - o) * sizeof (float));
+    padded[k] = pad[k];
+  }
+  for (int64_t i = 0; i < WINOGRAD_PANEL; i += LANES)
+    gather_result_lanes (z + i, plane, padded, i);
+}
+
+static void
+gather_result (float *z, size_t plane, size_t panel_stride, const float *const *pixel, int64_t outputs)
+{
+  int64_t o = 0;
+
+  for (; o + WINOGRAD_PANEL <= outputs; o += WINOGRAD_PANEL, z += panel_stride)
+    for (int64_t i = 0; i < WINOGRAD_PANEL; i += LANES)
+      gather_result_lanes (z + i, plane, pixel, o + i);
+  if (o < outputs)
+    gather_result_rest (z, plane, pixel, o, outputs);
+}
+
+/* @rows channels by two vectors of outputs; sums run over the tiles in order. */
+INLINE void
+accumulate_rows (float *u, const float *v, const float *z, int64_t tiles, bool first, int rows)
+{
+  lanes sum[ROWS][2];
+
+#pragma GCC unroll 36
+  for (int r = 0; r < rows; r++) {
+    sum[r][0] = first ? (lanes){0} : load (u + r * WINOGRAD_PANEL);
+    sum[r][1] = first ? (lanes){0} : load (u + r * WINOGRAD_PANEL + LANES);
+  }
+  for (int64_t tile = 0; tile < tiles; tile++, v += WINOGRAD_BLOCK, z += WINOGRAD_PANEL) {
+    lanes z0 = load (z), z1 = load (z + LANES);
+
+#pragma GCC unroll 36
+    for (int r = 0; r < rows; r++) {
+      float x = v[r];
+      sum[r][0] += x * z0;
+      sum[r][1] += x * z1;
+    }
+  }
+#pragma GCC unroll 36
+  for (int r = 0; r < rows; r++) {
+    store (u + r * WINOGRAD_PANEL, sum[r][0]);
+    store (u + r * WINOGRAD_PANEL + LANES, sum[r][1]);
+  }
+}
+
+static void
+accumulate (float *u, const float *v, const float *z, int64_t tiles, bool first)
+{
+  for (int64_t o = 0; o < WINOGRAD_PANEL; o += 2 * LANES, u += 2 * LANES, z += 2 * LANES) {
+#if ROWS == 12 /* 16 channels as two groups, three or four */
+    for (int64_t c = 0; c < WINOGRAD_BLOCK; c += 8)
+      accumulate_rows (u + c * WINOGRAD_PANEL, v + c, z, tiles, first, 8);
+#elif ROWS == 6
+    accumulate_rows (u, v, z, tiles, first, 6);
+    accumulate_rows (u + 6 * WINOGRAD_PANEL, v + 6, z, tiles, first, 5);
+    accumulate_rows (u + 11 * WINOGRAD_PANEL, v + 11, z, tiles, first, 5);
+#else
+    for (int64_t c = 0; c < WINOGRAD_BLOCK; c += 4)
+      accumulate_rows (u + c * WINOGRAD_PANEL, v + c, z, tiles, first, 4);
+#endif
+  }
+}
+
+static void
+gradient (float *w, int64_t w_stride, const float *u, size_t plane, int64_t outputs)
+{
+  float tap[9][WINOGRAD_PANEL];
+
+  for (int64_t o = 0; o < outputs; o += LANES) {
+    lanes line[WINOGRAD_TILE], t[3 * WINOGRAD_TILE], g[3];
+
+    for (int j = 0; j < WINOGRAD_TILE; j++) {
+      for (int i = 0; i < WINOGRAD_TILE; i++)
+        line[i] = load (u + (size_t) (i * WINOGRAD_TILE + j) * plane + o);
+      turn_weight (t + j, WINOGRAD_TILE, line);
+    }
+    for (int i = 0; i < 3; i++) {
+      turn_weight (g, 1, t + i * WINOGRAD_TILE);
+      for (int j = 0; j < 3; j++)
+        store (tap[i * 3 + j] + o, g[j]);
+    }
+  }
+  for (int64_t o = 0; o < outputs; o++)
+    for (int k = 0; k < 9; k++)
+      w[o * w_stride + k] = tap[k][o];
+}
+
 extern const struct winograd_kernels WINOGRAD_SET;
 
 const struct winograd_kernels WINOGRAD_SET = {
@@ -325,4 +473,7 @@ const struct winograd_kernels WINOGRAD_SET = {
   .multiply = multiply,
   .scatter = {[WINOGRAD_3] = scatter_4, [WINOGRAD_2] = scatter_5},
   .weights = {[WINOGRAD_3] = weights_3, [WINOGRAD_2] = weights_2},
+  .gather_result = gather_result,
+  .accumulate = accumulate,
+  .gradient = gradient,
 };

@@ -102,7 +102,7 @@ generator_build (const struct generator *generator, struct graph *graph, int64_t
   struct weights *own = generator->file->weights;
   for (guint i = 0; i < weights_count (own); i++)
     weights_add (weights, weights_name (own, i), weights_at (own, i));
-  struct gan_pass pass = {.net = net, .labels = gan_labels (graph, n, net)};
+  struct gan_pass pass = {.net = net, .labels = gan_labels (graph, n, net), .code = gan_code (graph, n, net)};
   return gan_generator (graph_input (graph, "z", SHAPE (n, net->latent)), gan_preset_of (generator->file->net), pass);
 }
 

@@ -23,7 +23,7 @@ struct generator *generator_load (const char *path, GError **error);
 void generator_free (struct generator *generator);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (generator, generator_free)
 
-/* Builds it for a batch of @n, with inputs by their names ("z", "labels"; Keras's own), those that are pictures of any size
+/* Builds it for a batch of @n, with inputs by their names ("z", "labels", "code"; Keras's own), those that are pictures of any size
  * @h x @w. Weights that are not in @weights yet are added. Returns the result, which has no name yet. */
 sym generator_build (const struct generator *generator, struct graph *graph, int64_t n, int64_t h, int64_t w,
                      struct weights *weights);

@@ -66,7 +66,10 @@ build_gan (const struct net *net, struct graph *graph, struct shape shape, const
 {
   const struct gan_preset *preset = gan_preset_of (net);
   const struct gan_net *gan = settings;
-  struct gan_pass pass = {.net = gan, .labels = gan_labels (graph, 1, gan)};
+  struct gan_pass pass = {.net = gan, .labels = gan_labels (graph, 1, gan), .code = gan_code (graph, 1, gan)};
+  bool code = gan_code_size (gan) && preset->recogniser;
+  sym recognised;
+  pass.recognised = code ? &recognised : NULL;
   graph_push (graph, "generator");
   sym picture = gan_generator (graph_input (graph, "z", SHAPE (1, gan->latent)), preset, pass);
   graph_pop (graph);
@@ -75,6 +78,8 @@ build_gan (const struct net *net, struct graph *graph, struct shape shape, const
     graph_output (graph, "score", gan_score (picture, preset, pass));
   else
     graph_output (graph, "moments", gan_encoder (picture, preset, pass));
+  if (code)
+    graph_output (graph, "code", recognised);
   graph_pop (graph);
 }
 

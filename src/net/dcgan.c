@@ -40,6 +40,13 @@ static const struct gan_layer judge_28[] = {
   {NULL},
 };
 
+static const struct gan_layer recogniser[] = {
+  {&gan_dense, 128},
+  {&gan_leaky_relu, .value = 0.2},
+  {&gan_dense, GAN_CODE},
+  {NULL},
+};
+
 static const struct gan_layer generator_64[] = {
   {&gan_dense, 256, .side = 8},
   {&gan_leaky_relu, .value = 0.2},
@@ -80,6 +87,7 @@ const struct gan_preset gan_dcgan_28 = {
   .channels = 1,
   .generator = generator_28,
   .judge = judge_28,
+  .recogniser = recogniser,
 };
 
 const struct gan_preset gan_dcgan_64 = {
@@ -88,4 +96,5 @@ const struct gan_preset gan_dcgan_64 = {
   .channels = 3,
   .generator = generator_64,
   .judge = judge_64,
+  .recogniser = recogniser,
 };

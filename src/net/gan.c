@@ -52,6 +52,7 @@ channels_of (const struct gan_layer *layer, const struct gan_pass *pass)
   case GAN_PICTURE: return pass->net->channels;
   case GAN_SCORE: return 1;
   case GAN_MOMENTS: return 2 * pass->net->latent;
+  case GAN_CODE: return gan_code_size (pass->net);
   default: return MAX (1, llround (layer->channels * pass->net->width));
   }
 }
@@ -211,16 +212,22 @@ number_of (const struct gan_layer *layers, const struct gan_layer *row)
 }
 
 static sym
+build_layer (sym x, const struct gan_layer *layers, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  g_autofree char *name = g_strdup_printf ("%s%d", layer->kind->name, number_of (layers, layer));
+  if (layer->kind->plain)
+    graph_push (x.graph, "%s", name);
+  x = layer->kind->build (x, name, layer, pass);
+  if (layer->kind->plain)
+    graph_pop (x.graph);
+  return x;
+}
+
+static sym
 build (sym x, const struct gan_layer *layers, struct gan_pass *pass)
 {
-  for (const struct gan_layer *layer = layers; layer->kind; layer++) {
-    g_autofree char *name = g_strdup_printf ("%s%d", layer->kind->name, number_of (layers, layer));
-    if (layer->kind->plain)
-      graph_push (x.graph, "%s", name);
-    x = layer->kind->build (x, name, layer, pass);
-    if (layer->kind->plain)
-      graph_pop (x.graph);
-  }
+  for (const struct gan_layer *layer = layers; layer->kind; layer++)
+    x = build_layer (x, layers, layer, pass);
   return x;
 }
 
@@ -232,10 +239,23 @@ gan_labels (struct graph *graph, int64_t n, const struct gan_net *net)
   return net->conditional ? graph_input (graph, "labels", SHAPE (n, net->classes)) : (sym){graph, -1};
 }
 
-static bool
-has_labels (const struct gan_pass *pass)
+int64_t
+gan_code_size (const struct gan_net *net)
 {
-  return pass->labels.graph && !sym_null (pass->labels);
+  return net->codes + net->continuous;
+}
+
+sym
+gan_code (struct graph *graph, int64_t n, const struct gan_net *net)
+{
+  int64_t size = gan_code_size (net);
+  return size ? graph_input (graph, "code", SHAPE (n, size)) : (sym){graph, -1};
+}
+
+static bool
+there (sym x)
+{
+  return x.graph && !sym_null (x);
 }
 
 sym
@@ -244,8 +264,10 @@ gan_generator (sym z, const struct gan_preset *preset, struct gan_pass pass)
   struct gan_net net = *pass.net;
   net.channels = gan_channels (preset, &net);
   pass.net = &net;
-  if (has_labels (&pass) && net.conditional == GAN_CONCATENATED)
+  if (there (pass.labels) && net.conditional == GAN_CONCATENATED)
     z = sym_concat ((sym[]){z, pass.labels}, 2, 1);
+  if (there (pass.code))
+    z = sym_concat ((sym[]){z, pass.code}, 2, 1);
   return build (z, preset->generator, &pass);
 }
 
@@ -262,32 +284,98 @@ with_labels (sym picture, const struct gan_pass *pass)
 
 static const struct gan_layer linear_judge[] = {{&gan_flatten}, {&gan_dense, GAN_SCORE}, {NULL}};
 
+static const struct gan_layer *
+judge_of (const struct gan_preset *preset, const struct gan_net *net)
+{
+  return net->judge == GAN_JUDGE_LINEAR ? linear_judge : preset->judge;
+}
+
+/* The judge up to the row of its score, which @last gets. */
+static sym
+build_trunk (sym picture, const struct gan_preset *preset, struct gan_pass *pass, const struct gan_layer **last)
+{
+  const struct gan_layer *layers = judge_of (preset, pass->net), *layer = layers;
+  if (pass->net->spectral)
+    pass->spectral = pass->follow ? SPECTRAL_FOLLOW : SPECTRAL_NORM;
+  if (there (pass->labels))
+    picture = with_labels (picture, pass);
+  for (; layer->channels != GAN_SCORE; layer++)
+    picture = build_layer (picture, layers, layer, pass);
+  *last = layer;
+  return picture;
+}
+
+static sym
+build_recogniser (sym features, const struct gan_preset *preset, struct gan_pass pass)
+{
+  pass.spectral = SPECTRAL_NONE; /* it reads, and is held by nothing */
+  graph_push (features.graph, "code");
+  sym code = build (features, preset->recogniser, &pass);
+  graph_pop (features.graph);
+  return code;
+}
+
 sym
 gan_score (sym picture, const struct gan_preset *preset, struct gan_pass pass)
 {
-  const struct gan_layer *const judges[] = {preset->judge, linear_judge, preset->judge};
-  if (pass.net->spectral)
-    pass.spectral = pass.follow ? SPECTRAL_FOLLOW : SPECTRAL_NORM;
-  if (has_labels (&pass))
-    picture = with_labels (picture, &pass);
-  return build (picture, judges[pass.net->judge], &pass);
+  const struct gan_layer *last;
+  sym features = build_trunk (picture, preset, &pass, &last);
+  if (pass.recognised)
+    *pass.recognised = build_recogniser (features, preset, pass);
+  return build_layer (features, judge_of (preset, pass.net), last, &pass);
+}
+
+sym
+gan_features (sym picture, const struct gan_preset *preset, struct gan_pass pass)
+{
+  const struct gan_layer *last;
+  return build_trunk (picture, preset, &pass, &last);
+}
+
+sym
+gan_recognise (sym picture, const struct gan_preset *preset, struct gan_pass pass)
+{
+  const struct gan_layer *last;
+  sym features = build_trunk (picture, preset, &pass, &last);
+  return build_recogniser (features, preset, pass);
 }
 
 sym
 gan_encoder (sym picture, const struct gan_preset *preset, struct gan_pass pass)
 {
-  if (has_labels (&pass))
+  if (there (pass.labels))
     picture = with_labels (picture, &pass);
   return build (picture, preset->encoder, &pass);
 }
 
-/* The generator, which is what files hold: inputs "z" and, where there are classes, "labels"; output "picture". */
+void
+gan_walk (const float *a, const float *b, int64_t n, double t, float *z)
+{
+  double aa = 0, bb = 0, ab = 0;
+  for (int64_t i = 0; i < n; i++)
+    aa += (double) a[i] * a[i], bb += (double) b[i] * b[i], ab += (double) a[i] * b[i];
+  double angle = aa > 0 && bb > 0 ? acos (CLAMP (ab / sqrt (aa * bb), -1, 1)) : 0;
+  double sine = sin (angle), of_a = 1 - t, of_b = t;
+  if (sine > 1e-6) /* else they point the same way, or away from each other: straight on */
+    of_a = sin ((1 - t) * angle) / sine, of_b = sin (t * angle) / sine;
+  for (int64_t i = 0; i < n; i++)
+    z[i] = of_a * a[i] + of_b * b[i];
+}
+
+/* The generator, which is what files hold: inputs "z" and, where there are, "labels" and "code"; output "picture". With a
+ * code also what reads it off a picture, in the scope "recogniser": output "recognised". */
 void
 gan_build (const struct net *net, struct graph *graph, const void *settings)
 {
   const struct gan_net *gan = settings;
-  struct gan_pass pass = {.net = gan};
-  pass.labels = gan_labels (graph, 1, gan);
+  const struct gan_preset *preset = gan_preset_of (net);
+  struct gan_pass pass = {.net = gan, .labels = gan_labels (graph, 1, gan), .code = gan_code (graph, 1, gan)};
   sym z = graph_input (graph, "z", SHAPE (1, gan->latent));
-  graph_output (graph, "picture", gan_generator (z, gan_preset_of (net), pass));
+  sym picture = gan_generator (z, preset, pass);
+  graph_output (graph, "picture", picture);
+  if (!gan_code_size (gan) || !preset->recogniser)
+    return;
+  graph_push (graph, "recogniser");
+  graph_output (graph, "recognised", gan_recognise (picture, preset, pass));
+  graph_pop (graph);
 }

@@ -18,7 +18,12 @@ struct gan_kind {
 };
 
 /* Channels that are no multiple of the width: */
-enum { GAN_PICTURE = -1, GAN_SCORE = -2, GAN_MOMENTS = -3 }; /* the picture's; 1; two for each number of z */
+enum {
+  GAN_PICTURE = -1, /* the picture's */
+  GAN_SCORE = -2,   /* 1: the row that ends a judge; what stands before it is its trunk */
+  GAN_MOMENTS = -3, /* two for each number of z */
+  GAN_CODE = -4,    /* one for each number of the code */
+};
 
 struct gan_layer {
   const struct gan_kind *kind; /* NULL ends a list */
@@ -58,7 +63,10 @@ struct gan_net {
   bool spectral;  /* spectral normalisation of the judge's weights */
   bool minibatch; /* the judge sees the deviation of the minibatch */
   double dropout; /* rate of the judge; less than 0 = the text's */
+  int64_t codes, continuous; /* of the code beside z: categories, numbers in -1..1 (InfoGAN, Chen 2016); 0 = none */
 };
+
+#define GAN_CONTINUOUS_MAX 16
 
 /* The rows of its options, for a table of @TYPE that holds it as @AT: "net." or nothing. */
 #define GAN_OPTIONS(TYPE, AT) \
@@ -88,6 +96,12 @@ struct gan_net {
   { \
     "dropout", OPTION_FLOAT, offsetof (TYPE, AT dropout), "rate of the judge's; less than 0 = the text's", -1, 0.95, \
       -1 \
+  }, \
+    {"codes", OPTION_INT, offsetof (TYPE, AT codes), \
+     "InfoGAN: categories of a code that a recogniser reads off the pictures again; 0 = none", 0, 1024, 0}, \
+  { \
+    "continuous", OPTION_INT, offsetof (TYPE, AT continuous), "InfoGAN: numbers in -1..1 of the code", 0, GAN_CONTINUOUS_MAX, \
+      0 \
   }
 extern const struct option gan_options[];
 
@@ -98,6 +112,7 @@ struct gan_preset {
   const struct gan_layer *judge;   /* convolutional; NULL: trained without */
   const struct gan_layer *encoder; /* of an autoencoder: picture -> means, then logarithms of variances of z; or NULL */
   int enlarges; /* of a painter, whose generator reads pictures: it draws so many times as large; 0 = it reads noise */
+  const struct gan_layer *recogniser; /* behind the judge's trunk: -> code; NULL where there is no judge */
 };
 /* The net of a preset. */
 #define GAN_NET(NAME, HELP) \
@@ -137,6 +152,8 @@ struct gan_pass {
   bool follow;     /* running statistics and spectral vectors follow: in one pass of each network a graph */
   sym labels;      /* (n, classes): shares of the classes; null (or no graph) for unconditional networks */
   enum pad_mode pad; /* of convolutions */
+  sym code;        /* (n, gan_code_size): of a generator with a code; null (or no graph) without */
+  sym *recognised; /* of a judge, when not NULL: what its recogniser, scope "code", reads off the pictures, see gan_recognise */
   unsigned stream; /* of the first dropout; those that follow count on */
   int spectral;    /* enum layer_spectral: of the network that is being built; gan_score fills it in */
 };
@@ -147,6 +164,24 @@ int64_t gan_channels (const struct gan_preset *preset, const struct gan_net *net
 /* The input "labels" (n, classes) of a conditional network; of another the null symbol. */
 sym gan_labels (struct graph *graph, int64_t n, const struct gan_net *net);
 
+/* Numbers of a code: shares of the categories, then the continuous ones. */
+int64_t gan_code_size (const struct gan_net *net);
+
+/* The input "code" (n, gan_code_size) of a network that has one; of another the null symbol. */
+sym gan_code (struct graph *graph, int64_t n, const struct gan_net *net);
+
+/* What lies at @t, 0 = @a .. 1 = @b, on the way from one noise to another, @n numbers: along the great circle, with the lengths
+ * in between (Shoemake 1985), since the noise of a normal distribution has nearly one length and straight lines would cut
+ * through where it never is (White 2016). */
+void gan_walk (const float *a, const float *b, int64_t n, double t, float *z);
+
 sym gan_generator (sym z, const struct gan_preset *preset, struct gan_pass pass);     /* (n, latent) -> pictures */
 sym gan_score (sym picture, const struct gan_preset *preset, struct gan_pass pass);   /* -> scores (n, 1) */
 sym gan_encoder (sym picture, const struct gan_preset *preset, struct gan_pass pass); /* -> (n, 2 latent) */
+
+/* The judge's trunk alone, by which it sees: pictures -> what its last layer reads. */
+sym gan_features (sym picture, const struct gan_preset *preset, struct gan_pass pass);
+
+/* The judge's trunk and the recogniser behind it alone: pictures -> (n, gan_code_size), logits of the categories, then the
+ * continuous numbers. */
+sym gan_recognise (sym picture, const struct gan_preset *preset, struct gan_pass pass);

@@ -612,6 +612,11 @@ keras_tree_gan (const struct gan_preset *preset, const struct gan_net *net, enum
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s has no %s", preset->net.name, names[part]);
     return NULL;
   }
+  if (gan_code_size (net)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: networks with codes have no form of Keras's here; -o NAME.onnx has",
+                 path);
+    return NULL;
+  }
   g_autoptr (hdf5) root = hdf5_new ();
   g_autoptr (GString) layers = g_string_new (NULL), text = g_string_new (NULL);
   g_autoptr (GPtrArray) listed = g_ptr_array_new_with_free_func (g_free);

@@ -34,6 +34,12 @@ static const struct gan_layer judge[] = {
   {NULL},
 };
 
+/* One layer: the trunk has 50,176 features. */
+static const struct gan_layer recogniser[] = {
+  {&gan_dense, GAN_CODE},
+  {NULL},
+};
+
 static const struct gan_layer encoder[] = {
   {&gan_conv, 32, .kernel = 3, .stride = 2},
   {&gan_leaky_relu, .value = 0.3},
@@ -50,6 +56,7 @@ const struct gan_preset gan_noise_gan_28 = {
   .channels = 1,
   .generator = generator,
   .judge = judge,
+  .recogniser = recogniser,
 };
 
 const struct gan_preset gan_vae_28 = {

@@ -144,7 +144,8 @@ static void
 take_member (JsonObject *object, const char *name, JsonNode *node, gpointer data)
 {
   struct curves *curves = data;
-  double value = JSON_NODE_HOLDS_VALUE (node) ? json_node_get_double (node) : NAN;
+  GType type = JSON_NODE_HOLDS_VALUE (node) ? json_node_get_value_type (node) : G_TYPE_INVALID;
+  double value = type == G_TYPE_DOUBLE || type == G_TYPE_INT64 ? json_node_get_double (node) : NAN;
 
   if (g_str_equal (name, "seconds"))
     curves->seconds += isfinite (value) && value > 0 ? value : 0;
@@ -164,7 +165,8 @@ take_line (struct curves *curves, const char *line)
   if (step < 1 || step > STEPS_MAX)
     return false;
   reach (curves, step);
-  json_object_foreach_member (object, take_member, curves);
+  if (!json_object_has_member (object, "watchdog")) /* a line that tells of a rescue has no figures */
+    json_object_foreach_member (object, take_member, curves);
   return true;
 }
 

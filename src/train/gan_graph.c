@@ -2,6 +2,7 @@
  *
  * The plans of the gan recipe. Judge and generator take their steps at once, each by the other's weights of before: one pass
  * through the generator and one of the judge over what it drew serve both. */
+#include "train/gan_code.h"
 #include "train/gan_loss.h"
 #include "train/gan_recipe.h"
 #include "train/recipe.h"
@@ -14,6 +15,7 @@ enum stream {
   STREAM_BETWEEN,
   STREAM_NOISE_REAL,
   STREAM_NOISE_FAKE,
+  STREAM_CODE = 610, /* GAN_CODE_STREAMS */
   STREAM_REAL = 620,
   STREAM_FAKE = STREAM_REAL + GAN_AUGMENT_STREAMS,
   STREAM_DROPOUT = 700, /* 64 a pass */
@@ -36,14 +38,18 @@ struct build {
   struct graph *graph;
   const struct gan_settings *settings;
   const struct gan_state *state;
-  sym labels, noise, probability;
+  sym labels, code, noise, probability;
   unsigned passes; /* of the judge so far */
 };
 
 static sym
 generate (const struct build *build, sym z, const char *scope, bool training, bool follow)
 {
-  struct gan_pass pass = {.net = &build->state->net, .training = training, .follow = follow, .labels = build->labels};
+  struct gan_pass pass = {.net = &build->state->net,
+                          .training = training,
+                          .follow = follow,
+                          .labels = build->labels,
+                          .code = build->code};
   graph_push (build->graph, "%s", scope);
   sym picture = gan_generator (z, build->state->preset, pass);
   graph_pop (build->graph);
@@ -51,12 +57,13 @@ generate (const struct build *build, sym z, const char *scope, bool training, bo
 }
 
 static sym
-judge (struct build *build, sym seen, bool follow)
+judge (struct build *build, sym seen, bool follow, sym *recognised)
 {
   struct gan_pass pass = {.net = &build->state->net,
                           .training = true,
                           .follow = follow,
                           .labels = build->labels,
+                          .recognised = recognised,
                           .stream = STREAM_DROPOUT + 64 * build->passes++};
   graph_push (build->graph, "judge");
   sym score = gan_score (seen, build->state->preset, pass);
@@ -98,6 +105,27 @@ mean (sym x)
   return sym_reshape (sym_mean (x, AXES_ALL), SHAPE_SCALAR);
 }
 
+/* What the recogniser gets wrong, weighted; a null symbol without a code. */
+static sym
+information (const struct build *build, sym recognised)
+{
+  const struct gan_settings *settings = build->settings;
+  const struct gan_net *net = &build->state->net;
+  sym sum = {build->graph, -1};
+  if (net->codes) {
+    sym category = gan_code_category_loss (build->code, recognised, net);
+    graph_output (build->graph, "category", category);
+    sum = sym_scale (category, settings->information);
+  }
+  if (net->continuous) {
+    sym continuous = gan_code_continuous_loss (build->code, recognised, net);
+    sym weighted = sym_scale (continuous, settings->information_continuous);
+    graph_output (build->graph, "continuous", continuous);
+    sum = net->codes ? sym_add (sum, weighted) : weighted;
+  }
+  return sum;
+}
+
 static void
 build_adversaries (struct build *build, sym real, sym rate, sym judge_rate, sym decay, unsigned parts)
 {
@@ -107,15 +135,22 @@ build_adversaries (struct build *build, sym real, sym rate, sym judge_rate, sym 
   struct graph *graph = build->graph;
   bool both = parts & GAN_STEP_GENERATOR;
   sym z = sym_normal (graph, SHAPE (settings->batch, build->state->net.latent), STREAM_Z);
-  sym fake = generate (build, z, "generator", true, both);
+  build->code = gan_code_draw (graph, settings->batch, &build->state->net, STREAM_CODE);
+  sym fake = generate (build, z, "generator", true, both), recognised, lost = {graph, -1};
   sym seen_real = seen_by_judge (build, real, STREAM_NOISE_REAL, STREAM_REAL);
   sym seen_fake = seen_by_judge (build, fake, STREAM_NOISE_FAKE, STREAM_FAKE);
-  sym score_real = judge (build, seen_real, true), score_fake = judge (build, seen_fake, false);
+  bool code = gan_code_size (&build->state->net);
+  sym score_real = judge (build, seen_real, true, NULL);
+  sym score_fake = judge (build, seen_fake, false, code ? &recognised : NULL);
   sym l_judge = loss->judge (score_real, score_fake, settings->label);
   graph_output (graph, "judge", l_judge);
+  if (code) {
+    lost = information (build, recognised);
+    l_judge = sym_add (l_judge, lost);
+  }
   if (settings->gradient_penalty > 0) {
     sym between = gan_between (seen_real, seen_fake, STREAM_BETWEEN);
-    sym penalty = gan_gradient_penalty (judge (build, between, false), between);
+    sym penalty = gan_gradient_penalty (judge (build, between, false, NULL), between);
     l_judge = sym_add (l_judge, sym_scale (penalty, settings->gradient_penalty));
     graph_output (graph, "penalty", penalty);
   }
@@ -135,6 +170,8 @@ build_adversaries (struct build *build, sym real, sym rate, sym judge_rate, sym 
     return;
   sym l_generator = loss->generator (score_real, score_fake);
   graph_output (graph, "loss", l_generator);
+  if (code)
+    l_generator = sym_add (l_generator, lost);
   graph_output (graph, "gradient", optimizer_step (l_generator, "generator.", rate, decay, &options));
 }
 
@@ -168,8 +205,8 @@ build_autoencoder (struct build *build, sym real, sym rate, sym decay)
 bool
 gan_build_step (struct trainer *trainer, unsigned parts, GError **error)
 {
-  const struct gan_settings *settings = trainer->settings;
   struct gan_state *state = trainer->state;
+  const struct gan_settings *settings = &state->now;
   int side = state->preset->side;
   g_autoptr (graph) graph = graph_new ();
   sym real = graph_input (graph, "real", SHAPE (settings->batch, state->net.channels, side, side));
@@ -198,7 +235,10 @@ gan_build_sampler (struct trainer *trainer, GError **error)
   struct gan_state *state = trainer->state;
   int n = state->columns * state->rows, side = state->preset->side;
   g_autoptr (graph) graph = graph_new ();
-  struct build build = {.graph = graph, .state = state, .labels = gan_labels (graph, n, &state->net)};
+  struct build build = {.graph = graph,
+                        .state = state,
+                        .labels = gan_labels (graph, n, &state->net),
+                        .code = gan_code (graph, n, &state->net)};
   sym z = graph_input (graph, "z", SHAPE (n, state->net.latent));
   sym picture = generate (&build, z, "average.generator", false, false);
   picture = sym_clamp (sym_affine (picture, 0.5, 0.5), 0, 1);

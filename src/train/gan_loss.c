@@ -86,12 +86,12 @@ relativistic_generator (sym real, sym fake)
 }
 
 const struct gan_loss gan_losses[] = {
-  [GAN_MINIMAX] = {true, logistic_judge, minimax_generator},
-  [GAN_NON_SATURATING] = {true, logistic_judge, non_saturating_generator},
-  [GAN_LEAST_SQUARES] = {true, least_squares_judge, least_squares_generator},
-  [GAN_HINGE] = {false, hinge_judge, raise_score},
-  [GAN_WASSERSTEIN] = {false, wasserstein_judge, raise_score},
-  [GAN_RELATIVISTIC] = {true, relativistic_judge, relativistic_generator},
+  [GAN_MINIMAX] = {true, 2 * G_LN2, logistic_judge, minimax_generator},
+  [GAN_NON_SATURATING] = {true, 2 * G_LN2, logistic_judge, non_saturating_generator},
+  [GAN_LEAST_SQUARES] = {true, 0.25, least_squares_judge, least_squares_generator},
+  [GAN_HINGE] = {false, 2, hinge_judge, raise_score},
+  [GAN_WASSERSTEIN] = {false, 0, wasserstein_judge, raise_score},
+  [GAN_RELATIVISTIC] = {true, G_LN2, relativistic_judge, relativistic_generator},
 };
 
 const char *const gan_loss_names[] = {

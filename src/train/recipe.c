@@ -30,12 +30,14 @@ recipe_set (struct plan *plan, const char *name, int64_t i, double value)
 double
 recipe_rate (const struct trainer *trainer, double rate)
 {
+  rate *= watchdog_rate (trainer->watchdog);
   return cosine_rate (rate, trainer->step, trainer->run.steps, MIN (WARMUP, trainer->run.steps / 20));
 }
 
 double
 recipe_linear_rate (const struct trainer *trainer, double rate, double hold)
 {
+  rate *= watchdog_rate (trainer->watchdog);
   double left = 1 - (double) trainer->step / trainer->run.steps;
   return hold < 1 ? rate * MIN (1, left / (1 - hold)) : rate;
 }

@@ -17,7 +17,8 @@ struct plan *recipe_compile (const struct trainer *trainer, struct graph *graph,
 /* Value @i of input @name; nothing where the plan has no such input. */
 void recipe_set (struct plan *plan, const char *name, int64_t i, double value);
 
-/* The learning rate of the trainer's step, when the greatest is @rate: warmed up, then let down by a cosine. */
+/* The learning rate of the trainer's step, when the greatest is @rate: warmed up, then let down by a cosine; less after rescues of
+ * the watchdog. */
 double recipe_rate (const struct trainer *trainer, double rate);
 
 /* @rate for the first @hold of the run, then down to 0 along a line. */

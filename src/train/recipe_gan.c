@@ -9,19 +9,15 @@
  * augmentation; noise and order are functions of the step. */
 #include <string.h>
 
-#include "base/random.h"
 #include "impasto/error.h"
 #include "net/keras.h"
 #include "net/net_file.h"
 #include "train/gan_loss.h"
 #include "train/gan_recipe.h"
 #include "train/recipe.h"
-#include "train/sheet.h"
 
 #define STEPS 5000
-#define SHEET_COLUMNS 8
-#define SHEET_COLUMNS_MAX 16 /* of classes */
-#define STREAM_SHEET 599     /* the noise of sample sheets */
+#define STREAM_REHEARSAL 596
 
 static const char *const schedule_names[] = {"constant", "linear", "cosine", NULL};
 
@@ -65,6 +61,10 @@ static const struct option options[] = {
   {"l1", OPTION_FLOAT, AT (l1), "weight of the sum of the absolute weights", 0, 1, 0},
   {"l2", OPTION_FLOAT, AT (l2), "weight of the sum of the squared weights", 0, 1, 0},
   {"average", OPTION_FLOAT, AT (average), "moving average of the generator that is kept", 0, 0.99999, 0.995},
+  {"information", OPTION_FLOAT, AT (information), "InfoGAN: weight of what the recogniser gets wrong of the category", 0,
+   1e4, 1},
+  {"information-continuous", OPTION_FLOAT, AT (information_continuous), "likewise of the continuous numbers", 0, 1e4,
+   0.1},
   {"divergence", OPTION_FLOAT, AT (divergence), "autoencoder: weight of the distance of its codes from the noise", 0,
    1e4, 1},
   {"zoom", OPTION_FLOAT, AT (zoom), "crops: largest shorter side of a picture in crops", 1, 8, 1},
@@ -90,8 +90,13 @@ check_settings (const struct gan_settings *settings, GError **error)
 {
   bool zero = settings->loss != GAN_WASSERSTEIN && settings->loss != GAN_RELATIVISTIC;
   bool penalty = settings->gradient_penalty > 0 || settings->r1 > 0;
+  bool code = gan_code_size (&settings->net) > 0;
   const char *problem =
     settings->net.channels == 2 || settings->net.channels == 4 ? "--channels wants 1 or 3"
+    : code && !gan_presets[settings->preset]->recogniser ? "--codes and --continuous want a judge, which this preset has not"
+    : code && settings->net.judge == GAN_JUDGE_LINEAR
+      ? "--codes and --continuous are read off the judge's layers: leave --judge linear out"
+    : settings->net.codes == 1 ? "--codes wants two categories at least"
     : settings->net.judge == GAN_JUDGE_PAIRWISE && settings->loss != GAN_RELATIVISTIC
       ? "--judge pairwise is judged by --loss relativistic"
     : settings->label < 1 && !gan_losses[settings->loss].labels ? "--real-label goes with losses that have labels"
@@ -114,11 +119,11 @@ parts_of (const struct gan_settings *settings, int64_t step, int64_t k)
   return (k == settings->judge_steps - 1 ? GAN_STEP_GENERATOR : 0) | (r1 ? GAN_STEP_R1 : 0);
 }
 
-static bool
-build_steps (struct trainer *trainer, GError **error)
+bool
+gan_build_steps (struct trainer *trainer, GError **error)
 {
-  const struct gan_settings *settings = trainer->settings;
   struct gan_state *state = trainer->state;
+  const struct gan_settings *settings = &state->now;
   for (int64_t step = 0; step < settings->r1_every; step++) /* the pattern of parts repeats */
     for (int64_t k = 0; k < settings->judge_steps; k++) {
       unsigned parts = state->preset->judge ? parts_of (settings, step, k) : GAN_STEP_GENERATOR;
@@ -137,7 +142,7 @@ settle_net (struct trainer *trainer, int classes, GError **error)
   state->preset = gan_presets[settings->preset];
   state->net = settings->net;
   state->net.channels = gan_channels (state->preset, &settings->net);
-  state->columns = state->rows = SHEET_COLUMNS;
+  gan_settle_rescues (trainer);
   if (!settings->net.conditional)
     state->net.classes = 0;
   else if (!settings->net.classes)
@@ -152,9 +157,19 @@ settle_net (struct trainer *trainer, int classes, GError **error)
                  settings->data);
     return false;
   }
-  if (state->net.classes)
-    state->columns = MIN (state->net.classes, SHEET_COLUMNS_MAX);
+  gan_sheet_settle (state);
   return true;
+}
+
+/* What a weight of a model's file is called in a run: the generator's, or its average, or those of the judge that the file
+ * has as its recogniser. A new string. */
+static char *
+name_in_run (const char *name, bool average)
+{
+  static const char recogniser[] = "recogniser.";
+  if (g_str_has_prefix (name, recogniser))
+    return g_strconcat ("judge.", name + strlen (recogniser), NULL);
+  return g_strconcat (average ? "average.generator." : "generator.", name, NULL);
 }
 
 /* The weights of --start: a generator of ours, or one of the same layers that Keras saved. */
@@ -180,8 +195,7 @@ start_from_file (struct trainer *trainer, GError **error)
   for (guint i = 0; i < weights_count (weights); i++)
     for (int average = 0; average < 2; average++) {
       struct tensor *from = weights_at (weights, i);
-      g_autofree char *name =
-        g_strconcat (average ? "average.generator." : "generator.", weights_name (weights, i), NULL);
+      g_autofree char *name = name_in_run (weights_name (weights, i), average);
       struct tensor *to = weights_find (trainer->weights, name);
       if (!to || !shape_equal (&to->shape, &from->shape)) {
         g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its generator has other layers: %s",
@@ -199,7 +213,7 @@ start (struct trainer *trainer, GError **error)
   const struct gan_settings *settings = trainer->settings;
   struct gan_state *state = trainer->state = g_new0 (struct gan_state, 1);
   const struct gan_preset *preset = gan_presets[settings->preset];
-  bool fresh = trainer->step == 0;
+  bool fresh = trainer->step == 0, watched = fresh && trainer->watchdog;
   if (!settings->data) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train gan wants --data DIR: pictures to learn from");
     return false;
@@ -218,8 +232,11 @@ start (struct trainer *trainer, GError **error)
                                  .recursive = !settings->net.conditional};
   state->data = recipe_open_data (trainer, settings->data, &data, error);
   state->labels = g_new (int, settings->batch);
-  return state->data && settle_net (trainer, dataset_classes (state->data), error) && build_steps (trainer, error) &&
-         (!fresh || !settings->start || start_from_file (trainer, error)) && gan_build_sampler (trainer, error);
+  return state->data && settle_net (trainer, dataset_classes (state->data), error) &&
+         (!watched || !settings->net.conditional || gan_check_labels (trainer, error)) &&
+         gan_build_steps (trainer, error) && (!fresh || !settings->start || start_from_file (trainer, error)) &&
+         gan_build_sampler (trainer, error) &&
+         (!trainer->watchdog || !preset->judge || gan_build_inspector (trainer, error));
 }
 
 static double
@@ -233,9 +250,8 @@ scheduled (const struct trainer *trainer, double rate)
   }
 }
 
-/* One row a picture, 1 at its class. */
-static void
-set_labels (struct plan *plan, const int *labels)
+void
+gan_set_labels (struct plan *plan, const int *labels)
 {
   struct tensor *tensor = plan_input (plan, "labels");
   if (!tensor)
@@ -250,10 +266,11 @@ static void
 set_scalars (struct trainer *trainer, struct plan *plan, int64_t judge_step)
 {
   const struct gan_settings *settings = trainer->settings;
+  const struct gan_settings *now = &((struct gan_state *) trainer->state)->now;
   struct optimizer_options optimizer = gan_optimizer (settings);
-  recipe_set (plan, "rate", 0, optimizer_rate (&optimizer, scheduled (trainer, settings->rate), trainer->step));
+  recipe_set (plan, "rate", 0, optimizer_rate (&optimizer, scheduled (trainer, now->rate), trainer->step));
   recipe_set (plan, "judge-rate", 0,
-              optimizer_rate (&optimizer, scheduled (trainer, settings->judge_rate), judge_step));
+              optimizer_rate (&optimizer, scheduled (trainer, now->judge_rate), judge_step));
   recipe_set (plan, "decay", 0, average_decay (settings->average, trainer->step));
   recipe_set (plan, "noise", 0, settings->noise * (1 - (double) trainer->step / trainer->run.steps));
 }
@@ -263,7 +280,7 @@ static struct plan *
 plan_of (struct trainer *trainer, int64_t k, GError **error)
 {
   struct gan_state *state = trainer->state;
-  unsigned parts = state->preset->judge ? parts_of (trainer->settings, trainer->step, k) : GAN_STEP_GENERATOR;
+  unsigned parts = state->preset->judge ? parts_of (&state->now, trainer->step, k) : GAN_STEP_GENERATOR;
   struct plan *plan = state->step[parts];
   if ((parts & GAN_STEP_GENERATOR) || state->generator_of[parts] == trainer->step + 1)
     return plan;
@@ -284,7 +301,8 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
   static const char *const names[] = {"loss",   "judge",      "penalty",          "r1",
                                       "real",   "fake",       "gradient",         "judge-gradient",
-                                      "pixels", "divergence", "encoder-gradient", "augment"};
+                                      "pixels", "divergence", "encoder-gradient", "augment",
+                                      "category", "continuous"};
   const struct gan_settings *settings = trainer->settings;
   struct gan_state *state = trainer->state;
   int64_t judge_steps = state->preset->judge ? settings->judge_steps : 1;
@@ -297,56 +315,27 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
       return false;
     centre (tensor_floats (real), shape_size (&real->shape));
     recipe_report (trainer, state->data);
-    set_labels (plan, state->labels);
+    gan_set_labels (plan, state->labels);
     set_scalars (trainer, plan, n);
     plan_run (plan, trainer->run.seed, n);
   }
   recipe_stats (plan, names, G_N_ELEMENTS (names), stats);
-  return true;
+  gan_doubt (settings, stats);
+  return gan_inspect (trainer, plan, stats, error);
 }
 
-/* The first batch. */
-static bool
-reals (struct trainer *trainer, const char *path, GError **error)
+/* Adds the judge's trunk and the recogniser: all of the judge but the dense layer that ends it. */
+static void
+add_recogniser (const struct trainer *trainer, struct weights *weights)
 {
-  const struct gan_settings *settings = trainer->settings;
-  struct gan_state *state = trainer->state;
-  int64_t n = settings->batch, side = state->preset->side, channels = state->net.channels, plane = side * side;
-  int columns = MIN (SHEET_COLUMNS, n);
-  g_autoptr (sheet) sheet = sheet_new (path, columns, (n + columns - 1) / columns, side, error);
-  g_autofree float *batch = g_try_new (float, n *channels *plane);
-  if (!sheet || !batch) {
-    if (sheet)
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: no memory for a batch", path);
-    return false;
+  static const char judge[] = "judge.", score[] = "judge.dense1.";
+  for (guint i = 0; i < weights_count (trainer->weights); i++) {
+    const char *name = weights_name (trainer->weights, i);
+    g_autofree char *own =
+      g_str_has_prefix (name, judge) ? g_strconcat ("recogniser.", name + strlen (judge), NULL) : NULL;
+    if (own && !g_str_has_prefix (name, score))
+      weights_add (weights, own, weights_at (trainer->weights, i));
   }
-  if (!dataset_make (state->data, 0, batch, error))
-    return false;
-  for (int64_t i = 0; i < n * 3; i++)
-    for (int64_t k = 0; k < plane; k++)
-      sheet->cells[i * plane + k] = batch[(i / 3 * channels + i % 3 % channels) * plane + k];
-  return sheet_save (sheet, error);
-}
-
-/* The same noise every time; in columns the classes, if there are any. */
-static bool
-sample (struct trainer *trainer, const char *path, GError **error)
-{
-  struct gan_state *state = trainer->state;
-  int n = state->columns * state->rows;
-  struct random_key key = {.seed = trainer->run.seed, .stream = STREAM_SHEET};
-  g_autofree int *labels = g_new (int, n);
-  g_autoptr (sheet) sheet = sheet_new (path, state->columns, state->rows, state->preset->side, error);
-  if (!sheet || !plan_refresh (state->sampler, error))
-    return false;
-  random_normal_fill (key, 0, tensor_floats (plan_input (state->sampler, "z")), n * state->net.latent);
-  for (int i = 0; i < n; i++)
-    labels[i] = i % state->columns;
-  set_labels (state->sampler, labels);
-  plan_run (state->sampler, 0, 0);
-  struct tensor *picture = plan_output (state->sampler, "picture");
-  memcpy (sheet->cells, picture->data, picture->size);
-  return sheet_save (sheet, error);
 }
 
 static bool
@@ -356,6 +345,11 @@ finish (struct trainer *trainer, const char *path, GError **error)
   const struct gan_settings *settings = trainer->settings;
   const struct gan_state *state = trainer->state;
   g_autoptr (weights) averaged = recipe_averaged (trainer, "generator.");
+  g_autofree char *walk = g_build_filename (trainer->folder, "walk.png", NULL);
+  if (!gan_walk_sheet (trainer, walk, error))
+    return false;
+  if (gan_code_size (&state->net))
+    add_recogniser (trainer, averaged);
   g_autoptr (net_file) file = net_file_new (&state->preset->net, &state->net, averaged);
   file->title = g_strdup (settings->title ? settings->title : state->preset->net.name);
   file->license = g_strdup (settings->license);
@@ -374,9 +368,9 @@ rehearse (struct trainer *trainer, GError **error)
       !gan_build_step (trainer, GAN_STEP_GENERATOR, error))
     return NULL;
   struct plan *plan = state->step[GAN_STEP_GENERATOR];
-  recipe_fill_noise (plan, "real", STREAM_SHEET);
+  recipe_fill_noise (plan, "real", STREAM_REHEARSAL);
   state->labels = g_new0 (int, settings->batch);
-  set_labels (plan, state->labels);
+  gan_set_labels (plan, state->labels);
   set_scalars (trainer, plan, 0);
   return g_steal_pointer (&state->step[GAN_STEP_GENERATOR]);
 }
@@ -391,6 +385,7 @@ stop (struct trainer *trainer)
   for (int i = 0; i < GAN_STEPS; i++)
     g_clear_pointer (&state->step[i], plan_free);
   g_clear_pointer (&state->sampler, plan_free);
+  g_clear_pointer (&state->inspector, plan_free);
   g_free (state->labels);
   g_clear_pointer (&trainer->state, g_free);
 }
@@ -403,9 +398,11 @@ const struct recipe recipe_gan = {
   .settle = settle,
   .start = start,
   .step = step,
-  .reals = reals,
-  .sample = sample,
+  .reals = gan_reals,
+  .sample = gan_sample,
   .finish = finish,
   .stop = stop,
   .rehearse = rehearse,
+  .watches = gan_watches,
+  .rescue = gan_rescue,
 };

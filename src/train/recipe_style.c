@@ -224,7 +224,8 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
   }
   recipe_set_rates (state->plan, trainer->step, &style_painter_adam, recipe_rate (trainer, settings->rate),
                     settings->average);
-  recipe_set (state->plan, "judge-rate", 0, optimizer_rate (&style_judge_adam, settings->judge_rate, trainer->step));
+  double judge_rate = settings->judge_rate * watchdog_rate (trainer->watchdog);
+  recipe_set (state->plan, "judge-rate", 0, optimizer_rate (&style_judge_adam, judge_rate, trainer->step));
   plan_run (state->plan, trainer->run.seed, trainer->step);
   recipe_stats (state->plan, names, G_N_ELEMENTS (names), stats);
   return true;

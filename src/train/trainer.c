@@ -18,6 +18,8 @@
 #include "train/inventory.h"
 #include "train/monitor.h"
 #include "train/origin.h"
+#include "train/rescue.h"
+#include "train/trainer_files.h"
 
 #define STEPS 2400 /* where neither the user nor the recipe says how many */
 
@@ -31,6 +33,10 @@ const struct option run_options[] = {
   {"sample-every", OPTION_INT, offsetof (struct run_settings, sample_every), "steps between sample sheets", 1, 1e9,
    200},
   {"keep", OPTION_INT, offsetof (struct run_settings, keep), "checkpoints to keep", 1, 1e6, 2},
+  {"watchdog", OPTION_CHOICE, offsetof (struct run_settings, watchdog),
+   "on = after NaN and explosion goes back to the last good checkpoint with lower rates, warns of judges that win, "
+   "collapse and doubtful labels; all = acts on these, too",
+   .choices = watchdog_modes, .fallback = WATCHDOG_ON},
   {"runs", OPTION_STRING, offsetof (struct run_settings, runs), "folder for run folders", .text = "runs",
    .metavar = "DIR"},
   {"resume", OPTION_STRING, offsetof (struct run_settings, resume), "go on with this run", .metavar = "RUN"},
@@ -149,8 +155,8 @@ trainer_latest_checkpoint (const char *folder, GError **error)
   return NULL;
 }
 
-static char *
-checkpoint_path (const struct trainer *trainer, int64_t step)
+char *
+trainer_checkpoint_path (const struct trainer *trainer, int64_t step)
 {
   g_autofree char *name = g_strdup_printf ("network-%06" G_GINT64_FORMAT ".safetensors", step);
   return g_build_filename (trainer->folder, name, NULL);
@@ -163,15 +169,17 @@ machine_text (void)
   return g_strdup_printf ("%s with %d threads", cpu_isa (), cpu_threads ());
 }
 
-static bool
-save_checkpoint (struct trainer *trainer, GError **error)
+bool
+trainer_save_checkpoint (struct trainer *trainer, GError **error)
 {
   g_autoptr (weights) state = weights_new ();
+  if (trainer->watchdog && watchdog_calm (trainer->watchdog))
+    watchdog_set_good (trainer->watchdog, trainer->step);
   for (guint i = 0; i < weights_count (trainer->weights); i++)
     if (!g_str_has_prefix (weights_name (trainer->weights, i), "frozen."))
       weights_add (state, weights_name (trainer->weights, i), weights_at (trainer->weights, i));
   g_autofree char *step = g_strdup_printf ("%" G_GINT64_FORMAT, trainer->step), *identity = origin_recipe (trainer);
-  g_autofree char *machine = machine_text (), *path = checkpoint_path (trainer, trainer->step);
+  g_autofree char *machine = machine_text (), *path = trainer_checkpoint_path (trainer, trainer->step);
   weights_set_metadata (state, "step", step);
   weights_set_metadata (state, "recipe", identity);
   weights_set_metadata (state, "machine", machine);
@@ -179,15 +187,26 @@ save_checkpoint (struct trainer *trainer, GError **error)
     return false;
   g_autoptr (GArray) steps = list_checkpoints (trainer->folder);
   for (guint i = trainer->run.keep; i < steps->len; i++) {
-    g_autofree char *old = checkpoint_path (trainer, g_array_index (steps, int64_t, i));
-    g_unlink (old);
+    int64_t step_of = g_array_index (steps, int64_t, i);
+    g_autofree char *old = trainer_checkpoint_path (trainer, step_of);
+    if (!trainer->watchdog || step_of != watchdog_good (trainer->watchdog))
+      g_unlink (old);
   }
   return true;
 }
 
-/* stats.jsonl without what was written after the checkpoint, and without a line that was cut off. */
-static void
-trim_stats (const char *path, int64_t step)
+void
+trainer_drop_checkpoints (struct trainer *trainer, int64_t step)
+{
+  g_autoptr (GArray) steps = list_checkpoints (trainer->folder);
+  for (guint i = 0; i < steps->len && g_array_index (steps, int64_t, i) > step; i++) {
+    g_autofree char *path = trainer_checkpoint_path (trainer, g_array_index (steps, int64_t, i));
+    g_unlink (path);
+  }
+}
+
+void
+trainer_trim_stats (const char *path, int64_t step)
 {
   g_autofree char *text = NULL;
   if (!g_file_get_contents (path, &text, NULL, NULL))
@@ -226,11 +245,11 @@ load_checkpoint (struct trainer *trainer, GError **error)
   /* The latest that can be read: a power cut may have damaged it. */
   g_autoptr (GError) first = NULL;
   for (guint i = 0; i < steps->len; i++) {
-    g_autofree char *path = checkpoint_path (trainer, g_array_index (steps, int64_t, i));
+    g_autofree char *path = trainer_checkpoint_path (trainer, g_array_index (steps, int64_t, i));
     struct weights *weights = safetensors_load (path, first ? NULL : &first);
     const char *step = weights ? weights_metadata (weights, "step") : NULL;
     const char *recipe = weights ? weights_metadata (weights, "recipe") : NULL;
-    if (!step || !recipe || g_ascii_strtoll (step, NULL, 10) < 1) {
+    if (!step || !recipe || g_ascii_strtoll (step, NULL, 10) < 0) {
       g_clear_pointer (&weights, weights_unref);
       continue;
     }
@@ -242,14 +261,14 @@ load_checkpoint (struct trainer *trainer, GError **error)
     trainer->weights = weights;
     trainer->step = g_ascii_strtoll (step, NULL, 10);
     for (guint k = 0; k < i; k++) { /* later ones cannot be read; their numbers must not outlive good ones */
-      g_autofree char *damaged = checkpoint_path (trainer, g_array_index (steps, int64_t, k));
+      g_autofree char *damaged = trainer_checkpoint_path (trainer, g_array_index (steps, int64_t, k));
       trainer_say (trainer, "%s cannot be read and is deleted; going on from step %" G_GINT64_FORMAT, damaged,
                    trainer->step);
       g_unlink (damaged);
     }
     warn_of_other_machine (trainer, weights);
     g_autofree char *stats = g_build_filename (trainer->folder, "stats.jsonl", NULL);
-    trim_stats (stats, trainer->step);
+    trainer_trim_stats (stats, trainer->step);
     return true;
   }
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no checkpoint can be read: %s", trainer->folder,
@@ -342,6 +361,18 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
     if (!trainer->recipe->step (trainer, &stats, error))
       return false;
     double seconds = (g_get_monotonic_time () - start) * 1e-6;
+    g_autofree char *what = NULL;
+    enum watchdog_trouble trouble = trainer->watchdog ? watchdog_see (trainer->watchdog, &stats, &what) : WATCHDOG_WELL;
+    if (trouble && !watchdog_acts (trainer->watchdog, trouble)) {
+      if (watchdog_warns (trainer->watchdog, trouble))
+        trainer_say (trainer, "watchdog: step %" G_GINT64_FORMAT ": %s (%s); %s, or let --watchdog all see to it",
+                     trainer->step + 1, watchdog_phrase (trouble), what, watchdog_advice (trouble));
+    } else if (trouble) {
+      if (!trainer_rescue (trainer, trouble, what, error))
+        return false;
+      last_saved = trainer->step;
+      continue;
+    }
     if (!check_stats (trainer, &stats, error))
       return false;
     trainer->step++;
@@ -370,7 +401,7 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
       return false;
     }
     if (end || !go_on || trainer->step % trainer->run.save_every == 0) {
-      if (!save_checkpoint (trainer, error))
+      if (!trainer_save_checkpoint (trainer, error))
         return false;
       last_saved = trainer->step;
     }
@@ -391,12 +422,25 @@ check_output (const char *path, GError **error)
 }
 
 static bool
+start_watchdog (struct trainer *trainer, GError **error)
+{
+  bool all = trainer->run.watchdog == WATCHDOG_ALL;
+  bool resumed_without = trainer->step > 0 && !weights_find (trainer->weights, WATCHDOG_STATE);
+  trainer->watchdog = watchdog_new (trainer->weights, trainer->recipe->watches, all, error);
+  if (trainer->watchdog && resumed_without)
+    watchdog_set_good (trainer->watchdog, trainer->step);
+  return trainer->watchdog != NULL;
+}
+
+static bool
 run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError **error)
 {
   if (!check_output (trainer->run.output, error))
     return false;
   cpu_set_threads (trainer->run.threads);
   if (trainer->run.resume && !load_checkpoint (trainer, error))
+    return false;
+  if (trainer->run.watchdog != WATCHDOG_OFF && !start_watchdog (trainer, error))
     return false;
   guint loaded = weights_count (trainer->weights);
   for (int i = 0; trainer->inputs && trainer->inputs[i]; i++)
@@ -408,6 +452,9 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
   if (!trainer->folder && !create_folder (trainer, error))
     return false;
   if (!open_files (trainer, error))
+    return false;
+  bool first = trainer->watchdog && trainer->recipe->watches && trainer->step == 0; /* a checkpoint to go back to */
+  if (first && !trainer_save_checkpoint (trainer, error))
     return false;
   trainer_log (trainer, "%s at step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s, %d threads",
                trainer->run.resume ? "resumed" : "started", trainer->step, trainer->run.steps, cpu_isa (),
@@ -471,6 +518,7 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
   if (trainer.stats_file)
     fclose (trainer.stats_file);
   monitor_free (trainer.monitor);
+  watchdog_free (trainer.watchdog);
   weights_unref (trainer.weights);
   g_string_free (trainer.message, TRUE);
   g_string_free (trainer.inventory, TRUE);

@@ -9,6 +9,7 @@
 
 #include "base/option.h"
 #include "compile/plan.h"
+#include "train/watchdog.h"
 
 /* Settings of any run. */
 struct run_settings {
@@ -16,6 +17,7 @@ struct run_settings {
   int precision;                    /* enum precision */
   int64_t save_every, sample_every; /* steps */
   int64_t keep;                     /* checkpoints to keep */
+  int watchdog;                     /* enum watchdog_mode */
   char *runs;                       /* folder that holds the run folders */
   char *resume;                     /* run folder to go on with, or NULL */
   bool accept_changes;              /* of recipe and data, at a resume */
@@ -23,7 +25,7 @@ struct run_settings {
 };
 extern const struct option run_options[];
 
-#define STATS_MAX 12
+#define STATS_MAX 16
 
 /* A recipe's option of this name is the feature network of net/feature_net.h; who calls train fills it with the file of this
  * name, which ships, when it is not given. */
@@ -60,6 +62,7 @@ struct trainer {
   void *state;             /* the recipe's own */
   FILE *log, *stats_file;
   struct monitor *monitor; /* curves and events; train/monitor.h */
+  struct watchdog *watchdog; /* or NULL */
   GString *message;        /* what trainer_say collected since the last step */
   GString *inventory;      /* of the files learnt from: start adds to it; train/inventory.h */
 };
@@ -81,6 +84,12 @@ struct recipe {
   /* Writes the result. */
   bool (*finish) (struct trainer *trainer, const char *path, GError **error);
   void (*stop) (struct trainer *trainer); /* frees state */
+  /* What the watchdog looks at, or NULL: the first figure. */
+  const struct watch_row *watches;
+  /* After a rescue, which watchdog_rescues counts already and watchdog_rate tells of: brings plans in line with weights that
+   * are of an earlier step, and changes what helps; @did receives a new string that says what. NULL: nothing is to be done,
+   * rates follow recipe_rate. */
+  bool (*rescue) (struct trainer *trainer, enum watchdog_trouble trouble, char **did, GError **error);
   /* A new plan of the step that `step` runs, without data: what weights and pictures it lacks is made up. */
   struct plan *(*rehearse) (struct trainer *trainer, GError **error);
 };

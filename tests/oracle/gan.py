@@ -67,6 +67,14 @@ def r1(p):
     return (slopes(p) ** 2).mean() / 2
 
 
+def code_losses(p):
+    """What a recogniser gets wrong of codes of three categories and two continuous numbers."""
+    read, continuous = p("read", 4, 5) * 6, noise("continuous", (4, 2)) * 2
+    category = F.cross_entropy(read[:, :3], torch.tensor([2, 0, 1, 2]))
+    distance = F.mse_loss(read[:, 3:], continuous, reduction="sum") / 2 / 4
+    return torch.stack([category, distance])
+
+
 LATENT, CLASSES, BATCH = 20, 3, 4  # channels are a sixteenth of the text's
 LABELS = (noise("labels", (BATCH, CLASSES)) + 0.5).to(torch.float32).to(torch.float64)
 
@@ -148,6 +156,14 @@ def dcgan_28_judge(p):
     return dense(p, x.flatten(1), "dense1", 1)
 
 
+def dcgan_28_recogniser(p):
+    """Trunk of the judge and recogniser of a code of four numbers."""
+    x = noise("picture", (BATCH, 1, 28, 28)) * 2
+    x = F.leaky_relu(conv(p, x, "conv1", 4, 5, 2), 0.2)
+    x = F.leaky_relu(conv(p, x, "conv2", 8, 5, 2), 0.2)
+    return dense(p, F.leaky_relu(dense(p, x.flatten(1), "code.dense1", 8), 0.2), "code.dense2", 4)
+
+
 def linear_judge(p):
     return dense(p, maps(noise("picture", (BATCH, 1, 28, 28)) * 2).flatten(1), "dense1", 1)
 
@@ -189,8 +205,8 @@ def dcgan_64_judge_steadied(p):
     return dense(p, deviation(x).flatten(1), "dense1", 1, norm=spectral)
 
 
-NETWORKS = (dcgan_28_generator, dcgan_28_generator_normalised, dcgan_28_judge, linear_judge, noise_gan_28_generator,
-            noise_gan_28_judge_normed, vae_28_encoder, dcgan_64_generator_labelled, dcgan_64_judge_steadied)
+NETWORKS = (dcgan_28_generator, dcgan_28_generator_normalised, dcgan_28_judge, dcgan_28_recogniser, linear_judge,
+            noise_gan_28_generator, noise_gan_28_judge_normed, vae_28_encoder, dcgan_64_generator_labelled, dcgan_64_judge_steadied)
 
 
 def descent(make, clip=0, l1=0, l2=0):
@@ -223,6 +239,6 @@ def descents():
 
 if __name__ == "__main__":
     cases = {name: reference(losses(name)) for name in LOSSES}
-    cases |= {f.__name__: reference(f) for f in (gradient_penalty, r1, *NETWORKS)}
+    cases |= {f.__name__: reference(f) for f in (gradient_penalty, r1, code_losses, *NETWORKS)}
     cases["descents"] = descents()
     print(json.dumps(cases, indent=1))
