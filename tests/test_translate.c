@@ -57,7 +57,7 @@ build_objective (struct graph *graph, const char *name)
       tensor_floats (tensor)[k] = (k * 7 + i) % (sides[i] * sides[i]);
     places[i] = graph_constant (graph, tensor);
   }
-  struct translate_losses losses = translate_losses (graph, &settings, NULL, real, places);
+  struct translate_losses losses = translate_losses (graph, &settings, NULL, real, places, (sym){0});
   sym values[] = {sym_reshape (losses.translators, SHAPE (1)), sym_reshape (losses.judges, SHAPE (1))};
   return sym_concat (values, 2, 0);
 }
@@ -88,7 +88,7 @@ build_pair (struct graph *graph, const char *name)
                                         .label = anime ? 1 : 0.9,
                                         .edge_weight = anime ? 0.5 : 0};
   sym real[SIDES] = {pictures (graph, "photo"), pictures (graph, "painting")};
-  struct translate_losses losses = translate_losses (graph, &settings, eye, real, NULL);
+  struct translate_losses losses = translate_losses (graph, &settings, eye, real, NULL, graph_scalar (graph, 0.25));
   sym values[] = {sym_reshape (losses.translators, SHAPE (1)), sym_reshape (losses.judges, SHAPE (1))};
   return sym_concat (values, 2, 0);
 }

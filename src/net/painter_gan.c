@@ -4,7 +4,7 @@
  * text's generator is fed noise; this one reads the photograph. */
 #include "net/gan.h"
 
-#define FOLLOW 0.01 /* Keras's momentum 0.99 */
+#define FOLLOW 0.1 /* Keras's momentum 0.9: at its 0.99 the statistics lag behind, and what is painted is grey */
 
 static const struct gan_layer generator[] = {
   {&gan_conv, 64, .kernel = 3},

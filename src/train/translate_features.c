@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Translation by a feature network and a judge: the loss and its parts; the formula is in recipe_translate.c. Styles are those
- * of the batch's own paintings, so that one painting in patches does as well as a folder of them. Judge and translator learn
+ * of the batches' paintings, so that one painting in patches does as well as a folder of them. Judge and translator learn
  * from one pass of the judge over what is real and what is drawn: its batch normalisation sees both. */
 #include "net/gan.h"
 #include "train/gan_loss.h"
@@ -28,19 +28,32 @@ fuse (sym content, sym style, const struct translate_settings *settings)
   return sym_add (sym_scale (content, 1 - settings->fusion_weight), sym_scale (fused, settings->fusion_weight));
 }
 
-/* Mean over scales and taps of the squared distances of @drawn's Gram matrices from the mean one of @wanted, over its root mean
+/* What paintings have been like lately, @now being the batch's: one batch tells little. The moving average is a weight, hence in
+ * checkpoints. */
+static sym
+lately (const struct translate_build *build, sym now, const char *name)
+{
+  struct graph *graph = now.graph;
+  sym before = graph_parameter (graph, name, sym_shape (now), (struct init){INIT_ZERO, 0});
+  sym next = sym_add (now, sym_mul (sym_sub (before, now), build->decay));
+  graph_assign (graph, before, next);
+  return sym_stop_gradient (next);
+}
+
+/* Mean over scales and taps of the squared distances of @drawn's Gram matrices from those of paintings, over their root mean
  * square. */
 static sym
-gram_loss (sym drawn[STYLE_LOSS_SCALES][FEATURE_TAPS], sym wanted[STYLE_LOSS_SCALES][FEATURE_TAPS])
+gram_loss (const struct translate_build *build, sym drawn[STYLE_LOSS_SCALES][FEATURE_TAPS],
+           sym wanted[STYLE_LOSS_SCALES][FEATURE_TAPS])
 {
   sym sum = {NULL, -1};
   for (int s = 0; s < STYLE_LOSS_SCALES; s++)
     for (int tap = 0; tap < FEATURE_TAPS; tap++) {
-      sym target = sym_mean (wanted[s][tap], AXIS (0));
+      g_autofree char *name = g_strdup_printf ("paintings.gram.%d.%d", s, tap);
+      sym target = lately (build, sym_mean (wanted[s][tap], AXIS (0)), name);
       sym inverse = sym_rsqrt (sym_shift (sym_mean (sym_square (target), AXES_ALL), 1e-20));
-      inverse = sym_stop_gradient (sym_reshape (inverse, SHAPE (1, 1, 1)));
-      target = sym_stop_gradient (sym_mul (target, inverse));
-      sym loss = loss_gram_weighted (drawn[s][tap], inverse, target, (sym){0});
+      inverse = sym_reshape (inverse, SHAPE (1, 1, 1));
+      sym loss = loss_gram_weighted (drawn[s][tap], inverse, sym_mul (target, inverse), (sym){0});
       sum = sum.graph ? sym_add (sum, loss) : loss;
     }
   return sym_scale (sum, 1.0 / (STYLE_LOSS_SCALES * FEATURE_TAPS));
@@ -72,8 +85,8 @@ build_perceptual (struct translate_build *build, sym drawn)
   graph_pop (graph);
   sym content = feature_map (of_photo[FEATURE_CONTENT]), style = feature_map (of_painting[FEATURE_CONTENT]);
   sym target = sym_stop_gradient (fuse (content, style, settings));
-  sym palette = sym_stop_gradient (loss_palette_of (build->real[PAINTING]));
-  loss = add (loss, gram_loss (gram, wanted), settings->style_weight, "style");
+  sym palette = lately (build, loss_palette_of (build->real[PAINTING]), "paintings.palette");
+  loss = add (loss, gram_loss (build, gram, wanted), settings->style_weight, "style");
   loss = add (loss, loss_content (feature_map (of_drawn[FEATURE_CONTENT]), target), settings->content_weight, "content");
   loss = add (loss, loss_variation (drawn), settings->variation_weight, "variation");
   return add (loss, loss_palette (drawn, palette, (sym){0}), settings->palette_weight, "palette");

@@ -218,7 +218,7 @@ translate_rate (const struct translate_settings *settings, double rate, int64_t 
 
 struct translate_losses
 translate_losses (struct graph *graph, const struct translate_settings *settings, const struct features *features,
-                  const sym real[SIDES], const sym places[STYLE_TAPS])
+                  const sym real[SIDES], const sym places[STYLE_TAPS], sym decay)
 {
   sym zero = graph_scalar (graph, 0);
   struct translate_build build = {.graph = graph,
@@ -227,6 +227,7 @@ translate_losses (struct graph *graph, const struct translate_settings *settings
                         .n = settings->batch,
                         .real = real,
                         .places = places,
+                                   .decay = decay,
                         .adversary = zero,
                         .judge = zero};
   static sym (*const methods[]) (struct translate_build * build) = {build_cycles, build_one_way, translate_by_features};
@@ -255,10 +256,10 @@ input_pictures (struct graph *graph, int64_t n, int64_t size, sym pictures[SIDES
 
 /* Gradients and updates of both. */
 static void
-build_updates (struct graph *graph, const struct translate_settings *settings, struct translate_losses losses)
+build_updates (struct graph *graph, const struct translate_settings *settings, struct translate_losses losses, sym decay)
 {
   struct optimizer_options options = optimizer (settings);
-  sym rate = graph_input (graph, "rate", SHAPE_SCALAR), decay = graph_input (graph, "decay", SHAPE_SCALAR);
+  sym rate = graph_input (graph, "rate", SHAPE_SCALAR);
   sym judge_rate = graph_input (graph, "judge-rate", SHAPE_SCALAR), none = {graph, -1};
   graph_output (graph, "gradient", optimizer_step (losses.translators, "translator.", rate, decay, &options));
   if (settings->method == TRANSLATE_CUT)
@@ -272,20 +273,20 @@ translate_build_training (struct trainer *trainer, GError **error)
   const struct translate_settings *settings = trainer->settings;
   struct translate_state *state = trainer->state;
   g_autoptr (graph) graph = graph_new ();
-  sym real[SIDES], places[STYLE_TAPS];
+  sym real[SIDES], places[STYLE_TAPS], decay = graph_input (graph, "decay", SHAPE_SCALAR);
   input_pictures (graph, settings->batch, settings->size, real);
   for (int i = 0; i < STYLE_TAPS && settings->method == TRANSLATE_CUT; i++) {
     int64_t of, count = translate_places (settings, i, &of);
     g_autofree char *name = g_strdup_printf ("places%d", i);
     places[i] = graph_input (graph, name, SHAPE (count));
   }
-  struct translate_losses losses = translate_losses (graph, settings, state->features, real, places);
+  struct translate_losses losses = translate_losses (graph, settings, state->features, real, places, decay);
   for (int side = 0; side < SIDES; side++)
     if (translate_draws (settings, side)) {
       g_autofree char *name = g_strdup_printf ("drawn-%s", translate_sides[side]);
       graph_output (graph, name, losses.drawn[side]);
     }
-  build_updates (graph, settings, losses);
+  build_updates (graph, settings, losses, decay);
   if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
     return false;
   state->plan = recipe_compile (trainer, graph, error);

@@ -69,6 +69,7 @@ struct translate_build {
   const struct features *features;
   int64_t n; /* pictures of a batch */
   const sym *real, *places;
+  sym decay; /* of moving averages */
   sym drawn[SIDES];
   sym adversary, judge; /* sums over sides */
 };
@@ -82,7 +83,7 @@ sym translate_to_refuse (const struct translate_build *build, int side);
 /* translate_features.c: draws, adds the adversaries' losses and returns the others'. */
 sym translate_by_features (struct translate_build *build);
 
-/* The losses of translators and judges, and what is drawn of each side. @places (p) are those of each tap, for CUT. Adds the
+/* @decay, a scalar, is that of moving averages. The losses of translators and judges, and what is drawn of each side. @places (p) are those of each tap, for CUT. Adds the
  * statistics by name to the graph's outputs, and the inputs of a pool: see translate_build_training. */
 struct translate_losses {
   sym translators, judges;
@@ -90,7 +91,7 @@ struct translate_losses {
 };
 struct translate_losses translate_losses (struct graph *graph, const struct translate_settings *settings,
                                           const struct features *features, const sym real[SIDES],
-                                          const sym places[STYLE_TAPS]);
+                                          const sym places[STYLE_TAPS], sym decay);
 
 /* Draws weights that are lacking and compiles state->plan. For each side that is drawn: input SIDE (batch,3,size,size), output
  * "drawn-SIDE" of the same shape, and with a pool inputs "past-SIDE" of the same shape and "is-past-SIDE" (batch,1,1,1),
