@@ -7,21 +7,11 @@
 #define FOLLOW 0.1 /* Keras's momentum 0.9: at its 0.99 the statistics lag behind, and what is painted is grey */
 
 static const struct gan_layer generator[] = {
-  {&gan_conv, 64, .kernel = 3},
-  {&gan_relu},
-  {&gan_norm, .value = FOLLOW},
-  {&gan_conv, 128, .kernel = 3},
-  {&gan_relu},
-  {&gan_norm, .value = FOLLOW},
-  {&gan_conv, 256, .kernel = 3},
-  {&gan_relu},
-  {&gan_norm, .value = FOLLOW},
-  {&gan_conv, 512, .kernel = 3},
-  {&gan_relu},
-  {&gan_norm, .value = FOLLOW},
-  {&gan_conv, GAN_PICTURE, .kernel = 3},
-  {&gan_tanh},
-  {NULL},
+  {&gan_conv, 64, .kernel = 3},          {&gan_relu}, {&gan_norm, .value = FOLLOW},
+  {&gan_conv, 128, .kernel = 3},         {&gan_relu}, {&gan_norm, .value = FOLLOW},
+  {&gan_conv, 256, .kernel = 3},         {&gan_relu}, {&gan_norm, .value = FOLLOW},
+  {&gan_conv, 512, .kernel = 3},         {&gan_relu}, {&gan_norm, .value = FOLLOW},
+  {&gan_conv, GAN_PICTURE, .kernel = 3}, {&gan_tanh}, {NULL},
 };
 
 static const struct gan_layer judge[] = {

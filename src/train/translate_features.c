@@ -87,7 +87,8 @@ build_perceptual (struct translate_build *build, sym drawn)
   sym target = sym_stop_gradient (fuse (content, style, settings));
   sym palette = lately (build, loss_palette_of (build->real[PAINTING]), "paintings.palette");
   loss = add (loss, gram_loss (build, gram, wanted), settings->style_weight, "style");
-  loss = add (loss, loss_content (feature_map (of_drawn[FEATURE_CONTENT]), target), settings->content_weight, "content");
+  loss =
+    add (loss, loss_content (feature_map (of_drawn[FEATURE_CONTENT]), target), settings->content_weight, "content");
   loss = add (loss, loss_variation (drawn), settings->variation_weight, "variation");
   return add (loss, loss_palette (drawn, palette, (sym){0}), settings->palette_weight, "palette");
 }
