@@ -261,8 +261,7 @@ test_layers (void)
     g_autoptr (GError) error = NULL;
     g_autoptr (pack) pack = make_pack (&net);
     g_autoptr (picture) photo = make_photo (W, H);
-    struct painting painting = {.settings = {.strokes = STROKES_PIXELS, .precision = PRECISION_F32}},
-                    halves = painting;
+    struct painting painting = {.settings = {.strokes = STROKES_PIXELS, .precision = PRECISION_F32}}, halves = painting;
     halves.halves = true;
     g_autoptr (picture) found = paint (pack, photo, &painting), regions = paint (pack, photo, &halves);
     g_autoptr (graph) graph = graph_new ();

@@ -345,11 +345,8 @@ int
 main (int argc, char **argv)
 {
   static const struct oracle oracles[] = {
-    {"cyclegan", build_objective},
-    {"cut", build_objective},
-    {"smoothed", build_smoothed},
-    {"painter_gan", build_pair},
-    {"anime", build_pair},
+    {"cyclegan", build_objective}, {"cut", build_objective}, {"smoothed", build_smoothed},
+    {"painter_gan", build_pair},   {"anime", build_pair},
   };
   fixture_begin (&argc, &argv);
   for (guint i = 0; i < G_N_ELEMENTS (oracles); i++) {

@@ -102,11 +102,19 @@ static const struct {
   const struct net *net;
   void (*build) (const struct net *net, struct graph *graph, struct shape shape, const void *settings);
 } builders[] = {
-  {&net_style, build_style},           {&net_vgg19, build_vgg19},           {&net_resnet18, build_resnet18},
-  {&net_perceptual, build_perceptual}, {&net_arbitrary, build_arbitrary},   {&net_patch, build_patch},
-  {&gan_dcgan_28.net, build_gan},      {&gan_noise_gan_28.net, build_gan},  {&gan_vae_28.net, build_gan},
-  {&gan_dcgan_64.net, build_gan},      {&gan_painter_gan.net, build_painter},
-  {&gan_anime.net, build_painter},     {&net_classifier, build_classifier},
+  {&net_style, build_style},
+  {&net_vgg19, build_vgg19},
+  {&net_resnet18, build_resnet18},
+  {&net_perceptual, build_perceptual},
+  {&net_arbitrary, build_arbitrary},
+  {&net_patch, build_patch},
+  {&gan_dcgan_28.net, build_gan},
+  {&gan_noise_gan_28.net, build_gan},
+  {&gan_vae_28.net, build_gan},
+  {&gan_dcgan_64.net, build_gan},
+  {&gan_painter_gan.net, build_painter},
+  {&gan_anime.net, build_painter},
+  {&net_classifier, build_classifier},
 };
 
 void

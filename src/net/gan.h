@@ -134,8 +134,8 @@ extern const struct option gan_painter_options[];
   { \
     .name = NAME, .help = HELP, .options = gan_painter_options, .options_size = sizeof (struct gan_net) \
   }
-const struct gan_preset *painter_preset (const struct style_net *settings);  /* NULL: it is the residual one */
-const struct gan_preset *painter_preset_of (const struct net *net);          /* NULL: it is none of them */
+const struct gan_preset *painter_preset (const struct style_net *settings); /* NULL: it is the residual one */
+const struct gan_preset *painter_preset_of (const struct net *net);         /* NULL: it is none of them */
 
 /* Of a painter or a judge whose first convolution has @width channels; the texts' have PAINTER_WIDTH. */
 enum { PAINTER_WIDTH = 64 };

@@ -62,7 +62,8 @@ static const struct option options[] = {
   {"license", OPTION_STRING, AT (license), "licence of the pack"},
   {"batch", OPTION_INT, AT (batch), "pictures a step, of each side; 0 = 1, of the pairs 4", 0, 64, 0},
   {"size", OPTION_INT, AT (size), "pixels of the crops, a multiple of 16", 32, 1024, 128},
-  {"filters", OPTION_INT, AT (filters), "channels of the translator's first convolution; 0 = 32, of the pairs 64; published: 64", 0, 256, 0},
+  {"filters", OPTION_INT, AT (filters),
+   "channels of the translator's first convolution; 0 = 32, of the pairs 64; published: 64", 0, 256, 0},
   {"blocks", OPTION_INT, AT (blocks), "residual blocks; published: 6 at 128x128, 9 at 256x256", 1, 32, 6},
   {"ends", OPTION_INT, AT (ends), "kernel of its first and last convolution, odd", 1, 15, 7},
   {"upsampling", OPTION_CHOICE, AT (upsampling), "how it enlarges; published: transposed, which leaves a pattern",
@@ -83,8 +84,8 @@ static const struct option options[] = {
   {"adversary-weight", OPTION_FLOAT, AT (adversary_weight), "the judge's say; -1 = by preset, 1 for cyclegan and cut",
    -1, 1e6, -1},
   {"fusion", OPTION_CHOICE, AT (fusion),
-   "features: the content that is to stay has a share of the paintings' features, by their moments (a weighted mean) or "
-   "by attention; auto = by preset",
+   "features: the content that is to stay has a share of the paintings' features, by their moments (a weighted mean) "
+   "or by attention; auto = by preset",
    .fallback = FUSION_AUTO, .choices = translate_fusion_names},
   {"fusion-weight", OPTION_FLOAT, AT (fusion_weight), "features: that share; -1 = by preset", -1, 1, -1},
   {"loss", OPTION_CHOICE, AT (loss), "features: of translator and judge", .fallback = GAN_NON_SATURATING,
@@ -176,10 +177,9 @@ static bool
 check_settings (const struct translate_settings *settings, GError **error)
 {
   bool features = settings->method == TRANSLATE_FEATURES;
-  const char *problem = settings->size % 16                 ? "--size wants a multiple of 16"
-                        : settings->preset && !features     ? "painter-gan and anime are trained by --method features"
-                        : features && settings->identity_weight > 0
-                          ? "--identity-weight goes with cyclegan and cut"
+  const char *problem = settings->size % 16             ? "--size wants a multiple of 16"
+                        : settings->preset && !features ? "painter-gan and anime are trained by --method features"
+                        : features && settings->identity_weight > 0 ? "--identity-weight goes with cyclegan and cut"
                         : settings->label < 1 && !gan_losses[settings->loss].labels
                           ? "--real-label goes with losses that have labels"
                         : settings->ends % 2 == 0           ? "--ends wants an odd number"
@@ -276,9 +276,9 @@ start (struct trainer *trainer, GError **error)
     return false;
   }
   return check_settings (settings, error) && load_features (trainer, error) && open_data (trainer, error) &&
-         translate_load_sheet (trainer, error) &&
-         translate_build_training (trainer, error) && make_pools (trainer, error) &&
-         (!fresh || !settings->start || start_from_pack (trainer, error)) && translate_build_sampler (trainer, error);
+         translate_load_sheet (trainer, error) && translate_build_training (trainer, error) &&
+         make_pools (trainer, error) && (!fresh || !settings->start || start_from_pack (trainer, error)) &&
+         translate_build_sampler (trainer, error);
 }
 
 /* What becomes of picture @i of a step in the pool (Zhu 2017): while it is not full, the picture goes to the next place; then half
@@ -359,8 +359,9 @@ set_scalars (struct trainer *trainer, struct plan *plan)
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
-  static const char *const names[] = {"loss",  "adversary", "cycle", "contrast", "identity", "style", "content", "palette",
-                                      "variation", "color", "judge", "real",      "fake",  "gradient", "judge-gradient"};
+  static const char *const names[] = {"loss",  "adversary", "cycle",   "contrast",  "identity",
+                                      "style", "content",   "palette", "variation", "color",
+                                      "judge", "real",      "fake",    "gradient",  "judge-gradient"};
   struct translate_state *state = trainer->state;
   for (int side = 0; side < SIDES; side++) {
     struct tensor *pictures = plan_input (state->plan, translate_sides[side]);
@@ -380,7 +381,8 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
 static bool
 save_translator (struct trainer *trainer, int side, const char *path, GError **error)
 {
-  static const char *const places[] = {"photos", "paintings", FEATURES_OPTION, "start", NULL}; /* names on somebody's disk */
+  static const char *const places[] = {"photos", "paintings", FEATURES_OPTION, "start",
+                                       NULL}; /* names on somebody's disk */
   const struct translate_settings *settings = trainer->settings;
   struct style_net net = translate_net (settings);
   g_autofree char *prefix = g_strdup_printf ("translator.%s.", translate_sides[side]);

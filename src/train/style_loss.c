@@ -14,7 +14,7 @@
 /* The parameters are the same at each scale. */
 void
 style_look (sym picture, const struct features *features, sym gram[SCALES][FEATURE_TAPS],
-      struct feature_tap taps[FEATURE_TAPS])
+            struct feature_tap taps[FEATURE_TAPS])
 {
   for (int s = 0; s < SCALES; s++) {
     struct feature_tap seen[FEATURE_TAPS];

@@ -222,14 +222,14 @@ translate_losses (struct graph *graph, const struct translate_settings *settings
 {
   sym zero = graph_scalar (graph, 0);
   struct translate_build build = {.graph = graph,
-                        .settings = settings,
-                        .features = features,
-                        .n = settings->batch,
-                        .real = real,
-                        .places = places,
-                                   .decay = decay,
-                        .adversary = zero,
-                        .judge = zero};
+                                  .settings = settings,
+                                  .features = features,
+                                  .n = settings->batch,
+                                  .real = real,
+                                  .places = places,
+                                  .decay = decay,
+                                  .adversary = zero,
+                                  .judge = zero};
   static sym (*const methods[]) (struct translate_build * build) = {build_cycles, build_one_way, translate_by_features};
   sym loss = methods[settings->method](&build);
   for (int side = 0; side < SIDES && settings->method != TRANSLATE_FEATURES; side++)
@@ -256,7 +256,8 @@ input_pictures (struct graph *graph, int64_t n, int64_t size, sym pictures[SIDES
 
 /* Gradients and updates of both. */
 static void
-build_updates (struct graph *graph, const struct translate_settings *settings, struct translate_losses losses, sym decay)
+build_updates (struct graph *graph, const struct translate_settings *settings, struct translate_losses losses,
+               sym decay)
 {
   struct optimizer_options options = optimizer (settings);
   sym rate = graph_input (graph, "rate", SHAPE_SCALAR);
