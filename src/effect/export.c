@@ -305,15 +305,17 @@ export_generator (const struct export_settings *settings, const char *path, GErr
 
 /* A painter that is a list of layers, for Keras: photographs and paintings in -1..1. */
 static bool
-export_painter (const struct style *style, const char *path, GError **error)
+export_painter (const struct style *style, const char *judge, const char *path, GError **error)
 {
   const struct pack *pack = style->pack;
   const struct gan_preset *preset = painter_preset (&pack->settings);
   struct gan_net net = painter_gan_net (pack->settings.width);
-  if (preset)
+  if (preset && !judge)
     return keras_save_gan (preset, &net, KERAS_GENERATOR, pack->weights, "", path, error);
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-               "%s: Keras has layers for painters of painter-gan and anime alone; another style's model ends in .onnx",
+               preset ? "%s: --judge goes with generators that draw from noise"
+                      : "%s: Keras has layers for painters of painter-gan and anime alone; another style's model ends "
+                        "in .onnx",
                path);
   return false;
 }
@@ -339,7 +341,7 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
     return FALSE;
 
   if (keras) {
-    bool saved = export_painter (&style, path, error);
+    bool saved = export_painter (&style, settings->judge, path, error);
     style_clear (&style);
     return saved;
   }
