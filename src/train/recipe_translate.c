@@ -122,8 +122,8 @@ static const struct defaults {
   int fusion;
   double fusion_weight, rotation;
 } defaults[] = {
-  [STYLE_RESIDUAL] = {12, 1, 1, 1, 0.15, FUSION_NONE, 0.5, 0},
-  [STYLE_PAINTER_GAN] = {12, 1, 1, 1, 0.1, FUSION_NONE, 0.5, 0},
+  [STYLE_RESIDUAL] = {12, 1, 1, 4, 0.15, FUSION_NONE, 0.5, 0},
+  [STYLE_PAINTER_GAN] = {12, 1, 1, 4, 0.03, FUSION_NONE, 0.5, 0},
   [STYLE_ANIME] = {3, 2, 0.5, 0.5, 0.3, FUSION_ATTENTION, 0.5, 5},
 };
 
