@@ -43,7 +43,7 @@ lanes (int64_t kw)
 
   if (g_str_has_prefix (isa, "avx512"))
     return 16;
-  return !g_str_equal (isa, "avx2") ? 1 : kw <= CONV_NARROW ? 8 : 16;
+  return !g_str_equal (isa, "avx2") ? 1 : kw <= 5 ? 8 : 16;
 }
 
 /* Time of a convolution with P at once, in multiply-adds of full lanes. @outputs: pixels of y; @weights: of one of its
@@ -244,6 +244,16 @@ fold_forward (struct kernel *kernel, const struct conv_attrs *attrs, const int64
   return ok;
 }
 
+/* Undoes the folding where oneDNN has only a matrix for it, though taps are few. */
+static bool
+keep_folded (struct kernel *kernel)
+{
+  if (kernel->x[1]->shape.dim[3] > CONV_NARROW || strstr (kernel->implementation, "gemm:") == NULL)
+    return true;
+  kernel_clear (kernel);
+  return false;
+}
+
 bool
 cpu_conv2d (struct kernel *kernel, GError **error)
 {
@@ -254,10 +264,7 @@ cpu_conv2d (struct kernel *kernel, GError **error)
     return wide_conv2d (kernel, error);
   if (!fold_forward (kernel, kernel->attrs, w, pixels, false, error))
     return false;
-  if (w[3] > CONV_NARROW || strstr (kernel->implementation, "gemm:") == NULL)
-    return true;
-  kernel_clear (kernel); /* of a few taps a sum takes less time than a matrix */
-  return wide_conv2d (kernel, error);
+  return keep_folded (kernel) || wide_conv2d (kernel, error);
 }
 
 /* The convolution that conv2d_back_x is at stride 1: padding so that the first result meets the last tap first. */
@@ -284,7 +291,11 @@ cpu_conv2d_back_x (struct kernel *kernel, GError **error)
 
   if (turn_around (kernel->attrs, w, &turned))
     pixels = choose_pixels (&turned, &kernel->y->shape, back + 1, !kernel->x[1]->constant);
-  return pixels == 1 ? wide_conv2d_back_x (kernel, error) : fold_forward (kernel, &turned, back, pixels, true, error);
+  if (pixels == 1)
+    return wide_conv2d_back_x (kernel, error);
+  if (!fold_forward (kernel, &turned, back, pixels, true, error))
+    return false;
+  return keep_folded (kernel) || wide_conv2d_back_x (kernel, error);
 }
 
 bool
