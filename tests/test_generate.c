@@ -65,7 +65,8 @@ recognised_share (const char *model, const struct picture *sheet, int columns, i
 static void
 test_codes (void)
 {
-  g_autofree char *made = run_whole ("codes=2 continuous=1 steps=80 batch=16 width=0.1 rate=0.004 average=0.9 save-every=1000");
+  g_autofree char *made =
+    run_whole ("codes=2 continuous=1 steps=80 batch=16 width=0.1 rate=0.004 average=0.9 save-every=1000");
   g_autofree char *model = file_of (made, "result.safetensors"), *walk = file_of (made, "walk.png");
   g_assert_true (g_file_test (walk, G_FILE_TEST_EXISTS));
   for (int category = 0; category < 2; category++) {
@@ -92,7 +93,8 @@ static void
 test_generate_codes (void)
 {
   g_autofree char *made = run_whole ("steps=1 codes=3 continuous=2");
-  g_autoptr (picture) all = generate (made, "number=6 threads=1"), two = generate (made, "number=1 threads=1 category=2"),
+  g_autoptr (picture) all = generate (made, "number=6 threads=1"),
+                      two = generate (made, "number=1 threads=1 category=2"),
                       sweep = generate (made, "number=5 columns=5 threads=1 category=0 sweep=2 code=0.25"),
                       last = generate (made, "number=1 threads=1 category=0 code=0.25,1"),
                       middle = generate (made, "number=1 threads=1 category=0 code=0.25,0"),
@@ -117,8 +119,8 @@ static void
 test_animation (gconstpointer name)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *made = run_whole ("steps=1 conditional=concatenation"), *model = file_of (made, "result.safetensors"),
-                  *output = file (name);
+  g_autofree char *made = run_whole ("steps=1 conditional=concatenation"),
+                  *model = file_of (made, "result.safetensors"), *output = file (name);
   g_autoptr (ImpastoOptions) options = impasto_generate_options_new ();
   g_assert_true (impasto_options_set (options, "interpolate", "3", NULL));
   g_assert_true (impasto_options_set (options, "number", "4", NULL));
