@@ -3,7 +3,7 @@
 """impasto beside ONNX Runtime and PyTorch, on the same files, in one go.
 
     compare.py [--threads 1,2] [--networks NAME,...] [--model FILE.onnx ...] [--style NAME ...] [--train] [--translate]
-               [--json FILE]
+               [--gan] [--json FILE]
     compare.py --table FILE...     the table again, from what --json wrote
 
 Every engine runs in a process of its own, one after the other, and again in the next round: what disturbs the machine
@@ -13,7 +13,7 @@ float32, ONNX Runtime where there is no PyTorch network for the file. `differenc
 the largest value of the reference; PSNR is taken over the reference's range. What is missing is left out and said.
 
 Networks come from networks.py; --model adds files, --style what `impasto export` makes of a style, --train one training step,
---translate one of CycleGAN as published, at 256x256.
+--translate one of CycleGAN as published, at 256x256, --gan one of dcgan-64, 64 pictures.
 Environment: IMPASTO, the program (default ../impasto); BUILD, its build folder (for --train, default ../build); ORT, the folder
 where npm installed onnxruntime-node; PYTHON, one with torch.
 """
@@ -36,7 +36,8 @@ IMPASTO = os.environ.get("IMPASTO", str(HERE.parent / "impasto"))
 PYTHON = os.environ.get("PYTHON", "/usr/bin/python3")
 BUILD = os.environ.get("BUILD", str(HERE.parent / "build"))
 PRECISIONS = ("f32", "bf16")
-TRANSLATE = "size=256,filters=64,blocks=9,upsampling=transposed,batch=1"
+# Settings of `impasto bench --train` that make its step the one of peers.py.
+STEPS = {"translate": "size=256,filters=64,blocks=9,upsampling=transposed,batch=1", "gan": "preset=dcgan-64,batch=64"}
 
 
 def say(text):
@@ -64,7 +65,7 @@ class Impasto:
         if job.train == "train":
             return call(f"{BUILD}/bench/train_step", self.precision, threads, runs)
         if job.train:
-            return call(IMPASTO, "bench", "--train", job.train, "--set", TRANSLATE, "--precision", self.precision,
+            return call(IMPASTO, "bench", "--train", job.train, "--set", STEPS[job.train], "--precision", self.precision,
                         "--threads", threads, "--runs", runs, "--json")
         return call(IMPASTO, "bench", job.file, "--input", job.input, "--output", output, "--precision", self.precision,
                     "--threads", threads, "--runs", runs, "--json")
@@ -196,6 +197,8 @@ def jobs(arguments, work):
             say(f"no training step: {done.stdout.strip().splitlines()[-1]}")
     if arguments.translate:
         yield Job("CycleGAN step", None, (1, 3, 256, 256), work, train="translate")
+    if arguments.gan:
+        yield Job("DCGAN step", None, (64, 3, 64, 64), work, train="gan")
     for model in arguments.model:
         yield Job(pathlib.Path(model).stem, pathlib.Path(model), model_shape(model, size), work)
 
@@ -230,6 +233,7 @@ if __name__ == "__main__":
     parser.add_argument("--style", action="append", default=[])
     parser.add_argument("--train", action="store_true", help="a training step, too: needs a build")
     parser.add_argument("--translate", action="store_true", help="a step of CycleGAN, too")
+    parser.add_argument("--gan", action="store_true", help="a step of dcgan-64, batch 64, too")
     parser.add_argument("--size", default="512x512", help="of pictures, where a model leaves it open")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=1, help="a round and engine")

@@ -7,6 +7,8 @@
                                                           VGG-19 blocks 1 to 3, content and Gram losses, Adam
     peers.py translate THREADS RUNS                       a step of CycleGAN as published: 256x256, batch 1, generators of 64
                                                           filters and 9 blocks, judges of 70x70, two Adams
+    peers.py gan THREADS RUNS                             a step of impasto's dcgan-64: batch 64, non-saturating losses, two
+                                                          Adams; what was drawn is judged once for both, as there
 """
 import json
 import resource
@@ -147,12 +149,43 @@ def translate(runs, size=256, width=64, blocks=9):
     report(step, runs)
 
 
+def gan(runs, batch=64, latent=100):
+    def slope():
+        return nn.LeakyReLU(0.2, True)
+
+    def enlarged(cin, cout):
+        return [nn.ConvTranspose2d(cin, cout, 4, 2, 1, bias=False), nn.BatchNorm2d(cout, momentum=0.2), slope()]
+
+    def reduced(cin, cout):
+        return [nn.Conv2d(cin, cout, 4, 2, 1), slope(), nn.Dropout(0.3)]
+
+    net = nn.Sequential(nn.Linear(latent, 256 * 64), slope(), nn.BatchNorm1d(256 * 64, momentum=0.2), nn.Unflatten(1, (256, 8, 8)),
+                        *enlarged(256, 128), *enlarged(128, 64), nn.ConvTranspose2d(64, 3, 4, 2, 1), nn.Tanh())
+    against = nn.Sequential(*reduced(3, 64), *reduced(64, 128), *reduced(128, 128), nn.Flatten(), nn.Linear(128 * 64, 1))
+    adams = [torch.optim.Adam(n.parameters(), 2e-4, (0.5, 0.999)) for n in (net, against)]
+    real = torch.rand(batch, 3, 64, 64) * 2 - 1
+
+    def step():
+        for adam in adams:
+            adam.zero_grad(set_to_none=True)
+        drawn = net(torch.randn(batch, latent))
+        (F.softplus(-against(real)).mean() + F.softplus(against(drawn.detach())).mean()).backward()
+        of_judge = [p.grad for p in against.parameters()]
+        F.softplus(-against(drawn)).mean().backward(inputs=list(net.parameters()))
+        for p, gradient in zip(against.parameters(), of_judge):
+            p.grad = gradient
+        for adam in adams:
+            adam.step()
+
+    report(step, runs)
+
+
 if __name__ == "__main__":
     if len(sys.argv) == 7 and sys.argv[1] == "run":
         torch.set_num_threads(int(sys.argv[5]))
         run(*sys.argv[2:5], int(sys.argv[6]))
-    elif len(sys.argv) == 4 and sys.argv[1] in ("train", "translate"):
+    elif len(sys.argv) == 4 and sys.argv[1] in ("train", "translate", "gan"):
         torch.set_num_threads(int(sys.argv[2]))
-        (train if sys.argv[1] == "train" else translate)(int(sys.argv[3]))
+        {"train": train, "translate": translate, "gan": gan}[sys.argv[1]](int(sys.argv[3]))
     else:
         sys.exit(__doc__)

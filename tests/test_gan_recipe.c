@@ -6,169 +6,10 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
-#include <vips/vips.h>
 
-#include "fixture.h"
+#include "bars.h"
 #include "format/safetensors.h"
-#include "compile/plan.h"
-#include "image/picture.h"
-#include "impasto/impasto.h"
-#include "net/gan.h"
-#include "net/net_file.h"
 #include "train/gan_loss.h"
-#include "train/trainer.h"
-
-#define SIDE 28
-#define BARS 60
-#define CELL (SIDE + 2) /* of a sheet */
-
-static char *data;
-
-/* Data */
-
-static void
-append_head (GByteArray *bytes, guint axes, guint n)
-{
-  guint8 head[16] = {0, 0, 8, axes, 0, 0, n >> 8, n & 255, 0, 0, 0, SIDE, 0, 0, 0, SIDE};
-  g_byte_array_append (bytes, head, axes == 3 ? 16 : 8);
-}
-
-static void
-write_bytes (const char *name, const GByteArray *bytes)
-{
-  g_autofree char *path = g_build_filename (data, name, NULL);
-  g_assert_true (g_file_set_contents (path, (const char *) bytes->data, bytes->len, NULL));
-}
-
-/* Bar @i lies or stands, five pixels thick, anywhere. */
-static void
-make_bars (void)
-{
-  g_autoptr (GByteArray) pictures = g_byte_array_new (), labels = g_byte_array_new ();
-  append_head (pictures, 3, BARS);
-  append_head (labels, 1, BARS);
-  for (guint8 i = 0; i < BARS; i++) {
-    guint8 class = i % 2;
-    int at = 3 + i / 2 % 18;
-    for (int y = 0; y < SIDE; y++)
-      for (int x = 0; x < SIDE; x++) {
-        int across = class ? x : y;
-        guint8 value = across >= at && across < at + 5 ? 255 : 0;
-        g_byte_array_append (pictures, &value, 1);
-      }
-    g_byte_array_append (labels, &class, 1);
-  }
-  write_bytes ("bars-images-idx3-ubyte", pictures);
-  write_bytes ("bars-labels-idx1-ubyte", labels);
-}
-
-/* Runs: "--name value" pairs over a tiny network */
-
-struct job {
-  void *settings;
-  struct run_settings run;
-  char *inputs[1];
-  int stop_at, steps;
-  char *folder;
-  struct train_stats stats[400];
-};
-
-static void
-job_set (struct job *job, const char *name, const char *value)
-{
-  g_autoptr (GError) error = NULL;
-  bool own = option_find (recipe_gan.options, name) != NULL;
-  option_set (own ? recipe_gan.options : run_options, own ? job->settings : &job->run, name, value, &error);
-  g_assert_no_error (error);
-}
-
-static struct job *
-job_new (const char *words)
-{
-  static const char tiny[] =
-    "width=0.03 latent=6 batch=4 threads=1 precision=f32 save-every=2 sample-every=1000 keep=9";
-  struct job *job = g_new0 (struct job, 1);
-  g_autofree char *all = g_strconcat (tiny, " ", words, NULL), *runs = file ("runs");
-  g_auto (GStrv) pairs = g_strsplit (all, " ", -1);
-  job->settings = g_malloc0 (recipe_gan.settings_size);
-  option_init (recipe_gan.options, job->settings);
-  option_init (run_options, &job->run);
-  job_set (job, "data", data);
-  job_set (job, "runs", runs);
-  for (int i = 0; pairs[i]; i++) {
-    g_auto (GStrv) pair = g_strsplit (pairs[i], "=", 2);
-    if (pair[0] && *pair[0])
-      job_set (job, pair[0], pair[1]);
-  }
-  return job;
-}
-
-static void
-job_free (struct job *job)
-{
-  option_clear (recipe_gan.options, job->settings);
-  option_clear (run_options, &job->run);
-  g_free (job->settings);
-  g_free (job->folder);
-  g_free (job);
-}
-
-static bool
-on_progress (const struct train_progress *progress, void *user_data)
-{
-  struct job *job = user_data;
-  g_assert_cmpstr (progress->stats->name[0], ==, "loss");
-  job->stats[progress->step - 1] = *progress->stats;
-  job->steps = progress->step;
-  if (!job->folder)
-    job->folder = g_strdup (progress->folder);
-  return progress->step != job->stop_at;
-}
-
-static bool
-job_run (struct job *job, GError **error)
-{
-  return train (&recipe_gan, job->settings, &job->run, job->inputs, on_progress, job, error);
-}
-
-/* A run to its end; its folder. */
-static char *
-run_whole (const char *words)
-{
-  g_autoptr (GError) error = NULL;
-  struct job *job = job_new (words);
-  job_run (job, &error);
-  g_assert_no_error (error);
-  char *made = g_strdup (job->folder);
-  job_free (job);
-  return made;
-}
-
-/* The figure @name of a step, or NaN where there is none. */
-static double
-figure (const struct job *job, int step, const char *name)
-{
-  for (int i = 0; i < job->stats[step].n; i++)
-    if (g_str_equal (job->stats[step].name[i], name))
-      return job->stats[step].value[i];
-  return NAN;
-}
-
-static char *
-file_of (const char *run, const char *name)
-{
-  return g_build_filename (run, name, NULL);
-}
-
-static void
-same_file (const char *a, const char *b, const char *name)
-{
-  g_autofree char *path_a = file_of (a, name), *path_b = file_of (b, name), *x = NULL, *y = NULL;
-  gsize n_x = 0, n_y = 0;
-  g_assert_true (g_file_get_contents (path_a, &x, &n_x, NULL) && g_file_get_contents (path_b, &y, &n_y, NULL));
-  if (n_x != n_y || memcmp (x, y, n_x))
-    g_error ("%s and %s differ", path_a, path_b);
-}
 
 /* Stopped after step 3 of 6, gone on: the same checkpoint, sheet and result. */
 static void
@@ -234,31 +75,12 @@ evenness (const struct picture *sheet, int row, int column, bool upright)
   return sum;
 }
 
-static struct picture *
-generate (const char *run, const char *words)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (ImpastoOptions) options = impasto_generate_options_new ();
-  g_autofree char *model = file_of (run, "result.safetensors"), *output = file ("sheet.png");
-  g_auto (GStrv) pairs = g_strsplit (words, " ", -1);
-  for (int i = 0; pairs[i]; i++) {
-    g_auto (GStrv) pair = g_strsplit (pairs[i], "=", 2);
-    impasto_options_set (options, pair[0], pair[1], &error);
-    g_assert_no_error (error);
-  }
-  impasto_generate (model, options, output, &error);
-  g_assert_no_error (error);
-  struct picture *sheet = picture_load (output, 0, &error);
-  g_assert_no_error (error);
-  return sheet;
-}
-
 /* Of a conditional generator the class asked for: lines along the bar are even, those across it are not. */
 static void
 test_learns_classes (gconstpointer conditional)
 {
   g_autofree char *words = g_strdup_printf (
-    "conditional=%s steps=300 batch=16 width=0.1 rate=0.004 average=0.9 save-every=1000", (const char *) conditional);
+    "conditional=%s steps=160 batch=16 width=0.1 rate=0.004 average=0.9 save-every=1000", (const char *) conditional);
   g_autofree char *made = run_whole (words);
   int right = 0;
   for (int class = 0; class < 2; class ++) {
@@ -302,13 +124,13 @@ test_lazy_r1 (void)
   job_free (job);
 }
 
-/* mean (slope - 1)^2 over the last twenty of 240 steps of a critic. */
+/* mean (slope - 1)^2 over the last twenty of 100 steps of a critic. */
 static double
 slope_error (double weight)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *words = g_strdup_printf (
-    "loss=wasserstein gradient-penalty=%g steps=240 batch=16 width=0.1 rate=0.0005 momentum=0 beta2=0.9 "
+    "loss=wasserstein gradient-penalty=%g steps=100 batch=16 width=0.1 rate=0.001 momentum=0 beta2=0.9 "
     "save-every=1000",
     weight);
   struct job *job = job_new (words);
@@ -316,7 +138,7 @@ slope_error (double weight)
   job_run (job, &error);
   g_assert_no_error (error);
   for (int i = 0; i < 20; i++)
-    sum += figure (job, 220 + i, "penalty") / 20;
+    sum += figure (job, 80 + i, "penalty") / 20;
   job_free (job);
   return sum;
 }
@@ -398,15 +220,6 @@ test_adaptive (void)
   job_free (job);
 }
 
-static char *
-text_of (const char *run, const char *name)
-{
-  g_autofree char *path = file_of (run, name);
-  char *text = NULL;
-  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
-  return text;
-}
-
 /* One picture again and again: said after two looks, not rescued. */
 static void
 test_watchdog_data (void)
@@ -414,11 +227,11 @@ test_watchdog_data (void)
   g_autoptr (GError) error = NULL;
   g_autoptr (GByteArray) pictures = g_byte_array_new ();
   guint8 value = 99;
-  append_head (pictures, 3, 8);
+  bars_head (pictures, 3, 8);
   for (int i = 0; i < 8 * SIDE * SIDE; i++)
     g_byte_array_append (pictures, &value, 1);
-  write_bytes ("same-images-idx3-ubyte", pictures);
-  g_autofree char *same = file_of (data, "same-images-idx3-ubyte"), *words = g_strconcat ("steps=60 data=", same, NULL);
+  bars_write ("same-images-idx3-ubyte", pictures);
+  g_autofree char *same = file_of (bars_folder, "same-images-idx3-ubyte"), *words = g_strconcat ("steps=60 data=", same, NULL);
   struct job *job = job_new (words);
   g_assert_false (job_run (job, &error));
   check_error (error, IMPASTO_ERROR_INPUT, "hardly differ");
@@ -467,7 +280,7 @@ test_watchdog_all (gconstpointer trouble)
   for (int all = 0; all < 2; all++) {
     g_autoptr (GError) error = NULL;
     struct job *job = job_new (all ? "steps=6 r1-every=1 watchdog=all" : "steps=6 r1-every=1");
-    bool ok = train (&strict, job->settings, &job->run, job->inputs, on_progress, job, &error);
+    bool ok = train (&strict, job->settings, &job->run, job->inputs, job_on_progress, job, &error);
     g_autofree char *log = text_of (job->folder, "log.txt"), *figures = text_of (job->folder, "stats.jsonl");
     g_test_message ("%s", log);
     g_assert_true (ok == !all);
@@ -514,164 +327,6 @@ test_refused (void)
   }
 }
 
-/* The same pictures however many, other ones by another seed; noise truncated. */
-static void
-test_generate (void)
-{
-  g_autofree char *made = run_whole ("steps=1");
-  g_autoptr (picture) four = generate (made, "number=4 columns=2 threads=1"),
-                      many = generate (made, "number=70 columns=2 threads=1"),
-                      other = generate (made, "number=4 columns=2 threads=1 seed=2"),
-                      near = generate (made, "number=4 columns=2 threads=1 truncate=0.1");
-  g_assert_cmpint (many->height, ==, 35 * CELL - 2);
-  g_assert_cmpint (many->width, ==, four->width);
-  size_t row = four->width * sizeof (float);
-  g_assert_cmpmem (four->rgb, row * four->height, many->rgb, row * four->height);
-  g_assert_true (memcmp (four->rgb, other->rgb, row * four->height) != 0);
-  double wide = 0, narrow = 0; /* small noise: all pictures are nearly one */
-  for (int y = 0; y < SIDE; y++)
-    for (int x = 0; x < SIDE; x++) {
-      int a = y * four->width + x, b = a + CELL;
-      wide += fabs (four->rgb[a] - four->rgb[b]), narrow += fabs (near->rgb[a] - near->rgb[b]);
-    }
-  g_assert_cmpfloat (narrow, <, 0.5 * wide);
-}
-
-/* How often the recogniser of a file reads the category that was asked for off the pictures of a sheet. */
-static double
-recognised_share (const char *model, const struct picture *sheet, int columns, int n, int category)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (net_file) file = net_file_load (model, &gan_dcgan_28.net, &error);
-  g_assert_no_error (error);
-  g_autoptr (graph) graph = graph_new ();
-  sym picture = graph_input (graph, "picture", SHAPE (n, 1, SIDE, SIDE));
-  graph_push (graph, "recogniser");
-  graph_output (graph, "code", gan_recognise (picture, &gan_dcgan_28, (struct gan_pass){.net = file->settings}));
-  graph_pop (graph);
-  g_autoptr (plan) plan = plan_compile (graph, file->weights, &(struct plan_options){.threads = 1}, &error);
-  g_assert_no_error (error);
-  float *x = tensor_floats (plan_input (plan, "picture"));
-  for (int i = 0; i < n * SIDE * SIDE; i++) {
-    int cell = i / SIDE / SIDE, at_y = cell / columns * CELL + i / SIDE % SIDE, at_x = cell % columns * CELL + i % SIDE;
-    x[i] = 2 * sheet->rgb[at_y * sheet->width + at_x] - 1;
-  }
-  plan_run (plan, 0, 0);
-  const float *code = tensor_floats (plan_output (plan, "code"));
-  int right = 0;
-  for (int i = 0; i < n; i++)
-    right += code[i * 3 + category] > code[i * 3 + !category];
-  return (double) right / n;
-}
-
-/* Chance is a half, and of one category only that which is always said. */
-static void
-test_codes (void)
-{
-  g_autofree char *made = run_whole ("codes=2 continuous=1 steps=80 batch=16 width=0.1 rate=0.004 average=0.9 save-every=1000");
-  g_autofree char *model = file_of (made, "result.safetensors"), *walk = file_of (made, "walk.png");
-  g_assert_true (g_file_test (walk, G_FILE_TEST_EXISTS));
-  for (int category = 0; category < 2; category++) {
-    g_autofree char *asked = g_strdup_printf ("number=16 columns=4 threads=1 category=%d", category);
-    g_autoptr (picture) sheet = generate (made, asked);
-    double read = recognised_share (model, sheet, 4, 16, category);
-    g_test_message ("category %d: %g recognised", category, read);
-    g_assert_cmpfloat (read, >=, 0.8);
-  }
-}
-
-static void
-same_cells (const struct picture *a, int i, const struct picture *b, int k, bool same)
-{
-  bool equal = true;
-  for (int y = 0; y < SIDE; y++)
-    for (int x = 0; x < SIDE; x++)
-      equal &= a->rgb[y * a->width + i * CELL + x] == b->rgb[y * b->width + k * CELL + x];
-  g_assert_true (equal == same);
-}
-
-/* Columns are categories of one noise; a code that is given is what a sweep comes by; a walk begins and ends at pictures. */
-static void
-test_generate_codes (void)
-{
-  g_autofree char *made = run_whole ("steps=1 codes=3 continuous=2");
-  g_autoptr (picture) all = generate (made, "number=6 threads=1"), two = generate (made, "number=1 threads=1 category=2"),
-                      sweep = generate (made, "number=5 columns=5 threads=1 category=0 sweep=2 code=0.25"),
-                      last = generate (made, "number=1 threads=1 category=0 code=0.25,1"),
-                      middle = generate (made, "number=1 threads=1 category=0 code=0.25,0"),
-                      way = generate (made, "interpolate=4 number=3 threads=1 category=0 code=0.25,1"),
-                      pair = generate (made, "number=2 columns=2 threads=1 category=0 code=0.25,1");
-  g_assert_cmpint (all->width, ==, 3 * CELL - 2);
-  g_assert_cmpint (all->height, ==, 2 * CELL - 2);
-  same_cells (all, 2, two, 0, true);
-  same_cells (all, 1, two, 0, false);
-  same_cells (sweep, 4, last, 0, true);
-  same_cells (sweep, 2, middle, 0, true);
-  same_cells (sweep, 0, last, 0, false);
-  g_assert_cmpint (way->width, ==, 4 * CELL - 2);
-  g_assert_cmpint (way->height, ==, 3 * CELL - 2);
-  same_cells (way, 0, pair, 0, true);
-  same_cells (way, 3, pair, 1, true);
-  same_cells (way, 1, pair, 0, false);
-}
-
-/* Frames side by side for each class, from noise to noise and back, in a file that says how high a frame is. */
-static void
-test_animation (gconstpointer name)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *made = run_whole ("steps=1 conditional=concatenation"), *model = file_of (made, "result.safetensors"),
-                  *output = file (name);
-  g_autoptr (ImpastoOptions) options = impasto_generate_options_new ();
-  g_assert_true (impasto_options_set (options, "interpolate", "3", NULL));
-  g_assert_true (impasto_options_set (options, "number", "4", NULL));
-  impasto_generate (model, options, output, &error);
-  g_assert_no_error (error);
-  VipsImage *frames = vips_image_new_from_file (output, "n", -1, NULL);
-  g_assert_nonnull (frames);
-  int by = 160 / SIDE;
-  g_assert_cmpint (vips_image_get_page_height (frames), ==, CELL * by);
-  g_assert_cmpint (vips_image_get_n_pages (frames), ==, 3 * 4);
-  g_assert_cmpint (frames->Xsize, ==, (2 * CELL - 2) * by);
-  g_object_unref (frames);
-}
-
-static void
-test_generate_refused (void)
-{
-  g_autofree char *made = run_whole ("steps=1"), *model = file_of (made, "result.safetensors"),
-                  *labelled = run_whole ("steps=1 conditional=normalisation"),
-                  *coded = run_whole ("steps=1 codes=3 continuous=2"), *codes = file_of (coded, "result.safetensors"),
-                  *other = file_of (labelled, "result.safetensors"), *output = file ("none.png"),
-                  *idx = file_of (data, "bars-images-idx3-ubyte");
-  const struct {
-    const char *from, *name, *value, *text;
-    int code;
-  } cases[] = {
-    {model, "class", "3", "no classes", IMPASTO_ERROR_USAGE},
-    {model, "truncate", "0.01", "0.1", IMPASTO_ERROR_USAGE},
-    {other, "class", "2", "classes 0 to 1", IMPASTO_ERROR_USAGE},
-    {model, "category", "0", "no categories", IMPASTO_ERROR_USAGE},
-    {model, "sweep", "1", "no continuous", IMPASTO_ERROR_USAGE},
-    {codes, "category", "3", "categories 0 to 2", IMPASTO_ERROR_USAGE},
-    {codes, "code", "0,0,0", "2 continuous", IMPASTO_ERROR_USAGE},
-    {codes, "code", "0,2", "-1 to 1", IMPASTO_ERROR_USAGE},
-    {codes, "code", "x", "-1 to 1", IMPASTO_ERROR_USAGE},
-    {codes, "code", "", "-1 to 1", IMPASTO_ERROR_USAGE},
-    {codes, "sweep", "3", "2 continuous", IMPASTO_ERROR_USAGE},
-    {idx, "number", "4", "is no model", IMPASTO_ERROR_INPUT},
-    {"/nowhere", "number", "4", "no such file", IMPASTO_ERROR_INPUT},
-  };
-  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-    g_autoptr (GError) error = NULL;
-    g_autoptr (ImpastoOptions) options = impasto_generate_options_new ();
-    g_assert_true (impasto_options_set (options, cases[i].name, cases[i].value, NULL));
-    g_assert_false (impasto_generate (cases[i].from, options, output, &error));
-    check_error (error, cases[i].code, cases[i].text);
-    g_assert_false (g_file_test (output, G_FILE_TEST_EXISTS));
-  }
-}
-
 /* A pre-trained start: with a rate of next to nothing the result is what was given. */
 static void
 test_start (void)
@@ -695,11 +350,7 @@ main (int argc, char **argv)
     "preset=vae-28 conditional=concatenation",
     "preset=noise-gan-28 codes=3 continuous=2 judge-steps=2",
   };
-  g_test_init (&argc, &argv, NULL);
-  folder_make ();
-  data = file ("bars");
-  g_mkdir (data, 0700);
-  make_bars ();
+  bars_begin (&argc, &argv);
   for (guint i = 0; i < G_N_ELEMENTS (resumes); i++) {
     g_autofree char *path = g_strdup_printf ("/gan_recipe/resume/%u", i);
     g_test_add_data_func (path, resumes[i], test_resume);
@@ -720,15 +371,6 @@ main (int argc, char **argv)
   g_test_add_data_func ("/gan_recipe/watchdog/judge", GINT_TO_POINTER (WATCHDOG_JUDGE), test_watchdog_all);
   g_test_add_data_func ("/gan_recipe/watchdog/collapse", GINT_TO_POINTER (WATCHDOG_COLLAPSE), test_watchdog_all);
   g_test_add_func ("/gan_recipe/refused", test_refused);
-  g_test_add_func ("/gan_recipe/generate", test_generate);
-  g_test_add_func ("/gan_recipe/codes", test_codes);
-  g_test_add_func ("/gan_recipe/generate/codes", test_generate_codes);
-  g_test_add_data_func ("/gan_recipe/generate/gif", "walk.gif", test_animation);
-  g_test_add_data_func ("/gan_recipe/generate/webp", "walk.webp", test_animation);
-  g_test_add_func ("/gan_recipe/generate/refused", test_generate_refused);
   g_test_add_func ("/gan_recipe/start", test_start);
-  int failed = g_test_run ();
-  folder_remove ();
-  g_free (data);
-  return failed;
+  return bars_run ();
 }

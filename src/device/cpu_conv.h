@@ -7,7 +7,7 @@
 #include "device/cpu.h"
 
 /* Taps along a row, up to which few outputs take less time as sums than by a matrix made of the picture (AVX2). */
-#define CONV_NARROW 5
+#define CONV_NARROW 7
 
 /* As oneDNN has them (cpu_conv.c). */
 bool direct_conv2d (struct kernel *kernel, GError **error);

@@ -43,7 +43,7 @@ lanes (int64_t kw)
 
   if (g_str_has_prefix (isa, "avx512"))
     return 16;
-  return !g_str_equal (isa, "avx2") ? 1 : kw <= CONV_NARROW ? 8 : 16;
+  return !g_str_equal (isa, "avx2") ? 1 : kw <= 5 ? 8 : 16;
 }
 
 /* Time of a convolution with P at once, in multiply-adds of full lanes. @outputs: pixels of y; @weights: of one of its

@@ -182,8 +182,7 @@ is_among (const char *name, enum cpu_ways ways)
 /* Some implementations of 2.6 promise what their code generator then cannot do (bf16 groups of few channels with a
  * sigmoid): only creating one tells. */
 dnnl_primitive_t
-cpu_create (const_dnnl_op_desc_t op, dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint,
-            enum cpu_ways ways)
+cpu_create (const_dnnl_op_desc_t op, dnnl_primitive_attr_t attr, const_dnnl_primitive_desc_t hint, enum cpu_ways ways)
 {
   dnnl_primitive_desc_iterator_t all = NULL;
   dnnl_primitive_t primitive = NULL;

@@ -85,7 +85,8 @@ divide_tiles (int64_t tiles, int64_t c, int64_t o, double fetch, int64_t threads
   int64_t rounds = (blocks + threads - 1) / threads, block = (tiles + rounds * threads - 1) / (rounds * threads);
   double products = (double) (WINOGRAD_POINTS * c * winograd_round_up (o, WINOGRAD_PANEL)) * ((double) block + fetch);
 
-  return (struct division){block, false, (double) rounds * (products + pace () * TRANSFORM * (double) ((c + o) * block))};
+  return (struct division){block, false,
+                           (double) rounds * (products + pace () * TRANSFORM * (double) ((c + o) * block))};
 }
 
 /* By outputs, if all tiles fit. */
@@ -100,7 +101,8 @@ divide_outputs (int64_t tiles, int64_t c, int64_t o, double fetch, int64_t threa
 
   return (struct division){
     tiles, true,
-    fit ? gather + share + (double) rounds * (products + pace () * TRANSFORM * (double) (WINOGRAD_PANEL * tiles)) : G_MAXDOUBLE};
+    fit ? gather + share + (double) rounds * (products + pace () * TRANSFORM * (double) (WINOGRAD_PANEL * tiles))
+        : G_MAXDOUBLE};
 }
 
 static struct division
@@ -131,8 +133,10 @@ pays (const struct geometry *g)
 {
   const int64_t *y = g->y->shape.dim, taps = g->w->shape.dim[2];
   int64_t c = g->x->shape.dim[1], threads = cpu_threads ();
-  double lay_out = g->w->constant ? 0 : pace () * LAY_OUT * (double) (c * winograd_round_up (y[1], WINOGRAD_PANEL)) / (double) threads;
-  double direct = (double) (taps * taps * c) * (double) (winograd_round_up (y[1], 16) * y[0] * y[2] * y[3]) / (double) threads;
+  double lay_out =
+    g->w->constant ? 0 : pace () * LAY_OUT * (double) (c * winograd_round_up (y[1], WINOGRAD_PANEL)) / (double) threads;
+  double direct =
+    (double) (taps * taps * c) * (double) (winograd_round_up (y[1], 16) * y[0] * y[2] * y[3]) / (double) threads;
 
   return WORTHWHILE * (divide (g).time + lay_out) < direct;
 }

@@ -16,11 +16,11 @@
 #include "device/winograd_tiles.h"
 
 /* Times in multiply-adds that one thread does meanwhile. */
-#define TRANSFORM 700.0   /* of one channel of a tile, of x or dy */
-#define UPDATE 4.0        /* reading and writing a number of u, in each chunk */
-#define FINISH 1500.0     /* transforming one weight of nine taps back */
-#define MEETING 1e6       /* of all threads, twice a chunk */
-#define WORTHWHILE 1.1    /* it must promise this much */
+#define TRANSFORM 700.0     /* of one channel of a tile, of x or dy */
+#define UPDATE 4.0          /* reading and writing a number of u, in each chunk */
+#define FINISH 1500.0       /* transforming one weight of nine taps back */
+#define MEETING 1e6         /* of all threads, twice a chunk */
+#define WORTHWHILE 1.1      /* it must promise this much */
 #define CHUNK (1024 * 1024) /* floats of v and z */
 #define LEAST_TILES 64      /* in a chunk, if there are as many */
 #define MOST_TILES 512
@@ -29,15 +29,14 @@ struct gradient {
   const struct winograd_kernels *kernels;
   struct winograd_tiles tiles;
   int64_t channels, outputs, blocks, panels, chunk;
-  size_t block_stride, panel_stride;  /* floats: in v, in z */
-  size_t v_plane, z_plane, u_plane; /* from point to point */
+  size_t block_stride, panel_stride; /* floats: in v, in z */
+  size_t v_plane, z_plane, u_plane;  /* from point to point */
 };
 
 static int64_t
 chunk_of (int64_t tiles, int64_t c, int64_t o)
 {
-  int64_t floats =
-    WINOGRAD_POINTS * (winograd_round_up (c, WINOGRAD_BLOCK) + winograd_round_up (o, WINOGRAD_PANEL));
+  int64_t floats = WINOGRAD_POINTS * (winograd_round_up (c, WINOGRAD_BLOCK) + winograd_round_up (o, WINOGRAD_PANEL));
   int64_t most = CLAMP (CHUNK / floats, LEAST_TILES, MOST_TILES), chunks = (tiles + most - 1) / most;
 
   return (tiles + chunks - 1) / chunks;
@@ -164,8 +163,7 @@ winograd_conv2d_back_w (struct kernel *kernel, GError **error)
   kernel->free_state = gradient_free;
   kernel->run = run;
   kernel->implementation = "winograd 4x4";
-  kernel->scratch =
-    WINOGRAD_POINTS * ((size_t) s->panels * s->u_plane + s->v_plane + s->z_plane) * sizeof (float);
+  kernel->scratch = WINOGRAD_POINTS * ((size_t) s->panels * s->u_plane + s->v_plane + s->z_plane) * sizeof (float);
   return true;
 }
 

@@ -30,7 +30,8 @@ int64_t winograd_tile_count (const struct shape *y, int64_t taps);
 struct winograd_place winograd_place (const struct winograd_tiles *tiles, int64_t tile);
 
 /* The 36 pixels of the padded picture @x under a tile. */
-void winograd_find_picture (const struct winograd_tiles *tiles, const struct value *x, int64_t tile, const float **pixel);
+void winograd_find_picture (const struct winograd_tiles *tiles, const struct value *x, int64_t tile,
+                            const float **pixel);
 
 /* The step x step pixels of @y in a tile, from channel @o on; NULL beyond the border. */
 void winograd_find_result (const struct winograd_tiles *tiles, const struct value *y, int64_t tile, int64_t o,

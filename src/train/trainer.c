@@ -173,7 +173,8 @@ bool
 trainer_save_checkpoint (struct trainer *trainer, GError **error)
 {
   g_autoptr (weights) state = weights_new ();
-  if (trainer->watchdog && watchdog_calm (trainer->watchdog))
+  /* Not where somebody stopped the run: a run that was never stopped has no such checkpoint to go back to. */
+  if (trainer->watchdog && trainer->step % trainer->run.save_every == 0 && watchdog_calm (trainer->watchdog))
     watchdog_set_good (trainer->watchdog, trainer->step);
   for (guint i = 0; i < weights_count (trainer->weights); i++)
     if (!g_str_has_prefix (weights_name (trainer->weights, i), "frozen."))
