@@ -28,6 +28,7 @@
 #include "train/translate_recipe.h"
 
 #define STEPS 20000
+#define PAIR_STEPS 4000
 #define CYCLE_POOL 50 /* pictures */
 #define CYCLE_IDENTITY 5
 #define CUT_IDENTITY 0.5
@@ -107,9 +108,9 @@ static const struct option options[] = {
    0.5},
   {"clip", OPTION_FLOAT, AT (clip), "largest norm of a gradient; 0 = none", 0, 1e6, 0},
   {"average", OPTION_FLOAT, AT (average), "moving average of translators that is kept; 0 = none", 0, 0.99999, 0.999},
-  {"zoom", OPTION_FLOAT, AT (zoom), "largest shorter side of a photograph in crops", 1, 8, 1.5},
-  {"painting-zoom", OPTION_FLOAT, AT (painting_zoom), "likewise of a painting: more shows its strokes nearer", 1, 8,
-   1.5},
+  {"zoom", OPTION_FLOAT, AT (zoom), "largest shorter side of a photograph in crops; 0 = 1.5, of the pairs 4", 0, 8, 0},
+  {"painting-zoom", OPTION_FLOAT, AT (painting_zoom), "likewise of a painting: more shows its strokes nearer", 0, 8,
+   0},
   {"rotation", OPTION_FLOAT, AT (rotation), "degrees that crops are turned to either side; -1 = 0, of anime 5", -1, 30,
    -1},
   {"mirror", OPTION_BOOL, AT (mirror), "crops are mirrored half of the time; =no: not", .fallback = 1},
@@ -120,11 +121,11 @@ static const struct option options[] = {
 static const struct defaults {
   double style, content, palette, variation, adversary;
   int fusion;
-  double fusion_weight, rotation;
+  double fusion_weight, rotation, zoom;
 } defaults[] = {
-  [STYLE_RESIDUAL] = {12, 1, 1, 4, 0.15, FUSION_NONE, 0.5, 0},
-  [STYLE_PAINTER_GAN] = {12, 1, 1, 4, 0.03, FUSION_NONE, 0.5, 0},
-  [STYLE_ANIME] = {3, 2, 0.5, 0.5, 0.3, FUSION_ATTENTION, 0.5, 5},
+  [STYLE_RESIDUAL] = {12, 1, 1, 4, 0.15, FUSION_NONE, 0.5, 0, 1.5},
+  [STYLE_PAINTER_GAN] = {12, 1, 1, 4, 0.03, FUSION_NONE, 0.5, 0, 4},
+  [STYLE_ANIME] = {3, 2, 0.5, 0.5, 0.3, FUSION_ATTENTION, 0.5, 5, 4},
 };
 
 static void
@@ -153,6 +154,10 @@ settle_preset (struct translate_settings *settings)
   fill (&settings->adversary_weight, settings->method == TRANSLATE_FEATURES ? by_preset->adversary : 1);
   fill (&settings->fusion_weight, by_preset->fusion_weight);
   fill (&settings->rotation, by_preset->rotation);
+  if (settings->zoom == 0)
+    settings->zoom = by_preset->zoom;
+  if (settings->painting_zoom == 0)
+    settings->painting_zoom = by_preset->zoom;
 }
 
 static void
@@ -162,7 +167,7 @@ settle (void *object, struct run_settings *run)
   settle_preset (settings);
   bool cycles = settings->method == TRANSLATE_CYCLEGAN, features = settings->method == TRANSLATE_FEATURES;
   if (run->steps == 0)
-    run->steps = STEPS;
+    run->steps = settings->preset ? PAIR_STEPS : STEPS;
   if (settings->judge_width == 0)
     settings->judge_width = settings->filters;
   if (settings->judge_rate == 0)

@@ -36,7 +36,7 @@ struct translate_settings {
   double temperature;
   int64_t pool; /* pictures; below 0: by method */
   double rate, judge_rate, hold, clip, average;
-  double zoom, painting_zoom, rotation; /* rotation below 0: by preset */
+  double zoom, painting_zoom, rotation; /* 0, rotation below 0: by preset */
   bool mirror;
   struct gan_augment augment;
 };
