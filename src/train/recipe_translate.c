@@ -96,7 +96,8 @@ static const struct option options[] = {
   {"spectral", OPTION_BOOL, AT (spectral), "spectral normalisation of a pair's judge"},
   {"edge-weight", OPTION_FLOAT, AT (edge_weight), "judges refuse paintings with smoothed edges: for clear lines", 0,
    1e4, 0},
-  {"color-weight", OPTION_FLOAT, AT (colour_weight), "colours are to be the photograph's", 0, 1e4, 0},
+  {"color-weight", OPTION_FLOAT, AT (colour_weight), "colours are to be the photograph's; -1 = by preset, 0 for cyclegan and cut",
+   -1, 1e4, -1},
   {"pool", OPTION_INT, AT (pool), "drawn pictures that judges learn from again; -1 = 50 for cyclegan, 0 for cut", -1,
    10000, -1},
   {"translation", OPTION_BOOL, AT (augment.translation), "augmentation: moves what judges see"},
@@ -119,13 +120,13 @@ static const struct option options[] = {
 
 /* Of the method features: what options that are left to the preset become. */
 static const struct defaults {
-  double style, content, palette, variation, adversary;
+  double style, content, palette, variation, adversary, colour;
   int fusion;
   double fusion_weight, rotation, zoom;
 } defaults[] = {
-  [STYLE_RESIDUAL] = {12, 1, 1, 4, 0.15, FUSION_NONE, 0.5, 0, 1.5},
-  [STYLE_PAINTER_GAN] = {12, 1, 1, 4, 0.03, FUSION_NONE, 0.5, 0, 4},
-  [STYLE_ANIME] = {3, 2, 0.5, 0.5, 0.3, FUSION_ATTENTION, 0.5, 5, 4},
+  [STYLE_RESIDUAL] = {12, 1, 1, 4, 0.15, 0, FUSION_NONE, 0.5, 0, 1.5},
+  [STYLE_PAINTER_GAN] = {12, 1, 1, 4, 0.03, 0.5, FUSION_NONE, 0.5, 0, 4},
+  [STYLE_ANIME] = {4, 2, 0.2, 2, 0.3, 3, FUSION_ATTENTION, 0.5, 5, 4},
 };
 
 static void
@@ -152,6 +153,7 @@ settle_preset (struct translate_settings *settings)
   fill (&settings->palette_weight, by_preset->palette);
   fill (&settings->variation_weight, by_preset->variation);
   fill (&settings->adversary_weight, settings->method == TRANSLATE_FEATURES ? by_preset->adversary : 1);
+  fill (&settings->colour_weight, settings->method == TRANSLATE_FEATURES ? by_preset->colour : 0);
   fill (&settings->fusion_weight, by_preset->fusion_weight);
   fill (&settings->rotation, by_preset->rotation);
   if (settings->zoom == 0)

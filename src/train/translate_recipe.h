@@ -24,19 +24,19 @@ struct translate_settings {
   int64_t batch, size;
   int64_t filters, blocks, ends, judge_width;
   int upsampling;
-  double cycle_weight, identity_weight, contrast_weight, edge_weight, colour_weight; /* identity below 0: by method */
-  double style_weight, content_weight, palette_weight, variation_weight, adversary_weight; /* below 0: by preset */
-  int fusion;                                                                              /* enum fusion */
-  double fusion_weight;                                                                    /* below 0: by preset */
-  int loss;       /* enum gan_loss_kind, by features */
-  double label;   /* what real pictures are called */
-  int judge_norm; /* enum gan_normalisation, of a preset's judge */
-  bool spectral;
-  int64_t patches;                                                                   /* places a layer */
+  double cycle_weight, identity_weight, contrast_weight, edge_weight; /* identity below 0: by method */
+  /* Below 0, or 0 for zooms: by preset. */
+  double style_weight, content_weight, palette_weight, variation_weight, adversary_weight, colour_weight;
+  double fusion_weight, rotation, zoom, painting_zoom; /* rotation in degrees */
+  int fusion;      /* enum fusion */
+  int loss;        /* enum gan_loss_kind, by features */
+  double label;    /* what real pictures are called */
+  int judge_norm;  /* enum gan_normalisation, of a preset's judge */
+  bool spectral;   /* likewise */
+  int64_t patches; /* places a layer */
   double temperature;
   int64_t pool; /* pictures; below 0: by method */
   double rate, judge_rate, hold, clip, average;
-  double zoom, painting_zoom, rotation; /* 0, rotation below 0: by preset */
   bool mirror;
   struct gan_augment augment;
 };
