@@ -204,11 +204,12 @@ test_pair (void)
   g_autoptr (GError) error = NULL;
   g_autofree char *output = file ("pair.safetensors");
   begin_pair (&job, "anime", 40);
+  job_set (&job, "style-weight", "1");
   job_set (&job, "output", output);
-  job_set (&job, "rate", "0.003");
+  job_set (&job, "rate", "0.01");
   job_set (&job, "adversary-weight", "0");
   run_whole (&job, &watch);
-  g_assert_cmpfloat (mean (watch.loss + 30, 10), <, 0.7 * mean (watch.loss, 5));
+  g_assert_cmpfloat (mean (watch.loss + 30, 10), <, 0.85 * mean (watch.loss, 5));
   g_autoptr (pack) pack = pack_load (output, &error);
   g_assert_no_error (error);
   g_assert_cmpint (pack->settings.layers, ==, STYLE_ANIME);
