@@ -177,7 +177,7 @@ test_written (gconstpointer data)
   if (generator && !noise)
     side = 10; /* they take any size */
   sym x = noise ? oracle_constant (graph, "z", SHAPE (2, net.latent), 2, 0)
-                    : oracle_constant (graph, "x", SHAPE (2, side, side, channels), 2, 0);
+                : oracle_constant (graph, "x", SHAPE (2, side, side, channels), 2, 0);
   sym y = build_written (graph, one, &net, noise ? x : sym_permute (x, (int[]){0, 3, 1, 2}), labels);
   for (int id = 0; id < graph_count (graph); id++) {
     const struct node *node = graph_node (graph, id);

@@ -28,12 +28,12 @@ struct translate_settings {
   /* Below 0, or 0 for zooms: by preset. */
   double style_weight, content_weight, palette_weight, variation_weight, adversary_weight, colour_weight;
   double fusion_weight, rotation, zoom, painting_zoom; /* rotation in degrees */
-  int fusion;      /* enum fusion */
-  int loss;        /* enum gan_loss_kind, by features */
-  double label;    /* what real pictures are called */
-  int judge_norm;  /* enum gan_normalisation, of a preset's judge */
-  bool spectral;   /* likewise */
-  int64_t patches; /* places a layer */
+  int fusion;                                          /* enum fusion */
+  int loss;                                            /* enum gan_loss_kind, by features */
+  double label;                                        /* what real pictures are called */
+  int judge_norm;                                      /* enum gan_normalisation, of a preset's judge */
+  bool spectral;                                       /* likewise */
+  int64_t patches;                                     /* places a layer */
   double temperature;
   int64_t pool; /* pictures; below 0: by method */
   double rate, judge_rate, hold, clip, average;
