@@ -84,7 +84,7 @@ static void
 compare (const struct setting *settings, bool photograph)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *pack = make_pack (photograph), *photo = make_photo (1500, 1180), *held = file ("held.tif"),
+  g_autofree char *pack = make_pack (photograph), *photo = make_photo (1400, 460), *held = file ("held.tif"),
                   *streamed = file ("streamed.tif"), *memory = least_memory (pack, settings, photo);
   g_autoptr (painter) plenty = make_painter (pack, settings, "100G"), tight = make_painter (pack, settings, memory);
   struct paint_forecast forecast;
@@ -158,7 +158,7 @@ static void
 test_stopped (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *pack = make_pack (true), *photo = make_photo (1500, 1180), *output = file ("out.png");
+  g_autofree char *pack = make_pack (true), *photo = make_photo (1400, 460), *output = file ("out.png");
   struct setting none[] = {{NULL}};
   g_autofree char *memory = least_memory (pack, none, photo);
   g_autoptr (painter) painter = make_painter (pack, none, memory);
