@@ -196,22 +196,23 @@ conv_plain (const struct conv_case *c, enum conv_result result, double *x, doubl
 
   for (int64_t n = 0; n < c->n; n++)
     for (int64_t o = 0; o < c->o; o++)
-      for (int64_t i = 0; i < oh * ow; i++)
-        for (int64_t k = 0; k < cg * c->kh * c->kw; k++) {
-          int64_t channel = o / og * cg + k / (c->kh * c->kw);
-          int64_t p = i / ow * a->stride[0] - a->pad[0] + k / c->kw % c->kh * a->dilation[0];
-          int64_t q = i % ow * a->stride[1] - a->pad[1] + k % c->kw * a->dilation[1];
-          if (p < 0 || p >= c->h || q < 0 || q >= c->w)
-            continue;
-          double *xe = x + ((n * c->c + channel) * c->h + p) * c->w + q;
-          double *we = w + o * cg * c->kh * c->kw + k, *ye = y + (n * c->o + o) * oh * ow + i;
-          if (result == RESULT_Y)
-            *ye += *xe * *we;
-          else if (result == RESULT_X)
-            *xe += *we * *ye;
-          else
-            *we += *xe * *ye;
-        }
+      for (int64_t k = 0; k < cg * c->kh * c->kw; k++) {
+        double *xe = x + (n * c->c + o / og * cg + k / (c->kh * c->kw)) * c->h * c->w;
+        double *we = w + o * cg * c->kh * c->kw + k, *ye = y + (n * c->o + o) * oh * ow;
+        int64_t down = k / c->kw % c->kh * a->dilation[0] - a->pad[0], right = k % c->kw * a->dilation[1] - a->pad[1];
+        for (int64_t i = 0; i < oh; i++)
+          for (int64_t j = 0; j < ow; j++) {
+            int64_t p = i * a->stride[0] + down, q = j * a->stride[1] + right;
+            if (p < 0 || p >= c->h || q < 0 || q >= c->w)
+              continue;
+            if (result == RESULT_Y)
+              ye[i * ow + j] += xe[p * c->w + q] * *we;
+            else if (result == RESULT_X)
+              xe[p * c->w + q] += *we * ye[i * ow + j];
+            else
+              *we += xe[p * c->w + q] * ye[i * ow + j];
+          }
+      }
 }
 
 static double

@@ -75,12 +75,13 @@ evenness (const struct picture *sheet, int row, int column, bool upright)
   return sum;
 }
 
-/* Of a conditional generator the class asked for: lines along the bar are even, those across it are not. */
+/* Of a conditional generator the class asked for: lines along the bar are more even than those across it. */
 static void
 test_learns_classes (gconstpointer conditional)
 {
   g_autofree char *words = g_strdup_printf (
-    "conditional=%s steps=160 batch=16 width=0.1 rate=0.004 average=0.9 save-every=1000", (const char *) conditional);
+    "conditional=%s steps=160 batch=16 width=0.1 rate=0.004 average=0.9 save-every=1000 loss=relativistic",
+    (const char *) conditional);
   g_autofree char *made = run_whole (words);
   int right = 0;
   for (int class = 0; class < 2; class ++) {
@@ -88,11 +89,11 @@ test_learns_classes (gconstpointer conditional)
     g_autoptr (picture) sheet = generate (made, asked);
     for (int i = 0; i < 16; i++) {
       double upright = evenness (sheet, i / 4, i % 4, true), lying = evenness (sheet, i / 4, i % 4, false);
-      right += class ? upright < 0.5 * lying : lying < 0.5 * upright;
+      right += class ? upright < lying : lying < upright;
     }
   }
   g_test_message ("%d of 32 bars as asked for", right);
-  g_assert_cmpint (right, >=, 26);
+  g_assert_cmpint (right, >=, 25); /* of ten seeds the worst has 28; by chance 16 */
 }
 
 static void
@@ -231,7 +232,8 @@ test_watchdog_data (void)
   for (int i = 0; i < 8 * SIDE * SIDE; i++)
     g_byte_array_append (pictures, &value, 1);
   bars_write ("same-images-idx3-ubyte", pictures);
-  g_autofree char *same = file_of (bars_folder, "same-images-idx3-ubyte"), *words = g_strconcat ("steps=60 data=", same, NULL);
+  g_autofree char *same = file_of (bars_folder, "same-images-idx3-ubyte"),
+                  *words = g_strconcat ("steps=60 data=", same, NULL);
   struct job *job = job_new (words);
   g_assert_false (job_run (job, &error));
   check_error (error, IMPASTO_ERROR_INPUT, "hardly differ");

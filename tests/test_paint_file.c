@@ -84,7 +84,7 @@ static void
 compare (const struct setting *settings, bool photograph)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *pack = make_pack (photograph), *photo = make_photo (1500, 1180), *held = file ("held.tif"),
+  g_autofree char *pack = make_pack (photograph), *photo = make_photo (1400, 460), *held = file ("held.tif"),
                   *streamed = file ("streamed.tif"), *memory = least_memory (pack, settings, photo);
   g_autoptr (painter) plenty = make_painter (pack, settings, "100G"), tight = make_painter (pack, settings, memory);
   struct paint_forecast forecast;
@@ -142,7 +142,7 @@ test_palette (void)
 static void
 test_brush (void)
 {
-  compare ((struct setting[]){{"brush", "2"}, {"size", "1300"}, {NULL}}, true);
+  compare ((struct setting[]){{"brush", "2"}, {"size", "1500"}, {NULL}}, true);
   compare ((struct setting[]){{"brush", "1.7"}, {"size", "1300"}, {NULL}}, false);
   compare ((struct setting[]){{"brush", "0.9"}, {"size", "1100"}, {"keep-colors", "palette"}, {NULL}}, true);
 }
@@ -158,7 +158,7 @@ static void
 test_stopped (void)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *pack = make_pack (true), *photo = make_photo (1500, 1180), *output = file ("out.png");
+  g_autofree char *pack = make_pack (true), *photo = make_photo (1400, 460), *output = file ("out.png");
   struct setting none[] = {{NULL}};
   g_autofree char *memory = least_memory (pack, none, photo);
   g_autoptr (painter) painter = make_painter (pack, none, memory);

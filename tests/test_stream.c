@@ -89,15 +89,16 @@ test_orientations (void)
   }
 }
 
+/* Eight bits of a file are scaled as finely as sixteen. */
 static void
 test_scaled (void)
 {
   static const int sizes[][2] = {{60, 50}, {300, 220}, {131, 40}};
-  for (int alpha = 0; alpha < 2; alpha++)
+  for (int kind = 0; kind < 4; kind++)
     for (int orientation = 1; orientation <= 6; orientation += 5)
       for (size_t i = 0; i < G_N_ELEMENTS (sizes); i++) {
         g_autoptr (GError) error = NULL;
-        g_autoptr (picture) picture = make_picture (131, 97, alpha, 16);
+        g_autoptr (picture) picture = make_picture (131, 97, kind & 1, kind & 2 ? 8 : 16);
         g_autofree char *path = file ("scaled.tif");
         g_autoptr (GObject) image = G_OBJECT (image_of (picture));
         vips_image_set_int (VIPS_IMAGE (image), VIPS_META_ORIENTATION, orientation);
@@ -110,8 +111,8 @@ test_scaled (void)
         g_autoptr (picture) found = collect (&source, 16);
         g_assert_cmpint (found->width, ==, sizes[i][0]);
         g_assert_cmpint (found->height, ==, sizes[i][1]);
-        g_assert_cmpfloat (mean_difference (found->rgb, wanted->rgb, 3 * (int64_t) found->width * found->height), <,
-                           0.004);
+        double worst = worst_difference (found->rgb, wanted->rgb, 3 * (int64_t) found->width * found->height);
+        g_assert_cmpfloat (worst, <, kind & 1 ? 0.003 : 0.0001); /* colours that are hardly seen lose digits */
       }
 }
 

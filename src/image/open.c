@@ -225,6 +225,32 @@ image_to_srgb (VipsImage *image, bool precise, const char *path, GError **error)
   return g_steal_pointer (&rgb);
 }
 
+/* vips_resize of 8.14 enlarges to half a pixel beside the place. */
+int
+image_scale (VipsImage *image, VipsImage **scaled, int width, int height)
+{
+  const int w = MIN (width, image->Xsize), h = MIN (height, image->Ysize);
+  g_autoptr (vips_image) reduced = NULL;
+  g_autoptr (GObject) cubic = NULL;
+  if (vips_resize (image, &reduced, (double) w / image->Xsize, "vscale", (double) h / image->Ysize, NULL) != 0)
+    return -1;
+  if (reduced->Xsize != w || reduced->Ysize != h) {
+    vips_error ("image_scale", "%s", "unexpected size");
+    return -1;
+  }
+  if (w == width && h == height) {
+    *scaled = g_steal_pointer (&reduced);
+    return 0;
+  }
+  cubic = G_OBJECT (vips_interpolate_new ("bicubic"));
+  VipsArrayInt *area = vips_array_int_newv (4, 0, 0, width, height);
+  const int failed =
+    vips_affine (reduced, scaled, (double) width / w, 0.0, 0.0, (double) height / h, "interpolate", cubic, "oarea", area,
+                 "idx", 0.5, "idy", 0.5, "odx", -0.5, "ody", -0.5, "extend", VIPS_EXTEND_COPY, NULL);
+  vips_area_unref (VIPS_AREA (area));
+  return failed;
+}
+
 bool
 image_read (VipsImage *image, image_strip strip, void *data)
 {

@@ -42,9 +42,7 @@ plane_resize (const float *in, int height, int width, float *out, int out_height
   g_autoptr (vips_image) source =
     vips_image_new_from_memory (in, (size_t) width * height * sizeof (float), width, height, 1, VIPS_FORMAT_FLOAT);
   g_autoptr (vips_image) scaled = NULL;
-  return source &&
-         vips_resize (source, &scaled, (double) out_width / width, "vscale", (double) out_height / height, NULL) == 0 &&
-         scaled->Xsize == out_width && scaled->Ysize == out_height &&
+  return source && image_scale (source, &scaled, out_width, out_height) == 0 &&
          image_read (scaled, take_plane, &(struct plane){out, out_width});
 }
 

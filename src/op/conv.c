@@ -139,34 +139,52 @@ conv2d_back_w_shape (const void *attrs, const struct shape *const *x, int n_inpu
   return check_result (a, picture, y, dy, error);
 }
 
-/* Reference: every term of the form, added to the one array that is the derivative. */
+/* Reference: every term of the form, added to the one array that is the derivative. One tap of the kernel meets a row of
+ * x in steps of the stride and a row of y one by one: nothing but that is in the innermost loop, for much is tested
+ * against this. */
 
 enum place { X, W, Y };
+
+/* Along one row of y, of @n columns: @x lies @stride apart, @w is one weight. */
+static void
+derive_row (enum place result, double *x, double *w, double *y, int64_t stride, int64_t n)
+{
+  if (result == X)
+    for (int64_t j = 0; j < n; j++)
+      x[j * stride] += *w * y[j];
+  else if (result == W)
+    for (int64_t j = 0; j < n; j++)
+      *w += x[j * stride] * y[j];
+  else
+    for (int64_t j = 0; j < n; j++)
+      y[j] += x[j * stride] * *w;
+}
 
 static void
 derive_form (const struct conv_attrs *a, enum place result, double *const *array, const struct shape *xs,
              const struct shape *ws, const struct shape *ys)
 {
   int64_t oh = ys->dim[2], ow = ys->dim[3], kh = ws->dim[2], kw = ws->dim[3], taps = ws->dim[1] * kh * kw;
-  double *one = array[result];
-  const double *left = array[result == X ? W : X], *right = array[result == Y ? W : Y];
-  int64_t at[3];
+  int64_t stride = a->stride[1], rows = xs->dim[2], columns = xs->dim[3];
 
   for (int64_t picture = 0; picture < ys->dim[0]; picture++)
     for (int64_t o = 0; o < ys->dim[1]; o++)
-      for (int64_t pixel = 0; pixel < oh * ow; pixel++)
-        for (int64_t tap = 0; tap < taps; tap++) {
-          int64_t channel = o / (ws->dim[0] / a->groups) * ws->dim[1] + tap / (kh * kw);
-          int64_t i = pixel / ow * a->stride[0] - a->pad[0] + tap / kw % kh * a->dilation[0];
-          int64_t j = pixel % ow * a->stride[1] - a->pad[1] + tap % kw * a->dilation[1];
+      for (int64_t tap = 0; tap < taps; tap++) {
+        int64_t channel = o / (ws->dim[0] / a->groups) * ws->dim[1] + tap / (kh * kw);
+        int64_t down = tap / kw % kh * a->dilation[0] - a->pad[0], right = tap % kw * a->dilation[1] - a->pad[1];
+        int64_t first = right < 0 ? (-right + stride - 1) / stride : 0; /* column of y whose term is within x */
+        int64_t end = right < columns ? MIN (ow, (columns - 1 - right) / stride + 1) : 0;
 
-          if (i < 0 || i >= xs->dim[2] || j < 0 || j >= xs->dim[3])
+        for (int64_t row = 0; row < oh; row++) {
+          int64_t i = row * a->stride[0] + down;
+          if (i < 0 || i >= rows || first >= end)
             continue;
-          at[X] = ((picture * xs->dim[1] + channel) * xs->dim[2] + i) * xs->dim[3] + j;
-          at[W] = o * taps + tap;
-          at[Y] = (picture * ys->dim[1] + o) * oh * ow + pixel;
-          one[at[result]] += left[at[result == X ? W : X]] * right[at[result == Y ? W : Y]];
+          derive_row (result,
+                      array[X] + ((picture * xs->dim[1] + channel) * rows + i) * columns + first * stride + right,
+                      array[W] + o * taps + tap, array[Y] + ((picture * ys->dim[1] + o) * oh + row) * ow + first,
+                      stride, end - first);
         }
+      }
 }
 
 static void

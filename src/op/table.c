@@ -34,8 +34,11 @@ void
 shape_unravel (int64_t flat, const struct shape *shape, int64_t *at)
 {
   for (int i = shape->rank - 1; i >= 0; i--) {
-    at[i] = flat % shape->dim[i];
-    flat /= shape->dim[i];
+    int64_t dim = shape->dim[i];
+    bool narrow = flat <= UINT32_MAX && dim <= UINT32_MAX; /* halves of a register are divided much sooner */
+    int64_t above = narrow ? (uint32_t) flat / (uint32_t) dim : flat / dim;
+    at[i] = flat - above * dim;
+    flat = above;
   }
 }
 
