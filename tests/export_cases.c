@@ -74,6 +74,14 @@ build_translator (struct graph *graph, struct size size)
 }
 
 static void
+build_anime (struct graph *graph, struct size size)
+{
+  struct style_net settings = {.styles = 1, .width = 8, .layers = STYLE_ANIME};
+  sym photo = graph_input (graph, "photo", SHAPE (size.batch, 3, size.height, size.width));
+  graph_output (graph, "painting", style_net (photo, (struct style_control){0}, &settings));
+}
+
+static void
 build_one_style (struct graph *graph, struct size size)
 {
   struct style_net settings = {.styles = 1, .width = 8, .inner = 12, .residuals = 1, .ends = 3};
@@ -176,6 +184,7 @@ export_cases (void)
   add_network (cases, "style network", build_style, multiples);
   add_network (cases, "style network of one style", build_one_style, multiples);
   add_network (cases, "translator", build_translator, multiples);
+  add_network (cases, "anime", build_anime, multiples);
   add_network (cases, "patch discriminator", build_patch, odd);
   add_network (cases, "vgg19", build_vgg, multiples);
   add_network (cases, "dcgan generator", build_generator, batches);

@@ -167,7 +167,9 @@ measured_reach (const struct style_net *net)
     plan_compile (graph, pack->weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
   g_assert_no_error (error);
   float *in = tensor_floats (plan_input (plan, "photo")), *out = tensor_floats (plan_output (plan, "painting"));
-  tensor_floats (plan_input (plan, "rows"))[0] = 1;
+  struct tensor *row = plan_input (plan, "rows"); /* not all have a use for it */
+  if (row)
+    tensor_floats (row)[0] = 1;
   g_autofree float *before = g_new (float, SIDE *SIDE);
   for (int phase = 0; phase < 4; phase++) {
     int at = SIDE / 2 + phase;
@@ -194,6 +196,8 @@ test_reach (void)
     {.styles = 1, .width = 4, .inner = 4, .residuals = 2, .ends = 9, .upsampling = UPSAMPLING_BILINEAR},
     {.styles = 1, .width = 4, .inner = 4, .residuals = 1, .ends = 3, .upsampling = UPSAMPLING_NEAREST},
     {.styles = 1, .width = 4, .inner = 4, .residuals = 1, .ends = 7, .upsampling = UPSAMPLING_TRANSPOSED},
+    {.styles = 1, .width = 4, .layers = STYLE_PAINTER_GAN},
+    {.styles = 1, .width = 4, .layers = STYLE_ANIME},
   };
   for (size_t i = 0; i < G_N_ELEMENTS (nets); i++) {
     int reach = style_net_reach (&nets[i]), measured = measured_reach (&nets[i]);
@@ -253,6 +257,43 @@ test_tiny (void)
         g_assert_cmpint (found->width, ==, sizes[i][0]);
         g_assert_true (isfinite (worst (found, photo)));
       }
+}
+
+/* --- Painters of other layers --- */
+
+/* Without statistics tiles are what the whole is, but where it ends; and its regions, of one style, are that, too. */
+static void
+test_layers (void)
+{
+  enum { W = 1100, H = 40, FROM = 16 };
+  for (int layers = STYLE_PAINTER_GAN; layers <= STYLE_ANIME; layers++) {
+    struct style_net net = {.styles = 1, .width = 4, .layers = layers};
+    g_autoptr (GError) error = NULL;
+    g_autoptr (pack) pack = make_pack (&net);
+    g_autoptr (picture) photo = make_photo (W, H);
+    struct painting painting = {.settings = {.strokes = STROKES_PIXELS, .precision = PRECISION_F32}}, halves = painting;
+    halves.halves = true;
+    g_autoptr (picture) found = paint (pack, photo, &painting), regions = paint (pack, photo, &halves);
+    g_autoptr (graph) graph = graph_new ();
+    sym input = graph_input (graph, "photo", SHAPE (1, 3, H, W));
+    graph_output (graph, "painting", style_net (input, (struct style_control){0}, &net));
+    struct plan_options options = {.precision = PRECISION_F32};
+    g_autoptr (plan) plan = plan_compile (graph, pack->weights, &options, &error);
+    g_assert_no_error (error);
+    memcpy (plan_input (plan, "photo")->data, photo->rgb, 3 * H * W * sizeof (float));
+    plan_run (plan, 0, 0);
+    const float *out = tensor_floats (plan_output (plan, "painting"));
+    double most = 0;
+    for (int c = 0; c < 3; c++)
+      for (int y = FROM; y < H - FROM; y++)
+        for (int x = FROM; x < W - FROM; x++)
+          most = fmax (most, fabs (found->rgb[(c * H + y) * W + x] - out[(c * H + y) * W + x]));
+    g_assert_cmpfloat (most, <, 1e-5);
+    g_assert_cmpfloat (worst (found, regions), <, 1e-5);
+    struct painting torus = {.settings = {.strokes = STROKES_PIXELS, .wrap = true, .precision = PRECISION_F32}};
+    g_autoptr (picture) seamless = paint (pack, photo, &torus);
+    g_assert_true (isfinite (worst (seamless, photo)));
+  }
 }
 
 /* --- Tiles --- */
@@ -528,6 +569,7 @@ main (int argc, char **argv)
   g_test_add_func ("/canvas/reach", test_reach);
   g_test_add_func ("/canvas/small", test_small);
   g_test_add_func ("/canvas/tiny", test_tiny);
+  g_test_add_func ("/canvas/layers", test_layers);
   g_test_add_func ("/canvas/tiles", test_tiles);
   g_test_add_func ("/canvas/tiles_auto", test_tiles_auto);
   g_test_add_func ("/canvas/wrap_rolls", test_wrap_rolls);

@@ -8,6 +8,7 @@
 #include "compile/plan.h"
 #include "net/pack.h"
 #include "oracle.h"
+#include "train/gan_loss.h"
 #include "train/translate_loss.h"
 #include "train/translate_recipe.h"
 #include "train_fixture.h"
@@ -46,7 +47,8 @@ build_objective (struct graph *graph, const char *name)
                                         .contrast_weight = 0.5,
                                         .edge_weight = cut ? 0 : 0.5,
                                         .colour_weight = cut ? 10 : 0,
-                                        .temperature = 0.07};
+                                        .temperature = 0.07,
+                                        .adversary_weight = 1};
   sym real[SIDES] = {pictures (graph, "photo"), pictures (graph, "painting")}, places[STYLE_TAPS];
   for (int i = 0; i < STYLE_TAPS; i++) {
     static const int64_t sides[STYLE_TAPS] = {SIDE, SIDE / 2, SIDE / 4, SIDE / 4, SIDE / 4};
@@ -55,7 +57,38 @@ build_objective (struct graph *graph, const char *name)
       tensor_floats (tensor)[k] = (k * 7 + i) % (sides[i] * sides[i]);
     places[i] = graph_constant (graph, tensor);
   }
-  struct translate_losses losses = translate_losses (graph, &settings, real, places);
+  struct translate_losses losses = translate_losses (graph, &settings, NULL, real, places, (sym){0});
+  sym values[] = {sym_reshape (losses.translators, SHAPE (1)), sym_reshape (losses.judges, SHAPE (1))};
+  return sym_concat (values, 2, 0);
+}
+
+/* The pairs, by the eye of the fixture. */
+static sym
+build_pair (struct graph *graph, const char *name)
+{
+  bool anime = g_str_equal (name, "anime");
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = file ("eye.safetensors");
+  g_autoptr (features) eye = features_load (path, &error);
+  g_assert_no_error (error);
+  struct translate_settings settings = {.method = TRANSLATE_FEATURES,
+                                        .preset = anime ? STYLE_ANIME : STYLE_PAINTER_GAN,
+                                        .batch = 2,
+                                        .size = SIDE,
+                                        .filters = 4,
+                                        .judge_width = 4,
+                                        .style_weight = 3,
+                                        .content_weight = 2,
+                                        .palette_weight = 0.5,
+                                        .variation_weight = 0.7,
+                                        .adversary_weight = 0.3,
+                                        .fusion = anime ? FUSION_ATTENTION : FUSION_MEAN,
+                                        .fusion_weight = 0.4,
+                                        .loss = GAN_NON_SATURATING,
+                                        .label = anime ? 1 : 0.9,
+                                        .edge_weight = anime ? 0.5 : 0};
+  sym real[SIDES] = {pictures (graph, "photo"), pictures (graph, "painting")};
+  struct translate_losses losses = translate_losses (graph, &settings, eye, real, NULL, graph_scalar (graph, 0.25));
   sym values[] = {sym_reshape (losses.translators, SHAPE (1)), sym_reshape (losses.judges, SHAPE (1))};
   return sym_concat (values, 2, 0);
 }
@@ -119,6 +152,85 @@ static void
 test_resume_cut (void)
 {
   check_resume (begin_cut);
+}
+
+/* From one picture; with a pool, so that the judge goes over two batches. */
+static void
+begin_pair (struct job *job, const char *preset, int steps)
+{
+  g_autofree char *painting = file ("red.png"), *eye = file ("eye.safetensors");
+  begin (job, "auto", steps);
+  job_set (job, "preset", preset);
+  job_set (job, "features", eye);
+  job_set (job, "paintings", painting);
+  job_set (job, "batch", "2");
+}
+
+static void
+begin_painter (struct job *job, int steps)
+{
+  begin_pair (job, "painter-gan", steps);
+  job_set (job, "pool", "3");
+  job_set (job, "spectral", "yes");
+  job_set (job, "loss", "hinge");
+}
+
+static void
+begin_anime (struct job *job, int steps)
+{
+  begin_pair (job, "anime", steps);
+  job_set (job, "edge-weight", "0.5");
+  job_set (job, "color-weight", "1");
+}
+
+static void
+test_resume_painter (void)
+{
+  check_resume (begin_painter);
+}
+
+static void
+test_resume_anime (void)
+{
+  check_resume (begin_anime);
+}
+
+/* A pack of what a pair has learnt, of which the photograph is painted at its own size. */
+static void
+test_pair (void)
+{
+  struct job job;
+  struct watch watch = {0};
+  g_autoptr (GError) error = NULL;
+  g_autofree char *output = file ("pair.safetensors");
+  begin_pair (&job, "anime", 40);
+  job_set (&job, "style-weight", "1");
+  job_set (&job, "output", output);
+  job_set (&job, "rate", "0.01");
+  job_set (&job, "adversary-weight", "0");
+  run_whole (&job, &watch);
+  g_assert_cmpfloat (mean (watch.loss + 30, 10), <, 0.85 * mean (watch.loss, 5));
+  g_autoptr (pack) pack = pack_load (output, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (pack->settings.layers, ==, STYLE_ANIME);
+  g_assert_cmpint (pack->settings.width, ==, 4);
+  g_assert_false (json_object_has_member (pack->training, "features"));
+  g_autoptr (graph) graph = graph_new ();
+  sym photo = graph_input (graph, "photo", SHAPE (1, 3, 37, 50));
+  graph_output (graph, "painting", style_net (photo, (struct style_control){0}, &pack->settings));
+  g_autoptr (plan) plan = plan_compile (graph, pack->weights, NULL, &error);
+  g_assert_no_error (error);
+  struct tensor *input = plan_input (plan, "photo"), *painting = plan_output (plan, "painting");
+  for (int64_t i = 0; i < shape_size (&input->shape); i++)
+    tensor_floats (input)[i] = i % 50 / 50.0f;
+  plan_run (plan, 0, 0);
+  g_assert_true (shape_equal (&painting->shape, &input->shape));
+  double low = 1, high = 0;
+  for (int64_t i = 0; i < shape_size (&painting->shape); i++)
+    low = MIN (low, tensor_floats (painting)[i]), high = MAX (high, tensor_floats (painting)[i]);
+  g_assert_true (low >= 0 && high <= 1 && high - low > 0.05);
+  watch_clear (&watch);
+  job_clear (&job);
 }
 
 /* The pool holds what was drawn, each picture another, in 0..1; the judge sees some of it. */
@@ -203,6 +315,27 @@ test_refused (void)
     check_fails (&job, IMPASTO_ERROR_USAGE, cases[i].message);
     job_clear (&job);
   }
+  static const struct {
+    const char *name, *value, *message;
+    int code;
+  } of_pairs[] = {
+    {"method", "cut", "--method features", IMPASTO_ERROR_USAGE},
+    {"identity-weight", "1", "goes with cyclegan", IMPASTO_ERROR_USAGE},
+    {"real-label", "0.9", "losses that have labels", IMPASTO_ERROR_USAGE},
+    {"features", "/red.png", "red.png", IMPASTO_ERROR_INPUT},
+    {"paintings", "/none.png", "does not exist", IMPASTO_ERROR_INPUT},
+    {"paintings", "/text.png", "text.png", IMPASTO_ERROR_INPUT},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (of_pairs); i++) {
+    struct job job;
+    const char *value = of_pairs[i].value;
+    g_autofree char *path = *value == '/' ? file (value + 1) : NULL;
+    begin_pair (&job, "painter-gan", 1);
+    job_set (&job, "loss", "hinge");
+    job_set (&job, of_pairs[i].name, path ? path : value);
+    check_fails (&job, of_pairs[i].code, of_pairs[i].message);
+    job_clear (&job);
+  }
   struct job job;
   job_new (&job, &recipe_translate, "refused", 1);
   check_fails (&job, IMPASTO_ERROR_USAGE, "--paintings DIR");
@@ -213,7 +346,9 @@ int
 main (int argc, char **argv)
 {
   static const struct oracle oracles[] = {
-    {"cyclegan", build_objective}, {"cut", build_objective}, {"smoothed", build_smoothed}};
+    {"cyclegan", build_objective}, {"cut", build_objective}, {"smoothed", build_smoothed},
+    {"painter_gan", build_pair},   {"anime", build_pair},
+  };
   fixture_begin (&argc, &argv);
   for (guint i = 0; i < G_N_ELEMENTS (oracles); i++) {
     g_autofree char *name = g_strconcat ("/translate/", oracles[i].name, NULL);
@@ -221,6 +356,9 @@ main (int argc, char **argv)
   }
   g_test_add_func ("/translate/resume/cyclegan", test_resume_cycles);
   g_test_add_func ("/translate/resume/cut", test_resume_cut);
+  g_test_add_func ("/translate/resume/painter-gan", test_resume_painter);
+  g_test_add_func ("/translate/resume/anime", test_resume_anime);
+  g_test_add_func ("/translate/pair", test_pair);
   g_test_add_func ("/translate/pool", test_pool);
   g_test_add_func ("/translate/result", test_result);
   g_test_add_func ("/translate/refused", test_refused);

@@ -122,6 +122,7 @@ const struct command command_train = {
       "impasto train style --resume runs/00001-style",
       "impasto train gan --data digits/ --preset dcgan-28 -o digits.safetensors",
       "impasto train translate --photos photos/ --paintings drawings/ -o drawn.safetensors",
+      "impasto train translate --preset painter-gan --photos photos/ --paintings starry.jpg -o mine.safetensors",
     },
   .notes =
     "Recipes: style (a pack of styles), arbitrary (the painter of --style-image), perceptual (the network by which\n"

@@ -13,7 +13,8 @@ static void
 set_rows (const struct canvas *canvas, enum role role, const float *rows)
 {
   struct tensor *tensor = plan_input (canvas->plans[role].plan, "rows");
-  memcpy (tensor_floats (tensor), rows, tensor->size);
+  if (tensor) /* a network may have no use for them */
+    memcpy (tensor_floats (tensor), rows, tensor->size);
 }
 
 /* Hands the statistics that the thumbnail's plan has noted down to the tile's, as those of mix @mix. */

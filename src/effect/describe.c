@@ -12,6 +12,7 @@
 #include "effect/options.h"
 #include "effect/styles.h"
 #include "graph/op.h"
+#include "net/gan.h"
 #include "net/layers.h"
 #include "net/pack.h"
 
@@ -191,9 +192,11 @@ static char *
 manifest_text (const struct pack *pack)
 {
   GString *text = g_string_new (NULL);
+  const struct gan_preset *preset = painter_preset (&pack->settings);
   g_autofree char *width =
-    g_strdup_printf ("width %d, inner %d, residuals %d, ends %d", (int) pack->settings.width,
-                     (int) pack->settings.inner, (int) pack->settings.residuals, (int) pack->settings.ends);
+    preset ? g_strdup_printf ("%s, width %d", preset->net.name, (int) pack->settings.width)
+           : g_strdup_printf ("width %d, inner %d, residuals %d, ends %d", (int) pack->settings.width,
+                              (int) pack->settings.inner, (int) pack->settings.residuals, (int) pack->settings.ends);
   append_line (text, "pack", pack->path);
   append_line (text, "title", pack->title);
   append_line (text, "license", pack->license);

@@ -13,6 +13,7 @@
 #include "effect/styles.h"
 #include "effect/stylize.h"
 #include "format/safetensors.h"
+#include "net/gan.h"
 #include "onnx/export.h"
 
 struct export_settings {
@@ -302,6 +303,23 @@ export_generator (const struct export_settings *settings, const char *path, GErr
   return false;
 }
 
+/* A painter that is a list of layers, for Keras: photographs and paintings in -1..1. */
+static bool
+export_painter (const struct style *style, const char *judge, const char *path, GError **error)
+{
+  const struct pack *pack = style->pack;
+  const struct gan_preset *preset = painter_preset (&pack->settings);
+  struct gan_net net = painter_gan_net (pack->settings.width);
+  if (preset && !judge)
+    return keras_save_gan (preset, &net, KERAS_GENERATOR, pack->weights, "", path, error);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+               preset ? "%s: --judge goes with generators that draw from noise"
+                      : "%s: Keras has layers for painters of painter-gan and anime alone; another style's model ends "
+                        "in .onnx",
+               path);
+  return false;
+}
+
 gboolean
 impasto_export (const ImpastoOptions *options, const char *path, GError **error)
 {
@@ -311,8 +329,10 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
   g_return_val_if_fail (settings && path, FALSE);
   if (settings->pack && generator_matches (settings->pack))
     return export_generator (settings, path, error);
-  if (!g_str_has_suffix (path, ".onnx")) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: a model's file ends in .onnx", path);
+  bool keras = g_str_has_suffix (path, ".h5");
+  if (!keras && !g_str_has_suffix (path, ".onnx")) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: a model's file ends in .onnx or, for Keras, in .h5",
+                 path);
     return FALSE;
   }
   if (!check_names (settings, error) ||
@@ -320,6 +340,11 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
       !find_style (settings, &style, error))
     return FALSE;
 
+  if (keras) {
+    bool saved = export_painter (&style, settings->judge, path, error);
+    style_clear (&style);
+    return saved;
+  }
   struct onnx_frame frame = {settings->input,  settings->output,        settings->margin,
                              STYLIZE_MULTIPLE, ranges[settings->range], settings->layout == LAYOUT_CHANNELS_LAST};
   struct onnx_export_options wanted = {

@@ -83,14 +83,38 @@ build_gan (const struct net *net, struct graph *graph, struct shape shape, const
   graph_pop (graph);
 }
 
+/* A painter, and the judge of what it draws, at the sizes of the text. */
+static void
+build_painter (const struct net *net, struct graph *graph, struct shape shape, const void *settings)
+{
+  const struct gan_preset *preset = painter_preset_of (net);
+  struct gan_pass pass = {.net = settings};
+  int side = preset->side / preset->enlarges;
+  graph_push (graph, "generator");
+  sym picture = gan_generator (graph_input (graph, "photo", SHAPE (1, 3, side, side)), preset, pass);
+  graph_pop (graph);
+  graph_push (graph, "judge");
+  graph_output (graph, "score", gan_score (picture, preset, pass));
+  graph_pop (graph);
+}
+
 static const struct {
   const struct net *net;
   void (*build) (const struct net *net, struct graph *graph, struct shape shape, const void *settings);
 } builders[] = {
-  {&net_style, build_style},           {&net_vgg19, build_vgg19},           {&net_resnet18, build_resnet18},
-  {&net_perceptual, build_perceptual}, {&net_arbitrary, build_arbitrary},   {&net_patch, build_patch},
-  {&gan_dcgan_28.net, build_gan},      {&gan_noise_gan_28.net, build_gan},  {&gan_vae_28.net, build_gan},
-  {&gan_dcgan_64.net, build_gan},      {&net_classifier, build_classifier},
+  {&net_style, build_style},
+  {&net_vgg19, build_vgg19},
+  {&net_resnet18, build_resnet18},
+  {&net_perceptual, build_perceptual},
+  {&net_arbitrary, build_arbitrary},
+  {&net_patch, build_patch},
+  {&gan_dcgan_28.net, build_gan},
+  {&gan_noise_gan_28.net, build_gan},
+  {&gan_vae_28.net, build_gan},
+  {&gan_dcgan_64.net, build_gan},
+  {&gan_painter_gan.net, build_painter},
+  {&gan_anime.net, build_painter},
+  {&net_classifier, build_classifier},
 };
 
 void

@@ -408,8 +408,9 @@ copy_in (struct pass *pass, int left, int top)
       for (int x = last; x < tw; x++)
         to[x] = row[pass->column[x]];
     }
-  float *maps = pass->job->maps.mixes ? tensor_floats (plan_input (pass->job->plan, "maps")) : NULL;
-  for (int64_t i = 0; i < (int64_t) pass->job->maps.mixes * th; i++)
+  struct tensor *of_maps = pass->job->maps.mixes ? plan_input (pass->job->plan, "maps") : NULL;
+  float *maps = of_maps ? tensor_floats (of_maps) : NULL; /* a network may have no use for them */
+  for (int64_t i = 0; maps && i < (int64_t) pass->job->maps.mixes * th; i++)
     for (int x = 0; x < tw; x++)
       maps[i * tw + x] = pass->maps[i * grid->width + pass->column[x]];
 }

@@ -17,6 +17,14 @@ const struct option gan_options[] = {
   {NULL},
 };
 
+const struct option gan_painter_options[] = {
+  {"width", OPTION_FLOAT, offsetof (struct gan_net, width), "channels of the layers, times those of the text", 0.01, 16,
+   1},
+  {"judge-norm", OPTION_CHOICE, offsetof (struct gan_net, judge_norm), "normalisation of the judge",
+   .choices = gan_normalisation_names},
+  {NULL},
+};
+
 const struct gan_preset *const gan_presets[] = {&gan_dcgan_28, &gan_noise_gan_28, &gan_vae_28, &gan_dcgan_64, NULL};
 const char *const gan_preset_names[] = {"dcgan-28", "noise-gan-28", "vae-28", "dcgan-64", NULL};
 
@@ -72,6 +80,7 @@ build_conv (sym x, const char *name, const struct gan_layer *layer, struct gan_p
 {
   return layer_conv (x, name,
                      (struct layer_conv){.channels = channels_of (layer, pass),
+                                         .pad = pass->pad,
                                          .kernel = layer->kernel,
                                          .stride = layer->stride,
                                          .bare = layer->bare,
@@ -153,6 +162,13 @@ build_up (sym x, const char *name, const struct gan_layer *layer, struct gan_pas
   return sym_upsample_nearest (x, 2);
 }
 const struct gan_kind gan_up = {"up", build_up, .plain = true};
+
+static sym
+build_max_pool (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)
+{
+  return sym_max_pool (x, layer->stride, layer->stride, 0);
+}
+const struct gan_kind gan_max_pool = {"max_pool", build_max_pool, .plain = true};
 
 static sym
 build_reshape (sym x, const char *name, const struct gan_layer *layer, struct gan_pass *pass)

@@ -35,7 +35,7 @@ struct gan_layer {
 };
 
 extern const struct gan_kind gan_dense, gan_conv, gan_conv_transpose, gan_norm, gan_relu, gan_leaky_relu, gan_tanh,
-  gan_up, gan_reshape, gan_flatten;
+  gan_up, gan_max_pool, gan_reshape, gan_flatten;
 /* Rows that do nothing until an option asks for them: a judge's normalisation, dropout beyond the text's, the deviation of the
  * minibatch. */
 extern const struct gan_kind gan_judge_norm, gan_dropout, gan_minibatch;
@@ -111,6 +111,7 @@ struct gan_preset {
   const struct gan_layer *generator;
   const struct gan_layer *judge;   /* convolutional; NULL: trained without */
   const struct gan_layer *encoder; /* of an autoencoder: picture -> means, then logarithms of variances of z; or NULL */
+  int enlarges; /* of a painter, whose generator reads pictures: it draws so many times as large; 0 = it reads noise */
   const struct gan_layer *recogniser; /* behind the judge's trunk: -> code; NULL where there is no judge */
 };
 /* The net of a preset. */
@@ -125,12 +126,32 @@ extern const char *const gan_preset_names[];         /* likewise, in that order 
 extern const struct gan_preset gan_dcgan_28, gan_noise_gan_28, gan_vae_28, gan_dcgan_64;
 const struct gan_preset *gan_preset_of (const struct net *net); /* NULL: it is none of them */
 
+/* Painters: pairs whose generator reads a picture. They are trained by the translate recipe and painted with as style networks
+ * (struct style_net); their nets are for description. */
+extern const struct gan_preset gan_painter_gan, gan_anime;
+extern const struct option gan_painter_options[];
+#define GAN_PAINTER_NET(NAME, HELP) \
+  { \
+    .name = NAME, .help = HELP, .options = gan_painter_options, .options_size = sizeof (struct gan_net) \
+  }
+const struct gan_preset *painter_preset (const struct style_net *settings); /* NULL: it is the residual one */
+const struct gan_preset *painter_preset_of (const struct net *net);         /* NULL: it is none of them */
+
+/* Of a painter or a judge whose first convolution has @width channels; the texts' have PAINTER_WIDTH. */
+enum { PAINTER_WIDTH = 64 };
+struct gan_net painter_gan_net (int64_t width);
+
+/* As style_net and style_net_reach, for settings with a preset. */
+sym painter_net (sym photo, const struct style_control *control, const struct style_net *settings);
+int painter_reach (const struct style_net *settings);
+
 /* One pass through a network. */
 struct gan_pass {
   const struct gan_net *net;
   bool training;   /* statistics of the batch, dropout */
   bool follow;     /* running statistics and spectral vectors follow: in one pass of each network a graph */
   sym labels;      /* (n, classes): shares of the classes; null (or no graph) for unconditional networks */
+  enum pad_mode pad; /* of convolutions */
   sym code;        /* (n, gan_code_size): of a generator with a code; null (or no graph) without */
   sym *recognised; /* of a judge, when not NULL: what its recogniser, scope "code", reads off the pictures, see gan_recognise */
   unsigned stream; /* of the first dropout; those that follow count on */

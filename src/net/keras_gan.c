@@ -442,6 +442,17 @@ write_up (struct writer *writer, const struct gan_layer *layer)
 }
 
 static void
+write_max_pool (struct writer *writer, const struct gan_layer *layer)
+{
+  g_autofree char *settings = g_strdup_printf (
+    ", \"pool_size\": [%d, %d], \"padding\": \"valid\", \"strides\": [%d, %d], \"data_format\": \"channels_last\"",
+    layer->stride, layer->stride, layer->stride, layer->stride);
+  add_layer (writer, "MaxPooling2D", "max_pooling2d", settings);
+  writer->h /= layer->stride;
+  writer->w /= layer->stride;
+}
+
+static void
 write_reshape (struct writer *writer, const struct gan_layer *layer)
 {
   g_autofree char *settings =
@@ -487,6 +498,7 @@ static const struct {
   {&gan_leaky_relu, write_leaky_relu},
   {&gan_tanh, write_tanh},
   {&gan_up, write_up},
+  {&gan_max_pool, write_max_pool},
   {&gan_reshape, write_reshape},
   {&gan_flatten, write_flatten},
   {&gan_dropout, write_dropout},
@@ -495,11 +507,26 @@ static const struct {
 
 /* --- Networks --- */
 
+/* The input of a painter: a photograph of any size. */
+static void
+write_photo (struct writer *writer, const struct gan_preset *preset)
+{
+  g_autofree char *extents = g_strdup_printf ("null, null, %" G_GINT64_FORMAT, writer->net.channels);
+  add_input (writer, "photo", extents);
+  g_strlcpy (writer->last, "photo", NAME_SIZE);
+  writer->c = writer->net.channels;
+  writer->h = writer->w = preset->side / preset->enlarges;
+}
+
 /* The inputs and, with classes, how they come together. */
 static void
 write_inputs (struct writer *writer, const struct gan_preset *preset, bool generator)
 {
   const struct gan_net *net = &writer->net;
+  if (generator && preset->enlarges) {
+    write_photo (writer, preset);
+    return;
+  }
   g_autofree char *extents =
     generator ? g_strdup_printf ("%" G_GINT64_FORMAT, net->latent)
               : g_strdup_printf ("%d, %d, %" G_GINT64_FORMAT, preset->side, preset->side, net->channels);

@@ -25,6 +25,11 @@ const struct net *net_find (const char *name);
 enum upsampling { UPSAMPLING_NEAREST, UPSAMPLING_BILINEAR, UPSAMPLING_TRANSPOSED };
 extern const char *const upsampling_names[]; /* NULL-terminated */
 
+/* What the network is made of: residual blocks, as said here; or the layers of a painter that is learnt against a judge, a preset
+ * of net/gan.h, which knows one style and has no other rows. */
+enum style_layers { STYLE_RESIDUAL, STYLE_PAINTER_GAN, STYLE_ANIME };
+extern const char *const style_layers_names[]; /* NULL-terminated */
+
 struct style_net {
   int64_t styles;    /* styles the network knows */
   bool photograph;   /* one row more: the photograph as it is */
@@ -34,6 +39,7 @@ struct style_net {
   int64_t residuals; /* residual blocks */
   int64_t ends;      /* kernel of the first and last convolution, odd */
   int upsampling;    /* enum upsampling */
+  int layers;        /* enum style_layers; all but residual ones have no settings but `width` */
 };
 
 /* A style is a point: weights over the rows of the normalisation tables. Rows are the styles, then the photograph, then
@@ -64,7 +70,8 @@ struct style_control {
   bool gate; /* where the photograph's weight exceeds a half, the painting goes over into it, and at 1 is it exactly;
                 for painting: in training the row must draw the photograph itself */
   bool wrap; /* the picture is a torus: every border shows the opposite side. Extents are multiples of 4 then */
-  sym *taps; /* when not NULL, receives STYLE_TAPS feature maps */
+  sym *taps; /* when not NULL, receives STYLE_TAPS feature maps; of residual layers */
+  bool training; /* of other layers: by the statistics of the batch, which the running ones follow; once a graph */
 };
 extern const struct net net_style;
 sym style_net (sym photo, struct style_control control, const struct style_net *settings);

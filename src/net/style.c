@@ -4,6 +4,7 @@
  * convolution (no transposed convolution, hence no checkerboard: Odena et al. 2016), reflection padding everywhere.
  * Bilinear upsampling leaves no grid of pixels even after a short training; nearest is Johnson's and a little faster.
  * Johnson, Alahi, Fei-Fei 2016; instance normalisation: Ulyanov 2016; a row of scales and shifts a style: Dumoulin 2017. */
+#include "net/gan.h"
 #include "net/layers.h"
 #include "net/net.h"
 
@@ -168,6 +169,8 @@ int
 style_net_reach (const struct style_net *settings)
 {
   int reach = 0;
+  if (painter_preset (settings))
+    return painter_reach (settings);
   for (int x = 0; x < 4; x++)
     reach = MAX (reach, reach_of (settings, x));
   return (reach + 3) / 4 * 4;
@@ -178,6 +181,8 @@ style_net_norms (const struct style_net *settings, int64_t channels[STYLE_NORMS_
 {
   int64_t outer[] = {settings->width, 2 * settings->width, settings->inner};
   int n = 0;
+  if (painter_preset (settings))
+    return 0;
   for (int i = 0; i < 3; i++)
     channels[n++] = outer[i];
   for (int i = 0; i < 2 * settings->residuals; i++)
@@ -192,12 +197,16 @@ check (sym photo, const struct style_control *control, const struct style_net *s
 {
   struct shape shape = sym_shape (photo), rows = sym_shape (control->rows);
   bool plain = !control->rows.graph || sym_null (control->rows);
+  bool one = settings->styles == 1 && !settings->photograph && !settings->brush;
   if (shape.rank != 4 || shape.dim[1] != 3)
     graph_fail (photo.graph, "style network: wants pictures (n, 3, h, w)");
-  else if (settings->ends % 2 == 0)
+  else if (!painter_preset (settings) && settings->ends % 2 == 0)
     graph_fail (photo.graph, "style network: ends is %d, wants an odd number", (int) settings->ends);
   else if (!plain && (rows.rank != 2 || rows.dim[1] != style_net_rows (settings)))
     graph_fail (photo.graph, "style network: wants weights over %d rows", (int) style_net_rows (settings));
+  else if (painter_preset (settings) && !one)
+    graph_fail (photo.graph, "style network: %s layers know one style and no other rows",
+                style_layers_names[settings->layers]);
   else if (control->wrap && (shape.dim[2] % 4 || shape.dim[3] % 4))
     graph_fail (photo.graph, "style network: a torus of extents that are no multiples of 4");
   else
@@ -205,10 +214,32 @@ check (sym photo, const struct style_control *control, const struct style_net *s
   return false;
 }
 
+/* Of extents that are multiples of 4. */
+static sym
+residual_net (struct painter *painter, sym photo)
+{
+  const struct style_net *settings = painter->settings;
+  int width = settings->width, inner = settings->inner, ends = settings->ends;
+  sym x = tap (painter, sym_affine (photo, 2, -1), 0);
+  x = stage (painter, x, "down1", (struct layer_conv){.channels = width, .kernel = ends}, 0, -1);
+  x = stage (painter, x, "down2", (struct layer_conv){.channels = 2 * width, .kernel = 3, .stride = 2}, 1, 1);
+  x = stage (painter, x, "down3", (struct layer_conv){.channels = inner, .kernel = 3, .stride = 2}, 2, 2);
+  for (int i = 0; i < settings->residuals; i++) {
+    x = residual (painter, x, i, inner);
+    if (i == 0)
+      tap (painter, x, 3);
+    if (i < 5)
+      tap (painter, x, 4);
+  }
+  x = enlarging_stage (painter, x, "up1", 2 * width, 1);
+  x = enlarging_stage (painter, x, "up2", width, 0);
+  x = layer_conv (x, "out", (struct layer_conv){.channels = 3, .kernel = ends, .pad = border (painter), .gain = 0.5});
+  return sym_affine (sym_tanh (x), 0.5, 0.5);
+}
+
 sym
 style_net (sym photo, struct style_control control, const struct style_net *settings)
 {
-  int width = settings->width, inner = settings->inner, ends = settings->ends;
   struct painter painter = {.settings = settings, .control = control};
   struct shape shape = sym_shape (photo);
   sym null = {photo.graph, -1};
@@ -227,21 +258,7 @@ style_net (sym photo, struct style_control control, const struct style_net *sett
     painter.maps[level] = maps;
   }
   sym padded = x;
-  x = tap (&painter, sym_affine (x, 2, -1), 0);
-  x = stage (&painter, x, "down1", (struct layer_conv){.channels = width, .kernel = ends}, 0, -1);
-  x = stage (&painter, x, "down2", (struct layer_conv){.channels = 2 * width, .kernel = 3, .stride = 2}, 1, 1);
-  x = stage (&painter, x, "down3", (struct layer_conv){.channels = inner, .kernel = 3, .stride = 2}, 2, 2);
-  for (int i = 0; i < settings->residuals; i++) {
-    x = residual (&painter, x, i, inner);
-    if (i == 0)
-      tap (&painter, x, 3);
-    if (i < 5)
-      tap (&painter, x, 4);
-  }
-  x = enlarging_stage (&painter, x, "up1", 2 * width, 1);
-  x = enlarging_stage (&painter, x, "up2", width, 0);
-  x = layer_conv (x, "out", (struct layer_conv){.channels = 3, .kernel = ends, .pad = border (&painter), .gain = 0.5});
-  x = sym_affine (sym_tanh (x), 0.5, 0.5);
+  x = painter_preset (settings) ? painter_net (x, &control, settings) : residual_net (&painter, x);
   if (control.gate && settings->photograph && control.rows.graph && !sym_null (control.rows)) {
     sym share = gate (&painter);
     x = sym_add (sym_mul (padded, share), sym_mul (x, sym_affine (share, -1, 1)));
@@ -265,6 +282,9 @@ static const struct option options[] = {
   {"ends", OPTION_INT, offsetof (struct style_net, ends), "kernel of the first and last convolution", 1, 15, 5},
   {"upsampling", OPTION_CHOICE, offsetof (struct style_net, upsampling), "how pictures are enlarged inside",
    .fallback = UPSAMPLING_BILINEAR, .choices = upsampling_names},
+  {"layers", OPTION_CHOICE, offsetof (struct style_net, layers),
+   "residual, or those of painter-gan or anime, which have one style and no settings but the width",
+   .choices = style_layers_names},
   {NULL},
 };
 

@@ -112,6 +112,19 @@ list_pictures (GPtrArray *items, const char *path, bool recursive, int label, in
   return true;
 }
 
+/* A picture's file as a set of one. */
+static void
+list_picture (GPtrArray *items, const char *path)
+{
+  struct stat file;
+
+  if (stat (path, &file) != 0)
+    return;
+  struct item *item = g_new (struct item, 1);
+  *item = (struct item){.path = g_strdup (path), .size = file.st_size, .time = file.st_mtime};
+  g_ptr_array_add (items, item);
+}
+
 static bool
 is_number (const char *text)
 {
@@ -331,6 +344,8 @@ collection_open (const char *path, const struct collection_options *options, GEr
     ok = open_idx (collection, options->classes, &local);
   else if (ok && options->classes)
     ok = list_classes (collection, &local);
+  else if (ok && options->file && g_file_test (path, G_FILE_TEST_IS_REGULAR))
+    list_picture (collection->items, path);
   else if (ok)
     ok = list_pictures (collection->items, path, options->recursive, 0, 0, &collection->passed, &local);
   if (!ok) {

@@ -3,7 +3,7 @@
  * A collection: the pictures of one place, counted from 0 in an order that depends on nothing but their names, and the
  * class of each where they come in classes. A place is
  *
- *   - a folder of pictures, with what is below it if wanted;
+ *   - a folder of pictures, with what is below it if wanted; or one picture, if wanted;
  *   - a folder of class folders: everything below DIR/cat/ is of class "cat". Classes are numbered by name, names that
  *     are numbers first and by their value; a folder without pictures is no class, pictures beside the folders are left
  *     out;
@@ -23,6 +23,7 @@ typedef struct collection collection;
 struct collection_options {
   bool recursive; /* of a folder of pictures: also what is below */
   bool classes;   /* pictures come in classes: class folders, or labels of an IDX file */
+  bool file;      /* the place may be one picture's file */
 };
 
 /* IMPASTO_ERROR_INPUT: nothing of the kind at @path, several IDX files and none for training, labels that are lacking,

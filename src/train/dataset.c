@@ -536,8 +536,8 @@ dataset_open (const char *dir, const struct dataset_options *options, GError **e
   g_mutex_init (&dataset->mutex);
   g_cond_init (&dataset->work);
   g_cond_init (&dataset->ready);
-  dataset->collection =
-    collection_open (dir, &(struct collection_options){.recursive = o.recursive, .classes = o.classes}, error);
+  dataset->collection = collection_open (
+    dir, &(struct collection_options){.recursive = o.recursive, .classes = o.classes, .file = o.file}, error);
   if (dataset->collection == NULL)
     return NULL;
   for (const char *const *note = collection_notes (dataset->collection); *note != NULL; note++)

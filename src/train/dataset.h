@@ -45,6 +45,7 @@ struct dataset_options {
   bool keep_handedness; /* never mirror */
   bool recursive;       /* also the folders below; links to folders are not followed */
   bool classes;         /* the pictures come in classes: folders, or labels of an IDX file */
+  bool file;            /* the folder may also be the file of one picture */
   guint first, count; /* serve only so many, counted by path or as they lie in the IDX file; default: all from first */
   guint hold;         /* 2 or more: of those, every so manyth is held out, */
   bool held;          /* and only those that are held out are served */

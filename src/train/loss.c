@@ -85,6 +85,24 @@ loss_palette (sym picture, sym target, sym weight)
   return sym_add (mean_square (sym_mul (dm, sym_rsqrt (v)), weight), covariance);
 }
 
+/* A painting of hardly any contrast asks for no more care than that. */
+#define LEAST_VARIANCE 0.005
+
+sym
+loss_palette_of (sym pictures)
+{
+  struct shape shape = sym_shape (pictures);
+  if (shape.rank != 4 || shape.dim[1] != 3)
+    return graph_fail (pictures.graph, "palette: wants pictures (n, 3, h, w)");
+  sym mean = sym_mean (pictures, AXES_NHW);
+  sym around = sym_reshape (sym_permute (sym_sub (pictures, mean), (int[]){1, 0, 2, 3}), SHAPE (3, -1));
+  double pixels = (double) shape.dim[0] * shape.dim[2] * shape.dim[3];
+  sym covariances = sym_scale (sym_reshape (sym_matmul_t (around, false, around, true), SHAPE (1, 9)), 1 / pixels);
+  sym variance = sym_mean (sym_slice (covariances, 1, 0, 9, 4), AXIS (1));
+  sym parts[] = {sym_reshape (mean, SHAPE (1, 3)), covariances, sym_clamp (variance, LEAST_VARIANCE, 1)};
+  return sym_concat (parts, 3, 1);
+}
+
 void
 loss_palette_target (const float *rgb, int64_t pixels, float target[LOSS_PALETTE])
 {
@@ -102,7 +120,7 @@ loss_palette_target (const float *rgb, int64_t pixels, float target[LOSS_PALETTE
       target[3 + 3 * a + b] = sum /= MAX (pixels, 1);
       variance += a == b ? sum / 3 : 0;
     }
-  target[12] = MAX (variance, 0.005); /* a painting of hardly any contrast asks for no more care than that */
+  target[12] = MAX (variance, LEAST_VARIANCE);
 }
 
 sym

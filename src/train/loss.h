@@ -31,6 +31,9 @@ sym loss_pixels (sym picture, sym target, sym weight);
 enum { LOSS_PALETTE = 13 };
 sym loss_palette (sym picture, sym target, sym weight);
 
+/* The same numbers of all pictures (n,3,h,w) together: (1, LOSS_PALETTE). */
+sym loss_palette_of (sym pictures);
+
 /* Fills @target from the planes of a painting, (3, pixels). */
 void loss_palette_target (const float *rgb, int64_t pixels, float target[LOSS_PALETTE]);
 

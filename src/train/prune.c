@@ -112,8 +112,9 @@ copy_blocks (struct weights *weights, const struct pack *pack, int64_t blocks)
 bool
 prune_fits (const struct style_net *from, const struct style_net *to)
 {
-  return from->width >= to->width && from->residuals >= to->residuals && from->inner == to->inner &&
-         from->ends == to->ends && from->upsampling != UPSAMPLING_TRANSPOSED && to->upsampling != UPSAMPLING_TRANSPOSED;
+  return from->layers == to->layers && from->width >= to->width && from->residuals >= to->residuals &&
+         from->inner == to->inner && from->ends == to->ends && from->upsampling != UPSAMPLING_TRANSPOSED &&
+         to->upsampling != UPSAMPLING_TRANSPOSED;
 }
 
 struct pack *

@@ -119,6 +119,11 @@ load_into (struct trainer *trainer, GError **error)
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
   state->into = pack_load (settings->into, error);
+  if (state->into && state->into->settings.layers) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its network knows one style and takes no others",
+                 settings->into);
+    return false;
+  }
   for (int i = 0; state->into && i < state->data.n_styles; i++)
     if (pack_find_style (state->into, state->data.names[i]) >= 0) {
       g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s has a style %s already; choose with --names",

@@ -8,6 +8,10 @@
  *         + identity_weight (|G(y) - y| + |F(x) - x|)
  *   cut (Park 2020):
  *     L = (D_Y(G(x)) - 1)^2 + contrast_weight NCE(G(x), x) + identity_weight NCE(G(y), y)
+ *   features, by which the pairs painter-gan and anime are trained:
+ *     L = style_weight L_gram(G(x), y) + content_weight L_content(G(x), f) + palette_weight L_palette(G(x), y)
+ *         + variation_weight L_tv(G(x)) + adversary_weight L_adv(D_Y(G(x)))
+ *     where f is x as the feature network sees it, with a share of y if wanted; L_adv and the judge's loss are of gan_loss.h
  *
  * and + colour_weight L_colour(G(x), x) (Chen 2020). A judge learns (D(real) - 1)^2 / 2 + D(drawn)^2 / 2, where the drawn picture
  * is now or from a pool, and + edge_weight D(paintings with smoothed edges)^2 / 2 (Chen 2018). The translator is a style
@@ -16,36 +20,51 @@
 
 #include "base/random.h"
 #include "impasto/error.h"
+#include "net/gan.h"
 #include "net/pack.h"
+#include "train/gan_loss.h"
 #include "train/optimizer.h"
 #include "train/recipe.h"
 #include "train/translate_recipe.h"
 
 #define STEPS 20000
+#define PAIR_STEPS 4000
 #define CYCLE_POOL 50 /* pictures */
 #define CYCLE_IDENTITY 5
 #define CUT_IDENTITY 0.5
+#define PAIR_BATCH 4 /* batch normalisation wants some pictures */
+#define FILTERS 32
 #define BACK "back.safetensors"
 
 enum stream { STREAM_POOL = 760, STREAM_PLACES = 770, STREAM_REHEARSAL = 780 };
 
-static const char *const method_names[] = {"cyclegan", "cut", NULL};
+static const char *const method_names[] = {"cyclegan", "cut", "features", "auto", NULL};
 
 #define AT(FIELD) offsetof (struct translate_settings, FIELD)
 
 static const struct option options[] = {
   {"photos", OPTION_STRING, AT (photos), "folder of photographs; required", .metavar = "DIR"},
-  {"paintings", OPTION_STRING, AT (paintings), "folder of what they are to look like; required", .metavar = "DIR"},
-  {"method", OPTION_CHOICE, AT (method), "there and back, with two translators; or one way, with places compared",
-   .choices = method_names},
+  {"paintings", OPTION_STRING, AT (paintings), "folder of what they are to look like, or one picture; required",
+   .metavar = "DIR"},
+  {"preset", OPTION_CHOICE, AT (preset), "networks: a residual translator, or one of the pairs painter-gan and anime",
+   .choices = style_layers_names},
+  {"method", OPTION_CHOICE, AT (method),
+   "there and back, with two translators; one way, with places compared; or one way, by style and content as a feature "
+   "network sees them; auto = features for the pairs, else cyclegan",
+   .fallback = TRANSLATE_AUTO, .choices = method_names},
+  {FEATURES_OPTION, OPTION_STRING, AT (features),
+   "features: network by which pictures are compared: impasto's own, VGG-19 or ResNet-18 in torchvision's layout; "
+   "default: " FEATURES_FILE ", which ships",
+   .metavar = "FILE"},
   {"start", OPTION_STRING, AT (start), "pack of this recipe whose weights the translator begins with",
    .metavar = "PACK"},
   {"name", OPTION_STRING, AT (name), "of the style; lower case letters, digits and '-'", .text = "translation"},
   {"title", OPTION_STRING, AT (title), "title of the pack"},
   {"license", OPTION_STRING, AT (license), "licence of the pack"},
-  {"batch", OPTION_INT, AT (batch), "pictures a step, of each side", 1, 64, 1},
+  {"batch", OPTION_INT, AT (batch), "pictures a step, of each side; 0 = 1, of the pairs 4", 0, 64, 0},
   {"size", OPTION_INT, AT (size), "pixels of the crops, a multiple of 16", 32, 1024, 128},
-  {"filters", OPTION_INT, AT (filters), "channels of the translator's first convolution; published: 64", 4, 256, 32},
+  {"filters", OPTION_INT, AT (filters),
+   "channels of the translator's first convolution; 0 = 32, of the pairs 64; published: 64", 0, 256, 0},
   {"blocks", OPTION_INT, AT (blocks), "residual blocks; published: 6 at 128x128, 9 at 256x256", 1, 32, 6},
   {"ends", OPTION_INT, AT (ends), "kernel of its first and last convolution, odd", 1, 15, 7},
   {"upsampling", OPTION_CHOICE, AT (upsampling), "how it enlarges; published: transposed, which leaves a pattern",
@@ -57,9 +76,28 @@ static const struct option options[] = {
   {"contrast-weight", OPTION_FLOAT, AT (contrast_weight), "cut: places are to stay as they are", 0, 1e4, 0.5},
   {"patches", OPTION_INT, AT (patches), "cut: places compared in each of five layers", 2, 4096, 256},
   {"temperature", OPTION_FLOAT, AT (temperature), "cut: of that comparison", 0.001, 10, 0.07},
+  {"style-weight", OPTION_FLOAT, AT (style_weight), "features: Gram matrices; -1 = by preset, as those below", -1, 1e6,
+   -1},
+  {"content-weight", OPTION_FLOAT, AT (content_weight), "features: how much of the scene stays", -1, 1e6, -1},
+  {"palette-weight", OPTION_FLOAT, AT (palette_weight), "features: colours' means and covariances are the paintings'",
+   -1, 1e6, -1},
+  {"variation-weight", OPTION_FLOAT, AT (variation_weight), "features: smoothness", -1, 1e6, -1},
+  {"adversary-weight", OPTION_FLOAT, AT (adversary_weight), "the judge's say; -1 = by preset, 1 for cyclegan and cut",
+   -1, 1e6, -1},
+  {"fusion", OPTION_CHOICE, AT (fusion),
+   "features: the content that is to stay has a share of the paintings' features, by their moments (a weighted mean) "
+   "or by attention; auto = by preset",
+   .fallback = FUSION_AUTO, .choices = translate_fusion_names},
+  {"fusion-weight", OPTION_FLOAT, AT (fusion_weight), "features: that share; -1 = by preset", -1, 1, -1},
+  {"loss", OPTION_CHOICE, AT (loss), "features: of translator and judge", .fallback = GAN_NON_SATURATING,
+   .choices = gan_loss_names},
+  {"real-label", OPTION_FLOAT, AT (label), "features: what the judge is told that real pictures are", 0.5, 1, 1},
+  {"judge-norm", OPTION_CHOICE, AT (judge_norm), "normalisation of a pair's judge", .choices = gan_normalisation_names},
+  {"spectral", OPTION_BOOL, AT (spectral), "spectral normalisation of a pair's judge"},
   {"edge-weight", OPTION_FLOAT, AT (edge_weight), "judges refuse paintings with smoothed edges: for clear lines", 0,
    1e4, 0},
-  {"color-weight", OPTION_FLOAT, AT (colour_weight), "colours are to be the photograph's", 0, 1e4, 0},
+  {"color-weight", OPTION_FLOAT, AT (colour_weight),
+   "colours are to be the photograph's; -1 = by preset, 0 for cyclegan and cut", -1, 1e4, -1},
   {"pool", OPTION_INT, AT (pool), "drawn pictures that judges learn from again; -1 = 50 for cyclegan, 0 for cut", -1,
    10000, -1},
   {"translation", OPTION_BOOL, AT (augment.translation), "augmentation: moves what judges see"},
@@ -71,26 +109,72 @@ static const struct option options[] = {
    0.5},
   {"clip", OPTION_FLOAT, AT (clip), "largest norm of a gradient; 0 = none", 0, 1e6, 0},
   {"average", OPTION_FLOAT, AT (average), "moving average of translators that is kept; 0 = none", 0, 0.99999, 0.999},
-  {"zoom", OPTION_FLOAT, AT (zoom), "largest shorter side of a photograph in crops", 1, 8, 1.5},
-  {"painting-zoom", OPTION_FLOAT, AT (painting_zoom), "likewise of a painting: more shows its strokes nearer", 1, 8,
-   1.5},
+  {"zoom", OPTION_FLOAT, AT (zoom), "largest shorter side of a photograph in crops; 0 = 1.5, of the pairs 4", 0, 8, 0},
+  {"painting-zoom", OPTION_FLOAT, AT (painting_zoom), "likewise of a painting: more shows its strokes nearer", 0, 8, 0},
+  {"rotation", OPTION_FLOAT, AT (rotation), "degrees that crops are turned to either side; -1 = 0, of anime 5", -1, 30,
+   -1},
   {"mirror", OPTION_BOOL, AT (mirror), "crops are mirrored half of the time; =no: not", .fallback = 1},
   {NULL},
 };
+
+/* Of the method features: what options that are left to the preset become. */
+static const struct defaults {
+  double style, content, palette, variation, adversary, colour;
+  int fusion;
+  double fusion_weight, rotation, zoom;
+} defaults[] = {
+  [STYLE_RESIDUAL] = {12, 1, 1, 4, 0.15, 0, FUSION_NONE, 0.5, 0, 1.5},
+  [STYLE_PAINTER_GAN] = {12, 1, 1, 4, 0.03, 0.5, FUSION_NONE, 0.5, 0, 4},
+  [STYLE_ANIME] = {4, 2, 0.2, 2, 0.3, 3, FUSION_ATTENTION, 0.5, 5, 4},
+};
+
+static void
+fill (double *value, double fallback)
+{
+  if (*value < 0)
+    *value = fallback;
+}
+
+static void
+settle_preset (struct translate_settings *settings)
+{
+  const struct defaults *by_preset = &defaults[settings->preset];
+  if (settings->method == TRANSLATE_AUTO)
+    settings->method = settings->preset ? TRANSLATE_FEATURES : TRANSLATE_CYCLEGAN;
+  if (settings->batch == 0)
+    settings->batch = settings->preset ? PAIR_BATCH : 1;
+  if (settings->filters == 0)
+    settings->filters = settings->preset ? PAINTER_WIDTH : FILTERS;
+  if (settings->fusion == FUSION_AUTO)
+    settings->fusion = by_preset->fusion;
+  fill (&settings->style_weight, by_preset->style);
+  fill (&settings->content_weight, by_preset->content);
+  fill (&settings->palette_weight, by_preset->palette);
+  fill (&settings->variation_weight, by_preset->variation);
+  fill (&settings->adversary_weight, settings->method == TRANSLATE_FEATURES ? by_preset->adversary : 1);
+  fill (&settings->colour_weight, settings->method == TRANSLATE_FEATURES ? by_preset->colour : 0);
+  fill (&settings->fusion_weight, by_preset->fusion_weight);
+  fill (&settings->rotation, by_preset->rotation);
+  if (settings->zoom == 0)
+    settings->zoom = by_preset->zoom;
+  if (settings->painting_zoom == 0)
+    settings->painting_zoom = by_preset->zoom;
+}
 
 static void
 settle (void *object, struct run_settings *run)
 {
   struct translate_settings *settings = object;
-  bool cycles = settings->method == TRANSLATE_CYCLEGAN;
+  settle_preset (settings);
+  bool cycles = settings->method == TRANSLATE_CYCLEGAN, features = settings->method == TRANSLATE_FEATURES;
   if (run->steps == 0)
-    run->steps = STEPS;
+    run->steps = settings->preset ? PAIR_STEPS : STEPS;
   if (settings->judge_width == 0)
     settings->judge_width = settings->filters;
   if (settings->judge_rate == 0)
     settings->judge_rate = settings->rate;
   if (settings->identity_weight < 0)
-    settings->identity_weight = cycles ? CYCLE_IDENTITY : CUT_IDENTITY;
+    settings->identity_weight = features ? 0 : cycles ? CYCLE_IDENTITY : CUT_IDENTITY;
   if (settings->pool < 0)
     settings->pool = cycles ? CYCLE_POOL : 0;
 }
@@ -98,7 +182,12 @@ settle (void *object, struct run_settings *run)
 static bool
 check_settings (const struct translate_settings *settings, GError **error)
 {
-  const char *problem = settings->size % 16                 ? "--size wants a multiple of 16"
+  bool features = settings->method == TRANSLATE_FEATURES;
+  const char *problem = settings->size % 16             ? "--size wants a multiple of 16"
+                        : settings->preset && !features ? "painter-gan and anime are trained by --method features"
+                        : features && settings->identity_weight > 0 ? "--identity-weight goes with cyclegan and cut"
+                        : settings->label < 1 && !gan_losses[settings->loss].labels
+                          ? "--real-label goes with losses that have labels"
                         : settings->ends % 2 == 0           ? "--ends wants an odd number"
                         : !pack_valid_name (settings->name) ? "--name wants 1 to 64 lower case letters, digits and '-'"
                                                             : NULL;
@@ -119,9 +208,10 @@ open_data (struct trainer *trainer, GError **error)
                                    .stream = side,
                                    .first_step = trainer->step,
                                    .zoom = side == PHOTO ? settings->zoom : settings->painting_zoom,
-                                   .rotation = -1,
+                                   .rotation = settings->rotation > 0 ? settings->rotation : -1,
                                    .keep_handedness = !settings->mirror,
-                                   .recursive = true};
+                                   .recursive = true,
+                                   .file = side == PAINTING};
     state->data[side] = recipe_open_data (trainer, side == PHOTO ? settings->photos : settings->paintings, &data, error);
     if (!state->data[side])
       return false;
@@ -152,6 +242,26 @@ make_pools (struct trainer *trainer, GError **error)
   return true;
 }
 
+/* Of the method features, whose weights are frozen. */
+static bool
+load_features (struct trainer *trainer, GError **error)
+{
+  const struct translate_settings *settings = trainer->settings;
+  struct translate_state *state = trainer->state;
+  if (settings->method != TRANSLATE_FEATURES)
+    return true;
+  if (!settings->features) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "train translate wants --" FEATURES_OPTION " FILE: " FEATURES_FILE
+                 ", which ships with impasto, is not found where packs are; or VGG-19 weights in torchvision's layout");
+    return false;
+  }
+  state->features = features_load (settings->features, error);
+  if (state->features)
+    features_add_weights (state->features, trainer->weights, "frozen.eye");
+  return state->features != NULL;
+}
+
 static bool
 start_from_pack (struct trainer *trainer, GError **error)
 {
@@ -171,9 +281,10 @@ start (struct trainer *trainer, GError **error)
                  "train translate wants --photos DIR and --paintings DIR: the two sides");
     return false;
   }
-  return check_settings (settings, error) && open_data (trainer, error) && translate_load_sheet (trainer, error) &&
-         translate_build_training (trainer, error) && make_pools (trainer, error) &&
-         (!fresh || !settings->start || start_from_pack (trainer, error)) && translate_build_sampler (trainer, error);
+  return check_settings (settings, error) && load_features (trainer, error) && open_data (trainer, error) &&
+         translate_load_sheet (trainer, error) && translate_build_training (trainer, error) &&
+         make_pools (trainer, error) && (!fresh || !settings->start || start_from_pack (trainer, error)) &&
+         translate_build_sampler (trainer, error);
 }
 
 /* What becomes of picture @i of a step in the pool (Zhu 2017): while it is not full, the picture goes to the next place; then half
@@ -254,8 +365,9 @@ set_scalars (struct trainer *trainer, struct plan *plan)
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
-  static const char *const names[] = {"loss",  "adversary", "cycle", "contrast", "identity",      "color",
-                                      "judge", "real",      "fake",  "gradient", "judge-gradient"};
+  static const char *const names[] = {"loss",  "adversary", "cycle",   "contrast",  "identity",
+                                      "style", "content",   "palette", "variation", "color",
+                                      "judge", "real",      "fake",    "gradient",  "judge-gradient"};
   struct translate_state *state = trainer->state;
   for (int side = 0; side < SIDES; side++) {
     struct tensor *pictures = plan_input (state->plan, translate_sides[side]);
@@ -275,7 +387,8 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
 static bool
 save_translator (struct trainer *trainer, int side, const char *path, GError **error)
 {
-  static const char *const places[] = {"photos", "paintings", "start", NULL}; /* names on somebody's disk */
+  static const char *const places[] = {"photos", "paintings", FEATURES_OPTION, "start",
+                                       NULL}; /* names on somebody's disk */
   const struct translate_settings *settings = trainer->settings;
   struct style_net net = translate_net (settings);
   g_autofree char *prefix = g_strdup_printf ("translator.%s.", translate_sides[side]);
@@ -304,7 +417,14 @@ rehearse (struct trainer *trainer, GError **error)
 {
   struct translate_state *state = trainer->state = g_new0 (struct translate_state, 1);
   static const char *const pictures[] = {"photo", "painting", "past-photo", "past-painting"};
-  if (!check_settings (trainer->settings, error) || !translate_build_training (trainer, error))
+  const struct translate_settings *settings = trainer->settings;
+  if (!check_settings (settings, error) || (settings->features && !load_features (trainer, error)))
+    return NULL;
+  if (settings->method == TRANSLATE_FEATURES && !state->features) {
+    state->features = features_new_random ();
+    features_add_weights (state->features, trainer->weights, "frozen.eye");
+  }
+  if (!translate_build_training (trainer, error))
     return NULL;
   for (guint i = 0; i < G_N_ELEMENTS (pictures); i++)
     recipe_fill_noise (state->plan, pictures[i], STREAM_REHEARSAL + i);
@@ -322,6 +442,7 @@ stop (struct trainer *trainer)
     g_clear_pointer (&state->data[side], dataset_free);
     g_free (state->sheet[side]);
   }
+  g_clear_pointer (&state->features, features_free);
   g_clear_pointer (&state->plan, plan_free);
   g_clear_pointer (&state->sampler, plan_free);
   g_clear_pointer (&trainer->state, g_free);

@@ -11,11 +11,10 @@
 
 #define SCALES STYLE_LOSS_SCALES
 
-/* Gram matrices of @picture at every scale by the network in scope "eye", whose parameters are the same at each; fills
- * @taps, unless NULL, with the features of the whole picture. */
-static void
-look (sym picture, const struct features *features, sym gram[SCALES][FEATURE_TAPS],
-      struct feature_tap taps[FEATURE_TAPS])
+/* The parameters are the same at each scale. */
+void
+style_look (sym picture, const struct features *features, sym gram[SCALES][FEATURE_TAPS],
+            struct feature_tap taps[FEATURE_TAPS])
 {
   for (int s = 0; s < SCALES; s++) {
     struct feature_tap seen[FEATURE_TAPS];
@@ -42,7 +41,7 @@ void
 style_grams (sym picture, const struct features *features, struct feature_tap taps[FEATURE_TAPS])
 {
   sym gram[SCALES][FEATURE_TAPS];
-  look (picture, features, gram, taps);
+  style_look (picture, features, gram, taps);
   for (int s = 0; s < SCALES; s++)
     for (int t = 0; t < FEATURE_TAPS; t++)
       graph_output (picture.graph, gram_name (s, t), gram[s][t]);
@@ -149,7 +148,7 @@ style_loss_parts (sym picture, const struct features *features, const struct sty
 {
   struct graph *graph = picture.graph;
   sym gram[SCALES][FEATURE_TAPS];
-  look (picture, features, gram, taps);
+  style_look (picture, features, gram, taps);
   for (int s = 0; s < SCALES; s++)
     for (int t = 0; t < FEATURE_TAPS; t++) {
       sym distance =

@@ -39,6 +39,10 @@ sym style_loss (sym picture, const struct features *features, const struct style
 void style_loss_parts (sym picture, const struct features *features, const struct style_target *target,
                        struct feature_tap taps[FEATURE_TAPS], sym part[STYLE_LOSS_SCALES][FEATURE_TAPS]);
 
+/* Gram matrices of @picture at every scale by @features in scope "eye"; fills @taps likewise. */
+void style_look (sym picture, const struct features *features, sym gram[STYLE_LOSS_SCALES][FEATURE_TAPS],
+                 struct feature_tap taps[FEATURE_TAPS]);
+
 /* The parts, where pictures of one size are looked at again and again. style_grams builds likewise, and makes outputs of the
  * Gram matrices; a plan of that graph which has run is added to a target, @share times, or held against it: the value of
  * style_loss, summed in double. A target is good once everything is added and it is normalised. */

@@ -65,6 +65,11 @@ style_pack_start (const char *path, const struct style_net *net, char **names, s
   g_autoptr (pack) whole = pack_load (path, error);
   if (!whole)
     return false;
+  if (whole->settings.layers != net->layers) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its network has %s layers, not %s ones", path,
+                 style_layers_names[whole->settings.layers], style_layers_names[net->layers]);
+    return false;
+  }
   if (!prune_fits (&whole->settings, net)) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
                  "%s: its network is narrower or otherwise of another size: start with --width %d --inner %d "

@@ -3,6 +3,7 @@
  * The plans of the translate recipe; formulas are in recipe_translate.c. Translators and judges take their steps at once, each
  * by the other's weights of before. Pictures that go through the same network go together: normalisation is a picture's own, so
  * that a batch is no more than so many pictures. */
+#include "net/gan.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/recipe.h"
@@ -15,16 +16,6 @@ enum { STREAM_REAL = 700, STREAM_DRAWN = STREAM_REAL + SIDES * GAN_AUGMENT_STREA
 
 const char *const translate_sides[SIDES] = {"photo", "painting"};
 
-/* What the parts of a step's graph know of it. */
-struct build {
-  struct graph *graph;
-  const struct translate_settings *settings;
-  int64_t n; /* pictures of a batch */
-  const sym *real, *places;
-  sym drawn[SIDES];
-  sym adversary, judge; /* sums over sides */
-};
-
 struct style_net
 translate_net (const struct translate_settings *settings)
 {
@@ -33,7 +24,8 @@ translate_net (const struct translate_settings *settings)
                             .inner = 4 * settings->filters,
                             .residuals = settings->blocks,
                             .ends = settings->ends,
-                            .upsampling = settings->upsampling};
+                            .upsampling = settings->upsampling,
+                            .layers = settings->preset};
 }
 
 /* Pictures as side @side, by the weights in scope @scope.SIDE; @taps as style_control's. */
@@ -71,22 +63,32 @@ mean (sym x)
   return sym_reshape (sym_mean (x, AXES_ALL), SHAPE_SCALAR);
 }
 
-/* Scores of pictures in 0..1, as the judge gets to see them. */
+/* The judge of a preset. */
 static sym
-judge (const struct build *build, sym pictures, int side, unsigned stream)
+preset_scores (sym seen, const struct translate_settings *settings, const struct gan_preset *preset, bool follow)
 {
-  struct patch_net net = {.heads = 1, .width = build->settings->judge_width, .layers = 3, .dense = 1, .norm = true};
-  sym seen =
-    gan_augment (sym_affine (pictures, 2, -1), build->settings->augment, graph_scalar (build->graph, 1), stream);
+  struct gan_net net = painter_gan_net (settings->judge_width);
+  net.judge_norm = settings->judge_norm;
+  net.spectral = settings->spectral;
+  return gan_score (seen, preset, (struct gan_pass){.net = &net, .training = true, .follow = follow});
+}
+
+sym
+translate_judge (const struct translate_build *build, sym pictures, int side, unsigned stream, bool follow)
+{
+  const struct translate_settings *settings = build->settings;
+  struct style_net translator = translate_net (settings);
+  const struct gan_preset *preset = painter_preset (&translator);
+  struct patch_net net = {.heads = 1, .width = settings->judge_width, .layers = 3, .dense = 1, .norm = true};
+  sym seen = gan_augment (sym_affine (pictures, 2, -1), settings->augment, graph_scalar (build->graph, 1), stream);
   graph_push (build->graph, "judge.%s", translate_sides[side]);
-  sym scores = patch_net (seen, &net);
+  sym scores = preset ? preset_scores (seen, settings, preset, follow) : patch_net (seen, &net);
   graph_pop (build->graph);
   return scores;
 }
 
-/* What the judge of @side learns from beside real pictures: what is drawn now, or what was (Shrivastava 2017). */
-static sym
-to_refuse (const struct build *build, int side)
+sym
+translate_to_refuse (const struct translate_build *build, int side)
 {
   sym drawn = sym_stop_gradient (build->drawn[side]);
   if (build->settings->pool == 0)
@@ -99,20 +101,20 @@ to_refuse (const struct build *build, int side)
 
 /* Adds the losses of what is drawn of @side and of its judge (Mao 2017). */
 static void
-add_adversaries (struct build *build, int side)
+add_adversaries (struct translate_build *build, int side)
 {
   const struct translate_settings *settings = build->settings;
   unsigned stream = side * GAN_AUGMENT_STREAMS;
   int64_t n = build->n;
   bool edges = side == PAINTING && settings->edge_weight > 0;
-  sym all = together (build->real[side], to_refuse (build, side));
+  sym all = together (build->real[side], translate_to_refuse (build, side));
   if (edges)
     all = together (all, smooth_edges (build->real[side]));
-  sym scores = judge (build, all, side, STREAM_REAL + stream), real = part (scores, 0, n);
+  sym scores = translate_judge (build, all, side, STREAM_REAL + stream, false), real = part (scores, 0, n);
   sym l_judge = sym_add (loss_least_squares (real, 1), loss_least_squares (part (scores, n, n), 0));
   if (edges)
     l_judge = weighted_sum (l_judge, loss_least_squares (part (scores, 2 * n, n), 0), settings->edge_weight);
-  sym drawn = judge (build, build->drawn[side], side, STREAM_DRAWN + stream);
+  sym drawn = translate_judge (build, build->drawn[side], side, STREAM_DRAWN + stream, false);
   build->judge = weighted_sum (build->judge, l_judge, 0.5);
   build->adversary = sym_add (build->adversary, loss_least_squares (drawn, 1));
   if (side != PAINTING)
@@ -130,7 +132,7 @@ distance (sym a, sym b)
 
 /* There and back on both sides (Zhu 2017); the loss without adversaries. */
 static sym
-build_cycles (struct build *build)
+build_cycles (struct translate_build *build)
 {
   const struct translate_settings *settings = build->settings;
   sym cycle = graph_scalar (build->graph, 0), identity = cycle;
@@ -163,7 +165,7 @@ translate_places (const struct translate_settings *settings, int i, int64_t *of)
 
 /* Mean over the taps of PatchNCE between pictures and what was made of them, apart for photographs and paintings. */
 static void
-build_contrast (struct build *build, sym pictures, sym drawn, const sym *keys, sym contrast[SIDES])
+build_contrast (struct translate_build *build, sym pictures, sym drawn, const sym *keys, sym contrast[SIDES])
 {
   const struct translate_settings *settings = build->settings;
   int64_t n = build->n, all = sym_shape (pictures).dim[0];
@@ -184,7 +186,7 @@ build_contrast (struct build *build, sym pictures, sym drawn, const sym *keys, s
 
 /* One way, and places keep what they are like (Park 2020); the loss without adversaries. */
 static sym
-build_one_way (struct build *build)
+build_one_way (struct translate_build *build)
 {
   const struct translate_settings *settings = build->settings;
   bool same = settings->identity_weight > 0;
@@ -215,22 +217,25 @@ translate_rate (const struct translate_settings *settings, double rate, int64_t 
 }
 
 struct translate_losses
-translate_losses (struct graph *graph, const struct translate_settings *settings, const sym real[SIDES],
-                  const sym places[STYLE_TAPS])
+translate_losses (struct graph *graph, const struct translate_settings *settings, const struct features *features,
+                  const sym real[SIDES], const sym places[STYLE_TAPS], sym decay)
 {
   sym zero = graph_scalar (graph, 0);
-  struct build build = {.graph = graph,
-                        .settings = settings,
-                        .n = settings->batch,
-                        .real = real,
-                        .places = places,
-                        .adversary = zero,
-                        .judge = zero};
-  sym loss = settings->method == TRANSLATE_CYCLEGAN ? build_cycles (&build) : build_one_way (&build);
-  for (int side = 0; side < SIDES; side++)
+  struct translate_build build = {.graph = graph,
+                                  .settings = settings,
+                                  .features = features,
+                                  .n = settings->batch,
+                                  .real = real,
+                                  .places = places,
+                                  .decay = decay,
+                                  .adversary = zero,
+                                  .judge = zero};
+  static sym (*const methods[]) (struct translate_build * build) = {build_cycles, build_one_way, translate_by_features};
+  sym loss = methods[settings->method](&build);
+  for (int side = 0; side < SIDES && settings->method != TRANSLATE_FEATURES; side++)
     if (translate_draws (settings, side))
       add_adversaries (&build, side);
-  loss = sym_add (loss, build.adversary);
+  loss = weighted_sum (loss, build.adversary, settings->adversary_weight);
   if (settings->colour_weight > 0) {
     sym colour = loss_colour (build.drawn[PAINTING], real[PHOTO]);
     loss = weighted_sum (loss, colour, settings->colour_weight);
@@ -251,10 +256,11 @@ input_pictures (struct graph *graph, int64_t n, int64_t size, sym pictures[SIDES
 
 /* Gradients and updates of both. */
 static void
-build_updates (struct graph *graph, const struct translate_settings *settings, struct translate_losses losses)
+build_updates (struct graph *graph, const struct translate_settings *settings, struct translate_losses losses,
+               sym decay)
 {
   struct optimizer_options options = optimizer (settings);
-  sym rate = graph_input (graph, "rate", SHAPE_SCALAR), decay = graph_input (graph, "decay", SHAPE_SCALAR);
+  sym rate = graph_input (graph, "rate", SHAPE_SCALAR);
   sym judge_rate = graph_input (graph, "judge-rate", SHAPE_SCALAR), none = {graph, -1};
   graph_output (graph, "gradient", optimizer_step (losses.translators, "translator.", rate, decay, &options));
   if (settings->method == TRANSLATE_CUT)
@@ -268,20 +274,20 @@ translate_build_training (struct trainer *trainer, GError **error)
   const struct translate_settings *settings = trainer->settings;
   struct translate_state *state = trainer->state;
   g_autoptr (graph) graph = graph_new ();
-  sym real[SIDES], places[STYLE_TAPS];
+  sym real[SIDES], places[STYLE_TAPS], decay = graph_input (graph, "decay", SHAPE_SCALAR);
   input_pictures (graph, settings->batch, settings->size, real);
   for (int i = 0; i < STYLE_TAPS && settings->method == TRANSLATE_CUT; i++) {
     int64_t of, count = translate_places (settings, i, &of);
     g_autofree char *name = g_strdup_printf ("places%d", i);
     places[i] = graph_input (graph, name, SHAPE (count));
   }
-  struct translate_losses losses = translate_losses (graph, settings, real, places);
+  struct translate_losses losses = translate_losses (graph, settings, state->features, real, places, decay);
   for (int side = 0; side < SIDES; side++)
     if (translate_draws (settings, side)) {
       g_autofree char *name = g_strdup_printf ("drawn-%s", translate_sides[side]);
       graph_output (graph, name, losses.drawn[side]);
     }
-  build_updates (graph, settings, losses);
+  build_updates (graph, settings, losses, decay);
   if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
     return false;
   state->plan = recipe_compile (trainer, graph, error);

@@ -8,6 +8,7 @@
 
 #include "net/layers.h"
 
+#define ATTENTION_TEMPERATURE 0.05
 #define EDGE 0.4 /* least Sobel slope of an edge: a step of a tenth of the range has 0.4 */
 
 static sym
@@ -90,6 +91,50 @@ loss_patch_contrast (sym query, sym key, double temperature)
   sym own = sym_mul (sym_log_softmax (logits, 2), identity (query.graph, shape.dim[1]));
   double places = (double) shape.dim[0] * shape.dim[1];
   return sym_reshape (sym_scale (sym_sum (own, AXES_ALL), -1 / places), SHAPE_SCALAR);
+}
+
+/* Channels with mean 0 and deviation 1, of each picture, or of all together. */
+static sym
+whitened (sym x, bool together, sym *mean, sym *deviation)
+{
+  unsigned axes = together ? AXES_NHW : AXES_HW;
+  *mean = sym_mean (x, axes);
+  *deviation = sym_sqrt (sym_shift (sym_variance (x, axes), 1e-5));
+  return sym_div (sym_sub (x, *mean), *deviation);
+}
+
+sym
+features_by_moments (sym content, sym style)
+{
+  sym mean, deviation, of_style, deviation_of_style;
+  whitened (style, true, &of_style, &deviation_of_style);
+  return sym_add (sym_mul (whitened (content, false, &mean, &deviation), deviation_of_style), of_style);
+}
+
+/* (1, c, places of all pictures) */
+static sym
+in_a_row (sym x)
+{
+  return sym_reshape (sym_permute (x, (int[]){1, 0, 2, 3}), SHAPE (1, sym_shape (x).dim[1], -1));
+}
+
+/* Over the lengths of the vectors along axis 1. */
+static sym
+directions (sym x)
+{
+  return sym_mul (x, sym_rsqrt (sym_shift (sym_sum (sym_square (x), AXIS (1)), 1e-12)));
+}
+
+sym
+features_by_attention (sym content, sym style)
+{
+  struct shape shape = sym_shape (content);
+  sym mean, deviation;
+  sym query = directions (whitened (content, false, &mean, &deviation));
+  sym key = directions (in_a_row (whitened (style, true, &mean, &deviation)));
+  query = sym_reshape (query, SHAPE (shape.dim[0], shape.dim[1], -1));
+  sym shares = sym_softmax (sym_scale (sym_matmul_t (query, true, key, false), 1 / ATTENTION_TEMPERATURE), 2);
+  return sym_reshape (sym_matmul_t (in_a_row (style), false, shares, true), shape);
 }
 
 /* Blur of each channel by itself, down, then across: a Gaussian as wide as OpenCV's for a kernel of 5. */

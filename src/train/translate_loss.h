@@ -21,6 +21,13 @@ sym patch_projection (sym features, sym places, const char *name, int width);
  * cross-entropy of softmax (query . keys / temperature) and its place. Keys get no gradient. */
 sym loss_patch_contrast (sym query, sym key, double temperature);
 
+/* Features of photographs, @content (n,c,h,w), as those of paintings, @style (k,c,h',w'), would have them, which know nothing of
+ * their places. By moments: with the paintings' means and deviations (Huang 2017). By attention: at each place what the
+ * paintings have where they are like it (Park and Lee 2019, without learnt weights): softmax (cos / ATTENTION_TEMPERATURE) over
+ * all their places of features with channels of mean 0 and deviation 1. */
+sym features_by_moments (sym content, sym style);
+sym features_by_attention (sym content, sym style);
+
 /* Pictures (n,3,h,w) in 0..1 whose edges are smoothed (Chen 2018, CartoonGAN): where the Sobel slope of the luma within two pixels
  * is over a threshold, Gaussian blur over 5x5. To be judged as no drawings, so that clear edges are learnt. No gradient. */
 sym smooth_edges (sym picture);

@@ -5,6 +5,7 @@
 As in networks.py both sides compute the weights from the parameter's name. `cyclegan` and `cut` are whole objectives, of
 translators and of judges, as their papers' code writes them (pictures in -1..1 for the distances, least squares, the
 judges' losses halved, patches compared by cross-entropy), over tiny networks; each with one option of the cartoon GANs.
+`painter_gan` and `anime` are those of the pairs that are trained by a feature network, with either fusion.
 
     python3 tests/oracle/translate.py > tests/oracle/translate.json
 """
@@ -13,6 +14,7 @@ import json
 import torch
 import torch.nn.functional as F
 
+from gan import conv as plain_conv, dense, double, normed
 from networks import instance_norm, noise, reference, reflect
 
 SIZE, WIDTH, WEIGHT_CYCLE, WEIGHT_IDENTITY = 32, 4, 10, 5
@@ -137,10 +139,120 @@ def cut(p):
     return torch.stack([fool_y + nce + 10 * colour(fake, x), judge_y])
 
 
+def layers(p, x, rows):
+    """Generators and judges of a pair, a letter a row: c convolution of so many channels, r ReLU, n normalisation, l leaky ReLU,
+    m max-pooling, u enlarging, f flattening and a dense layer."""
+    count = {}
+    for row in rows.split():
+        kind, out = row[0], int(row[1:] or 0)
+        count[kind] = count.get(kind, 0) + 1
+        x = {"c": lambda: plain_conv(p, x, f"conv{count[kind]}", out, 3), "r": lambda: F.relu(x),
+             "n": lambda: normed(p, x, f"norm{count[kind]}"), "l": lambda: F.leaky_relu(x, 0.2),
+             "m": lambda: F.max_pool2d(x, 2), "u": lambda: double(x),
+             "f": lambda: dense(p, x.flatten(1), "dense1", 1)}[kind]()
+    return x
+
+
+def eye(p, x):
+    """The narrow VGG's features behind their heads."""
+    mean, std = (torch.tensor(v).double()[:, None, None] for v in ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))
+    x, maps = (x - mean) / std, []
+    for b, (c, depth) in enumerate([(4, 2), (6, 2), (8, 4)], 1):
+        x = F.max_pool2d(x, 2) if b > 1 else x
+        for i in range(1, depth + 1):
+            x = F.relu(plain_conv(p, x, f"conv{b}_{i}", c, 3))
+            if i % 2 == 0:
+                maps.append(plain_conv(p, x, f"head{len(maps) + 1}", (64, 128, 256, 256)[len(maps)], 1))
+    return maps
+
+
+def grams(p, x):
+    found = []
+    for scale in range(3):
+        for f in eye(p, F.avg_pool2d(x, 2 ** scale)):
+            f = f.flatten(2)
+            found.append(f @ f.transpose(1, 2) / (f.shape[1] * f.shape[2]))
+    return found
+
+
+def lately(now, name):
+    """A quarter of what was before."""
+    before = (0.2 * noise(f"paintings.{name}", (1, *now.shape))[0]).to(torch.float32).to(torch.float64)
+    return (0.75 * now + 0.25 * before).detach()
+
+
+def palette(x):
+    x = x.permute(1, 0, 2, 3).flatten(1)
+    return x.mean(1), torch.cov(x, correction=0)
+
+
+def palette_loss(x, y):
+    """Of each picture, against that of all paintings."""
+    mean, covariance = palette(y)
+    numbers = lately(torch.cat([mean, covariance.flatten(), covariance.trace()[None] / 3]), "palette")
+    mean, covariance, variance = numbers[:3], numbers[3:12].reshape(3, 3), numbers[12]
+    upper = torch.tensor([[1, 1, 0], [0, 1, 1], [1, 0, 1]])  # of each pair of colours one number counts
+    covariance = covariance * upper + (covariance * upper).T * (1 - upper)
+    found = [palette(one[None]) for one in x]
+    return torch.stack([((m - mean) ** 2).mean() / variance + ((c - covariance) ** 2).mean() / variance ** 2
+                        for m, c in found]).mean()
+
+
+def whitened(x, axes):
+    mean, deviation = x.mean(axes, keepdim=True), torch.sqrt(x.var(axes, unbiased=False, keepdim=True) + 1e-5)
+    return (x - mean) / deviation, mean, deviation
+
+
+def by_moments(content, style):
+    _, mean, deviation = whitened(style, (0, 2, 3))
+    return whitened(content, (2, 3))[0] * deviation + mean
+
+
+def by_attention(content, style):
+    def places(x):
+        return x.permute(1, 0, 2, 3).flatten(1)
+
+    keys, values = F.normalize(places(whitened(style, (0, 2, 3))[0]), dim=0), places(style)
+    queries = F.normalize(whitened(content, (2, 3))[0].flatten(2), dim=1)
+    return torch.stack([values @ torch.softmax(q.T @ keys / 0.05, 1).T for q in queries]).reshape(content.shape)
+
+
+def pair(p, reads, generator, judge, fuse, label, edges):
+    """Weights are those of test_translate.c."""
+    x, y = pictures()
+    e = within(p, "frozen.eye.")
+    drawn = layers(within(p, "translator.painting."), F.avg_pool2d(x, reads) * 2 - 1, generator)
+    drawn = torch.tanh(drawn) / 2 + 0.5
+    shown = [y, drawn] + ([smooth_edges(y)] if edges else [])
+    scores = layers(within(p, "judge.painting."), torch.cat(shown) * 2 - 1, judge).chunk(len(shown))
+    real = F.softplus(-scores[0]).mean() * label + F.softplus(scores[0]).mean() * (1 - label)
+    l_judge = real + F.softplus(scores[1]).mean()
+    if edges:
+        l_judge = l_judge + edges * (real + F.softplus(scores[2]).mean())
+    style = 0
+    for i, (found, wanted) in enumerate(zip(grams(e, drawn), grams(e, y))):
+        wanted = lately(wanted.mean(0), f"gram.{i // 4}.{i % 4}")
+        style = style + ((found - wanted) ** 2).mean() / (wanted ** 2).mean() / 12
+    content = eye(e, x)[2]
+    target = (0.6 * content + 0.4 * fuse(content, eye(e, y)[2])).detach()
+    l_content = ((eye(e, drawn)[2] - target) ** 2).mean() / (target ** 2).mean()
+    variation = (drawn.diff(dim=2) ** 2).mean() + (drawn.diff(dim=3) ** 2).mean()
+    loss = 3 * style + 2 * l_content + 0.5 * palette_loss(drawn, y) + 0.7 * variation + 0.3 * F.softplus(-scores[1]).mean()
+    return torch.stack([loss, l_judge])
+
+
+def painter_gan(p):
+    return pair(p, 1, "c4 r n c8 r n c16 r n c32 r n c3", "c4 r n c8 r n c16 r n f", by_moments, 0.9, 0)
+
+
+def anime(p):
+    return pair(p, 2, "c4 r n c8 r n u c4 r n c3", "c4 r n c8 r n l m c16 r n l m c1", by_attention, 1, 0.5)
+
+
 def smoothed(p):
     """What smooth_edges makes of a picture; a parameter, so that there is a gradient to compare: it passes none."""
     return smooth_edges(next(pictures())) * p("factor.scale", 1, 1)
 
 
 if __name__ == "__main__":
-    print(json.dumps({f.__name__: reference(f) for f in (cyclegan, cut, smoothed)}, indent=1))
+    print(json.dumps({f.__name__: reference(f) for f in (cyclegan, cut, smoothed, painter_gan, anime)}, indent=1))
