@@ -50,12 +50,15 @@ static const struct gan_layer encoder[] = {
   {NULL},
 };
 
+/* The judge reads 50,176 numbers at once: at the generator's rate it is sure of all after a few steps, and the generator, which no
+ * normalisation holds, draws black for good. */
 const struct gan_preset gan_noise_gan_28 = {
   .net = GAN_NET ("noise-gan-28", "generator and judge of 28x28 pictures without normalisation"),
   .side = 28,
   .channels = 1,
   .generator = generator,
   .judge = judge,
+  .judge_pace = 0.1,
   .recogniser = recogniser,
 };
 

@@ -52,7 +52,7 @@ static const struct option options[] = {
    0},
   {"optimizer", OPTION_CHOICE, AT (optimizer), "of both networks", .choices = optimizer_names},
   {"rate", OPTION_FLOAT, AT (rate), "learning rate of the generator", 1e-8, 1, 0.0002},
-  {"judge-rate", OPTION_FLOAT, AT (judge_rate), "learning rate of the judge; 0 = the generator's", 0, 1, 0},
+  {"judge-rate", OPTION_FLOAT, AT (judge_rate), "learning rate of the judge; 0 = the generator's, of noise-gan-28 a tenth", 0, 1, 0},
   {"momentum", OPTION_FLOAT, AT (momentum), "of sgd; beta1 of adam", 0, 0.999, 0.5},
   {"beta2", OPTION_FLOAT, AT (beta2), "of adam and rmsprop", 0, 0.99999, 0.999},
   {"schedule", OPTION_CHOICE, AT (schedule), "of the learning rates; linear: down to 0 over the second half",
@@ -79,8 +79,9 @@ settle (void *object, struct run_settings *run)
   struct gan_settings *settings = object;
   if (run->steps == 0)
     run->steps = STEPS;
+  const double pace = gan_presets[settings->preset]->judge_pace;
   if (settings->judge_rate == 0)
-    settings->judge_rate = settings->rate;
+    settings->judge_rate = settings->rate * (pace > 0 ? pace : 1);
   if (settings->net.judge == GAN_JUDGE_PAIRWISE && settings->loss == GAN_NON_SATURATING)
     settings->loss = GAN_RELATIVISTIC;
 }
