@@ -148,31 +148,34 @@ gather_lanes (float *v, size_t plane, const float *const *pixel, int64_t c)
   }
 }
 
-/* The last channels, fewer than a block, with zeros behind them. */
-static void
-gather_rest (float *v, size_t plane, const float *const *pixel, int64_t c, int64_t channels)
-{
-  float pad[WINOGRAD_POINTS][WINOGRAD_BLOCK] = {0};
-  const float *padded[WINOGRAD_POINTS];
+typedef void (*gather_fn) (float *v, size_t plane, const float *const *pixel, int64_t c);
 
-  for (int k = 0; k < WINOGRAD_POINTS; k++) {
+/* One tile of @pixels, @block channels after the other; the last ones, fewer than a block, with zeros behind them. */
+INLINE void
+gather_blocks (float *v, size_t plane, size_t stride, const float *const *pixel, int64_t channels, int pixels,
+               int64_t block, gather_fn gather_one)
+{
+  int64_t c = 0;
+
+  for (; c + block <= channels; c += block, v += stride)
+    for (int64_t i = 0; i < block; i += LANES)
+      gather_one (v + i, plane, pixel, c + i);
+  if (c == channels)
+    return;
+  float pad[WINOGRAD_POINTS][WINOGRAD_PANEL] = {0};
+  const float *padded[WINOGRAD_POINTS];
+  for (int k = 0; k < pixels; k++) {
     memcpy (pad[k], pixel[k] + c, (size_t) (channels - c) * sizeof (float));
     padded[k] = pad[k];
   }
-  for (int64_t i = 0; i < WINOGRAD_BLOCK; i += LANES)
-    gather_lanes (v + i, plane, padded, i);
+  for (int64_t i = 0; i < block; i += LANES)
+    gather_one (v + i, plane, padded, i);
 }
 
 static void
 gather (float *v, size_t plane, size_t block_stride, const float *const *pixel, int64_t channels)
 {
-  int64_t c = 0;
-
-  for (; c + WINOGRAD_BLOCK <= channels; c += WINOGRAD_BLOCK, v += block_stride)
-    for (int64_t i = 0; i < WINOGRAD_BLOCK; i += LANES)
-      gather_lanes (v + i, plane, pixel, c + i);
-  if (c < channels)
-    gather_rest (v, plane, pixel, c, channels);
+  gather_blocks (v, plane, block_stride, pixel, channels, WINOGRAD_POINTS, WINOGRAD_BLOCK, gather_lanes);
 }
 
 /* Products */
@@ -369,31 +372,10 @@ gather_result_lanes (float *z, size_t plane, const float *const *pixel, int64_t 
   }
 }
 
-/* The last outputs, fewer than a panel, with zeros behind them. */
-static void
-gather_result_rest (float *z, size_t plane, const float *const *pixel, int64_t o, int64_t outputs)
-{
-  float pad[16][WINOGRAD_PANEL] = {0};
-  const float *padded[16];
-
-  for (int k = 0; k < 16; k++) {
-    memcpy (pad[k], pixel[k] + o, (size_t) (outputs - o) * sizeof (float));
-    padded[k] = pad[k];
-  }
-  for (int64_t i = 0; i < WINOGRAD_PANEL; i += LANES)
-    gather_result_lanes (z + i, plane, padded, i);
-}
-
 static void
 gather_result (float *z, size_t plane, size_t panel_stride, const float *const *pixel, int64_t outputs)
 {
-  int64_t o = 0;
-
-  for (; o + WINOGRAD_PANEL <= outputs; o += WINOGRAD_PANEL, z += panel_stride)
-    for (int64_t i = 0; i < WINOGRAD_PANEL; i += LANES)
-      gather_result_lanes (z + i, plane, pixel, o + i);
-  if (o < outputs)
-    gather_result_rest (z, plane, pixel, o, outputs);
+  gather_blocks (z, plane, panel_stride, pixel, outputs, 16, WINOGRAD_PANEL, gather_result_lanes);
 }
 
 /* @rows channels by two vectors of outputs; sums run over the tiles in order. */
