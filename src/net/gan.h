@@ -110,7 +110,7 @@ struct gan_preset {
   int side, channels;
   const struct gan_layer *generator;
   const struct gan_layer *judge;   /* convolutional; NULL: trained without */
-  double judge_pace; /* the judge's learning rate over the generator's where none is given; 0 = 1 */
+  double rate, judge_pace; /* where none is given: the generator's learning rate, the judge's over it; 0 = as usual */
   const struct gan_layer *encoder; /* of an autoencoder: picture -> means, then logarithms of variances of z; or NULL */
   int enlarges; /* of a painter, whose generator reads pictures: it draws so many times as large; 0 = it reads noise */
   const struct gan_layer *recogniser; /* behind the judge's trunk: -> code; NULL where there is no judge */

@@ -50,7 +50,7 @@ static const struct gan_layer encoder[] = {
   {NULL},
 };
 
-/* The judge reads 50,176 numbers at once: at the generator's rate it is sure of all after a few steps, and the generator, which no
+/* The judge reads 50,176 numbers at once: at the usual rates it is sure of all after a few steps, and the generator, which no
  * normalisation holds, draws black for good. */
 const struct gan_preset gan_noise_gan_28 = {
   .net = GAN_NET ("noise-gan-28", "generator and judge of 28x28 pictures without normalisation"),
@@ -58,6 +58,7 @@ const struct gan_preset gan_noise_gan_28 = {
   .channels = 1,
   .generator = generator,
   .judge = judge,
+  .rate = 1e-4,
   .judge_pace = 0.1,
   .recogniser = recogniser,
 };

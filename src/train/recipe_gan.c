@@ -16,6 +16,7 @@
 #include "train/gan_recipe.h"
 #include "train/recipe.h"
 
+#define RATE 2e-4 /* Radford 2016 */
 #define STEPS 5000
 #define STREAM_REHEARSAL 596
 
@@ -51,7 +52,7 @@ static const struct option options[] = {
    "above 0, the probability adapts: it rises while the judge's mean sign over real pictures is above this (0.6)", 0, 1,
    0},
   {"optimizer", OPTION_CHOICE, AT (optimizer), "of both networks", .choices = optimizer_names},
-  {"rate", OPTION_FLOAT, AT (rate), "learning rate of the generator", 1e-8, 1, 0.0002},
+  {"rate", OPTION_FLOAT, AT (rate), "learning rate of the generator; 0 = 0.0002, of noise-gan-28 half of it", 0, 1, 0},
   {"judge-rate", OPTION_FLOAT, AT (judge_rate), "learning rate of the judge; 0 = the generator's, of noise-gan-28 a tenth", 0, 1, 0},
   {"momentum", OPTION_FLOAT, AT (momentum), "of sgd; beta1 of adam", 0, 0.999, 0.5},
   {"beta2", OPTION_FLOAT, AT (beta2), "of adam and rmsprop", 0, 0.99999, 0.999},
@@ -79,7 +80,10 @@ settle (void *object, struct run_settings *run)
   struct gan_settings *settings = object;
   if (run->steps == 0)
     run->steps = STEPS;
-  const double pace = gan_presets[settings->preset]->judge_pace;
+  const struct gan_preset *preset = gan_presets[settings->preset];
+  const double pace = preset->judge_pace;
+  if (settings->rate == 0)
+    settings->rate = preset->rate > 0 ? preset->rate : RATE;
   if (settings->judge_rate == 0)
     settings->judge_rate = settings->rate * (pace > 0 ? pace : 1);
   if (settings->net.judge == GAN_JUDGE_PAIRWISE && settings->loss == GAN_NON_SATURATING)
