@@ -27,7 +27,7 @@ eye_find (const char *given, GError **error)
   char *found = given && strchr (given, '/') ? NULL : style_folders_find (name);
   if (!found && given)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                 "%s: there is no such file, and no network of that name ships (digits does)", given);
+                 "%s: there is no such file, nor %s in the folders where `impasto styles` looks", given, name);
   else if (!found)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
                  "no feature network: there is no " FEATURES_FILE "; name one with --features FILE");
