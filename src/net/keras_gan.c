@@ -10,100 +10,11 @@
 #include "base/text.h"
 #include "impasto/error.h"
 #include "net/keras_gan.h"
+#include "net/keras_writer.h"
 #include "net/layers.h"
 
 #define VERSION "2.4.0" /* whose files these equal */
 #define EPSILON 1e-5    /* of net/layers.h */
-#define NAME_SIZE 64
-
-struct writer {
-  struct hdf5 *weights;
-  struct weights *source;
-  const char *prefix; /* of the names in @source */
-  GString *layers;
-  GPtrArray *names;   /* of the layers, as layer_names has them */
-  GHashTable *counts; /* of layers of a class so far */
-  struct gan_net net;
-  int norm; /* enum gan_normalisation of this network */
-  bool functional, spectral;
-  char last[NAME_SIZE];       /* the layer that gave the value */
-  bool vector;                /* it is one of c h w numbers, channels first; otherwise a picture */
-  int64_t c, h, w;            /* of the value */
-  const char *name, *mistake; /* of our layer; what it lacks */
-};
-
-/* --- Layers --- */
-
-/* "dense", "dense_1", ... */
-static void
-count (struct writer *writer, const char *base, char name[NAME_SIZE])
-{
-  int n = GPOINTER_TO_INT (g_hash_table_lookup (writer->counts, base));
-  g_hash_table_insert (writer->counts, (char *) base, GINT_TO_POINTER (n + 1));
-  g_snprintf (name, NAME_SIZE, n ? "%s_%d" : "%s", base, n);
-}
-
-static void
-begin_layer (struct writer *writer, const char *class_name, const char *name, bool input)
-{
-  bool listed = !input || writer->functional;
-  g_string_append_printf (writer->layers, "%s{\"class_name\": \"%s\", \"config\": {\"name\": \"%s\"%s",
-                          writer->layers->len ? ", " : "", class_name, name, input ? "" : ", \"trainable\": true");
-  g_string_append (writer->layers, ", \"dtype\": \"float32\"");
-  if (listed)
-    g_ptr_array_add (writer->names, g_strdup (name));
-  if (listed)
-    hdf5_add_group (writer->weights, name);
-}
-
-/* @inputs: names of layers, NULL-terminated. */
-static void
-end_layer (struct writer *writer, const char *name, const char *const *inputs)
-{
-  g_string_append_c (writer->layers, '}');
-  if (writer->functional) {
-    g_string_append_printf (writer->layers, ", \"name\": \"%s\", \"inbound_nodes\": [%s", name, *inputs ? "[" : "");
-    for (const char *const *input = inputs; *input; input++)
-      g_string_append_printf (writer->layers, "%s[\"%s\", 0, 0, {}]", input == inputs ? "" : ", ", *input);
-    g_string_append (writer->layers, *inputs ? "]]" : "]");
-  }
-  g_string_append_c (writer->layers, '}');
-}
-
-/* A layer over the value so far, which becomes the value; @settings begin with a comma. */
-static const char *
-add_layer (struct writer *writer, const char *class_name, const char *base, const char *settings)
-{
-  char name[NAME_SIZE];
-  count (writer, base, name);
-  begin_layer (writer, class_name, name, false);
-  g_string_append (writer->layers, settings);
-  end_layer (writer, name, (const char *const[]){writer->last, NULL});
-  g_strlcpy (writer->last, name, NAME_SIZE);
-  return writer->last;
-}
-
-static void
-add_input (struct writer *writer, const char *name, const char *extents)
-{
-  begin_layer (writer, "InputLayer", name, true);
-  g_string_append_printf (writer->layers, ", \"batch_input_shape\": [null, %s], \"sparse\": false, \"ragged\": false",
-                          extents);
-  end_layer (writer, name, (const char *const[]){NULL});
-}
-
-/* A layer over the value and another's, which becomes the value. */
-static void
-merge (struct writer *writer, const char *class_name, const char *base, const char *other)
-{
-  char name[NAME_SIZE];
-  count (writer, base, name);
-  begin_layer (writer, class_name, name, false);
-  if (g_str_equal (class_name, "Concatenate"))
-    g_string_append (writer->layers, ", \"axis\": -1");
-  end_layer (writer, name, (const char *const[]){writer->last, other, NULL});
-  g_strlcpy (writer->last, name, NAME_SIZE);
-}
 
 #define GLOROT "{\"class_name\": \"GlorotUniform\", \"config\": {\"seed\": null}}"
 #define ZEROS "{\"class_name\": \"Zeros\", \"config\": {}}"
@@ -119,102 +30,12 @@ truth (bool value)
   return value ? "true" : "false";
 }
 
-/* --- Weights --- */
-
-/* Our weight "NAME.LEAF" of @n numbers. */
-static const float *
-find (struct writer *writer, const char *leaf, int64_t n)
-{
-  g_autofree char *name = g_strdup_printf ("%s%s.%s", writer->prefix, writer->name, leaf);
-  struct tensor *tensor = weights_find (writer->source, name);
-  if (tensor && tensor->dtype == DTYPE_F32 && shape_size (&tensor->shape) == n)
-    return tensor->data;
-  writer->mistake = "a weight is missing, or of another shape";
-  return NULL;
-}
-
-static struct tensor *
-make (struct writer *writer, struct shape shape)
-{
-  struct tensor *tensor = tensor_new (shape, DTYPE_F32, NULL);
-  if (!tensor)
-    writer->mistake = "no memory";
-  return tensor;
-}
-
-/* Takes @values (NULL after a mistake) as the next weight of the layer @name. */
-static void
-add_weight (struct writer *writer, const char *name, const char *leaf, struct tensor *values)
-{
-  if (!values)
-    return;
-  g_autofree char *path = g_strdup_printf ("%s/%s/%s:0", name, name, leaf);
-  hdf5_add_array (writer->weights, path, values);
-  tensor_unref (values);
-  g_autofree char *listed = g_strdup_printf ("%s/%s:0", name, leaf);
-  struct hdf5 *group = hdf5_add_group (writer->weights, name);
-  const struct hdf5_attribute *before = hdf5_attribute (group, "weight_names");
-  g_autoptr (GPtrArray) names = g_ptr_array_new ();
-  for (char **one = before ? before->strings : NULL; one && *one; one++)
-    g_ptr_array_add (names, *one);
-  g_ptr_array_add (names, listed);
-  g_ptr_array_add (names, NULL);
-  char **all = g_strdupv ((char **) names->pdata);
-  g_ptr_array_set_size (group->attributes, 0);
-  hdf5_set_list (group, "weight_names", (const char *const *) all);
-  g_strfreev (all);
-}
-
-/* Which of c h w numbers, channels first, is number @i of them, channels last. */
-static int64_t
-from_last (int64_t i, int64_t c, int64_t plane)
-{
-  return i % c * plane + i / c;
-}
-
-/* @n numbers of ours in the order of a vector that was or will be a picture of @c channels, or of its channels alone. */
-static struct tensor *
-vector_values (struct writer *writer, const float *from, int64_t n, int64_t c)
-{
-  struct tensor *to = from ? make (writer, SHAPE (n)) : NULL;
-  for (int64_t i = 0; to && i < n; i++)
-    tensor_floats (to)[i] = from[from_last (i, c, n / c)];
-  return to;
-}
-
-static void
-add_bias (struct writer *writer, const char *name, int64_t n, int64_t c)
-{
-  add_weight (writer, name, "bias", vector_values (writer, find (writer, "bias", n), n, c));
-}
-
-/* What a weight of @rows rows is divided by: its largest singular value by the vector "u", as layers.c estimates it. */
-static double
-divisor (struct writer *writer, const float *weight, int64_t rows, int64_t columns)
-{
-  const float *u = writer->spectral ? find (writer, "u", rows) : NULL;
-  g_autofree double *v = u ? g_try_new0 (double, columns) : NULL;
-  double length = 0, sum = 0;
-  for (int64_t r = 0; v && r < rows; r++)
-    for (int64_t i = 0; i < columns; i++)
-      v[i] += (double) u[r] * weight[r * columns + i];
-  for (int64_t i = 0; v && i < columns; i++)
-    length += v[i] * v[i];
-  for (int64_t r = 0; v && r < rows; r++) {
-    double product = 0;
-    for (int64_t i = 0; i < columns; i++)
-      product += v[i] * weight[r * columns + i];
-    sum += product * product / (length + 1e-12);
-  }
-  return v ? sqrt (sum) : 1;
-}
-
 /* --- Kinds --- */
 
-typedef void writes (struct writer *writer, const struct gan_layer *layer);
+typedef void writes (struct keras_writer *writer, const struct gan_layer *layer);
 
 static int64_t
-channels_of (const struct writer *writer, const struct gan_layer *layer)
+channels_of (const struct keras_writer *writer, const struct gan_layer *layer)
 {
   return layer->channels == GAN_PICTURE   ? writer->net.channels
          : layer->channels == GAN_SCORE   ? 1
@@ -223,31 +44,31 @@ channels_of (const struct writer *writer, const struct gan_layer *layer)
 }
 
 static void
-write_dense (struct writer *writer, const struct gan_layer *layer)
+write_dense (struct keras_writer *writer, const struct gan_layer *layer)
 {
   int64_t c = channels_of (writer, layer), side = MAX (layer->side, 1), out = c * side * side;
   int64_t in_c = writer->c, plane = writer->h * writer->w, in = in_c * plane;
   g_autofree char *settings =
     g_strdup_printf (", \"units\": %" G_GINT64_FORMAT ", \"activation\": \"linear\", \"use_bias\": %s" KERNEL_SETTINGS,
                      out, truth (!layer->bare));
-  const char *name = add_layer (writer, "Dense", "dense", settings);
-  const float *from = find (writer, "weight", out * in);
-  struct tensor *kernel = from ? make (writer, SHAPE (in, out)) : NULL;
-  double over = from ? divisor (writer, from, out, in) : 1;
+  const char *name = keras_add_layer (writer, "Dense", "dense", settings);
+  const float *from = keras_find_weight (writer, "weight", out * in);
+  struct tensor *kernel = from ? keras_make_weight (writer, SHAPE (in, out)) : NULL;
+  double over = from ? keras_divisor (writer, from, out, in) : 1;
   for (int64_t i = 0; kernel && i < in; i++)
     for (int64_t o = 0; o < out; o++)
       tensor_floats (kernel)[i * out + o] =
-        (float) (from[from_last (o, c, side * side) * in + from_last (i, in_c, plane)] / over);
-  add_weight (writer, name, "kernel", kernel);
+        (float) (from[keras_from_last (o, c, side * side) * in + keras_from_last (i, in_c, plane)] / over);
+  keras_add_weight (writer, name, "kernel", kernel);
   if (!layer->bare)
-    add_bias (writer, name, out, c);
+    keras_add_bias (writer, name, out, c);
   writer->c = c;
   writer->h = writer->w = side;
 }
 
 static const char *
-add_conv (struct writer *writer, const struct gan_layer *layer, const char *class_name, const char *base, bool same,
-          int64_t out)
+add_conv (struct keras_writer *writer, const struct gan_layer *layer, const char *class_name, const char *base,
+          bool same, int64_t out)
 {
   int k = layer->kernel, s = MAX (layer->stride, 1);
   g_autofree char *settings = g_strdup_printf (
@@ -256,11 +77,11 @@ add_conv (struct writer *writer, const struct gan_layer *layer, const char *clas
     "%s" KERNEL_SETTINGS "%s",
     out, k, k, s, s, same ? "same" : "valid", g_str_equal (class_name, "Conv2D") ? ", \"groups\": 1" : "",
     truth (!layer->bare), g_str_equal (class_name, "Conv2D") ? "" : ", \"output_padding\": null");
-  return add_layer (writer, class_name, base, settings);
+  return keras_add_layer (writer, class_name, base, settings);
 }
 
 static void
-write_conv (struct writer *writer, const struct gan_layer *layer)
+write_conv (struct keras_writer *writer, const struct gan_layer *layer)
 {
   int64_t out = channels_of (writer, layer), in = writer->c, k = layer->kernel, s = MAX (layer->stride, 1);
   int64_t pad = k % 2 ? k / 2 : k / 2 - 1, height = (writer->h + 2 * pad - k) / s + 1;
@@ -270,39 +91,39 @@ write_conv (struct writer *writer, const struct gan_layer *layer)
     g_autofree char *settings =
       g_strdup_printf (", \"padding\": [[%d, %d], [%d, %d]], \"data_format\": \"channels_last\"", (int) pad, (int) pad,
                        (int) pad, (int) pad);
-    add_layer (writer, "ZeroPadding2D", "zero_padding2d", settings);
+    keras_add_layer (writer, "ZeroPadding2D", "zero_padding2d", settings);
   }
   const char *name = add_conv (writer, layer, "Conv2D", "conv2d", same, out);
-  const float *from = find (writer, "weight", out * in * k * k);
-  struct tensor *kernel = from ? make (writer, SHAPE (k, k, in, out)) : NULL;
-  double over = from ? divisor (writer, from, out, in * k * k) : 1;
+  const float *from = keras_find_weight (writer, "weight", out * in * k * k);
+  struct tensor *kernel = from ? keras_make_weight (writer, SHAPE (k, k, in, out)) : NULL;
+  double over = from ? keras_divisor (writer, from, out, in * k * k) : 1;
   for (int64_t o = 0; kernel && o < out; o++)
     for (int64_t i = 0; i < in; i++)
       for (int64_t tap = 0; tap < k * k; tap++)
         tensor_floats (kernel)[(tap * in + i) * out + o] = (float) (from[(o * in + i) * k * k + tap] / over);
-  add_weight (writer, name, "kernel", kernel);
+  keras_add_weight (writer, name, "kernel", kernel);
   if (!layer->bare)
-    add_bias (writer, name, out, out);
+    keras_add_bias (writer, name, out, out);
   writer->c = out;
   writer->h = writer->w = height;
 }
 
 static void
-write_conv_transpose (struct writer *writer, const struct gan_layer *layer)
+write_conv_transpose (struct keras_writer *writer, const struct gan_layer *layer)
 {
   int64_t out = channels_of (writer, layer), in = writer->c, k = layer->kernel, s = layer->stride;
   if ((k - s) % 2 || k < s)
     writer->mistake = "a transposed convolution pads in a way that Keras has not";
   const char *name = add_conv (writer, layer, "Conv2DTranspose", "conv2d_transpose", true, out);
-  const float *from = find (writer, "weight", out * in * k * k);
-  struct tensor *kernel = from ? make (writer, SHAPE (k, k, out, in)) : NULL;
+  const float *from = keras_find_weight (writer, "weight", out * in * k * k);
+  struct tensor *kernel = from ? keras_make_weight (writer, SHAPE (k, k, out, in)) : NULL;
   for (int64_t i = 0; kernel && i < in; i++)
     for (int64_t o = 0; o < out; o++)
       for (int64_t tap = 0; tap < k * k; tap++)
         tensor_floats (kernel)[(tap * out + o) * in + i] = from[(i * out + o) * k * k + tap];
-  add_weight (writer, name, "kernel", kernel);
+  keras_add_weight (writer, name, "kernel", kernel);
   if (!layer->bare)
-    add_bias (writer, name, out, out);
+    keras_add_bias (writer, name, out, out);
   writer->c = out;
   writer->h *= s;
   writer->w *= s;
@@ -313,7 +134,7 @@ write_conv_transpose (struct writer *writer, const struct gan_layer *layer)
 /* The value of "labels" times the table @leaf, as numbers of channels: Dense, and for pictures Reshape, aside; the value stays.
  * Returns the layer's name. */
 static char *
-write_table (struct writer *writer, const char *leaf)
+write_table (struct keras_writer *writer, const char *leaf)
 {
   char last[NAME_SIZE];
   int64_t n = writer->vector ? writer->c * writer->h * writer->w : writer->c, rows = writer->net.classes;
@@ -321,17 +142,17 @@ write_table (struct writer *writer, const char *leaf)
     ", \"units\": %" G_GINT64_FORMAT ", \"activation\": \"linear\", \"use_bias\": false" KERNEL_SETTINGS, n);
   g_strlcpy (last, writer->last, NAME_SIZE);
   g_strlcpy (writer->last, "labels", NAME_SIZE);
-  const char *name = add_layer (writer, "Dense", "dense", settings);
-  const float *from = find (writer, leaf, rows * n);
-  struct tensor *kernel = from ? make (writer, SHAPE (rows, n)) : NULL;
+  const char *name = keras_add_layer (writer, "Dense", "dense", settings);
+  const float *from = keras_find_weight (writer, leaf, rows * n);
+  struct tensor *kernel = from ? keras_make_weight (writer, SHAPE (rows, n)) : NULL;
   int64_t c = writer->c;
   for (int64_t r = 0; kernel && r < rows; r++)
     for (int64_t i = 0; i < n; i++)
-      tensor_floats (kernel)[r * n + i] = from[r * n + from_last (i, c, n / c)];
-  add_weight (writer, name, "kernel", kernel);
+      tensor_floats (kernel)[r * n + i] = from[r * n + keras_from_last (i, c, n / c)];
+  keras_add_weight (writer, name, "kernel", kernel);
   if (!writer->vector) {
     g_autofree char *shape = g_strdup_printf (", \"target_shape\": [1, 1, %" G_GINT64_FORMAT "]", n);
-    add_layer (writer, "Reshape", "reshape", shape);
+    keras_add_layer (writer, "Reshape", "reshape", shape);
   }
   char *result = g_strdup (writer->last);
   g_strlcpy (writer->last, last, NAME_SIZE);
@@ -340,25 +161,25 @@ write_table (struct writer *writer, const char *leaf)
 
 /* "gamma" and "beta": a number a channel, or, where Keras wants one a place, that repeated. */
 static void
-write_affine (struct writer *writer, const char *name, bool places)
+write_affine (struct keras_writer *writer, const char *name, bool places)
 {
   static const char *const leaves[][2] = {{"gamma", "scale"}, {"beta", "shift"}};
   int64_t n = writer->vector ? writer->c * writer->h * writer->w : writer->c;
   for (int i = 0; i < 2; i++) {
-    struct tensor *values = vector_values (writer, find (writer, leaves[i][1], n), n, writer->c);
+    struct tensor *values = keras_vector_values (writer, keras_find_weight (writer, leaves[i][1], n), n, writer->c);
     if (values && places) {
-      struct tensor *wide = make (writer, SHAPE (writer->h, writer->w, n));
+      struct tensor *wide = keras_make_weight (writer, SHAPE (writer->h, writer->w, n));
       for (int64_t k = 0; wide && k < shape_size (&wide->shape); k++)
         tensor_floats (wide)[k] = tensor_floats (values)[k % n];
       tensor_unref (values);
       values = wide;
     }
-    add_weight (writer, name, leaves[i][0], values);
+    keras_add_weight (writer, name, leaves[i][0], values);
   }
 }
 
 static const char *
-write_batch_norm (struct writer *writer, double follow, bool affine)
+write_batch_norm (struct keras_writer *writer, double follow, bool affine)
 {
   g_autofree char *momentum = text_number (1 - follow), *epsilon = text_number (EPSILON);
   g_autofree char *settings = g_strdup_printf (
@@ -366,18 +187,20 @@ write_batch_norm (struct writer *writer, double follow, bool affine)
     ", \"gamma_initializer\": " ONES ", \"moving_mean_initializer\": " ZEROS ", \"moving_variance_initializer\": " ONES
     ", \"beta_regularizer\": null, \"gamma_regularizer\": null, \"beta_constraint\": null, \"gamma_constraint\": null",
     writer->vector ? 1 : 3, momentum, epsilon, truth (affine), truth (affine));
-  const char *name = add_layer (writer, "BatchNormalization", "batch_normalization", settings);
+  const char *name = keras_add_layer (writer, "BatchNormalization", "batch_normalization", settings);
   int64_t n = writer->vector ? writer->c * writer->h * writer->w : writer->c;
   if (affine)
     write_affine (writer, name, false);
-  add_weight (writer, name, "moving_mean", vector_values (writer, find (writer, "mean", n), n, writer->c));
-  add_weight (writer, name, "moving_variance", vector_values (writer, find (writer, "variance", n), n, writer->c));
+  keras_add_weight (writer, name, "moving_mean",
+                    keras_vector_values (writer, keras_find_weight (writer, "mean", n), n, writer->c));
+  keras_add_weight (writer, name, "moving_variance",
+                    keras_vector_values (writer, keras_find_weight (writer, "variance", n), n, writer->c));
   return name;
 }
 
 /* Over the channels, height and width of a picture, or over a vector; or of each channel by itself. */
 static const char *
-write_other_norm (struct writer *writer, bool layer, bool affine)
+write_other_norm (struct keras_writer *writer, bool layer, bool affine)
 {
   g_autofree char *epsilon = text_number (EPSILON);
   const char *axes = writer->vector ? "[1]" : "[1, 2, 3]";
@@ -388,15 +211,15 @@ write_other_norm (struct writer *writer, bool layer, bool affine)
     ", \"gamma_initializer\": " ONES
     ", \"beta_regularizer\": null, \"gamma_regularizer\": null, \"beta_constraint\": null, \"gamma_constraint\": null",
     which, epsilon, truth (affine), truth (affine));
-  const char *name = add_layer (writer, layer ? "LayerNormalization" : "GroupNormalization",
-                                layer ? "layer_normalization" : "group_normalization", settings);
+  const char *name = keras_add_layer (writer, layer ? "LayerNormalization" : "GroupNormalization",
+                                      layer ? "layer_normalization" : "group_normalization", settings);
   if (affine)
     write_affine (writer, name, layer && !writer->vector);
   return name;
 }
 
 static void
-write_norm (struct writer *writer, const struct gan_layer *layer)
+write_norm (struct keras_writer *writer, const struct gan_layer *layer)
 {
   bool tables = writer->net.conditional == GAN_NORMALISED;
   if (writer->norm == GAN_NORM_NONE)
@@ -408,78 +231,78 @@ write_norm (struct writer *writer, const struct gan_layer *layer)
   if (!tables)
     return;
   g_autofree char *scale = write_table (writer, "scale"), *shift = NULL;
-  merge (writer, "Multiply", "multiply", scale);
+  keras_merge (writer, "Multiply", "multiply", scale);
   shift = write_table (writer, "shift");
-  merge (writer, "Add", "add", shift);
+  keras_merge (writer, "Add", "add", shift);
 }
 
 static void
-write_relu (struct writer *writer, const struct gan_layer *layer)
+write_relu (struct keras_writer *writer, const struct gan_layer *layer)
 {
-  add_layer (writer, "ReLU", "re_lu", ", \"max_value\": null, \"negative_slope\": 0.0, \"threshold\": 0.0");
+  keras_add_layer (writer, "ReLU", "re_lu", ", \"max_value\": null, \"negative_slope\": 0.0, \"threshold\": 0.0");
 }
 
 static void
-write_leaky_relu (struct writer *writer, const struct gan_layer *layer)
+write_leaky_relu (struct keras_writer *writer, const struct gan_layer *layer)
 {
   g_autofree char *slope = text_number (layer->value), *settings = g_strdup_printf (", \"alpha\": %s", slope);
-  add_layer (writer, "LeakyReLU", "leaky_re_lu", settings);
+  keras_add_layer (writer, "LeakyReLU", "leaky_re_lu", settings);
 }
 
 static void
-write_tanh (struct writer *writer, const struct gan_layer *layer)
+write_tanh (struct keras_writer *writer, const struct gan_layer *layer)
 {
-  add_layer (writer, "Activation", "activation", ", \"activation\": \"tanh\"");
+  keras_add_layer (writer, "Activation", "activation", ", \"activation\": \"tanh\"");
 }
 
 static void
-write_up (struct writer *writer, const struct gan_layer *layer)
+write_up (struct keras_writer *writer, const struct gan_layer *layer)
 {
-  add_layer (writer, "UpSampling2D", "up_sampling2d",
-             ", \"size\": [2, 2], \"data_format\": \"channels_last\", \"interpolation\": \"nearest\"");
+  keras_add_layer (writer, "UpSampling2D", "up_sampling2d",
+                   ", \"size\": [2, 2], \"data_format\": \"channels_last\", \"interpolation\": \"nearest\"");
   writer->h *= 2;
   writer->w *= 2;
 }
 
 static void
-write_max_pool (struct writer *writer, const struct gan_layer *layer)
+write_max_pool (struct keras_writer *writer, const struct gan_layer *layer)
 {
   g_autofree char *settings = g_strdup_printf (
     ", \"pool_size\": [%d, %d], \"padding\": \"valid\", \"strides\": [%d, %d], \"data_format\": \"channels_last\"",
     layer->stride, layer->stride, layer->stride, layer->stride);
-  add_layer (writer, "MaxPooling2D", "max_pooling2d", settings);
+  keras_add_layer (writer, "MaxPooling2D", "max_pooling2d", settings);
   writer->h /= layer->stride;
   writer->w /= layer->stride;
 }
 
 static void
-write_reshape (struct writer *writer, const struct gan_layer *layer)
+write_reshape (struct keras_writer *writer, const struct gan_layer *layer)
 {
   g_autofree char *settings =
     g_strdup_printf (", \"target_shape\": [%d, %d, %" G_GINT64_FORMAT "]", layer->side, layer->side, writer->c);
-  add_layer (writer, "Reshape", "reshape", settings);
+  keras_add_layer (writer, "Reshape", "reshape", settings);
   writer->vector = false;
 }
 
 static void
-write_flatten (struct writer *writer, const struct gan_layer *layer)
+write_flatten (struct keras_writer *writer, const struct gan_layer *layer)
 {
-  add_layer (writer, "Flatten", "flatten", ", \"data_format\": \"channels_last\"");
+  keras_add_layer (writer, "Flatten", "flatten", ", \"data_format\": \"channels_last\"");
   writer->vector = true;
 }
 
 static void
-write_dropout (struct writer *writer, const struct gan_layer *layer)
+write_dropout (struct keras_writer *writer, const struct gan_layer *layer)
 {
   double rate = writer->net.dropout < 0 ? layer->value : writer->net.dropout;
   g_autofree char *number = text_number (rate),
                   *settings = g_strdup_printf (", \"rate\": %s, \"noise_shape\": null, \"seed\": null", number);
   if (rate > 0)
-    add_layer (writer, "Dropout", "dropout", settings);
+    keras_add_layer (writer, "Dropout", "dropout", settings);
 }
 
 static void
-write_minibatch (struct writer *writer, const struct gan_layer *layer)
+write_minibatch (struct keras_writer *writer, const struct gan_layer *layer)
 {
   if (writer->net.minibatch)
     writer->mistake = "Keras has no layer for the deviation of the minibatch";
@@ -509,10 +332,10 @@ static const struct {
 
 /* The input of a painter: a photograph of any size. */
 static void
-write_photo (struct writer *writer, const struct gan_preset *preset)
+write_photo (struct keras_writer *writer, const struct gan_preset *preset)
 {
   g_autofree char *extents = g_strdup_printf ("null, null, %" G_GINT64_FORMAT, writer->net.channels);
-  add_input (writer, "photo", extents);
+  keras_add_input (writer, "photo", extents);
   g_strlcpy (writer->last, "photo", NAME_SIZE);
   writer->c = writer->net.channels;
   writer->h = writer->w = preset->side / preset->enlarges;
@@ -520,7 +343,7 @@ write_photo (struct writer *writer, const struct gan_preset *preset)
 
 /* The inputs and, with classes, how they come together. */
 static void
-write_inputs (struct writer *writer, const struct gan_preset *preset, bool generator)
+write_inputs (struct keras_writer *writer, const struct gan_preset *preset, bool generator)
 {
   const struct gan_net *net = &writer->net;
   if (generator && preset->enlarges) {
@@ -532,14 +355,14 @@ write_inputs (struct writer *writer, const struct gan_preset *preset, bool gener
               : g_strdup_printf ("%d, %d, %" G_GINT64_FORMAT, preset->side, preset->side, net->channels);
   g_autofree char *classes = g_strdup_printf ("%" G_GINT64_FORMAT, net->classes);
   const char *first = generator ? "z" : "picture";
-  add_input (writer, first, extents);
+  keras_add_input (writer, first, extents);
   g_strlcpy (writer->last, first, NAME_SIZE);
   writer->vector = generator;
   writer->c = generator ? net->latent : net->channels;
   writer->h = writer->w = generator ? 1 : preset->side;
   if (!net->conditional)
     return;
-  add_input (writer, "labels", classes);
+  keras_add_input (writer, "labels", classes);
   if (generator && net->conditional == GAN_NORMALISED)
     return;
   char labels[NAME_SIZE] = "labels";
@@ -549,16 +372,16 @@ write_inputs (struct writer *writer, const struct gan_preset *preset, bool gener
       g_strdup_printf (", \"size\": [%d, %d], \"data_format\": \"channels_last\", \"interpolation\": \"nearest\"",
                        preset->side, preset->side);
     g_strlcpy (writer->last, "labels", NAME_SIZE);
-    add_layer (writer, "Reshape", "reshape", shape);
-    g_strlcpy (labels, add_layer (writer, "UpSampling2D", "up_sampling2d", up), NAME_SIZE);
+    keras_add_layer (writer, "Reshape", "reshape", shape);
+    g_strlcpy (labels, keras_add_layer (writer, "UpSampling2D", "up_sampling2d", up), NAME_SIZE);
     g_strlcpy (writer->last, first, NAME_SIZE);
   }
-  merge (writer, "Concatenate", "concatenate", labels);
+  keras_merge (writer, "Concatenate", "concatenate", labels);
   writer->c += net->classes;
 }
 
 static bool
-write_rows (struct writer *writer, const struct gan_layer *rows, const char *path, GError **error)
+write_rows (struct keras_writer *writer, const struct gan_layer *rows, const char *path, GError **error)
 {
   for (const struct gan_layer *row = rows; row->kind; row++) {
     int number = 1;
@@ -583,7 +406,7 @@ write_rows (struct writer *writer, const struct gan_layer *rows, const char *pat
 
 /* Every group names its weights, also those that have none. */
 static void
-finish_groups (struct writer *writer, struct hdf5 *root, const struct gan_preset *preset)
+finish_groups (struct keras_writer *writer, struct hdf5 *root, const struct gan_preset *preset)
 {
   static const char *const none[] = {NULL};
   g_ptr_array_add (writer->names, NULL);
@@ -613,15 +436,15 @@ keras_tree_gan (const struct gan_preset *preset, const struct gan_net *net, enum
     return NULL;
   }
   if (gan_code_size (net)) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: networks with codes have no form of Keras's here; -o NAME.onnx has",
-                 path);
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "%s: networks with codes have no form of Keras's here; -o NAME.onnx has", path);
     return NULL;
   }
   g_autoptr (hdf5) root = hdf5_new ();
   g_autoptr (GString) layers = g_string_new (NULL), text = g_string_new (NULL);
   g_autoptr (GPtrArray) listed = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GHashTable) counts = g_hash_table_new (g_str_hash, g_str_equal);
-  struct writer writer = {
+  struct keras_writer writer = {
     .weights = hdf5_add_group (root, "model_weights"),
     .source = weights,
     .prefix = prefix,
