@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests of generators share: pictures of two classes, an upright and a lying bar, in an IDX file with labels, and runs of the
- * gan recipe on them over a tiny network. */
+ * What the tests of generators share: pictures of two classes, an upright and a lying bar, in an IDX file with labels,
+ * and runs of the gan recipe on them over a tiny network. */
 #pragma once
 
 #include "fixture.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Networks, losses, penalties and stabilisers of adversarial training: values and gradients against PyTorch (tests/oracle/gan.py), and
- * what each promises. */
+ * Networks, losses, penalties and stabilisers of adversarial training: values and gradients against PyTorch
+ * (tests/oracle/gan.py), and what each promises. */
 #include <math.h>
 #include <string.h>
 

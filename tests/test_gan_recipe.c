@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The gan recipe on bars: pictures of two classes, an upright and a lying bar, in an IDX file. Generators learn to draw them, and
- * by class; a run that was stopped goes on to the same bits with everything on that has a state; stabilisers do what they
- * are for; what makes no sense is refused in one line. */
+ * The gan recipe on bars: pictures of two classes, an upright and a lying bar, in an IDX file. Generators learn to draw
+ * them, and by class; a run that was stopped goes on to the same bits with everything on that has a state; stabilisers
+ * do what they are for; what makes no sense is refused in one line. */
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
@@ -32,7 +32,8 @@ test_resume (gconstpointer words)
   job_free (job);
 }
 
-/* Every weight of both networks moves, whatever the loss; but for what shifts all scores, where real and fake ones push alike. */
+/* Every weight of both networks moves, whatever the loss; but for what shifts all scores, where real and fake ones push
+ * alike. */
 static void
 test_loss (gconstpointer loss)
 {
@@ -242,8 +243,8 @@ test_watchdog_data (void)
   job_free (job);
 }
 
-/* A rate that is far too high is seen and taken down, on the terminal, in the log and in the statistics; and a run that was stopped
- * before and after a rescue comes to the bits of one that was not. */
+/* A rate that is far too high is seen and taken down, on the terminal, in the log and in the statistics; and a run that
+ * was stopped before and after a rescue comes to the bits of one that was not. */
 static void
 test_watchdog_rescue (void)
 {
@@ -270,8 +271,8 @@ test_watchdog_rescue (void)
   job_free (job);
 }
 
-/* A judge that wins and a collapse, by limits that every run crosses: once warned of; with --watchdog all rescued from, with what
- * helps in the steps that follow, until the run ends with advice. */
+/* A judge that wins and a collapse, by limits that every run crosses: once warned of; with --watchdog all rescued from,
+ * with what helps in the steps that follow, until the run ends with advice. */
 static void
 test_watchdog_all (gconstpointer trouble)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Drawing with a trained generator: sheets, classes, codes, walks, animations; what makes no sense is refused in one line. */
+ * Drawing with a trained generator: sheets, classes, codes, walks, animations; what makes no sense is refused in one
+ * line. */
 #include <math.h>
 #include <string.h>
 #include <vips/vips.h>
@@ -88,7 +89,8 @@ same_cells (const struct picture *a, int i, const struct picture *b, int k, bool
   g_assert_true (equal == same);
 }
 
-/* Columns are categories of one noise; a code that is given is what a sweep comes by; a walk begins and ends at pictures. */
+/* Columns are categories of one noise; a code that is given is what a sweep comes by; a walk begins and ends at
+ * pictures. */
 static void
 test_generate_codes (void)
 {

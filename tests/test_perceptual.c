@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The distillation of the perceptual network: it learns, its pool goes down its own loss, it resumes to the bit, it begins with
- * a network that was trained before. */
+ * The distillation of the perceptual network: it learns, its pool goes down its own loss, it resumes to the bit, it
+ * begins with a network that was trained before. */
 #include <glib/gstdio.h>
 #include <string.h>
 
@@ -40,8 +40,8 @@ stat_at (const char *folder, int step, const char *name)
   return g_ascii_strtod (at + strlen (key), NULL);
 }
 
-/* With a network that hardly changes, a picture of the pool must please it more and more through its life of 48 steps, and the
- * next one begins anew. */
+/* With a network that hardly changes, a picture of the pool must please it more and more through its life of 48 steps,
+ * and the next one begins anew. */
 static void
 test_pool (void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Any painting as a style, through the painter, with a tiny network of random weights: tiles agree with larger tiles, a
- * mix with itself is itself, awkward pictures, refusals, cancelling, and the recipe's way back; and with brushwork of a tiny
- * pack before it. */
+ * mix with itself is itself, awkward pictures, refusals, cancelling, and the recipe's way back; and with brushwork of a
+ * tiny pack before it. */
 #include <math.h>
 #include <string.h>
 
@@ -97,7 +97,8 @@ make_masters (const char *sub, bool photograph, struct tensor *descriptors)
   g_assert_true (g_mkdir_with_parents (below, 0700) == 0 && pack_save (pack, path, NULL));
 }
 
-/* Packs: "brush" with descriptors of a.png, b.png and line.png, "plain" without; "flat" has not learned the photograph either. */
+/* Packs: "brush" with descriptors of a.png, b.png and line.png, "plain" without; "flat" has not learned the photograph
+ * either. */
 static void
 make_packs (void)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Unpaired translation: objectives, values and gradients, against PyTorch (tests/oracle/translate.py); runs over made-up pictures:
- * a stopped one goes on to the same bits with a pool in use, results paint and go on from each other, what makes no sense is
- * refused in one line. */
+ * Unpaired translation: objectives, values and gradients, against PyTorch (tests/oracle/translate.py); runs over
+ * made-up pictures: a stopped one goes on to the same bits with a pool in use, results paint and go on from each other,
+ * what makes no sense is refused in one line. */
 #include <string.h>
 
 #include "compile/plan.h"
@@ -142,18 +142,6 @@ begin_cut (struct job *job, int steps)
   job_set (job, "color-weight", "10");
 }
 
-static void
-test_resume_cycles (void)
-{
-  check_resume (begin_cycles);
-}
-
-static void
-test_resume_cut (void)
-{
-  check_resume (begin_cut);
-}
-
 /* From one picture; with a pool, so that the judge goes over two batches. */
 static void
 begin_pair (struct job *job, const char *preset, int steps)
@@ -183,16 +171,16 @@ begin_anime (struct job *job, int steps)
   job_set (job, "color-weight", "1");
 }
 
-static void
-test_resume_painter (void)
-{
-  check_resume (begin_painter);
-}
+static const struct resumed {
+  const char *name;
+  void (*begin) (struct job *job, int steps);
+} resumed[] = {{"cyclegan", begin_cycles}, {"cut", begin_cut}, {"painter-gan", begin_painter}, {"anime", begin_anime}};
 
 static void
-test_resume_anime (void)
+test_resume (gconstpointer data)
 {
-  check_resume (begin_anime);
+  const struct resumed *run = data;
+  check_resume (run->begin);
 }
 
 /* A pack of what a pair has learnt, of which the photograph is painted at its own size. */
@@ -354,10 +342,10 @@ main (int argc, char **argv)
     g_autofree char *name = g_strconcat ("/translate/", oracles[i].name, NULL);
     g_test_add_data_func (name, &oracles[i], test_oracle);
   }
-  g_test_add_func ("/translate/resume/cyclegan", test_resume_cycles);
-  g_test_add_func ("/translate/resume/cut", test_resume_cut);
-  g_test_add_func ("/translate/resume/painter-gan", test_resume_painter);
-  g_test_add_func ("/translate/resume/anime", test_resume_anime);
+  for (size_t i = 0; i < G_N_ELEMENTS (resumed); i++) {
+    g_autofree char *path = g_strconcat ("/translate/resume/", resumed[i].name, NULL);
+    g_test_add_data_func (path, &resumed[i], test_resume);
+  }
   g_test_add_func ("/translate/pair", test_pair);
   g_test_add_func ("/translate/pool", test_pool);
   g_test_add_func ("/translate/result", test_result);

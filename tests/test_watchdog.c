@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The watchdog on figures made up: each trouble is called within its number of steps and not without it, by what it knows from a
- * checkpoint too; labels that go with pictures pass, those that were shuffled do not. */
+ * The watchdog on figures made up: each trouble is called within its number of steps and not without it, by what it
+ * knows from a checkpoint too; labels that go with pictures pass, those that were shuffled do not. */
 #include <math.h>
 #include <string.h>
 

@@ -29,8 +29,8 @@ dnnl_memory_desc_t cpu_desc_any (const dnnl_memory_desc_t *desc);
 /* A new attribute: scratchpad from the caller, and after the operation @activation with parameters @p (kernel.h). */
 dnnl_primitive_attr_t cpu_attr (enum activation activation, const float *p);
 
-/* Which implementations of oneDNN's may be taken: none by a matrix made of the picture, none of plain loops (those are slower by
- * orders of magnitude), all. Each takes in those before it. */
+/* Which implementations of oneDNN's may be taken: none by a matrix made of the picture, none of plain loops (those are
+ * slower by orders of magnitude), all. Each takes in those before it. */
 enum cpu_ways { CPU_NO_MATRIX, CPU_NO_LOOPS, CPU_ALL };
 
 /* The first of these implementations of @op; NULL when there is none. */

@@ -8,10 +8,11 @@
  *   for each 32 outputs: m := v u at all 36 points          (multiply)
  *                        y := what m is in pixels, + bias   (scatter)
  *
- * One thread does one block at a time, with a v and an m of its own. Where there are few tiles and many weights, reading
- * these is what takes the time: then v holds all tiles, and each thread does some of the outputs, so that a weight is read
- * once. No number depends on how the work is divided. The border is in two tables that say for each row and column of the padded picture where it comes from, or that it is zero.
- * The derivative for x is the same convolution of dy with the weight transposed and turned around. */
+ * One thread does one block at a time, with a v and an m of its own. Where there are few tiles and many weights,
+ * reading these is what takes the time: then v holds all tiles, and each thread does some of the outputs, so that a
+ * weight is read once. No number depends on how the work is divided. The border is in two tables that say for each row
+ * and column of the padded picture where it comes from, or that it is zero. The derivative for x is the same
+ * convolution of dy with the weight transposed and turned around. */
 #include <stdlib.h>
 
 #include "device/cpu_conv.h"
@@ -50,8 +51,9 @@ struct geometry {
 
 /* Whether it pays */
 
-/* Times in multiply-adds that one thread does meanwhile, measured on 2 cores of a Sapphire Rapids with shapes from
- * 16 -> 16 channels at 256x256 to 512 -> 512 at 4x4, weights not in a cache. With AVX2 a thread does half as many or fewer. */
+/* Times in multiply-adds that one thread does meanwhile, measured on 2 cores of a Sapphire Rapids with shapes from 16
+ * -> 16 channels at 256x256 to 512 -> 512 at 4x4, weights not in a cache. With AVX2 a thread does half as many or
+ * fewer. */
 #define TRANSFORM 700.0     /* of one channel of a tile, in or out */
 #define FETCH 33.0          /* reading the weights once: this many tiles' products */
 #define FETCH_AGAIN 10.0    /* where they were read just before, */
@@ -121,11 +123,7 @@ divide (const struct geometry *g)
 static bool
 fits (const struct conv_attrs *attrs, const struct geometry *g)
 {
-  const int64_t *w = g->w->shape.dim;
-
-  return g->x->dtype == DTYPE_F32 && g->y->dtype == DTYPE_F32 && (w[2] == 3 || w[2] == 2) && w[3] == w[2] &&
-         attrs->groups == 1 && attrs->stride[0] == 1 && attrs->stride[1] == 1 && attrs->dilation[0] == 1 &&
-         attrs->dilation[1] == 1;
+  return winograd_fits (attrs, g->x, &g->w->shape, g->y);
 }
 
 static bool

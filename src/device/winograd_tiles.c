@@ -9,6 +9,14 @@ winograd_round_up (int64_t n, int64_t unit)
   return (n + unit - 1) / unit * unit;
 }
 
+bool
+winograd_fits (const struct conv_attrs *attrs, const struct value *x, const struct shape *w, const struct value *y)
+{
+  return x->dtype == DTYPE_F32 && y->dtype == DTYPE_F32 && (w->dim[2] == 3 || w->dim[2] == 2) &&
+         w->dim[3] == w->dim[2] && attrs->groups == 1 && attrs->stride[0] == 1 && attrs->stride[1] == 1 &&
+         attrs->dilation[0] == 1 && attrs->dilation[1] == 1;
+}
+
 int64_t
 winograd_step (int64_t taps)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Internal to this room: how a result of pictures is divided into the tiles of winograd.h, and where a tile's pixels lie. Tiles
- * are counted through columns, rows, pictures. The border is in two tables that say for each row and column of the padded
- * picture where it comes from, or that it is zero. Read by any thread. */
+ * Internal to this room: how a result of pictures is divided into the tiles of winograd.h, and where a tile's pixels
+ * lie. Tiles are counted through columns, rows, pictures. The border is in two tables that say for each row and column
+ * of the padded picture where it comes from, or that it is zero. Read by any thread. */
 #pragma once
 
+#include "device/cpu.h"
 #include "device/winograd.h"
 
 struct winograd_tiles {
@@ -18,10 +19,15 @@ struct winograd_place {
   int64_t picture, row, column; /* in tiles */
 };
 
-/* For the convolution of pictures @x to @y with weights of @taps x @taps, @before: rows and columns of zeros above and left. */
+/* For the convolution of pictures @x to @y with weights of @taps x @taps, @before: rows and columns of zeros above and
+ * left. */
 void winograd_tiles_init (struct winograd_tiles *tiles, const struct shape *x, const struct shape *y, int64_t taps,
                           const int64_t *before);
 void winograd_tiles_clear (struct winograd_tiles *tiles);
+
+/* Whether a convolution of @x to @y is one that the algorithm can do: dense, 3x3 or 2x2, stride 1, float32. */
+bool winograd_fits (const struct conv_attrs *attrs, const struct value *x, const struct shape *w,
+                    const struct value *y);
 
 /* Results of a tile along an axis, and tiles of @y. */
 int64_t winograd_step (int64_t taps);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A painting is as near to a style as their descriptors are in colour and in relu2_2, where strokes are seen; each half of the
- * say. Coarser features see what is in the painting, finer ones the photograph of it. Each number counts over its deviation
- * among the styles of the pack. Weights fall with the distance as a Gibbs distribution does. */
+ * A painting is as near to a style as their descriptors are in colour and in relu2_2, where strokes are seen; each half
+ * of the say. Coarser features see what is in the painting, finer ones the photograph of it. Each number counts over
+ * its deviation among the styles of the pack. Weights fall with the distance as a Gibbs distribution does. */
 #include "effect/brushwork.h"
 
 #include <math.h>

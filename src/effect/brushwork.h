@@ -8,8 +8,8 @@
  *   --brushwork none
  *   --brushwork a:0.6,b:0.4       for all paintings, as --style has it
  *
- * Strength goes through the pack's row of the photograph, or, where it has none, blends what is painted with the photograph.
- * Owned by who opened it; constant once styles are chosen. In a recipe:
+ * Strength goes through the pack's row of the photograph, or, where it has none, blends what is painted with the
+ * photograph. Owned by who opened it; constant once styles are chosen. In a recipe:
  *
  *   "brushwork": {"pack": base name, "sha256": ..., "style": "auto" or the mix, "chosen": the mix of each painting} */
 #pragma once
@@ -27,11 +27,12 @@ struct brushwork *brushwork_open (const struct paint_settings *settings, const s
 void brushwork_free (struct brushwork *brushwork);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (brushwork, brushwork_free)
 
-/* The mix for each of @n paintings, of which @descriptors (n, perceptual_descriptor_size) tell what they look like. IMPASTO_ERROR_MEMORY. */
+/* The mix for each of @n paintings, of which @descriptors (n, perceptual_descriptor_size) tell what they look like.
+ * IMPASTO_ERROR_MEMORY. */
 bool brushwork_choose (struct brushwork *brushwork, const float *descriptors, int n, GError **error);
 
-/* Before @net, whose rows are weights of the paintings: its margins, reach, normalisations, and weights, which are new and the
- * caller's. Its builder shall call brushwork_net first. */
+/* Before @net, whose rows are weights of the paintings: its margins, reach, normalisations, and weights, which are new
+ * and the caller's. Its builder shall call brushwork_net first. */
 struct weights *brushwork_join (const struct brushwork *brushwork, struct canvas_net *net);
 
 /* The photograph, painted first; @control is as the canvas gives it. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Painting on a canvas that is ready: the thumbnail, whose statistics the tiles are given, then one pass, or one an octave. */
+ * Painting on a canvas that is ready: the thumbnail, whose statistics the tiles are given, then one pass, or one an
+ * octave. */
 #include <math.h>
 #include <string.h>
 

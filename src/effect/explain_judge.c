@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A judge of patches (net/patchgan.c) asked about a picture. It is read from a checkpoint of the run that trained it: results of
- * training hold none, for they paint without. Its shape is that of its weights; 1 is what it calls real, 0 what it calls
- * painted by the network (least squares, Mao et al. 2017). */
+ * A judge of patches (net/patchgan.c) asked about a picture. It is read from a checkpoint of the run that trained it:
+ * results of training hold none, for they paint without. Its shape is that of its weights; 1 is what it calls real, 0
+ * what it calls painted by the network (least squares, Mao et al. 2017). */
 #include <string.h>
 
 #include "compile/plan.h"

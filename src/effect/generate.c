@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures from a trained generator: on one sheet, as an animation, or one by one. Picture i is a function of the model, the seed and
- * i: more pictures, or other columns, leave the first ones as they are; of models with codes a row is, whose noise is one. */
+ * Pictures from a trained generator: on one sheet, as an animation, or one by one. Picture i is a function of the
+ * model, the seed and i: more pictures, or other columns, leave the first ones as they are; of models with codes a row
+ * is, whose noise is one. */
 #include <math.h>
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Networks in files other than style packs, as they are drawn with, described and exported: a generator that impasto trained
- * (.safetensors) or a model that Keras saved (.h5). Pictures of the first are (n, c, h, w), of the second (n, h, w, c). */
+ * Networks in files other than style packs, as they are drawn with, described and exported: a generator that impasto
+ * trained (.safetensors) or a model that Keras saved (.h5). Pictures of the first are (n, c, h, w), of the second (n,
+ * h, w, c). */
 #pragma once
 
 #include "net/keras.h"
@@ -23,8 +24,8 @@ struct generator *generator_load (const char *path, GError **error);
 void generator_free (struct generator *generator);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (generator, generator_free)
 
-/* Builds it for a batch of @n, with inputs by their names ("z", "labels", "code"; Keras's own), those that are pictures of any size
- * @h x @w. Weights that are not in @weights yet are added. Returns the result, which has no name yet. */
+/* Builds it for a batch of @n, with inputs by their names ("z", "labels", "code"; Keras's own), those that are pictures
+ * of any size @h x @w. Weights that are not in @weights yet are added. Returns the result, which has no name yet. */
 sym generator_build (const struct generator *generator, struct graph *graph, int64_t n, int64_t h, int64_t w,
                      struct weights *weights);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows of a file: each pass opens it anew and pulls bands of rows out of libvips, which scales on the way. What is turned or
- * upside down is decoded onto disk once, and its rows are then read from there: a row of a picture on its side is a
- * column of what lies on disk, of which many neighbours are taken at a time. */
+ * Rows of a file: each pass opens it anew and pulls bands of rows out of libvips, which scales on the way. What is
+ * turned or upside down is decoded onto disk once, and its rows are then read from there: a row of a picture on its
+ * side is a column of what lies on disk, of which many neighbours are taken at a time. */
 #include "image/stream.h"
 
 #include <string.h>
@@ -45,8 +45,8 @@ scaling_failed (const char *path, GError **error)
   return false;
 }
 
-/* @rgb scaled to what is wanted, in 16 bits: what eight would lose, a painter makes much of. Colours count as much as they are
- * seen. */
+/* @rgb scaled to what is wanted, in 16 bits: what eight would lose, a painter makes much of. Colours count as much as
+ * they are seen. */
 static bool
 scale (const struct stream *stream, VipsImage **rgb, GError **error)
 {

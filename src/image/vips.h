@@ -71,5 +71,6 @@ VipsImage *meta_keep (VipsImage *from);
 void meta_apply (VipsImage *to, VipsImage *meta, bool keep_gps, const char *recipe);
 char *meta_recipe (VipsImage *meta); /* a new string or NULL */
 
-/* @image in @width x @height, both edges on edges: Lanczos where it is reduced, cubic where it is enlarged. 0 as of libvips. */
+/* @image in @width x @height, both edges on edges: Lanczos where it is reduced, cubic where it is enlarged. 0 as of
+ * libvips. */
 int image_scale (VipsImage *image, VipsImage **scaled, int width, int height);

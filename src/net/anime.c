@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A painter that draws twice as large as what it reads, 64x64 -> 128x128, and its judge of patches. The text's judge reads 64x64,
- * which such a drawing is not; this one reads whatever is drawn. */
+ * A painter that draws twice as large as what it reads, 64x64 -> 128x128, and its judge of patches. The text's judge
+ * reads 64x64, which such a drawing is not; this one reads whatever is drawn. */
 #include "net/gan.h"
 
 #define FOLLOW 0.1 /* Keras's momentum 0.9: at its 0.99 the statistics lag behind, and what is painted is grey */

@@ -36,8 +36,8 @@ struct gan_layer {
 
 extern const struct gan_kind gan_dense, gan_conv, gan_conv_transpose, gan_norm, gan_relu, gan_leaky_relu, gan_tanh,
   gan_up, gan_max_pool, gan_reshape, gan_flatten;
-/* Rows that do nothing until an option asks for them: a judge's normalisation, dropout beyond the text's, the deviation of the
- * minibatch. */
+/* Rows that do nothing until an option asks for them: a judge's normalisation, dropout beyond the text's, the deviation
+ * of the minibatch. */
 extern const struct gan_kind gan_judge_norm, gan_dropout, gan_minibatch;
 
 enum gan_conditional { GAN_UNCONDITIONAL, GAN_CONCATENATED, GAN_NORMALISED };
@@ -127,8 +127,8 @@ extern const char *const gan_preset_names[];         /* likewise, in that order 
 extern const struct gan_preset gan_dcgan_28, gan_noise_gan_28, gan_vae_28, gan_dcgan_64;
 const struct gan_preset *gan_preset_of (const struct net *net); /* NULL: it is none of them */
 
-/* Painters: pairs whose generator reads a picture. They are trained by the translate recipe and painted with as style networks
- * (struct style_net); their nets are for description. */
+/* Painters: pairs whose generator reads a picture. They are trained by the translate recipe and painted with as style
+ * networks (struct style_net); their nets are for description. */
 extern const struct gan_preset gan_painter_gan, gan_anime;
 extern const struct option gan_painter_options[];
 #define GAN_PAINTER_NET(NAME, HELP) \
@@ -171,9 +171,9 @@ int64_t gan_code_size (const struct gan_net *net);
 /* The input "code" (n, gan_code_size) of a network that has one; of another the null symbol. */
 sym gan_code (struct graph *graph, int64_t n, const struct gan_net *net);
 
-/* What lies at @t, 0 = @a .. 1 = @b, on the way from one noise to another, @n numbers: along the great circle, with the lengths
- * in between (Shoemake 1985), since the noise of a normal distribution has nearly one length and straight lines would cut
- * through where it never is (White 2016). */
+/* What lies at @t, 0 = @a .. 1 = @b, on the way from one noise to another, @n numbers: along the great circle, with the
+ * lengths in between (Shoemake 1985), since the noise of a normal distribution has nearly one length and straight lines
+ * would cut through where it never is (White 2016). */
 void gan_walk (const float *a, const float *b, int64_t n, double t, float *z);
 
 sym gan_generator (sym z, const struct gan_preset *preset, struct gan_pass pass);     /* (n, latent) -> pictures */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Generators and judges of ours as Keras would have saved them. The rows of a network (net/gan.h) become Keras's layers one by
- * one: a Sequential, or with classes a functional model. Kernels get Keras's order; what is a vector of a picture's numbers
- * (before a reshape, after a flatten) is reordered from channels first to channels last. Padding is written out where
- * Keras's "same" would be another. */
+ * Generators and judges of ours as Keras would have saved them. The rows of a network (net/gan.h) become Keras's layers
+ * one by one: a Sequential, or with classes a functional model. Kernels get Keras's order; what is a vector of a
+ * picture's numbers (before a reshape, after a flatten) is reordered from channels first to channels last. Padding is
+ * written out where Keras's "same" would be another. */
 #include <math.h>
 #include <string.h>
 
@@ -131,8 +131,8 @@ write_conv_transpose (struct keras_writer *writer, const struct gan_layer *layer
 
 /* --- Normalisation --- */
 
-/* The value of "labels" times the table @leaf, as numbers of channels: Dense, and for pictures Reshape, aside; the value stays.
- * Returns the layer's name. */
+/* The value of "labels" times the table @leaf, as numbers of channels: Dense, and for pictures Reshape, aside; the
+ * value stays. Returns the layer's name. */
 static char *
 write_table (struct keras_writer *writer, const char *leaf)
 {

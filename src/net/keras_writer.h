@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Internal to this room: layers and weights of a network of ours as Keras's files have them, one after the other. What a mistake
- * was stays in the writer; what is added after it does not count. */
+ * Internal to this room: layers and weights of a network of ours as Keras's files have them, one after the other. What
+ * a mistake was stays in the writer; what is added after it does not count. */
 #pragma once
 
 #include "format/hdf5.h"

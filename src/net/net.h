@@ -25,8 +25,8 @@ const struct net *net_find (const char *name);
 enum upsampling { UPSAMPLING_NEAREST, UPSAMPLING_BILINEAR, UPSAMPLING_TRANSPOSED };
 extern const char *const upsampling_names[]; /* NULL-terminated */
 
-/* What the network is made of: residual blocks, as said here; or the layers of a painter that is learnt against a judge, a preset
- * of net/gan.h, which knows one style and has no other rows. */
+/* What the network is made of: residual blocks, as said here; or the layers of a painter that is learnt against a
+ * judge, a preset of net/gan.h, which knows one style and has no other rows. */
 enum style_layers { STYLE_RESIDUAL, STYLE_PAINTER_GAN, STYLE_ANIME };
 extern const char *const style_layers_names[]; /* NULL-terminated */
 
@@ -108,8 +108,9 @@ struct resnet {
 extern const struct net net_resnet18;
 struct resnet resnet18 (sym picture, int last);
 
-/* Weights of a torchvision ResNet-18 from a safetensors file: "conv1.weight", "bn1.running_mean", "layer2.0.downsample.1.bias"
- * ...; what comes after the third stage is not read. IMPASTO_ERROR_INPUT says which tensor is missing or misshapen. */
+/* Weights of a torchvision ResNet-18 from a safetensors file: "conv1.weight", "bn1.running_mean",
+ * "layer2.0.downsample.1.bias" ...; what comes after the third stage is not read. IMPASTO_ERROR_INPUT says which tensor
+ * is missing or misshapen. */
 struct weights *resnet18_load (const char *path, GError **error);
 
 /* perceptual.c: a narrow VGG that was distilled from VGG-19: the eye that ships. Convolutions as VGG-19's conv1_1 to
@@ -124,8 +125,8 @@ struct perceptual {
 extern const struct net net_perceptual;
 struct perceptual perceptual_net (sym picture, int last, const struct perceptual_net *settings);
 
-/* What a painting looks like, in numbers: means, then deviations, of each channel of the picture itself, relu1_2, relu2_2 and
- * relu3_4. Pictures (n,3,h,w) -> (n, perceptual_descriptor_size). */
+/* What a painting looks like, in numbers: means, then deviations, of each channel of the picture itself, relu1_2,
+ * relu2_2 and relu3_4. Pictures (n,3,h,w) -> (n, perceptual_descriptor_size). */
 int64_t perceptual_descriptor_size (const struct perceptual_net *settings);
 sym perceptual_descriptor (sym picture, const struct perceptual_net *settings);
 
@@ -166,8 +167,8 @@ int arbitrary_net_norms (const struct arbitrary_net *settings, int64_t channels[
 /* photograph (n,3,h,w) in 0..1 -> painting of the same size in 0..1 */
 sym arbitrary_net (sym photo, struct arbitrary_control control, const struct arbitrary_net *settings);
 
-/* patchgan.c: judges overlapping patches (Isola et al. 2017): picture -> one score map a head, (n, heads, h', w'). With three
- * layers and one dense one a patch is 70x70 pixels. */
+/* patchgan.c: judges overlapping patches (Isola et al. 2017): picture -> one score map a head, (n, heads, h', w'). With
+ * three layers and one dense one a patch is 70x70 pixels. */
 struct patch_net {
   int64_t heads;
   int64_t width;  /* channels of the first convolution, doubled by each further one */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Generator and judge of 28x28 pictures without normalisation, and the variational autoencoder (Kingma and Welling 2014) with
- * the same generator for its decoder, to compare with. The text's generator draws 7x7; this one enlarges twice. Slopes are
- * Keras's default. */
+ * Generator and judge of 28x28 pictures without normalisation, and the variational autoencoder (Kingma and Welling
+ * 2014) with the same generator for its decoder, to compare with. The text's generator draws 7x7; this one enlarges
+ * twice. Slopes are Keras's default. */
 #include "net/gan.h"
 
 static const struct gan_layer generator[] = {
@@ -50,8 +50,8 @@ static const struct gan_layer encoder[] = {
   {NULL},
 };
 
-/* The judge reads 50,176 numbers at once: at the usual rates it is sure of all after a few steps, and the generator, which no
- * normalisation holds, draws black for good. */
+/* The judge reads 50,176 numbers at once: at the usual rates it is sure of all after a few steps, and the generator,
+ * which no normalisation holds, draws black for good. */
 const struct gan_preset gan_noise_gan_28 = {
   .net = GAN_NET ("noise-gan-28", "generator and judge of 28x28 pictures without normalisation"),
   .side = 28,

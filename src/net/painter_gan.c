@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A painter of photographs and its judge: four convolutions of 3x3 that widen, one that draws, all at the picture's size. The
- * text's generator is fed noise; this one reads the photograph. */
+ * A painter of photographs and its judge: four convolutions of 3x3 that widen, one that draws, all at the picture's
+ * size. The text's generator is fed noise; this one reads the photograph. */
 #include "net/gan.h"
 
 #define FOLLOW 0.1 /* Keras's momentum 0.9: at its 0.99 the statistics lag behind, and what is painted is grey */

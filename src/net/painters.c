@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Painters that are lists of layers, in the place of the residual one. Their batch normalisations have running statistics, so
- * that they paint by convolutions alone: any size, in any tiles, without a thumbnail to measure. */
+ * Painters that are lists of layers, in the place of the residual one. Their batch normalisations have running
+ * statistics, so that they paint by convolutions alone: any size, in any tiles, without a thumbnail to measure. */
 #include "net/gan.h"
 
 const char *const style_layers_names[] = {"residual", "painter-gan", "anime", NULL};

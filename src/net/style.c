@@ -144,9 +144,10 @@ half (int i)
   return (i - (i & 1)) / 2;
 }
 
-/* What the pixel at @x reads, [lo, hi], followed from the last layer to the first. On the way up bilinear enlargement takes
- * pixel i from those left and right of (i - 0.5) / 2, nearest from i / 2, a transposed convolution like nearest and the 3x3
- * convolution after it; on the way down a convolution of stride 2 reads 2 i - 1 to 2 i + 1. Where in its block of 4 the pixel lies makes a difference, so all four are tried. */
+/* What the pixel at @x reads, [lo, hi], followed from the last layer to the first. On the way up bilinear enlargement
+ * takes pixel i from those left and right of (i - 0.5) / 2, nearest from i / 2, a transposed convolution like nearest
+ * and the 3x3 convolution after it; on the way down a convolution of stride 2 reads 2 i - 1 to 2 i + 1. Where in its
+ * block of 4 the pixel lies makes a difference, so all four are tried. */
 static int
 reach_of (const struct style_net *settings, int x)
 {

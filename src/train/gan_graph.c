@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The plans of the gan recipe. Judge and generator take their steps at once, each by the other's weights of before: one pass
- * through the generator and one of the judge over what it drew serve both. */
+ * The plans of the gan recipe. Judge and generator take their steps at once, each by the other's weights of before: one
+ * pass through the generator and one of the judge over what it drew serve both. */
 #include "train/gan_code.h"
 #include "train/gan_loss.h"
 #include "train/gan_recipe.h"

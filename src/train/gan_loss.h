@@ -7,8 +7,8 @@
 #include "op/sym.h"
 
 /* A pair of losses, each to be minimised by its own network. @label is what the judge is told a real picture is, 1 or a
- * little less (one-sided label smoothing, Salimans 2016); losses without `labels` take no notice of it. `guessing` is the judge's
- * loss when it cannot tell and is told 1; 0 where scores have no zero to guess at. */
+ * little less (one-sided label smoothing, Salimans 2016); losses without `labels` take no notice of it. `guessing` is
+ * the judge's loss when it cannot tell and is told 1; 0 where scores have no zero to guess at. */
 struct gan_loss {
   bool labels;
   double guessing;

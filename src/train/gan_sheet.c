@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sheets of the gan recipe. Classes lie in columns, or the categories of a code; a row has one noise then. Below, a row for each
- * continuous number of the code lets it go from -1 to 1. */
+ * Sheets of the gan recipe. Classes lie in columns, or the categories of a code; a row has one noise then. Below, a row
+ * for each continuous number of the code lets it go from -1 to 1. */
 #include <string.h>
 
 #include "base/random.h"

@@ -2,11 +2,11 @@
  *
  * What the watchdog looks at in the gan recipe, and what a rescue changes.
  *
- * Diversity is measured where the judge sees: the distance of each drawn picture to the nearest other one of its batch, in the
- * features of the judge's last layer before the score, over the same of real pictures. These features are at hand for any size,
- * channels and subject, and cost a pass forward; they change as the judge learns, but the ratio of drawn to real ones at one
- * moment does not mind their scale. Nearest neighbours, not the mean distance: a generator that draws three digits
- * again and again has a large spread, and no distance to its neighbours. */
+ * Diversity is measured where the judge sees: the distance of each drawn picture to the nearest other one of its batch,
+ * in the features of the judge's last layer before the score, over the same of real pictures. These features are at
+ * hand for any size, channels and subject, and cost a pass forward; they change as the judge learns, but the ratio of
+ * drawn to real ones at one moment does not mind their scale. Nearest neighbours, not the mean distance: a generator
+ * that draws three digits again and again has a large spread, and no distance to its neighbours. */
 #include <math.h>
 #include <string.h>
 
@@ -30,7 +30,8 @@ const struct watch_row gan_watches[] = {
   {NULL},
 };
 
-/* How much the judge's loss leaves open: 1 = it guesses, 0 = it knows. With smoothed labels not even that takes the loss to 0. */
+/* How much the judge's loss leaves open: 1 = it guesses, 0 = it knows. With smoothed labels not even that takes the
+ * loss to 0. */
 void
 gan_doubt (const struct gan_settings *settings, struct train_stats *stats)
 {

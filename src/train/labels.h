@@ -11,9 +11,9 @@ struct label_check {
   double chance;    /* what labels dealt out at random would come to */
 };
 
-/* Looks at up to 500 pictures of @dataset, spread evenly, of @channels and @side, at an eighth of their size at least: neighbours by
- * squared distance of pixels. Labels that say anything of how pictures look agree more often than chance, however
- * poorly; those of another file, shuffled or all random, do not. IMPASTO_ERROR_INPUT, IMPASTO_ERROR_MEMORY. */
+/* Looks at up to 500 pictures of @dataset, spread evenly, of @channels and @side, at an eighth of their size at least:
+ * neighbours by squared distance of pixels. Labels that say anything of how pictures look agree more often than chance,
+ * however poorly; those of another file, shuffled or all random, do not. IMPASTO_ERROR_INPUT, IMPASTO_ERROR_MEMORY. */
 bool label_check (struct dataset *dataset, int side, int channels, struct label_check *check, GError **error);
 
 /* Whether the labels say something: beyond three deviations of chance. Of fewer than 50 pictures nothing is known: yes. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What recipes would write alike: plans compiled as a run wants them, their inputs and figures by name, the photographs that
- * were left out, the averaged weights and the facts of a result. The thread that trains. */
+ * What recipes would write alike: plans compiled as a run wants them, their inputs and figures by name, the photographs
+ * that were left out, the averaged weights and the facts of a result. The thread that trains. */
 #pragma once
 
 #include <json-glib/json-glib.h>
@@ -17,8 +17,8 @@ struct plan *recipe_compile (const struct trainer *trainer, struct graph *graph,
 /* Value @i of input @name; nothing where the plan has no such input. */
 void recipe_set (struct plan *plan, const char *name, int64_t i, double value);
 
-/* The learning rate of the trainer's step, when the greatest is @rate: warmed up, then let down by a cosine; less after rescues of
- * the watchdog. */
+/* The learning rate of the trainer's step, when the greatest is @rate: warmed up, then let down by a cosine; less after
+ * rescues of the watchdog. */
 double recipe_rate (const struct trainer *trainer, double rate);
 
 /* @rate for the first @hold of the run, then down to 0 along a line. */
@@ -42,14 +42,14 @@ struct dataset *recipe_open_data (struct trainer *trainer, const char *dir, cons
 /* Says which files of @dataset (or NULL: none) cannot be used, each once, with the reason. */
 void recipe_report (struct trainer *trainer, struct dataset *dataset);
 
-/* Copies those weights of @from whose names begin with @part over the run's of the same names behind @prefix, and over their
- * averages. IMPASTO_ERROR_USAGE, naming @path: the run has none of this shape. */
+/* Copies those weights of @from whose names begin with @part over the run's of the same names behind @prefix, and over
+ * their averages. IMPASTO_ERROR_USAGE, naming @path: the run has none of this shape. */
 bool recipe_start_from (const struct trainer *trainer, struct weights *from, const char *part, const char *prefix,
                         const char *path, GError **error);
 
 /* The averages of the weights whose names begin with @prefix, under what is left of their names. */
 struct weights *recipe_averaged (const struct trainer *trainer, const char *prefix);
 
-/* What a result tells of its training: the settings but those named in @hidden (NULL-terminated: places on this machine), steps
- * and seed. */
+/* What a result tells of its training: the settings but those named in @hidden (NULL-terminated: places on this
+ * machine), steps and seed. */
 JsonObject *recipe_facts (const struct trainer *trainer, const char *const *hidden);

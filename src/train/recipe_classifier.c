@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A classifier of pictures that come in classes: cross entropy, small shifts, the moving average of the weights. Every so manyth
- * picture is held out: accuracy on those is measured with every sheet of samples and at the end. The result is a feature space in which
- * `impasto eval` compares sets of such pictures, and a reader of the classes of what generators draw.
+ * A classifier of pictures that come in classes: cross entropy, small shifts, the moving average of the weights. Every
+ * so manyth picture is held out: accuracy on those is measured with every sheet of samples and at the end. The result
+ * is a feature space in which `impasto eval` compares sets of such pictures, and a reader of the classes of what
+ * generators draw.
  *
  * All state is weights; pictures, shifts and order are functions of the step. */
 #include <string.h>

@@ -4,9 +4,9 @@
  * preset says the networks, options everything else: each loss and stabiliser is a line. The result is the generator with
  * averaged weights.
  *
- * A step takes judge_steps steps of the judge and one of the generator. R1's penalty comes every r1_every steps, by a plan of
- * its own. Everything that a run has become is weights: networks, optimisers, averages, running statistics, the probability of
- * augmentation; noise and order are functions of the step. */
+ * A step takes judge_steps steps of the judge and one of the generator. R1's penalty comes every r1_every steps, by a
+ * plan of its own. Everything that a run has become is weights: networks, optimisers, averages, running statistics, the
+ * probability of augmentation; noise and order are functions of the step. */
 #include <string.h>
 
 #include "impasto/error.h"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Unpaired translation: photographs and paintings that know nothing of each other, a translator that makes the one look like the
- * other. X are photographs, Y paintings, G: X -> Y the translator, D_Y the judge of patches of 70x70, least squares.
+ * Unpaired translation: photographs and paintings that know nothing of each other, a translator that makes the one look
+ * like the other. X are photographs, Y paintings, G: X -> Y the translator, D_Y the judge of patches of 70x70, least
+ * squares.
  *
  *   cyclegan (Zhu 2017), with F: Y -> X and D_X:
  *     L = (D_Y(G(x)) - 1)^2 + (D_X(F(y)) - 1)^2 + cycle_weight (|F(G(x)) - x| + |G(F(y)) - y|)
@@ -13,9 +14,9 @@
  *         + variation_weight L_tv(G(x)) + adversary_weight L_adv(D_Y(G(x)))
  *     where f is x as the feature network sees it, with a share of y if wanted; L_adv and the judge's loss are of gan_loss.h
  *
- * and + colour_weight L_colour(G(x), x) (Chen 2020). A judge learns (D(real) - 1)^2 / 2 + D(drawn)^2 / 2, where the drawn picture
- * is now or from a pool, and + edge_weight D(paintings with smoothed edges)^2 / 2 (Chen 2018). The translator is a style
- * network of one style: the result is a style pack that everything that paints takes. */
+ * and + colour_weight L_colour(G(x), x) (Chen 2020). A judge learns (D(real) - 1)^2 / 2 + D(drawn)^2 / 2, where the
+ * drawn picture is now or from a pool, and + edge_weight D(paintings with smoothed edges)^2 / 2 (Chen 2018). The
+ * translator is a style network of one style: the result is a style pack that everything that paints takes. */
 #include <string.h>
 
 #include "base/random.h"
@@ -287,8 +288,8 @@ start (struct trainer *trainer, GError **error)
          translate_build_sampler (trainer, error);
 }
 
-/* What becomes of picture @i of a step in the pool (Zhu 2017): while it is not full, the picture goes to the next place; then half
- * of them change places with one of the pool, which the judge sees instead. -1: it stays outside. */
+/* What becomes of picture @i of a step in the pool (Zhu 2017): while it is not full, the picture goes to the next
+ * place; then half of them change places with one of the pool, which the judge sees instead. -1: it stays outside. */
 static int64_t
 pool_place (const struct trainer *trainer, int side, int64_t i, bool *past)
 {

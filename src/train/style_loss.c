@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Measuring paintings, and the loss and the distance against what was measured; see style_loss.h. One plan a painting gives all
- * its Gram matrices; they are mixed before they are normalised, so that a mix is as strong a style as a painting. */
+ * Measuring paintings, and the loss and the distance against what was measured; see style_loss.h. One plan a painting
+ * gives all its Gram matrices; they are mixed before they are normalised, so that a mix is as strong a style as a
+ * painting. */
 #include "train/style_loss.h"
 
 #include <math.h>

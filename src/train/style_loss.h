@@ -43,9 +43,9 @@ void style_loss_parts (sym picture, const struct features *features, const struc
 void style_look (sym picture, const struct features *features, sym gram[STYLE_LOSS_SCALES][FEATURE_TAPS],
                  struct feature_tap taps[FEATURE_TAPS]);
 
-/* The parts, where pictures of one size are looked at again and again. style_grams builds likewise, and makes outputs of the
- * Gram matrices; a plan of that graph which has run is added to a target, @share times, or held against it: the value of
- * style_loss, summed in double. A target is good once everything is added and it is normalised. */
+/* The parts, where pictures of one size are looked at again and again. style_grams builds likewise, and makes outputs
+ * of the Gram matrices; a plan of that graph which has run is added to a target, @share times, or held against it: the
+ * value of style_loss, summed in double. A target is good once everything is added and it is normalised. */
 void style_grams (sym picture, const struct features *features, struct feature_tap taps[FEATURE_TAPS]);
 /* A plan of style_grams for a picture "painting" (1,3,height,width). */
 struct plan *style_measuring_plan (const struct features *features, int64_t height, int64_t width,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The trainer: what every recipe shares. A run is a numbered folder with recipe.json, log.txt, stats.jsonl, sample sheets and
- * checkpoints; all state of a run is tensors by name, so that a resumed run gives the bits of an uninterrupted one.
- * A recipe is a struct recipe in its own file and a row in recipe_table. */
+ * The trainer: what every recipe shares. A run is a numbered folder with recipe.json, log.txt, stats.jsonl, sample
+ * sheets and checkpoints; all state of a run is tensors by name, so that a resumed run gives the bits of an
+ * uninterrupted one. A recipe is a struct recipe in its own file and a row in recipe_table. */
 #pragma once
 
 #include <stdio.h>
@@ -27,8 +27,8 @@ extern const struct option run_options[];
 
 #define STATS_MAX 16
 
-/* A recipe's option of this name is the feature network of net/feature_net.h; who calls train fills it with the file of this
- * name, which ships, when it is not given. */
+/* A recipe's option of this name is the feature network of net/feature_net.h; who calls train fills it with the file of
+ * this name, which ships, when it is not given. */
 #define FEATURES_OPTION "features"
 #define ENCODER_OPTION "encoder" /* before the other: a network that the result holds */
 #define FEATURES_FILE "perceptual.safetensors"

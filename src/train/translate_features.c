@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Translation by a feature network and a judge: the loss and its parts; the formula is in recipe_translate.c. Styles are those
- * of the batches' paintings, so that one painting in patches does as well as a folder of them. Judge and translator learn
- * from one pass of the judge over what is real and what is drawn: its batch normalisation sees both. */
+ * Translation by a feature network and a judge: the loss and its parts; the formula is in recipe_translate.c. Styles
+ * are those of the batches' paintings, so that one painting in patches does as well as a folder of them. Judge and
+ * translator learn from one pass of the judge over what is real and what is drawn: its batch normalisation sees
+ * both. */
 #include "net/gan.h"
 #include "train/gan_loss.h"
 #include "train/loss.h"
@@ -28,8 +29,8 @@ fuse (sym content, sym style, const struct translate_settings *settings)
   return sym_add (sym_scale (content, 1 - settings->fusion_weight), sym_scale (fused, settings->fusion_weight));
 }
 
-/* What paintings have been like lately, @now being the batch's: one batch tells little. The moving average is a weight, hence in
- * checkpoints. */
+/* What paintings have been like lately, @now being the batch's: one batch tells little. The moving average is a weight,
+ * hence in checkpoints. */
 static sym
 lately (const struct translate_build *build, sym now, const char *name)
 {
@@ -40,8 +41,8 @@ lately (const struct translate_build *build, sym now, const char *name)
   return sym_stop_gradient (next);
 }
 
-/* Mean over scales and taps of the squared distances of @drawn's Gram matrices from those of paintings, over their root mean
- * square. */
+/* Mean over scales and taps of the squared distances of @drawn's Gram matrices from those of paintings, over their root
+ * mean square. */
 static sym
 gram_loss (const struct translate_build *build, sym drawn[STYLE_LOSS_SCALES][FEATURE_TAPS],
            sym wanted[STYLE_LOSS_SCALES][FEATURE_TAPS])

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The plans of the translate recipe; formulas are in recipe_translate.c. Translators and judges take their steps at once, each
- * by the other's weights of before. Pictures that go through the same network go together: normalisation is a picture's own, so
- * that a batch is no more than so many pictures. */
+ * The plans of the translate recipe; formulas are in recipe_translate.c. Translators and judges take their steps at
+ * once, each by the other's weights of before. Pictures that go through the same network go together: normalisation is
+ * a picture's own, so that a batch is no more than so many pictures. */
 #include "net/gan.h"
 #include "train/loss.h"
 #include "train/optimizer.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inside of the translate recipe, shared by its files: recipe_translate.c (options, start, step, result), translate_graph.c
- * (the plans), translate_features.c (losses by a feature network) and translate_sheet.c (pictures that are shown). The two sides are photographs and paintings, in this order
- * wherever there are two of a kind. */
+ * The inside of the translate recipe, shared by its files: recipe_translate.c (options, start, step, result),
+ * translate_graph.c (the plans), translate_features.c (losses by a feature network) and translate_sheet.c (pictures
+ * that are shown). The two sides are photographs and paintings, in this order wherever there are two of a kind. */
 #pragma once
 
 #include "net/feature_net.h"
@@ -83,8 +83,9 @@ sym translate_to_refuse (const struct translate_build *build, int side);
 /* translate_features.c: draws, adds the adversaries' losses and returns the others'. */
 sym translate_by_features (struct translate_build *build);
 
-/* @decay, a scalar, is that of moving averages. The losses of translators and judges, and what is drawn of each side. @places (p) are those of each tap, for CUT. Adds the
- * statistics by name to the graph's outputs, and the inputs of a pool: see translate_build_training. */
+/* @decay, a scalar, is that of moving averages. The losses of translators and judges, and what is drawn of each side.
+ * @places (p) are those of each tap, for CUT. Adds the statistics by name to the graph's outputs, and the inputs of a
+ * pool: see translate_build_training. */
 struct translate_losses {
   sym translators, judges;
   sym drawn[SIDES];
@@ -93,14 +94,14 @@ struct translate_losses translate_losses (struct graph *graph, const struct tran
                                           const struct features *features, const sym real[SIDES],
                                           const sym places[STYLE_TAPS], sym decay);
 
-/* Draws weights that are lacking and compiles state->plan. For each side that is drawn: input SIDE (batch,3,size,size), output
- * "drawn-SIDE" of the same shape, and with a pool inputs "past-SIDE" of the same shape and "is-past-SIDE" (batch,1,1,1),
- * 1 where the judge is to see the picture from the pool. CUT: "places0".. (p), places in the maps of the taps. Inputs rate,
- * judge-rate, decay; outputs: the statistics by name. */
+/* Draws weights that are lacking and compiles state->plan. For each side that is drawn: input SIDE (batch,3,size,size),
+ * output "drawn-SIDE" of the same shape, and with a pool inputs "past-SIDE" of the same shape and "is-past-SIDE"
+ * (batch,1,1,1), 1 where the judge is to see the picture from the pool. CUT: "places0".. (p), places in the maps of the
+ * taps. Inputs rate, judge-rate, decay; outputs: the statistics by name. */
 bool translate_build_training (struct trainer *trainer, GError **error);
 
-/* Compiles state->sampler: averaged weights, inputs "photo" and "painting" (1,3,size,size), outputs "translated", "identity" and,
- * with a way back, "back". */
+/* Compiles state->sampler: averaged weights, inputs "photo" and "painting" (1,3,size,size), outputs "translated",
+ * "identity" and, with a way back, "back". */
 bool translate_build_sampler (struct trainer *trainer, GError **error);
 
 /* What the inputs "rate" and "judge-rate" are at step @step for learning rates of @rate. */

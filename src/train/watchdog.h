@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The watchdog: sees by a run's figures that it goes wrong, and why. Each step it is shown the figures; what they are watched for is
- * a table of struct watch_row of the recipe, and of every recipe that they are numbers. A hit adds 1 to the row's count, each other
- * step takes `leak` off; at `patience` the row's trouble is called, so a trouble that lasts is seen within
- * patience / (hits a step - leak * others a step) steps. NaN and explosions are what runs do not come back from: the watchdog acts
- * on them, and on data that are one picture. Of a judge that wins and of collapse, which healthy runs can look like for a
- * while, it warns once and lets the run go on, unless it is told to act on all. All that it knows is one tensor among the run's weights, hence in
- * checkpoints: a resumed run sees the same at the same step.
- * The trainer answers a trouble by going back to the last good checkpoint (train/rescue.h). Used by the trainer's thread. */
+ * The watchdog: sees by a run's figures that it goes wrong, and why. Each step it is shown the figures; what they are
+ * watched for is a table of struct watch_row of the recipe, and of every recipe that they are numbers. A hit adds 1 to
+ * the row's count, each other step takes `leak` off; at `patience` the row's trouble is called, so a trouble that lasts
+ * is seen within patience / (hits a step - leak * others a step) steps. NaN and explosions are what runs do not come
+ * back from: the watchdog acts on them, and on data that are one picture. Of a judge that wins and of collapse, which
+ * healthy runs can look like for a while, it warns once and lets the run go on, unless it is told to act on all. All
+ * that it knows is one tensor among the run's weights, hence in checkpoints: a resumed run sees the same at the same
+ * step. The trainer answers a trouble by going back to the last good checkpoint (train/rescue.h). Used by the trainer's
+ * thread. */
 #pragma once
 
 #include "tensor/weights.h"
@@ -45,8 +46,9 @@ typedef struct watchdog watchdog;
 enum watchdog_mode { WATCHDOG_OFF, WATCHDOG_ON, WATCHDOG_ALL }; /* ON: warns of judges that win and of collapse */
 extern const char *const watchdog_modes[];
 
-/* Watches by @watches, which ends with a NULL figure and outlives it; NULL: the first figure for jumps. @all: acts on all
- * troubles, otherwise see above. Its tensor is WATCHDOG_STATE of @weights, made when it is not there. IMPASTO_ERROR_MEMORY. */
+/* Watches by @watches, which ends with a NULL figure and outlives it; NULL: the first figure for jumps. @all: acts on
+ * all troubles, otherwise see above. Its tensor is WATCHDOG_STATE of @weights, made when it is not there.
+ * IMPASTO_ERROR_MEMORY. */
 #define WATCHDOG_STATE "watchdog.state"
 struct watchdog *watchdog_new (struct weights *weights, const struct watch_row *watches, bool all, GError **error);
 void watchdog_free (struct watchdog *watchdog);
