@@ -456,6 +456,35 @@ run_reduce_columns (const struct kernel *kernel, void *scratch, const struct run
     }
 }
 
+/* The same where a row is longer than a chunk: each thread takes pieces of rows, a chunk wide, from the first to the last. */
+static void
+run_reduce_wide_columns (const struct kernel *kernel, void *scratch, const struct run_context *context)
+{
+  const struct loop *loop = kernel->state;
+  int64_t row = loop->row, outer = loop->y_size / row, rows = loop->size / loop->y_size;
+  int64_t pieces = (row + CHUNK - 1) / CHUNK;
+  double *sums = partials (loop, scratch);
+#pragma omp parallel num_threads(loop_threads(loop)) if (loop->size >= PARALLEL_MIN)
+  {
+    struct worker worker;
+    worker_begin (loop, &worker, (float *) scratch + (int64_t) omp_get_thread_num () * loop->n_regs * CHUNK);
+    double *acc = sums + (int64_t) omp_get_thread_num () * CHUNK;
+#pragma omp for schedule(static)
+    for (int64_t i = 0; i < outer * pieces; i++) {
+      int64_t first = i % pieces * CHUNK, n = MIN (row - first, CHUNK);
+      for (int64_t c = 0; c < n; c++)
+        acc[c] = fold_start (loop);
+      for (int64_t r = 0; r < rows; r++) {
+        const float *x = evaluate (loop, &worker, (i / pieces * rows + r) * row + first, n, NULL);
+        for (int64_t c = 0; c < n; c++)
+          fold (loop->reduce, &acc[c], x[c]);
+      }
+      for (int64_t c = 0; c < n; c++)
+        store (kernel->y, i / pieces * row + first + c, acc[c]);
+    }
+  }
+}
+
 /* Any other pattern of reduced axes, one element at a time. */
 static void
 run_reduce_any (const struct kernel *kernel, void *scratch, const struct run_context *context)
@@ -483,23 +512,26 @@ run_reduce_any (const struct kernel *kernel, void *scratch, const struct run_con
     store (kernel->y, i, acc[i]);
 }
 
-/* Which of the three reductions fits the strides of the result. */
+/* Which of the reductions fits the strides of the result. */
 static void
 choose_reduction (struct loop *loop, struct kernel *kernel)
 {
   int inner = loop->rank - 1;
   bool rows = loop->y_stride[inner] == 0 && (loop->rank == 1 || (loop->rank == 2 && loop->y_stride[0] == 1));
   bool columns = loop->rank >= 2 && loop->rank <= 3 && loop->y_stride[inner] == 1 && loop->y_stride[inner - 1] == 0 &&
-                 (loop->rank == 2 || loop->y_stride[0] == loop->row) && loop->row <= CHUNK / 2;
+                 (loop->rank == 2 || loop->y_stride[0] == loop->row);
   if (loop->rank == 2 && rows)
     loop->outer = loop->dim[0];
   int64_t extra = 0, reduced = loop->size / loop->y_size;
   if (rows || loop->y_size == 1) {
     kernel->run = run_reduce_rows;
     extra = row_split (reduced) > 1 ? loop->y_size * SPLIT : 0;
-  } else if (columns) {
+  } else if (columns && loop->row <= CHUNK / 2) {
     kernel->run = run_reduce_columns;
     extra = loop->y_size * MIN (SPLIT, reduced);
+  } else if (columns) {
+    kernel->run = run_reduce_wide_columns;
+    extra = (int64_t) cpu_threads () * CHUNK;
   } else {
     kernel->run = run_reduce_any;
     extra = loop->y_size;
