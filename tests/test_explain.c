@@ -41,16 +41,34 @@ save_eye (void)
   g_assert_true (net_file_save (made, eye, NULL));
 }
 
+/* A run's judges: of a style, or of each side of a translation; @expected: the names of their score maps. */
+struct judged {
+  struct patch_net net;
+  const char *scopes[3], *expected[3];
+};
+
+/* Scores of @picture, those of all judges side by side. */
+static sym
+judge (sym picture, const struct judged *of)
+{
+  sym scores[2];
+  int n = 0;
+  for (; of->scopes[n]; n++) {
+    graph_push (picture.graph, "%s", of->scopes[n]);
+    scores[n] = patch_net (picture, &of->net);
+    graph_pop (picture.graph);
+  }
+  return sym_concat (scores, n, 1);
+}
+
 /* A checkpoint as a run writes it, with a judge among other things. */
 static struct weights *
-save_judge (const struct patch_net *net)
+save_judges (const struct judged *of)
 {
   g_autofree char *path = file ("run/network-000010.safetensors"), *run = file ("run");
   g_autoptr (graph) graph = graph_new ();
   struct weights *weights = weights_new ();
-  graph_push (graph, "judge");
-  patch_net (graph_input (graph, "picture", SHAPE (1, 3, SIDE, SIDE)), net);
-  graph_pop (graph);
+  judge (graph_input (graph, "picture", SHAPE (1, 3, SIDE, SIDE)), of);
   graph_parameter (graph, "painter.weight", SHAPE (3), (struct init){INIT_ZERO, 0});
   g_assert_true (weights_init (weights, graph, 5, NULL));
   g_assert_cmpint (g_mkdir_with_parents (run, 0755), ==, 0);
@@ -129,10 +147,10 @@ test_region (void)
 }
 
 static void
-test_judge (void)
+test_judge (gconstpointer data)
 {
-  static const struct patch_net net = {.heads = 2, .width = 4, .layers = 2, .norm = true};
-  g_autoptr (weights) weights = save_judge (&net);
+  const struct judged *of = data;
+  g_autoptr (weights) weights = save_judges (of);
   g_autofree char *run = file ("run"), *path = file ("photo.png");
   g_autoptr (GError) error = NULL;
   g_autoptr (ImpastoExplanation) explanation = explain ("photo.png", "judge", run, &error);
@@ -142,23 +160,22 @@ test_judge (void)
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (picture) picture = picture_load (path, 0, &error);
   sym x = graph_input (graph, "picture", SHAPE (1, 3, SIDE, SIDE));
-  graph_push (graph, "judge");
-  graph_output (graph, "scores", patch_net (sym_affine (x, 2, -1), &net));
-  graph_pop (graph);
+  graph_output (graph, "scores", judge (sym_affine (x, 2, -1), of));
   g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
   g_assert_no_error (error);
   memcpy (plan_input (plan, "picture")->data, picture->rgb, sizeof (float) * 3 * SIDE * SIDE);
   plan_run (plan, 0, 0);
   struct tensor *scores = plan_output (plan, "scores");
   int64_t patches = scores->shape.dim[2] * scores->shape.dim[3];
-  for (guint head = 0; head < 2; head++) {
+  for (guint map = 0; map < 2; map++) {
     double mean = 0, passed = 0;
     for (int64_t i = 0; i < patches; i++) {
-      mean += tensor_floats (scores)[head * patches + i] / (double) patches;
-      passed += (tensor_floats (scores)[head * patches + i] > 0.5) / (double) patches;
+      mean += tensor_floats (scores)[map * patches + i] / (double) patches;
+      passed += (tensor_floats (scores)[map * patches + i] > 0.5) / (double) patches;
     }
-    g_assert_cmpfloat_with_epsilon (row (explanation, head)->value, mean, 1e-4);
-    g_assert_cmpfloat_with_epsilon (row (explanation, head)->share, passed, 1e-6);
+    g_assert_cmpstr (row (explanation, map)->name, ==, of->expected[map]);
+    g_assert_cmpfloat_with_epsilon (row (explanation, map)->value, mean, 1e-4);
+    g_assert_cmpfloat_with_epsilon (row (explanation, map)->share, passed, 1e-6);
   }
 }
 
@@ -210,7 +227,13 @@ main (int argc, char **argv)
   save_noise ("painting.png", 2, 0.15);
   g_test_add_func ("/explain/style", test_style);
   g_test_add_func ("/explain/region", test_region);
-  g_test_add_func ("/explain/judge", test_judge);
+  static const struct judged style = {
+    {.heads = 2, .width = 4, .layers = 2, .norm = true}, {"judge"}, {"head1", "head2"}};
+  static const struct judged sides = {{.heads = 1, .width = 4, .layers = 2, .dense = 1, .norm = true},
+                                      {"judge.painting", "judge.photo"},
+                                      {"painting", "photo"}};
+  g_test_add_data_func ("/explain/judge", &style, test_judge);
+  g_test_add_data_func ("/explain/judge/sides", &sides, test_judge);
   g_test_add_func ("/explain/smooth", test_smooth);
   g_test_add_func ("/explain/refused", test_refused);
   int failed = g_test_run ();

@@ -423,7 +423,8 @@ IMPASTO_API ImpastoSetReport *impasto_eval_sets (const char *samples, const Impa
 
 /**
  * ImpastoExplained:
- * @name: "layer1" to "layer4" and "all" of a style loss, "head1" and so on of a judge
+ * @name: "layer1" to "layer4" and "all" of a style loss, "head1" and so on of a judge of styles, "painting" and "photo" of
+ * the judges of a translation
  * @value: the loss of the layer; the mean score of the judge: 1 is real, 0 painted
  * @share: of the pull of all layers; of the patches that pass for real
  * @region: ninths of the picture, row by row: share of the layer's pull; mean score

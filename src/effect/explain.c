@@ -16,11 +16,11 @@
 static const struct option explain_options[] = {
   {"judge", OPTION_STRING, offsetof (struct explain_settings, judge),
    "a run of training, or a checkpoint of it (network-....safetensors), whose judge of patches is asked where the "
-   "picture looks "
-   "real",
+   "picture looks real",
    .metavar = "RUN"},
   {"head", OPTION_INT, offsetof (struct explain_settings, head),
-   "of a judge of several styles: which, counted from 1; 0 = the one that likes the picture best", 0, 4096, 0},
+   "of several score maps: which to draw, counted from 1; 0 = of styles the one that likes the picture best, of a "
+   "translation that of paintings", 0, 4096, 0},
   {"style-image", OPTION_STRING, offsetof (struct explain_settings, style_image),
    "the painting whose style is wanted: which pixels each layer of the style loss would change", .metavar = "PAINTING"},
   {"features", OPTION_STRING, offsetof (struct explain_settings, features),
