@@ -97,6 +97,63 @@ test_palette (void)
     g_assert_cmpfloat_with_epsilon (same[i], photo[i], 1e-5);
 }
 
+/* Towards a style: its mean; no colour further out than two and a half deviations; and where nothing lies far out, and
+ * contrast need not grow by more than a half, its covariance. */
+static void
+test_palette_of_style (void)
+{
+  float style[3 * N], painting[3 * N];
+  double mean[2][3], covariance[2][3][3];
+  struct colors_sums of_style = {{0}}, of_painting = {{0}}, twice = {{0}};
+  fill (style, 3 * N, 0.3, 0.5, 1);
+  fill (painting, 3 * N, 0.2, 0.9, 2);
+  colors_sums_add (&of_style, style, N, NULL, N);
+  colors_sums_add (&of_painting, painting, N, NULL, N);
+  struct colors_map map = colors_map_within (&of_painting, &of_style);
+  colors_map_apply (&map, painting, N, N); /* evenly distributed: the corners of a cube are three deviations away */
+  moments (style, N, mean[0], covariance[0]);
+  moments (painting, N, mean[1], covariance[1]);
+  for (int a = 0; a < 3; a++) {
+    g_assert_cmpfloat_with_epsilon (mean[0][a], mean[1][a], 0.01);
+    g_assert_cmpfloat_with_epsilon (covariance[0][a][a], covariance[1][a][a], 0.2 * covariance[0][a][a]);
+  }
+  float far[3] = {1, 0, 0};
+  colors_map_apply (&map, far, 1, 1);
+  double d = 0;
+  for (int a = 0; a < 3; a++) /* of independent colours */
+    d += (far[a] - mean[0][a]) * (far[a] - mean[0][a]) / covariance[0][a][a];
+  g_assert_cmpfloat (sqrt (d), >, 2);
+  g_assert_cmpfloat (sqrt (d), <, 2.7);
+
+  fill (painting, 3 * N, 0.4, 0.41, 3);
+  moments (painting, N, mean[0], covariance[0]);
+  of_painting = (struct colors_sums){{0}};
+  colors_sums_add (&of_painting, painting, N, NULL, N);
+  map = colors_map_within (&of_painting, &of_style);
+  float before = painting[0] - painting[1];
+  colors_map_apply (&map, painting, N, N);
+  g_assert_cmpfloat (fabsf (painting[0] - painting[1]), <, 1.51 * fabsf (before) + 0.01);
+
+  colors_sums_mix (&twice, &of_style, 0.25);
+  colors_sums_mix (&twice, &of_style, 0.75);
+  for (int k = 0; k < COLORS_SUMS; k++)
+    g_assert_cmpfloat_with_epsilon (twice.sum[k] * N, of_style.sum[k], 1e-9 * N);
+}
+
+/* Two maps, each by its share, and a part of the way. */
+static void
+test_palette_shares (void)
+{
+  const struct colors_map up = {.to = {0.1, 0.1, 0.1}, .a = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}};
+  const struct colors_map maps[2] = {up, {.to = {0.3, 0.3, 0.3}, .a = {{1, 0, 0}, {0, 1, 0}, {0, 0, 1}}}};
+  float rgb[6] = {0.1, 0.2, 0.3, 0.4, 0.5, 0.6}, shares[4] = {1, 0.5, 0, 0.5};
+  colors_maps_move (maps, 2, shares, 0.5, rgb, 2, 2);
+  for (int c = 0; c < 3; c++) {
+    g_assert_cmpfloat_with_epsilon (rgb[2 * c], 0.1 + 0.2 * c + 0.5 * 0.1, 1e-6);
+    g_assert_cmpfloat_with_epsilon (rgb[2 * c + 1], 0.2 + 0.2 * c + 0.5 * 0.2, 1e-6);
+  }
+}
+
 /* Taken in rows and moved in rows, a palette is the same; pixels that are not seen do not count. */
 static void
 test_palette_rows (void)
@@ -294,6 +351,8 @@ main (int argc, char **argv)
   g_test_add_func ("/colors/luminance", test_luminance);
   g_test_add_func ("/colors/palette", test_palette);
   g_test_add_func ("/colors/palette-rows", test_palette_rows);
+  g_test_add_func ("/colors/palette-of-style", test_palette_of_style);
+  g_test_add_func ("/colors/palette-shares", test_palette_shares);
   g_test_add_func ("/colors/degenerate", test_degenerate);
   g_test_add_func ("/finish/off", test_off);
   g_test_add_func ("/finish/denoise", test_denoise);

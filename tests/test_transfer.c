@@ -243,7 +243,8 @@ save_mask (const char *name, int white_from)
   g_assert_true (picture_save (mask, path, NULL, NULL));
 }
 
-/* A region that is everywhere is its style; half of it is half of each; and strength 0 leaves the photograph. */
+/* A region that is everywhere is its style; half of it is half of each, as the network paints; and strength 0 leaves the
+ * photograph. */
 static void
 test_regions (void)
 {
@@ -253,14 +254,15 @@ test_regions (void)
     g_autofree char *all = g_strdup_printf ("region=%s/all.png=%s/b.png", folder, folder),
                     *right = g_strdup_printf ("region=%s/right.png=%s/b.png:1,%s/b.png:2", folder, folder, folder),
                     *bare = g_strdup_printf ("region=%s/right.png=%s/b.png@0", folder, folder);
-    const char *fusion = i ? "fusion=attention" : "fusion=adain";
-    g_autoptr (picture) a = painted ("a.png", (const char *const[]){fusion, NULL}, 120, 80),
-                        b = painted ("b.png", (const char *const[]){fusion, NULL}, 120, 80),
+    const char *fusion = i ? "fusion=attention" : "fusion=adain", *plain = "palette=0";
+    g_autoptr (picture) a = painted ("a.png", (const char *const[]){fusion, plain, NULL}, 120, 80),
+                        b = painted ("b.png", (const char *const[]){fusion, plain, NULL}, 120, 80),
+                        moved = painted ("b.png", (const char *const[]){fusion, NULL}, 120, 80),
                         whole = painted ("a.png", (const char *const[]){fusion, all, NULL}, 120, 80),
-                        half = painted ("a.png", (const char *const[]){fusion, right, NULL}, 120, 80),
+                        half = painted ("a.png", (const char *const[]){fusion, plain, right, NULL}, 120, 80),
                         none = painted ("a.png", (const char *const[]){fusion, bare, NULL}, 120, 80),
                         photo = make_picture (120, 80, 4);
-    g_assert_cmpfloat (difference (whole, b), <, 1e-4);
+    g_assert_cmpfloat (difference (whole, moved), <, 1e-4);
     int far = 40; /* what lies within sight of the other region differs a little */
     g_assert_cmpfloat (mean_difference (half, a, 0, 60 - far), <, 1e-4);
     g_assert_cmpfloat (mean_difference (half, b, 60 + far, 120), <, 1e-4);
@@ -268,6 +270,57 @@ test_regions (void)
     g_assert_cmpfloat (mean_difference (none, photo, 61, 120), ==, 0);
     g_assert_cmpfloat (mean_difference (none, photo, 0, 59), >, 0.01);
   }
+}
+
+static void
+mean_colour (const struct picture *picture, int from, int to, double mean[3])
+{
+  for (int c = 0; c < 3; c++) {
+    mean[c] = 0;
+    for (int i = 0; i < picture->width * picture->height; i++)
+      if (i % picture->width >= from && i % picture->width < to)
+        mean[c] += picture->rgb[c * picture->width * picture->height + i] / ((to - from) * picture->height);
+  }
+}
+
+/* Colours move to the painting's, in each region to its own painting's; half of the way is half of it. */
+static void
+test_palette (void)
+{
+  save_mask ("right.png", 60);
+  g_autofree char *right = g_strdup_printf ("region=%s/right.png=%s/dark.png", folder, folder);
+  g_autoptr (picture) bright = make_picture (90, 70, 1), dark = make_picture (80, 80, 2);
+  for (int i = 0; i < 90 * 70; i++) { /* far from each other and from what the network paints */
+    bright->rgb[i] = 0.6f + 0.4f * bright->rgb[i];
+    bright->rgb[90 * 70 + i] *= 0.3f;
+  }
+  for (int i = 0; i < 3 * 80 * 80; i++)
+    dark->rgb[i] *= 0.2f;
+  g_autofree char *bright_path = file ("bright.png"), *dark_path = file ("dark.png");
+  g_assert_true (picture_save (bright, bright_path, NULL, NULL) && picture_save (dark, dark_path, NULL, NULL));
+  g_autoptr (picture) none = painted ("bright.png", (const char *const[]){"palette=0", NULL}, 120, 80),
+                      some = painted ("bright.png", (const char *const[]){"palette=0.5", NULL}, 120, 80),
+                      all = painted ("bright.png", NULL, 120, 80),
+                      weak = painted ("bright.png", (const char *const[]){"fusion-strength=0", NULL}, 120, 80),
+                      weak_none =
+                        painted ("bright.png", (const char *const[]){"fusion-strength=0", "palette=0", NULL}, 120, 80),
+                      both = painted ("bright.png", (const char *const[]){right, NULL}, 120, 80);
+  double wanted[2][3], found[2][3];
+  mean_colour (bright, 0, 90, wanted[0]);
+  mean_colour (dark, 0, 80, wanted[1]);
+  mean_colour (all, 0, 120, found[0]);
+  for (int c = 0; c < 3; c++)
+    g_assert_cmpfloat_with_epsilon (found[0][c], wanted[0][c], 0.03); /* what lies far out comes nearer */
+  mean_colour (both, 0, 50, found[0]);
+  mean_colour (both, 70, 120, found[1]);
+  for (int c = 0; c < 3; c++) {
+    g_assert_cmpfloat_with_epsilon (found[0][c], wanted[0][c], 0.08);
+    g_assert_cmpfloat_with_epsilon (found[1][c], wanted[1][c], 0.08);
+  }
+  for (int i = 0; i < 3 * 120 * 80; i++)
+    g_assert_cmpfloat_with_epsilon (some->rgb[i], (none->rgb[i] + all->rgb[i]) / 2, 1e-5);
+  g_assert_cmpfloat (difference (weak, weak_none), ==, 0);
+  g_assert_cmpfloat (mean_difference (none, all, 0, 120), >, 0.02);
 }
 
 /* From file to file, within the least memory, as in memory. */
@@ -500,7 +553,7 @@ static void
 check_composed (const char *sub, double strength)
 {
   g_autofree char *weak = g_strdup_printf ("brushwork-strength=%g", strength);
-  const char *const both[] = {"brushwork=a:0.3,c:0.7", weak, NULL};
+  const char *const both[] = {"brushwork=a:0.3,c:0.7", weak, "palette=0", NULL};
   enum { WIDTH = 80, HEIGHT = 56, MARGIN = 48, WIDE = WIDTH + 2 * MARGIN, HIGH = HEIGHT + 2 * MARGIN };
   use_packs (sub);
   g_autofree char *below = file (sub), *pack_path = g_build_filename (below, "masters.safetensors", NULL),
@@ -622,6 +675,7 @@ main (int argc, char **argv)
   g_test_add_func ("/transfer/tiles", test_tiles);
   g_test_add_func ("/transfer/octaves", test_octaves);
   g_test_add_func ("/transfer/regions", test_regions);
+  g_test_add_func ("/transfer/palette", test_palette);
   g_test_add_func ("/transfer/file", test_file);
   g_test_add_func ("/transfer/controls", test_controls);
   g_test_add_func ("/transfer/awkward", test_awkward);

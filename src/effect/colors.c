@@ -12,6 +12,10 @@
  *
  *   x -> m2 + A (x - m1),   A = S1^-1/2 (S1^1/2 S2 S1^1/2)^1/2 S1^-1/2
  *
+ * A style's palette, which a painter of any style gives only roughly, and beyond which its colours run where a photograph has
+ * what it has not seen, is aimed at likewise; then what lies d deviations of the palette from its mean (Mahalanobis) is
+ * brought to 2 + tanh ((d - 2) / S) S of them, S = 0.5, where d > 2.
+ *
  * A little is added to both covariances, and A is bounded: grey pictures and single pixels have no covariance to divide
  * by, and what is next to grey would turn its noise into colour. */
 #include "effect/colors.h"
@@ -21,6 +25,9 @@
 
 #define LEAST_VARIANCE 1e-5 /* deviation of 0.8/255 */
 #define MOST_GAIN 4.0
+#define STYLE_GAIN 1.5 /* towards a style: what was painted with little contrast has its strokes from noise */
+#define NEAR 2.0       /* deviations of a palette that are as they should be */
+#define SOFT 0.5       /* and how many more there may be */
 
 const char *const keep_colors_names[] = {"no", "luminance", "palette", NULL};
 
@@ -133,6 +140,12 @@ bounded (double x)
   return fmin (fmax (x, 0), MOST_GAIN);
 }
 
+static double
+bounded_to_style (double x)
+{
+  return fmin (fmax (x, 0), STYLE_GAIN);
+}
+
 void
 colors_sums_add (struct colors_sums *sums, const float *rgb, int64_t stride, const float *alpha, int64_t n)
 {
@@ -156,6 +169,13 @@ colors_sums_add (struct colors_sums *sums, const float *rgb, int64_t stride, con
       sums->sum[k] += parts[run].sum[k];
 }
 
+void
+colors_sums_mix (struct colors_sums *sums, const struct colors_sums *other, double share)
+{
+  for (int k = 0; k < COLORS_SUMS; k++)
+    sums->sum[k] += share * other->sum[k] / fmax (other->sum[0], 1e-9);
+}
+
 static void
 moments (const struct colors_sums *sums, double mean[3], matrix covariance)
 {
@@ -169,9 +189,9 @@ moments (const struct colors_sums *sums, double mean[3], matrix covariance)
     }
 }
 
-/* A of the formula above. */
+/* A of the formula above; @bound of its eigenvalues. */
 static void
-monge (matrix from, matrix to, matrix out)
+monge (matrix from, matrix to, double (*bound) (double), matrix out)
 {
   matrix half, inverse, left, middle;
   apply (from, root, half);
@@ -181,31 +201,87 @@ monge (matrix from, matrix to, matrix out)
   apply (middle, root, left);
   multiply (inverse, left, middle);
   multiply (middle, inverse, left);
-  apply (left, bounded, out);
+  apply (left, bound, out);
 }
 
 struct colors_map
 colors_map_between (const struct colors_sums *painting, const struct colors_sums *photo)
 {
-  struct colors_map map;
+  struct colors_map map = {.held = false};
   matrix from, to;
   moments (painting, map.from, from);
   moments (photo, map.to, to);
-  monge (from, to, map.a);
+  monge (from, to, bounded, map.a);
   return map;
+}
+
+static double
+inverse (double x)
+{
+  return 1 / fmax (x, LEAST_VARIANCE / 2);
+}
+
+struct colors_map
+colors_map_within (const struct colors_sums *painting, const struct colors_sums *style)
+{
+  struct colors_map map = {.held = true};
+  matrix from, to;
+  moments (painting, map.from, from);
+  moments (style, map.to, to);
+  apply (to, inverse, map.precision);
+  monge (from, to, bounded_to_style, map.a);
+  return map;
+}
+
+/* a v */
+static void
+transform (const double a[3][3], const double v[3], double out[3])
+{
+  for (int i = 0; i < 3; i++)
+    out[i] = a[i][0] * v[0] + a[i][1] * v[1] + a[i][2] * v[2];
+}
+
+static void
+map_colour (const struct colors_map *map, const float rgb[3], double out[3])
+{
+  double from_mean[3], moved[3], weighted[3], share = 1;
+  for (int c = 0; c < 3; c++)
+    from_mean[c] = rgb[c] - map->from[c];
+  transform (map->a, from_mean, moved);
+  if (map->held) {
+    transform (map->precision, moved, weighted);
+    double d = sqrt (fmax (moved[0] * weighted[0] + moved[1] * weighted[1] + moved[2] * weighted[2], 0));
+    share = d > NEAR ? (NEAR + SOFT * tanh ((d - NEAR) / SOFT)) / d : 1;
+  }
+  for (int c = 0; c < 3; c++)
+    out[c] = CLAMP (map->to[c] + share * moved[c], 0, 1);
+}
+
+void
+colors_maps_move (const struct colors_map *maps, int n_maps, const float *shares, double amount, float *rgb,
+                  int64_t stride, int64_t n)
+{
+#pragma omp parallel for
+  for (int64_t i = 0; i < n; i++) {
+    float pixel[3] = {rgb[i], rgb[stride + i], rgb[2 * stride + i]};
+    double sum[3] = {0};
+    for (int k = 0; k < n_maps; k++) {
+      double share = shares ? shares[k * n + i] : 1, moved[3];
+      if (share <= 0)
+        continue;
+      map_colour (&maps[k], pixel, moved);
+      for (int c = 0; c < 3; c++)
+        sum[c] += share * moved[c];
+    }
+    for (int c = 0; c < 3; c++)
+      rgb[c * stride + i] = pixel[c] + amount * (sum[c] - pixel[c]);
+  }
 }
 
 void
 colors_map_apply (const struct colors_map *map, float *rgb, int64_t stride, int64_t n)
 {
-#pragma omp parallel for
-  for (int64_t i = 0; i < n; i++) {
-    double x[3];
-    for (int c = 0; c < 3; c++)
-      x[c] = rgb[c * stride + i] - map->from[c];
-    for (int c = 0; c < 3; c++)
-      rgb[c * stride + i] = CLAMP (map->to[c] + map->a[c][0] * x[0] + map->a[c][1] * x[1] + map->a[c][2] * x[2], 0, 1);
-  }
+  colors_maps_move (map, 1, NULL, 1, rgb, stride, n);
 }
 
 void

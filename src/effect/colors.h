@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The photograph's colours in the painting. Pictures are planar sRGB, (3,n), 0..1; both of one size. Pure functions. A
- * palette can be taken and moved a few rows at a time: the sums of both pictures, the map between them, and then the map's
- * way over the painting. */
+ * The photograph's colours in the painting, or those of a painting that is its style. Pictures are planar sRGB, (3,n), 0..1;
+ * both of one size. Pure functions. A palette can be taken and moved a few rows at a time: the sums of both pictures, the map
+ * between them, and then the map's way over the painting. */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 enum keep_colors { KEEP_COLORS_NO, KEEP_COLORS_LUMINANCE, KEEP_COLORS_PALETTE };
@@ -25,9 +26,23 @@ struct colors_sums {
 };
 void colors_sums_add (struct colors_sums *sums, const float *rgb, int64_t stride, const float *alpha, int64_t n);
 
+/* Adds @share of @other, which counts as one picture whatever its size. */
+void colors_sums_mix (struct colors_sums *sums, const struct colors_sums *other, double share);
+
 /* x -> to + a (x - from): what colors_keep_palette does to each pixel. */
 struct colors_map {
   double from[3], to[3], a[3][3];
+  bool held;              /* and then towards `to` what lies further out than a palette's colours do */
+  double precision[3][3]; /* inverse covariance of that palette */
 };
 struct colors_map colors_map_between (const struct colors_sums *painting, const struct colors_sums *photo);
+
+/* The same to the palette of a style, which the result does not leave: colours further than two deviations from its mean come
+ * nearer, down to two and a half at most. */
+struct colors_map colors_map_within (const struct colors_sums *painting, const struct colors_sums *style);
 void colors_map_apply (const struct colors_map *map, float *rgb, int64_t stride, int64_t n);
+
+/* Moves each pixel by @amount (0..1) of the way that @maps take it, of each its share there: (n_maps, n) at @shares, adding up
+ * to 1; NULL for one map. */
+void colors_maps_move (const struct colors_map *maps, int n_maps, const float *shares, double amount, float *rgb,
+                       int64_t stride, int64_t n);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Painting a picture: load -> (scale) -> method -> (strength) -> (colours) -> (finish) -> recipe. The peak of memory is
+ * Painting a picture: load -> (scale) -> method -> (palette) -> (strength) -> (colours) -> (finish) -> recipe. The peak of memory is
  * forecast from sizes alone: the program itself, the float planes that are held at a time, and what the method says that
  * it takes.
  *
@@ -20,6 +20,7 @@
 #include "effect/colors.h"
 #include "effect/optimize.h"
 #include "effect/paint_internal.h"
+#include "effect/recolor.h"
 #include "image/pixels.h"
 #include "impasto/impasto.h"
 
@@ -64,6 +65,8 @@ const struct option paint_options[] = {
    "of the style image in the network's features; 0 redraws the photograph, nearly (exactly: --strength)", 0, 1, 1},
   {"style-size", OPTION_INT, offsetof (struct paint_settings, style_size),
    "longer side of the style image as the network sees it: larger = larger strokes", 64, 1024, 512},
+  {"palette", OPTION_FLOAT, offsetof (struct paint_settings, palette),
+   "how far colours are moved to the palette of a --style-image; 0 = as the network paints them", 0, 1, 1},
   {"strokes", OPTION_CHOICE, offsetof (struct paint_settings, strokes),
    "how large they are: preview = as in a painting of 1024 pixels, so that a print looks like its preview; pixels = as "
    "the network paints each pixel",
@@ -271,7 +274,8 @@ peak (const struct painter *painter, const struct paint_forecast *forecast, bool
   uint64_t photo = planes (forecast->width, forecast->height, alpha), painting = planes (width, height, alpha);
   uint64_t kept = paint_needs_photograph (painter) ? planes (width, height, false) : 0;
   uint64_t loading = photo + method->held, running = painting + kept + method->bytes;
-  uint64_t finishing = painting + kept + method->held + finish_bytes (&painter->settings.finish, width, height);
+  uint64_t around = MAX (finish_bytes (&painter->settings.finish, width, height), recolor_bytes (painter, width));
+  uint64_t finishing = painting + kept + method->held + around;
   if (painting != photo)
     loading += painting + (alpha ? photo / 4 : 0);
   return BASE_BYTES + MAX (loading, MAX (running, finishing));
@@ -428,7 +432,7 @@ paint (struct painter *painter, struct picture *picture, const struct paint_job 
       return fail_planes (picture, error);
     memcpy (photo, picture->rgb, 3 * n * sizeof (float));
   }
-  if (!brush_run (painter, picture, job, error) ||
+  if (!brush_run (painter, picture, job, error) || !recolor_picture (painter, picture, error) ||
       (paint_blends (painter) && !blend (painter, photo, picture->rgb, picture->width, picture->height, error)))
     return false;
   if (painter->settings.keep_colors == KEEP_COLORS_LUMINANCE)

@@ -13,6 +13,7 @@
 #include "image/picture.h"
 #include "image/rows.h"
 
+struct colors_sums;
 struct optimize_settings;
 
 /* Every option of `impasto paint` that says how a picture looks and what it may cost. */
@@ -31,6 +32,7 @@ struct paint_settings {
   double brushwork_strength; /* likewise: 0 = none .. 1 = the styles' */
   double fusion_strength;    /* likewise: of features, 0 = the photograph's .. 1 = the style's */
   int64_t style_size;        /* likewise: longer side of the style image */
+  double palette;            /* likewise: how far colours are moved to its palette, 0..1 */
   int keep_colors;           /* enum keep_colors */
   struct finish finish;
   int precision; /* enum precision */
@@ -97,6 +99,11 @@ struct method {
   /* The strength at each pixel of rows @y to @y + @n of a painting of @width x @height, for methods without METHOD_STRENGTH;
    * NULL: it is the settings' everywhere. IMPASTO_ERROR_MEMORY. */
   bool (*strength) (void *self, int width, int height, int y, int n, float *map, GError **error);
+  /* The palettes of the styles of each of @n mixes, which the painting's colours are moved to; NULL, or NULL returned: none
+   * are known. Borrowed. And the share of each mix at each pixel of rows @y to @y + @n of a painting of @width x @height,
+   * (mixes, n, width), adding up to 1; for methods that know palettes of several. */
+  const struct colors_sums *(*palettes) (const void *self, int *n);
+  bool (*shares) (void *self, int width, int height, int y, int n, float *shares, GError **error);
   /* What the result is called after: "starry-night"; and the file that is painted with. Borrowed. */
   const char *(*style) (const void *self);
   const char *(*file) (const void *self);

@@ -7,6 +7,7 @@
 #include "effect/brush.h"
 #include "effect/colors.h"
 #include "effect/paint_internal.h"
+#include "effect/recolor.h"
 #include "image/stream.h"
 #include "impasto/error.h"
 
@@ -30,7 +31,7 @@ bytes_beside (const struct painter *painter, const struct paint_forecast *foreca
   int w = forecast->paint_width, h = forecast->paint_height, rows = BAND + 2 * finish_reach (finish);
   uint64_t coding = MAX (stream_load_bytes (info->format, info->width, info->height, info->alpha, info->bits),
                          output ? stream_save_bytes (output, w, h, info->alpha, info->bits) : 0);
-  uint64_t around = (uint64_t) w * rows * sizeof (float) * (8 + FINISH_SCRATCH);
+  uint64_t around = (uint64_t) w * rows * sizeof (float) * (8 + FINISH_SCRATCH) + recolor_bytes (painter, w);
   return PAINT_BASE_BYTES + coding + around + (uint64_t) MAX (w, info->width) * 8 * DECODER_ROWS;
 }
 
@@ -109,26 +110,56 @@ move_palette (struct run *run, const struct colors_map *map, float *row, GError 
   return true;
 }
 
-/* What each row of the painting takes from the photograph's: strength, colours, alpha. */
+/* Looks at all rows of the painting, with the photograph's alpha. */
 static bool
-take_from_photograph (struct run *run, GError **error)
+look_at_palette (struct run *run, struct recolor *recolor, float *row, GError **error)
+{
+  struct row_source source = stream_source (run->stream);
+  int64_t w = run->width;
+  g_autofree float *photo = run->planes == 4 ? g_try_malloc_n (w * 4, sizeof (float)) : NULL;
+  if (run->planes == 4 && !photo)
+    return fail_rows (error);
+  for (int y = 0; y < run->height; y++) {
+    if ((photo && !source.read (source.data, y, 1, photo, w, error)) ||
+        !row_store_read (run->store, y, 0, 3, row, w, error) ||
+        !recolor_look (recolor, row, w, photo ? photo + 3 * w : NULL, y, 1, error) ||
+        (y % BAND == 0 && !paint_progress (run->job, 1, "mixing", error)))
+      return false;
+  }
+  return true;
+}
+
+/* What each row of the painting takes from its styles and from the photograph's: palette, strength, colours, alpha. */
+static bool
+mix_rows (struct run *run, GError **error)
 {
   const struct painter *painter = run->painter;
-  bool photograph = paint_is_photograph (painter), needed = photograph || paint_needs_photograph (painter);
+  g_autoptr (GError) local = NULL;
+  bool photograph = paint_is_photograph (painter);
+  g_autoptr (recolor) of_style = photograph ? NULL : recolor_new (painter, run->width, run->height, &local);
+  bool needed = photograph || of_style || paint_needs_photograph (painter);
   bool palette = !photograph && painter->settings.keep_colors == KEEP_COLORS_PALETTE;
   struct colors_sums of_photo = {{0}}, of_painting = {{0}};
   int64_t w = run->width;
   struct row_source source = stream_source (run->stream);
+  if (local) {
+    g_propagate_error (error, g_steal_pointer (&local));
+    return false;
+  }
   if (!needed && run->planes == 3)
     return true;
   g_autofree float *photo = g_try_malloc_n (w * run->planes, sizeof (float)),
                    *row = g_try_malloc_n (w * 4, sizeof (float));
   if (!photo || !row)
     return fail_rows (error);
+  if (of_style && !look_at_palette (run, of_style, row, error))
+    return false;
   for (int y = 0; y < run->height; y++) {
     if (!source.read (source.data, y, 1, photo, w, error))
       return false;
     if (needed && !photograph && !row_store_read (run->store, y, 0, 3, row, w, error))
+      return false;
+    if (of_style && !recolor_move (of_style, row, w, y, 1, error))
       return false;
     if (!photograph && paint_blends (painter) &&
         !paint_blend (painter, photo, row, run->width, run->height, y, 1, w, row + 3 * w, error))
@@ -201,7 +232,7 @@ run_rows (struct run *run, GError **error)
   struct row_sink sink = row_store_sink (run->store);
   return run->store &&
          (paint_is_photograph (painter) || brush_run_rows (run->painter, &source, &sink, run->job, error)) &&
-         take_from_photograph (run, error) && finish (run, error);
+         mix_rows (run, error) && finish (run, error);
 }
 
 /* The same with the picture in memory. */

@@ -88,6 +88,16 @@ steered_strength (void *self, int width, int height, int y, int n, float *map, G
   return true;
 }
 
+bool
+steered_shares (void *self, int width, int height, int y, int n, float *shares, GError **error)
+{
+  struct steered *steered = self;
+  if (!control_fit (steered->control, width, height, error))
+    return false;
+  control_shares (steered->control, 0, y, width, n, shares);
+  return true;
+}
+
 void
 steered_describe (const struct steered *steered, JsonObject *recipe)
 {

@@ -8,6 +8,7 @@
 
 #include "compile/plan.h"
 #include "effect/brushwork.h"
+#include "effect/colors.h"
 #include "effect/steered.h"
 #include "effect/style_images.h"
 #include "effect/styles.h"
@@ -22,9 +23,10 @@
 
 const char *const fusion_names[] = {"attention", "adain", NULL};
 
-/* A painting as the network takes it. */
+/* A painting as the network takes it, and its colours. */
 struct encoded {
   struct tensor *keys, *values, *mean;
+  struct colors_sums palette;
 };
 
 struct transfer {
@@ -32,10 +34,11 @@ struct transfer {
   const struct paint_settings *settings;
   struct net_file *net;
   char *sha256, *label;
-  struct brushwork *brushwork; /* or NULL */
-  struct weights *weights;     /* of both networks; NULL without brushwork */
-  GPtrArray *paths;            /* of paintings, each once */
-  struct encoded *encoded;     /* as many */
+  struct brushwork *brushwork;  /* or NULL */
+  struct weights *weights;      /* of both networks; NULL without brushwork */
+  GPtrArray *paths;             /* of paintings, each once */
+  struct encoded *encoded;      /* as many */
+  struct colors_sums *palettes; /* of each mix */
 };
 
 static void
@@ -53,6 +56,7 @@ transfer_close (void *self)
   g_clear_pointer (&transfer->weights, weights_unref);
   g_clear_pointer (&transfer->net, net_file_free);
   g_free (transfer->encoded);
+  g_free (transfer->palettes);
   g_free (transfer->sha256);
   g_free (transfer->label);
   g_free (transfer);
@@ -103,6 +107,8 @@ encode (struct transfer *transfer, guint i, GError **error)
   memcpy (tensor_floats (plan_input (plan, "picture")), painting->rgb,
           sizeof (float) * 3 * painting->width * painting->height);
   plan_run (plan, 0, 0);
+  int64_t pixels = (int64_t) painting->width * painting->height;
+  colors_sums_add (&encoded->palette, painting->rgb, pixels, NULL, pixels);
   encoded->keys = copy_of (plan_output (plan, "keys"), error);
   encoded->values = encoded->keys ? copy_of (plan_output (plan, "values"), error) : NULL;
   encoded->mean = encoded->values ? copy_of (plan_output (plan, "mean"), error) : NULL;
@@ -254,14 +260,24 @@ transfer_open (const struct paint_settings *settings, GError **error)
     transfer->weights = brushwork_join (transfer->brushwork, &net);
   steered->canvas = canvas_new (&net, &of_canvas);
   steered->rows = g_new0 (float, steered->control->mixes->len *net.rows);
+  transfer->palettes = g_new0 (struct colors_sums, steered->control->mixes->len);
   for (guint m = 0; m < steered->control->mixes->len; m++) {
     GArray *parts = control_mix_at (steered->control, m)->parts;
     for (guint i = 0; i < parts->len; i++) {
       const struct control_part *part = &g_array_index (parts, struct control_part, i);
       steered->rows[m * net.rows + part->row] += part->weight;
+      colors_sums_mix (&transfer->palettes[m], &transfer->encoded[part->row].palette, part->weight);
     }
   }
   return transfer;
+}
+
+static const struct colors_sums *
+transfer_palettes (const void *self, int *n)
+{
+  const struct transfer *transfer = self;
+  *n = (int) transfer->steered.control->mixes->len;
+  return transfer->palettes;
 }
 
 static unsigned
@@ -316,6 +332,8 @@ const struct method method_image = {
   .run = steered_run,
   .run_rows = steered_run_rows,
   .strength = steered_strength,
+  .palettes = transfer_palettes,
+  .shares = steered_shares,
   .style = transfer_style,
   .file = transfer_file,
   .describe = transfer_describe,
