@@ -47,7 +47,7 @@ check "describe $net"
 done
 # By hand, as Keras counts: dense 100*12544, normalisations 4 a channel, convolutions 25*in*out, biases of the last and the judge.
 run describe dcgan-28; [ $status = 0 ] && grep -q '^generator.leaky_relu1 *leaky_relu *(1, 12544) *0' out &&
-  grep -q '^2 543 810 parameters, 25 472 of them running' out; check "describe: a row a layer, parameters as Keras counts"
+  grep -q '^3 361 090 parameters, 25 472 of them running' out; check "describe: a row a layer, parameters as Keras counts"
 run describe dcgan-28 --conditional concatenation; [ $status = 7 ] && grep -q 'wants classes' err
 check "describe: a conditional network without classes"
 run describe gamma; [ $status = 0 ] && grep -q 'CC0-1.0' out && grep -q 'res1.conv1' out; check "describe a style"

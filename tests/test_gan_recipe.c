@@ -54,7 +54,7 @@ test_loss (gconstpointer loss)
       g_error ("%s: %s has not moved", (const char *) loss, name);
     seen++;
   }
-  g_assert_cmpint (seen, ==, 17 + 7);
+  g_assert_cmpint (seen, ==, 17 + 11);
 }
 
 /* Learning */
@@ -132,7 +132,7 @@ slope_error (double weight)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *words = g_strdup_printf (
-    "loss=wasserstein gradient-penalty=%g steps=100 batch=16 width=0.1 rate=0.001 momentum=0 beta2=0.9 "
+    "loss=wasserstein gradient-penalty=%g steps=100 batch=16 width=0.1 rate=0.0003 schedule=constant momentum=0 beta2=0.9 "
     "save-every=1000",
     weight);
   struct job *job = job_new (words);
@@ -151,7 +151,7 @@ test_gradient_penalty (void)
 {
   double held = slope_error (10), free = slope_error (1e-9);
   g_test_message ("mean (slope - 1)^2: %g, without the penalty %g", held, free);
-  g_assert_cmpfloat (held, <, 0.06);
+  g_assert_cmpfloat (held, <, 0.1);
   g_assert_cmpfloat (free, >, 10 * held);
 }
 
@@ -282,7 +282,7 @@ test_watchdog_all (gconstpointer trouble)
   strict.watches = rows;
   for (int all = 0; all < 2; all++) {
     g_autoptr (GError) error = NULL;
-    struct job *job = job_new (all ? "steps=6 r1-every=1 watchdog=all" : "steps=6 r1-every=1");
+    struct job *job = job_new (all ? "steps=6 r1=0 r1-every=1 watchdog=all" : "steps=6 r1=0 r1-every=1");
     bool ok = train (&strict, job->settings, &job->run, job->inputs, job_on_progress, job, &error);
     g_autofree char *log = text_of (job->folder, "log.txt"), *figures = text_of (job->folder, "stats.jsonl");
     g_test_message ("%s", log);

@@ -34,6 +34,10 @@ static const struct gan_layer judge_28[] = {
   {&gan_judge_norm, .value = FOLLOW},
   {&gan_leaky_relu, .value = 0.2},
   {&gan_dropout, .value = 0},
+  {&gan_conv, 256, .kernel = 5, .stride = 2},
+  {&gan_judge_norm, .value = FOLLOW},
+  {&gan_leaky_relu, .value = 0.2},
+  {&gan_dropout, .value = 0},
   {&gan_minibatch},
   {&gan_flatten},
   {&gan_dense, GAN_SCORE},
@@ -81,12 +85,17 @@ static const struct gan_layer judge_64[] = {
   {NULL},
 };
 
+/* The judge's last layer sees the whole picture: of two layers, which see 13 pixels, the generator learns strokes but not
+ * digits. Without R1 it is soon too sure, and some digits get rare. */
 const struct gan_preset gan_dcgan_28 = {
   .net = GAN_NET ("dcgan-28", "generator and judge of 28x28 pictures, digits for one (Radford 2016)"),
   .side = 28,
   .channels = 1,
   .generator = generator_28,
   .judge = judge_28,
+  .rate = 4e-4,
+  .r1 = 1,
+  .batch = 32,
   .recogniser = recogniser,
 };
 

@@ -18,6 +18,7 @@
 
 #define RATE 2e-4 /* Radford 2016 */
 #define STEPS 5000
+#define BATCH 64
 #define STREAM_REHEARSAL 596
 
 static const char *const schedule_names[] = {"constant", "linear", "cosine", NULL};
@@ -33,7 +34,7 @@ static const struct option options[] = {
   {"title", OPTION_STRING, AT (title), "title of the result"},
   {"license", OPTION_STRING, AT (license), "licence of the result"},
   GAN_OPTIONS (struct gan_settings, net.),
-  {"batch", OPTION_INT, AT (batch), "pictures a step", 1, 1024, 64},
+  {"batch", OPTION_INT, AT (batch), "pictures a step; 0 = 64, of dcgan-28 32", 0, 1024, 0},
   {"judge-steps", OPTION_INT, AT (judge_steps), "steps of the judge to one of the generator", 1, 100, 1},
   {"loss", OPTION_CHOICE, AT (loss), "of judge and generator", .fallback = GAN_NON_SATURATING,
    .choices = gan_loss_names},
@@ -42,7 +43,9 @@ static const struct option options[] = {
    2, 0},
   {"gradient-penalty", OPTION_FLOAT, AT (gradient_penalty), "weight of the critic's slope's distance from 1 (WGAN-GP)",
    0, 1e4, 0},
-  {"r1", OPTION_FLOAT, AT (r1), "weight of the judge's squared slope at real pictures (R1)", 0, 1e4, 0},
+  {"r1", OPTION_FLOAT, AT (r1),
+   "weight of the judge's squared slope at real pictures (R1); -1 = 0, of dcgan-28's convolutional judge 1", -1, 1e4,
+   -1},
   {"r1-every", OPTION_INT, AT (r1_every), "steps of the judge from one such penalty to the next", 1, 1000, 16},
   {"translation", OPTION_BOOL, AT (augment.translation), "augmentation: moves what the judge sees"},
   {"cutout", OPTION_BOOL, AT (augment.cutout), "augmentation: covers a part of what the judge sees"},
@@ -52,18 +55,20 @@ static const struct option options[] = {
    "above 0, the probability adapts: it rises while the judge's mean sign over real pictures is above this (0.6)", 0, 1,
    0},
   {"optimizer", OPTION_CHOICE, AT (optimizer), "of both networks", .choices = optimizer_names},
-  {"rate", OPTION_FLOAT, AT (rate), "learning rate of the generator; 0 = 0.0002, of noise-gan-28 half of it", 0, 1, 0},
-  {"judge-rate", OPTION_FLOAT, AT (judge_rate), "learning rate of the judge; 0 = the generator's, of noise-gan-28 a tenth", 0, 1, 0},
+  {"rate", OPTION_FLOAT, AT (rate),
+   "learning rate of the generator; 0 = 0.0002, of dcgan-28 0.0004, of noise-gan-28 0.0001", 0, 1, 0},
+  {"judge-rate", OPTION_FLOAT, AT (judge_rate),
+   "learning rate of the judge; 0 = the generator's, of noise-gan-28 a tenth", 0, 1, 0},
   {"momentum", OPTION_FLOAT, AT (momentum), "of sgd; beta1 of adam", 0, 0.999, 0.5},
   {"beta2", OPTION_FLOAT, AT (beta2), "of adam and rmsprop", 0, 0.99999, 0.999},
   {"schedule", OPTION_CHOICE, AT (schedule), "of the learning rates; linear: down to 0 over the second half",
-   .choices = schedule_names},
+   .fallback = GAN_LINEAR, .choices = schedule_names},
   {"clip", OPTION_FLOAT, AT (clip), "largest norm of a gradient; 0 = none", 0, 1e6, 0},
   {"l1", OPTION_FLOAT, AT (l1), "weight of the sum of the absolute weights", 0, 1, 0},
   {"l2", OPTION_FLOAT, AT (l2), "weight of the sum of the squared weights", 0, 1, 0},
   {"average", OPTION_FLOAT, AT (average), "moving average of the generator that is kept", 0, 0.99999, 0.995},
-  {"information", OPTION_FLOAT, AT (information), "InfoGAN: weight of what the recogniser gets wrong of the category", 0,
-   1e4, 1},
+  {"information", OPTION_FLOAT, AT (information), "InfoGAN: weight of what the recogniser gets wrong of the category",
+   0, 1e4, 1},
   {"information-continuous", OPTION_FLOAT, AT (information_continuous), "likewise of the continuous numbers", 0, 1e4,
    0.1},
   {"divergence", OPTION_FLOAT, AT (divergence), "autoencoder: weight of the distance of its codes from the noise", 0,
@@ -82,6 +87,12 @@ settle (void *object, struct run_settings *run)
     run->steps = STEPS;
   const struct gan_preset *preset = gan_presets[settings->preset];
   const double pace = preset->judge_pace;
+  bool usual = settings->net.judge == GAN_JUDGE_CONVOLUTIONAL && settings->net.judge_norm != GAN_NORM_BATCH &&
+               settings->gradient_penalty == 0 && settings->loss != GAN_WASSERSTEIN;
+  if (settings->r1 < 0)
+    settings->r1 = usual ? preset->r1 : 0;
+  if (settings->batch == 0)
+    settings->batch = preset->batch > 0 ? preset->batch : BATCH;
   if (settings->rate == 0)
     settings->rate = preset->rate > 0 ? preset->rate : RATE;
   if (settings->judge_rate == 0)
@@ -98,7 +109,8 @@ check_settings (const struct gan_settings *settings, GError **error)
   bool code = gan_code_size (&settings->net) > 0;
   const char *problem =
     settings->net.channels == 2 || settings->net.channels == 4 ? "--channels wants 1 or 3"
-    : code && !gan_presets[settings->preset]->recogniser ? "--codes and --continuous want a judge, which this preset has not"
+    : code && !gan_presets[settings->preset]->recogniser
+      ? "--codes and --continuous want a judge, which this preset has not"
     : code && settings->net.judge == GAN_JUDGE_LINEAR
       ? "--codes and --continuous are read off the judge's layers: leave --judge linear out"
     : settings->net.codes == 1 ? "--codes wants two categories at least"
@@ -274,8 +286,7 @@ set_scalars (struct trainer *trainer, struct plan *plan, int64_t judge_step)
   const struct gan_settings *now = &((struct gan_state *) trainer->state)->now;
   struct optimizer_options optimizer = gan_optimizer (settings);
   recipe_set (plan, "rate", 0, optimizer_rate (&optimizer, scheduled (trainer, now->rate), trainer->step));
-  recipe_set (plan, "judge-rate", 0,
-              optimizer_rate (&optimizer, scheduled (trainer, now->judge_rate), judge_step));
+  recipe_set (plan, "judge-rate", 0, optimizer_rate (&optimizer, scheduled (trainer, now->judge_rate), judge_step));
   recipe_set (plan, "decay", 0, average_decay (settings->average, trainer->step));
   recipe_set (plan, "noise", 0, settings->noise * (1 - (double) trainer->step / trainer->run.steps));
 }
@@ -304,10 +315,9 @@ centre (float *x, int64_t n)
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
-  static const char *const names[] = {"loss",   "judge",      "penalty",          "r1",
-                                      "real",   "fake",       "gradient",         "judge-gradient",
-                                      "pixels", "divergence", "encoder-gradient", "augment",
-                                      "category", "continuous"};
+  static const char *const names[] = {
+    "loss",   "judge",      "penalty",          "r1",      "real",     "fake",      "gradient", "judge-gradient",
+    "pixels", "divergence", "encoder-gradient", "augment", "category", "continuous"};
   const struct gan_settings *settings = trainer->settings;
   struct gan_state *state = trainer->state;
   int64_t judge_steps = state->preset->judge ? settings->judge_steps : 1;

@@ -149,19 +149,21 @@ def dcgan_28_generator_normalised(p):
     return dcgan_28_generator(p, LABELS)
 
 
-def dcgan_28_judge(p):
+def dcgan_28_trunk(p):
+    """Of the judge."""
     x = noise("picture", (BATCH, 1, 28, 28)) * 2
-    x = F.leaky_relu(conv(p, x, "conv1", 4, 5, 2), 0.2)
-    x = F.leaky_relu(conv(p, x, "conv2", 8, 5, 2), 0.2)
-    return dense(p, x.flatten(1), "dense1", 1)
+    for i, out in ((1, 4), (2, 8), (3, 16)):
+        x = F.leaky_relu(conv(p, x, f"conv{i}", out, 5, 2), 0.2)
+    return x.flatten(1)
+
+
+def dcgan_28_judge(p):
+    return dense(p, dcgan_28_trunk(p), "dense1", 1)
 
 
 def dcgan_28_recogniser(p):
     """Trunk of the judge and recogniser of a code of four numbers."""
-    x = noise("picture", (BATCH, 1, 28, 28)) * 2
-    x = F.leaky_relu(conv(p, x, "conv1", 4, 5, 2), 0.2)
-    x = F.leaky_relu(conv(p, x, "conv2", 8, 5, 2), 0.2)
-    return dense(p, F.leaky_relu(dense(p, x.flatten(1), "code.dense1", 8), 0.2), "code.dense2", 4)
+    return dense(p, F.leaky_relu(dense(p, dcgan_28_trunk(p), "code.dense1", 8), 0.2), "code.dense2", 4)
 
 
 def linear_judge(p):
