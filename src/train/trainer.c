@@ -446,8 +446,13 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
   guint loaded = weights_count (trainer->weights);
   for (int i = 0; trainer->inputs && trainer->inputs[i]; i++)
     inventory_add_file (trainer->inventory, trainer->inputs[i]);
-  if (!trainer->recipe->start (trainer, error))
+  g_autoptr (GError) problem = NULL;
+  if (!trainer->recipe->start (trainer, &problem)) {
+    if (trainer->run.resume && g_error_matches (problem, IMPASTO_ERROR, IMPASTO_ERROR_MODEL))
+      g_prefix_error (&problem, "%s: its networks are not those of this version: ", trainer->folder);
+    g_propagate_error (error, g_steal_pointer (&problem));
     return false;
+  }
   if (trainer->run.resume && (!origin_check_data (trainer, error) || !check_complete (trainer, loaded, error)))
     return false;
   if (!trainer->folder && !create_folder (trainer, error))
