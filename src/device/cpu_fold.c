@@ -254,17 +254,39 @@ keep_folded (struct kernel *kernel)
   return false;
 }
 
+/* The next smaller P that @width allows: fewer at once make a narrower kernel, which oneDNN may have. */
+static int64_t
+fewer_pixels (int64_t pixels, int64_t width)
+{
+  do
+    pixels--;
+  while (width % pixels != 0);
+  return pixels;
+}
+
+/* fold_forward with the largest of P = @pixels and fewer that is kept; then *@pixels is it, or 1 where none is. */
+static bool
+fold_as_many (struct kernel *kernel, const struct conv_attrs *attrs, const int64_t *w, int64_t *pixels, bool turned,
+              GError **error)
+{
+  for (; *pixels > 1; *pixels = fewer_pixels (*pixels, kernel->y->shape.dim[3])) {
+    if (!fold_forward (kernel, attrs, w, *pixels, turned, error))
+      return false;
+    if (keep_folded (kernel))
+      return true;
+  }
+  return true;
+}
+
 bool
 cpu_conv2d (struct kernel *kernel, GError **error)
 {
   const int64_t *w = kernel->x[1]->shape.dim;
   int64_t pixels = choose_pixels (kernel->attrs, &kernel->y->shape, w + 1, !kernel->x[1]->constant);
 
-  if (pixels == 1)
-    return wide_conv2d (kernel, error);
-  if (!fold_forward (kernel, kernel->attrs, w, pixels, false, error))
+  if (!fold_as_many (kernel, kernel->attrs, w, &pixels, false, error))
     return false;
-  return keep_folded (kernel) || wide_conv2d (kernel, error);
+  return pixels > 1 || wide_conv2d (kernel, error);
 }
 
 /* The convolution that conv2d_back_x is at stride 1: padding so that the first result meets the last tap first. */
@@ -291,11 +313,9 @@ cpu_conv2d_back_x (struct kernel *kernel, GError **error)
 
   if (turn_around (kernel->attrs, w, &turned))
     pixels = choose_pixels (&turned, &kernel->y->shape, back + 1, !kernel->x[1]->constant);
-  if (pixels == 1)
-    return wide_conv2d_back_x (kernel, error);
-  if (!fold_forward (kernel, &turned, back, pixels, true, error))
+  if (!fold_as_many (kernel, &turned, back, &pixels, true, error))
     return false;
-  return keep_folded (kernel) || wide_conv2d_back_x (kernel, error);
+  return pixels > 1 || wide_conv2d_back_x (kernel, error);
 }
 
 bool
