@@ -76,6 +76,8 @@ save_judges (const struct judged *of)
   return weights;
 }
 
+static const char *head; /* of a judge: NULL = the one it chooses */
+
 static ImpastoExplanation *
 explain (const char *picture, const char *name, const char *value, GError **error)
 {
@@ -85,6 +87,8 @@ explain (const char *picture, const char *name, const char *value, GError **erro
   impasto_options_set (options, "size", "0", NULL);
   impasto_options_set (options, "style-size", "0", NULL);
   impasto_options_set (options, "threads", "1", NULL);
+  if (head)
+    impasto_options_set (options, "head", head, NULL);
   if (name)
     g_assert_true (impasto_options_set (options, name, value, error));
   return impasto_explain (path, options, output, error);
@@ -177,6 +181,10 @@ test_judge (gconstpointer data)
     g_assert_cmpfloat_with_epsilon (row (explanation, map)->value, mean, 1e-4);
     g_assert_cmpfloat_with_epsilon (row (explanation, map)->share, passed, 1e-6);
   }
+  head = "3";
+  g_assert_null (explain ("photo.png", "judge", run, &error));
+  head = NULL;
+  check_error (error, IMPASTO_ERROR_USAGE, "it has 2 score maps, --head says 3");
 }
 
 static void

@@ -10,6 +10,7 @@
 #include "bars.h"
 #include "format/safetensors.h"
 #include "train/gan_loss.h"
+#include "train/gan_recipe.h"
 
 /* Stopped after step 3 of 6, gone on: the same checkpoint, sheet and result. */
 static void
@@ -131,10 +132,10 @@ static double
 slope_error (double weight)
 {
   g_autoptr (GError) error = NULL;
-  g_autofree char *words = g_strdup_printf (
-    "loss=wasserstein gradient-penalty=%g steps=100 batch=16 width=0.1 rate=0.0003 schedule=constant momentum=0 beta2=0.9 "
-    "save-every=1000",
-    weight);
+  g_autofree char *words = g_strdup_printf ("loss=wasserstein gradient-penalty=%g steps=100 batch=16 width=0.1 "
+                                            "rate=0.0003 schedule=constant momentum=0 beta2=0.9 "
+                                            "save-every=1000",
+                                            weight);
   struct job *job = job_new (words);
   double sum = 0;
   job_run (job, &error);
@@ -301,6 +302,91 @@ test_watchdog_all (gconstpointer trouble)
   }
 }
 
+/* What is left open becomes the preset's; R1 where it is possible. */
+static void
+test_defaults (void)
+{
+  static const struct {
+    const char *words;
+    double r1, rate, judge_rate;
+    int batch;
+  } cases[] = {
+    {"", 1, 4e-4, 4e-4, 32},
+    {"r1=0 batch=8 rate=0.001", 0, 0.001, 0.001, 8},
+    {"loss=wasserstein", 0, 4e-4, 4e-4, 32},
+    {"judge=linear", 0, 4e-4, 4e-4, 32},
+    {"judge=pairwise", 0, 4e-4, 4e-4, 32},
+    {"judge-norm=batch", 0, 4e-4, 4e-4, 32},
+    {"gradient-penalty=10", 0, 4e-4, 4e-4, 32},
+    {"preset=noise-gan-28", 0, 1e-4, 1e-5, 64},
+    {"preset=dcgan-64", 0, 2e-4, 2e-4, 64},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (GError) error = NULL;
+    g_auto (GStrv) words = g_strsplit (cases[i].words, " ", -1);
+    g_autofree struct gan_settings *settings = g_malloc0 (recipe_gan.settings_size);
+    struct run_settings run = {0};
+    option_init (recipe_gan.options, settings);
+    for (char **word = words; *word && **word; word++) {
+      g_auto (GStrv) pair = g_strsplit (*word, "=", 2);
+      g_assert_true (option_set (recipe_gan.options, settings, pair[0], pair[1], &error));
+    }
+    recipe_gan.settle (settings, &run);
+    g_assert_cmpfloat (settings->r1, ==, cases[i].r1);
+    g_assert_cmpfloat_with_epsilon (settings->rate, cases[i].rate, 1e-12);
+    g_assert_cmpfloat_with_epsilon (settings->judge_rate, cases[i].judge_rate, 1e-12);
+    g_assert_cmpint (settings->batch, ==, cases[i].batch);
+    g_assert_cmpint (settings->schedule, ==, GAN_LINEAR);
+    option_clear (recipe_gan.options, settings);
+  }
+}
+
+static bool
+same_weights (const char *a, const char *b, const char *name)
+{
+  g_autofree char *first = file_of (a, name), *second = file_of (b, name);
+  g_autoptr (weights) x = safetensors_load (first, NULL), y = safetensors_load (second, NULL);
+  g_assert_true (x && y);
+  for (guint i = 0; i < weights_count (x); i++)
+    if (memcmp (weights_at (x, i)->data, weights_find (y, weights_name (x, i))->data, weights_at (x, i)->size))
+      return false;
+  return true;
+}
+
+/* The first half of a run whose rate goes down along a line is that of one whose rate stays; after a rescue, too. */
+static void
+test_schedule (void)
+{
+  static const char wild[] = "rate=0.1 batch=8 steps=60 save-every=10 width=0.05", tame[] = "steps=4 save-every=1";
+  for (int i = 0; i < 2; i++) {
+    const char *words = i ? tame : wild, *half = i ? "network-000002.safetensors" : "network-000030.safetensors";
+    g_autofree char *constant = g_strdup_printf ("%s schedule=constant", words);
+    g_autofree char *a = run_whole (words), *b = run_whole (constant), *log = text_of (a, "log.txt");
+    g_assert_true (!strstr (log, "Back to step 0") == (i == 1)); /* before the first checkpoint that is looked at */
+    g_assert_true (same_weights (a, b, half));
+    g_assert_false (same_weights (a, b, i ? "network-000004.safetensors" : "network-000060.safetensors"));
+  }
+}
+
+/* A checkpoint whose judge has another shape. */
+static void
+test_other_networks (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *made = run_whole ("steps=2"), *path = file_of (made, "network-000002.safetensors");
+  g_autoptr (weights) checkpoint = safetensors_load (path, &error);
+  g_assert_true (weights_remove (checkpoint, "judge.dense1.weight"));
+  g_autoptr (tensor) other = tensor_new (SHAPE (1, 7), DTYPE_F32, NULL);
+  weights_add (checkpoint, "judge.dense1.weight", other);
+  g_assert_true (safetensors_save (checkpoint, path, &error));
+  struct job *job = job_new ("");
+  job_set (job, "resume", made);
+  g_assert_false (job_run (job, &error));
+  check_error (error, IMPASTO_ERROR_MODEL, "cannot go on from its checkpoint: weight judge.dense1.weight");
+  g_assert_nonnull (strstr (error->message, made));
+  job_free (job);
+}
+
 static void
 test_refused (void)
 {
@@ -373,6 +459,9 @@ main (int argc, char **argv)
   g_test_add_func ("/gan_recipe/watchdog/rescue", test_watchdog_rescue);
   g_test_add_data_func ("/gan_recipe/watchdog/judge", GINT_TO_POINTER (WATCHDOG_JUDGE), test_watchdog_all);
   g_test_add_data_func ("/gan_recipe/watchdog/collapse", GINT_TO_POINTER (WATCHDOG_COLLAPSE), test_watchdog_all);
+  g_test_add_func ("/gan_recipe/defaults", test_defaults);
+  g_test_add_func ("/gan_recipe/schedule", test_schedule);
+  g_test_add_func ("/gan_recipe/other_networks", test_other_networks);
   g_test_add_func ("/gan_recipe/refused", test_refused);
   g_test_add_func ("/gan_recipe/start", test_start);
   return bars_run ();

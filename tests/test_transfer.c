@@ -323,12 +323,27 @@ test_palette (void)
   g_assert_cmpfloat (mean_difference (none, all, 0, 120), >, 0.02);
 }
 
+/* A picture with holes of an odd colour. */
+static void
+save_holes (const char *name, int width, int height)
+{
+  g_autofree char *path = file (name);
+  g_autoptr (picture) solid = make_picture (width, height, 4), picture = picture_new (width, height, true, NULL);
+  int64_t n = (int64_t) width * height;
+  memcpy (picture->rgb, solid->rgb, 3 * n * sizeof (float));
+  for (int64_t i = 0; i < n; i++) {
+    picture->alpha[i] = i / 60 % 3 > 0;
+    picture->rgb[i] = picture->alpha[i] > 0 ? picture->rgb[i] : 1;
+  }
+  g_assert_true (picture_save (picture, path, NULL, NULL));
+}
+
 /* From file to file, within the least memory, as in memory. */
 static void
 test_file (void)
 {
   save_mask ("right.png", 60);
-  save_picture ("large.png", 1100, 800, 4);
+  save_holes ("large.png", 1100, 800);
   g_autofree char *right = g_strdup_printf ("region=%s/right.png=%s/b.png", folder, folder),
                   *photo = file ("large.png"), *held = file ("held.png"), *streamed = file ("streamed.png"),
                   *memory = NULL;
@@ -478,6 +493,16 @@ test_recipe (void)
   g_assert_no_error (error);
   g_assert_cmpfloat (difference (first, second), ==, 0);
   g_assert_cmpstr (painter_style (painter), ==, "a+b");
+  option_clear (paint_options, &settings);
+
+  g_autoptr (JsonNode) old = json_from_string (first->recipe, NULL); /* before there was a palette */
+  json_object_remove_member (json_object_get_object_member (json_node_get_object (old), "options"), "palette");
+  g_autofree char *without = json_to_string (old, FALSE);
+  settings = (struct paint_settings){0};
+  option_init (paint_options, &settings);
+  recipe_read (without, &source, false, &settings, &error);
+  g_assert_no_error (error);
+  g_assert_cmpfloat (settings.palette, ==, 0);
   option_clear (paint_options, &settings);
 
   static const char *const bad[] = {"[]", "[1]", "[{\"file\":\"../a.png\",\"sha256\":\"x\",\"share\":1}]",

@@ -456,7 +456,7 @@ run_reduce_columns (const struct kernel *kernel, void *scratch, const struct run
     }
 }
 
-/* The same where a row is longer than a chunk: each thread takes pieces of rows, a chunk wide, from the first to the last. */
+/* The same where a row is longer than half a chunk: each thread takes pieces of rows, a chunk wide, from the first to the last. */
 static void
 run_reduce_wide_columns (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The photograph's colours in the painting, or those of a painting that is its style. Pictures are planar sRGB, (3,n), 0..1;
- * both of one size. Pure functions. A palette can be taken and moved a few rows at a time: the sums of both pictures, the map
+ * The photograph's colours in the painting, or those of a painting that is its style. Pictures are planar sRGB, (3,n), 0..1,
+ * photograph and painting of one size. Pure functions. A palette can be taken and moved a few rows at a time: the sums of both pictures, the map
  * between them, and then the map's way over the painting. */
 #pragma once
 
@@ -37,8 +37,8 @@ struct colors_map {
 };
 struct colors_map colors_map_between (const struct colors_sums *painting, const struct colors_sums *photo);
 
-/* The same to the palette of a style, which the result does not leave: colours further than two deviations from its mean come
- * nearer, down to two and a half at most. */
+/* Likewise to the palette of a style, but contrast grows by a half at most, and the result does not leave that palette: colours
+ * further than two deviations from its mean come nearer, down to two and a half at most. */
 struct colors_map colors_map_within (const struct colors_sums *painting, const struct colors_sums *style);
 void colors_map_apply (const struct colors_map *map, float *rgb, int64_t stride, int64_t n);
 

@@ -20,7 +20,8 @@ static const struct option explain_options[] = {
    .metavar = "RUN"},
   {"head", OPTION_INT, offsetof (struct explain_settings, head),
    "of several score maps: which to draw, counted from 1; 0 = of styles the one that likes the picture best, of a "
-   "translation that of paintings", 0, 4096, 0},
+   "translation that of paintings",
+   0, 4096, 0},
   {"style-image", OPTION_STRING, offsetof (struct explain_settings, style_image),
    "the painting whose style is wanted: which pixels each layer of the style loss would change", .metavar = "PAINTING"},
   {"features", OPTION_STRING, offsetof (struct explain_settings, features),

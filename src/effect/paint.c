@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Painting a picture: load -> (scale) -> method -> (palette) -> (strength) -> (colours) -> (finish) -> recipe. The peak of memory is
- * forecast from sizes alone: the program itself, the float planes that are held at a time, and what the method says that
- * it takes.
+ * Painting a picture: load -> (scale) -> method -> (palette) -> (strength) -> (colours) -> (finish) -> recipe. The
+ * peak of memory is forecast from sizes alone: the program itself, the float planes that are held at a time, and what
+ * the method says that it takes.
  *
  * What a method does not know is done around it. Strength t: photograph + t (painting - photograph). Brush: brush.h. */
 #include "effect/paint.h"

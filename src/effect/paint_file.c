@@ -129,23 +129,33 @@ look_at_palette (struct run *run, struct recolor *recolor, float *row, GError **
   return true;
 }
 
-/* What each row of the painting takes from its styles and from the photograph's: palette, strength, colours, alpha. */
+/* What a row of the painting takes from its styles and from the photograph's row: palette, strength, colours. */
 static bool
-mix_rows (struct run *run, GError **error)
+mix_row (struct run *run, struct recolor *of_style, const float *photo, float *row, int y, GError **error)
 {
   const struct painter *painter = run->painter;
-  g_autoptr (GError) local = NULL;
+  int64_t w = run->width;
+  if (!row_store_read (run->store, y, 0, 3, row, w, error) ||
+      (of_style && !recolor_move (of_style, row, w, y, 1, error)) ||
+      (paint_blends (painter) &&
+       !paint_blend (painter, photo, row, run->width, run->height, y, 1, w, row + 3 * w, error)))
+    return false;
+  if (painter->settings.keep_colors == KEEP_COLORS_LUMINANCE)
+    colors_keep_luminance (photo, row, w);
+  return true;
+}
+
+/* The same for all rows, with alpha; a photograph that is left as it is comes into the store. */
+static bool
+mix_rows (struct run *run, struct recolor *of_style, GError **error)
+{
+  const struct painter *painter = run->painter;
   bool photograph = paint_is_photograph (painter);
-  g_autoptr (recolor) of_style = photograph ? NULL : recolor_new (painter, run->width, run->height, &local);
   bool needed = photograph || of_style || paint_needs_photograph (painter);
   bool palette = !photograph && painter->settings.keep_colors == KEEP_COLORS_PALETTE;
   struct colors_sums of_photo = {{0}}, of_painting = {{0}};
   int64_t w = run->width;
   struct row_source source = stream_source (run->stream);
-  if (local) {
-    g_propagate_error (error, g_steal_pointer (&local));
-    return false;
-  }
   if (!needed && run->planes == 3)
     return true;
   g_autofree float *photo = g_try_malloc_n (w * run->planes, sizeof (float)),
@@ -155,19 +165,11 @@ mix_rows (struct run *run, GError **error)
   if (of_style && !look_at_palette (run, of_style, row, error))
     return false;
   for (int y = 0; y < run->height; y++) {
-    if (!source.read (source.data, y, 1, photo, w, error))
+    if (!source.read (source.data, y, 1, photo, w, error) ||
+        (needed && !photograph && !mix_row (run, of_style, photo, row, y, error)))
       return false;
-    if (needed && !photograph && !row_store_read (run->store, y, 0, 3, row, w, error))
-      return false;
-    if (of_style && !recolor_move (of_style, row, w, y, 1, error))
-      return false;
-    if (!photograph && paint_blends (painter) &&
-        !paint_blend (painter, photo, row, run->width, run->height, y, 1, w, row + 3 * w, error))
-      return false;
-    if (!photograph && painter->settings.keep_colors == KEEP_COLORS_LUMINANCE)
-      colors_keep_luminance (photo, row, w);
-    const float *alpha = run->planes == 4 ? photo + 3 * w : NULL;
     if (palette) {
+      const float *alpha = run->planes == 4 ? photo + 3 * w : NULL;
       colors_sums_add (&of_photo, photo, w, alpha, w);
       colors_sums_add (&of_painting, row, w, alpha, w);
     }
@@ -181,6 +183,18 @@ mix_rows (struct run *run, GError **error)
     return true;
   struct colors_map map = colors_map_between (&of_painting, &of_photo);
   return move_palette (run, &map, row, error);
+}
+
+static bool
+mix (struct run *run, GError **error)
+{
+  g_autoptr (GError) local = NULL;
+  g_autoptr (recolor) of_style =
+    paint_is_photograph (run->painter) ? NULL : recolor_new (run->painter, run->width, run->height, &local);
+  if (!local)
+    return mix_rows (run, of_style, error);
+  g_propagate_error (error, g_steal_pointer (&local));
+  return false;
 }
 
 /* The band of rows from @y on, with what finishing looks at around it, into the store @to. */
@@ -232,7 +246,7 @@ run_rows (struct run *run, GError **error)
   struct row_sink sink = row_store_sink (run->store);
   return run->store &&
          (paint_is_photograph (painter) || brush_run_rows (run->painter, &source, &sink, run->job, error)) &&
-         mix_rows (run, error) && finish (run, error);
+         mix (run, error) && finish (run, error);
 }
 
 /* The same with the picture in memory. */

@@ -30,15 +30,21 @@ mixes_of (const struct steered *steered)
   return steered->control->mixes->len > 1 ? steered->control->mixes->len : 0;
 }
 
+bool
+steered_shares (void *self, int width, int height, int y, int n, float *shares, GError **error)
+{
+  struct steered *steered = self;
+  if (!control_fit (steered->control, width, height, error))
+    return false;
+  control_shares (steered->control, 0, y, width, n, shares);
+  return true;
+}
+
 /* The plan of regions at any size of the painting. */
 static bool
 read_shares (void *data, int width, int height, int y, float *row, GError **error)
 {
-  struct steered *steered = data;
-  if (!control_fit (steered->control, width, height, error))
-    return false;
-  control_shares (steered->control, 0, y, width, 1, row);
-  return true;
+  return steered_shares (data, width, height, y, 1, row, error);
 }
 
 bool
@@ -85,16 +91,6 @@ steered_strength (void *self, int width, int height, int y, int n, float *map, G
   if (!control_fit (steered->control, width, height, error))
     return false;
   control_strength (steered->control, 0, y, width, n, map);
-  return true;
-}
-
-bool
-steered_shares (void *self, int width, int height, int y, int n, float *shares, GError **error)
-{
-  struct steered *steered = self;
-  if (!control_fit (steered->control, width, height, error))
-    return false;
-  control_shares (steered->control, 0, y, width, n, shares);
   return true;
 }
 

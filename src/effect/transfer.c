@@ -108,7 +108,9 @@ encode (struct transfer *transfer, guint i, GError **error)
           sizeof (float) * 3 * painting->width * painting->height);
   plan_run (plan, 0, 0);
   int64_t pixels = (int64_t) painting->width * painting->height;
-  colors_sums_add (&encoded->palette, painting->rgb, pixels, NULL, pixels);
+  colors_sums_add (&encoded->palette, painting->rgb, pixels, painting->alpha, pixels);
+  if (encoded->palette.sum[0] < 1) /* nothing but transparent: what the network has seen there */
+    colors_sums_add (&encoded->palette, painting->rgb, pixels, NULL, pixels);
   encoded->keys = copy_of (plan_output (plan, "keys"), error);
   encoded->values = encoded->keys ? copy_of (plan_output (plan, "values"), error) : NULL;
   encoded->mean = encoded->values ? copy_of (plan_output (plan, "mean"), error) : NULL;
@@ -311,7 +313,7 @@ transfer_describe (const void *self, JsonObject *recipe)
   steered_describe (&transfer->steered, recipe);
 }
 
-/* The network is the one that is found now; it must be the one of the recipe. */
+/* The network is the one that is found now; it must be the one of the recipe. Recipes from before there was a palette name none. */
 static bool
 transfer_replay (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
                  GError **error)
@@ -319,6 +321,8 @@ transfer_replay (JsonObject *recipe, const struct recipe_source *source, struct 
   if (!recipe_check_in_use (recipe, MODEL, "its network", source, error) ||
       !brushwork_replay (recipe, source, settings, error))
     return false;
+  if (!json_object_has_member (json_object_get_object_member (recipe, "options"), "palette"))
+    settings->palette = 0;
   settings->style_image = style_images_replay (recipe, source, error);
   return settings->style_image && recipe_replay_regions (recipe, true, source, settings, error);
 }

@@ -175,3 +175,10 @@ cosine_rate (double rate, int64_t step, int64_t steps, int64_t warmup)
   double t = (double) (step - warmup) / (double) MAX (1, steps - warmup);
   return rate * (0.01 + 0.99 * 0.5 * (1 + cos (G_PI * fmin (t, 1))));
 }
+
+double
+linear_rate (double rate, int64_t step, int64_t steps, double hold)
+{
+  double left = 1 - (double) step / (double) steps;
+  return hold < 1 ? rate * fmin (1, left / (1 - hold)) : rate;
+}

@@ -35,3 +35,6 @@ double average_decay (double decay, int64_t step);
 
 /* Learning rate of step @step of @steps: linear rise over @warmup steps, then half a cosine down to 1 % */
 double cosine_rate (double rate, int64_t step, int64_t steps, int64_t warmup);
+
+/* Likewise: @rate for the first @hold of the run, then down to 0 along a line. */
+double linear_rate (double rate, int64_t step, int64_t steps, double hold);

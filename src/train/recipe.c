@@ -37,9 +37,7 @@ recipe_rate (const struct trainer *trainer, double rate)
 double
 recipe_linear_rate (const struct trainer *trainer, double rate, double hold)
 {
-  rate *= watchdog_rate (trainer->watchdog);
-  double left = 1 - (double) trainer->step / trainer->run.steps;
-  return hold < 1 ? rate * MIN (1, left / (1 - hold)) : rate;
+  return linear_rate (rate * watchdog_rate (trainer->watchdog), trainer->step, trainer->run.steps, hold);
 }
 
 void

@@ -21,7 +21,7 @@ void recipe_set (struct plan *plan, const char *name, int64_t i, double value);
  * rescues of the watchdog. */
 double recipe_rate (const struct trainer *trainer, double rate);
 
-/* @rate for the first @hold of the run, then down to 0 along a line. */
+/* linear_rate of a run. */
 double recipe_linear_rate (const struct trainer *trainer, double rate, double hold);
 
 /* The inputs "rate" and "decay" of optimizer_step at step @step, for a learning rate of @rate and a moving @average of the

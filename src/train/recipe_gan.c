@@ -261,7 +261,7 @@ scheduled (const struct trainer *trainer, double rate)
 {
   const struct gan_settings *settings = trainer->settings;
   switch (settings->schedule) {
-  case GAN_LINEAR: return recipe_linear_rate (trainer, rate, 0.5);
+  case GAN_LINEAR: return linear_rate (rate, trainer->step, trainer->run.steps, 0.5);
   case GAN_COSINE: return cosine_rate (rate, trainer->step, trainer->run.steps, 0);
   default: return rate;
   }

@@ -449,7 +449,7 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
   g_autoptr (GError) problem = NULL;
   if (!trainer->recipe->start (trainer, &problem)) {
     if (trainer->run.resume && g_error_matches (problem, IMPASTO_ERROR, IMPASTO_ERROR_MODEL))
-      g_prefix_error (&problem, "%s: its networks are not those of this version: ", trainer->folder);
+      g_prefix_error (&problem, "%s: cannot go on from its checkpoint: ", trainer->folder);
     g_propagate_error (error, g_steal_pointer (&problem));
     return false;
   }
