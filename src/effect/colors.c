@@ -204,15 +204,24 @@ monge (matrix from, matrix to, double (*bound) (double), matrix out)
   apply (left, bound, out);
 }
 
+/* @bound: of its gain. @covariance gets that of @wanted. */
+static struct colors_map
+map_to (const struct colors_sums *painting, const struct colors_sums *wanted, double (*bound) (double),
+        matrix covariance)
+{
+  struct colors_map map = {.held = false};
+  matrix from;
+  moments (painting, map.from, from);
+  moments (wanted, map.to, covariance);
+  monge (from, covariance, bound, map.a);
+  return map;
+}
+
 struct colors_map
 colors_map_between (const struct colors_sums *painting, const struct colors_sums *photo)
 {
-  struct colors_map map = {.held = false};
-  matrix from, to;
-  moments (painting, map.from, from);
-  moments (photo, map.to, to);
-  monge (from, to, bounded, map.a);
-  return map;
+  matrix covariance;
+  return map_to (painting, photo, bounded, covariance);
 }
 
 static double
@@ -224,12 +233,10 @@ inverse (double x)
 struct colors_map
 colors_map_within (const struct colors_sums *painting, const struct colors_sums *style)
 {
-  struct colors_map map = {.held = true};
-  matrix from, to;
-  moments (painting, map.from, from);
-  moments (style, map.to, to);
-  apply (to, inverse, map.precision);
-  monge (from, to, bounded_to_style, map.a);
+  matrix covariance;
+  struct colors_map map = map_to (painting, style, bounded_to_style, covariance);
+  apply (covariance, inverse, map.precision);
+  map.held = true;
   return map;
 }
 
