@@ -88,6 +88,7 @@ struct painting {
   struct canvas_settings settings;
   const float *rows;
   bool halves;
+  bool open;      /* the network has borders on a torus too */
   uint64_t limit; /* 0 = plenty */
   struct method_forecast forecast;
 };
@@ -98,6 +99,7 @@ paint (const struct pack *pack, const struct picture *photo, struct painting *pa
 {
   g_autoptr (GError) error = NULL;
   struct canvas_net net = stylize_net (pack);
+  net.wraps &= !painting->open;
   g_autoptr (canvas) canvas = canvas_new (&net, &painting->settings);
   struct picture *out = picture_crop (photo, 0, 0, photo->width, photo->height, &error);
   int mixes = painting->halves ? 2 : 0;
@@ -493,6 +495,25 @@ process_bytes (const char *field)
   return line ? g_ascii_strtoull (line + strlen (field) + 1, NULL, 10) * 1024 : 0;
 }
 
+/* Paints @photo with @painting's limit: no more is taken than was said. */
+static void
+check_memory (const struct pack *pack, const struct picture *photo, struct painting *painting)
+{
+  FILE *file = fopen ("/proc/self/clear_refs", "w");
+  bool reset = file && fputs ("5", file) >= 0;
+  if (file)
+    fclose (file);
+  uint64_t before =
+    process_bytes ("VmRSS:") + 12 * (uint64_t) photo->width * photo->height; /* the copy that is painted */
+  picture_free (paint (pack, photo, painting));
+  uint64_t peak = process_bytes ("VmHWM:"), taken = peak > before ? peak - before : 0;
+  g_test_message ("limit %.1f MiB: forecast %.1f, taken %.1f", painting->limit / 1048576.0,
+                  painting->forecast.bytes / 1048576.0, taken / 1048576.0);
+  g_assert_cmpint (painting->forecast.bytes, <=, painting->limit);
+  if (reset) /* kernels are compiled into memory that is nobody's */
+    g_assert_cmpint (taken, <=, painting->forecast.bytes + (16 << 20));
+}
+
 static void
 test_memory (void)
 {
@@ -502,21 +523,21 @@ test_memory (void)
   uint64_t least = least_memory (pack, photo, &painting), last = 0;
   for (int i = 0; i < 2; i++) {
     painting.limit = least << 2 * i;
-    FILE *file = fopen ("/proc/self/clear_refs", "w");
-    bool reset = file && fputs ("5", file) >= 0;
-    if (file)
-      fclose (file);
-    uint64_t before = process_bytes ("VmRSS:") + 12 * (uint64_t) 1500 * 1000; /* the copy that is painted */
-    picture_free (paint (pack, photo, &painting));
-    uint64_t peak = process_bytes ("VmHWM:"), taken = peak > before ? peak - before : 0;
-    g_test_message ("limit %.1f MiB: forecast %.1f, taken %.1f", painting.limit / 1048576.0,
-                    painting.forecast.bytes / 1048576.0, taken / 1048576.0);
-    g_assert_cmpint (painting.forecast.bytes, <=, painting.limit);
+    check_memory (pack, photo, &painting);
     g_assert_cmpint (painting.forecast.bytes, >=, last);
-    if (reset) /* kernels are compiled into memory that is nobody's */
-      g_assert_cmpint (taken, <=, painting.forecast.bytes + (16 << 20));
     last = painting.forecast.bytes;
   }
+}
+
+/* Where the thumbnail is painted by tiles, the plans of both take turns. */
+static void
+test_memory_turns (void)
+{
+  g_autoptr (pack) pack = make_pack (&wide_net);
+  g_autoptr (picture) photo = make_photo (1500, 1000);
+  struct painting painting = {.settings = {.strokes = STROKES_PREVIEW, .wrap = true}, .open = true};
+  painting.limit = 1.25 * least_memory (pack, photo, &painting); /* tiles about as large as the thumbnail */
+  check_memory (pack, photo, &painting);
 }
 
 /* --- Failures --- */
@@ -578,6 +599,7 @@ main (int argc, char **argv)
   g_test_add_func ("/canvas/photograph", test_photograph);
   g_test_add_func ("/canvas/thumbnail_size", test_thumbnail_size);
   g_test_add_func ("/canvas/memory", test_memory);
+  g_test_add_func ("/canvas/memory_turns", test_memory_turns);
   g_test_add_func ("/canvas/cancel", test_cancel);
   g_test_add_func ("/canvas/nan", test_nan);
   return g_test_run ();

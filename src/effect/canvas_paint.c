@@ -131,8 +131,10 @@ paint_thumb (struct canvas *canvas, const struct canvas_picture *picture, struct
   if (!canvas_thumb_by_tiles (canvas))
     return true;
   grid = canvas_octave_grid (canvas, grid.width, grid.height);
-  return pass_thumb (canvas, ROLE_TILE, &grid, &picture->maps, thumb->photo, thumb->painting, picture->rows, job,
-                     error);
+  bool ok =
+    pass_thumb (canvas, ROLE_TILE, &grid, &picture->maps, thumb->photo, thumb->painting, picture->rows, job, error);
+  plan_release (canvas->plans[ROLE_TILE].plan); /* the thumbnail is noted once more, before the tiles' turn */
+  return ok;
 }
 
 /* What the thumbnail's painting has changed, as a store. */
