@@ -3,55 +3,15 @@
  * Interpreter of fused loops. The domain's axes, in memory order, are merged where every operand allows it; what
  * remains is walked as rows (the innermost merged axis) in chunks of whole rows. Per chunk each instruction is one call of
  * a vector loop, so that interpretation costs a few nanoseconds per thousand elements. */
-#include "compile/loop.h"
+#include "compile/loop_internal.h"
 
-#include <math.h>
 #include <omp.h>
 #include <string.h>
 
 #include "device/cpu.h"
-#include "device/vector.h"
 
-#define CHUNK 2048 /* floats: eight registers of it fit a 64 KiB cache */
-#define SPLIT 32   /* fixed number of partial sums along the reduced rows */
+#define CHUNK LOOP_CHUNK
 #define PARALLEL_MIN 16384
-
-struct operand {
-  const struct value *value;
-  int64_t stride[SHAPE_RANK_MAX]; /* along the merged axes, in elements */
-  bool full;                      /* contiguous over the domain */
-  bool scalar;
-  bool repeats; /* depends on the outermost and innermost axis only: the same for every aligned chunk */
-  int reg;      /* buffer, or -1 when read in place */
-};
-
-struct instruction {
-  vector_fn fn;
-  int n_args, arg[3], reg;
-  float p[2];
-};
-
-/* A program that is y = f(f(x a + b) + r) has one vector loop for all of it. */
-struct scale_shift {
-  bool whole;     /* the program is one */
-  int x, a, b, r; /* operands; r = -1 without */
-  unsigned flags; /* enum vector_scale_shift */
-};
-
-struct loop {
-  const struct vector_kernels *vk;
-  struct scale_shift scale_shift;
-  int rank;
-  int64_t dim[SHAPE_RANK_MAX]; /* merged axes */
-  int64_t size, row, outer;    /* elements; innermost axis; outermost axis when there are more than two */
-  int64_t chunk;               /* elements a chunk, whole rows where rows are short */
-  int64_t y_stride[SHAPE_RANK_MAX];
-  int n_operands, n_code, n_regs;
-  struct operand operand[LOOP_OPERANDS_MAX];
-  struct instruction code[LOOP_CODE_MAX];
-  enum op_reduce reduce;
-  int64_t y_size;
-};
 
 /* Strides of @value seen from the domain of @shape, per logical axis; 0 where it broadcasts. */
 static void
@@ -208,20 +168,20 @@ load (const struct loop *loop, const struct operand *operand, int64_t start, int
   }
 }
 
-/* What a thread keeps between chunks: buffers, and for which chunk the repeating operands were expanded. */
-struct worker {
-  float *regs;
-  int64_t outer, phase, length; /* of the last expansion; length 0 = none */
-};
-
 static float *
 reg (const struct worker *worker, int i)
 {
   return worker->regs + (int64_t) i * CHUNK;
 }
 
-static void
-worker_begin (const struct loop *loop, struct worker *worker, float *regs)
+float *
+loop_spare (const struct loop *loop, const struct worker *worker)
+{
+  return reg (worker, loop->n_regs - 1);
+}
+
+void
+loop_worker_begin (const struct loop *loop, struct worker *worker, float *regs)
 {
   worker->regs = regs;
   worker->length = 0;
@@ -260,10 +220,8 @@ load_operands (const struct loop *loop, struct worker *worker, int64_t start, in
     *worker = (struct worker){worker->regs, outer, phase, crosses ? 0 : n};
 }
 
-/* Evaluates the program over [start, start + n); the result is in the returned buffer, which is @target when given
- * and the program is not empty. */
-static const float *
-evaluate (const struct loop *loop, struct worker *worker, int64_t start, int64_t n, float *target)
+const float *
+loop_evaluate (const struct loop *loop, struct worker *worker, int64_t start, int64_t n, float *target)
 {
   const float *source[LOOP_OPERANDS_MAX];
   load_operands (loop, worker, start, n, source);
@@ -288,8 +246,7 @@ elements_at (const struct value *value, int64_t start)
 
 /* The program over [start, start + n) into @target, of type @dtype. */
 static void
-evaluate_into (const struct loop *loop, struct worker *worker, int64_t start, int64_t n, void *target,
-               enum dtype dtype)
+evaluate_into (const struct loop *loop, struct worker *worker, int64_t start, int64_t n, void *target, enum dtype dtype)
 {
   const struct scale_shift *own = &loop->scale_shift;
   if (own->whole) {
@@ -300,7 +257,7 @@ evaluate_into (const struct loop *loop, struct worker *worker, int64_t start, in
     return;
   }
   float *y = dtype == DTYPE_BF16 ? NULL : target;
-  const float *result = evaluate (loop, worker, start, n, y);
+  const float *result = loop_evaluate (loop, worker, start, n, y);
   if (!y)
     loop->vk->to_bf16 (target, result, n);
   else if (result != y)
@@ -315,10 +272,22 @@ chunks_per_outer (const struct loop *loop)
   return (inner + loop->chunk - 1) / loop->chunk;
 }
 
-static int
+int
 loop_threads (const struct loop *loop)
 {
   return loop->size < PARALLEL_MIN ? 1 : cpu_threads ();
+}
+
+size_t
+loop_scratch (const struct loop *loop, int threads)
+{
+  return (size_t) threads * loop->n_regs * CHUNK * sizeof (float);
+}
+
+float *
+loop_registers (const struct loop *loop, void *scratch)
+{
+  return (float *) ((char *) scratch + loop_scratch (loop, omp_get_thread_num ()));
 }
 
 static void
@@ -326,10 +295,10 @@ run_map (const struct kernel *kernel, void *scratch, const struct run_context *c
 {
   const struct loop *loop = kernel->state;
   int64_t inner = loop->size / loop->outer, per = chunks_per_outer (loop), total = per * loop->outer;
-#pragma omp parallel num_threads(loop_threads(loop)) if (loop->size >= PARALLEL_MIN)
+#pragma omp parallel num_threads(loop_threads(loop)) if (loop_threads(loop) > 1)
   {
     struct worker worker;
-    worker_begin (loop, &worker, (float *) scratch + (int64_t) omp_get_thread_num () * loop->n_regs * CHUNK);
+    loop_worker_begin (loop, &worker, loop_registers (loop, scratch));
 #pragma omp for schedule(static)
     for (int64_t i = 0; i < total; i++) {
       int64_t start = i / per * inner + i % per * loop->chunk;
@@ -337,206 +306,6 @@ run_map (const struct kernel *kernel, void *scratch, const struct run_context *c
       evaluate_into (loop, &worker, start, n, (void *) elements_at (kernel->y, start), kernel->y->dtype);
     }
   }
-}
-
-static void
-store (const struct value *y, int64_t i, double v)
-{
-  if (y->dtype == DTYPE_BF16)
-    ((uint16_t *) y->data)[i] = bfloat_from_float (v);
-  else
-    ((float *) y->data)[i] = v;
-}
-
-static void
-fold (enum op_reduce reduce, double *acc, double v)
-{
-  if (reduce == REDUCE_SUM)
-    *acc += v;
-  else if (v > *acc || v != v)
-    *acc = v;
-}
-
-static double
-fold_chunk (const struct loop *loop, const float *x, int64_t n)
-{
-  return loop->reduce == REDUCE_SUM ? loop->vk->sum (x, n) : loop->vk->max (x, n);
-}
-
-static double
-fold_start (const struct loop *loop)
-{
-  return loop->reduce == REDUCE_SUM ? 0.0 : -INFINITY;
-}
-
-static double *
-partials (const struct loop *loop, void *scratch)
-{
-  return (double *) ((float *) scratch + (int64_t) cpu_threads () * loop->n_regs * CHUNK);
-}
-
-/* Partial results of a row of @length. */
-static int64_t
-row_split (int64_t length)
-{
-  return length >= SPLIT * CHUNK ? SPLIT : 1;
-}
-
-/* Everything to one number, or each contiguous row to one number. */
-static void
-run_reduce_rows (const struct kernel *kernel, void *scratch, const struct run_context *context)
-{
-  const struct loop *loop = kernel->state;
-  int64_t rows = loop->y_size, length = loop->size / rows;
-  int64_t split = row_split (length), part = (length + split - 1) / split;
-  double *partial = partials (loop, scratch);
-#pragma omp parallel num_threads(loop_threads(loop)) if (loop->size >= PARALLEL_MIN)
-  {
-    struct worker worker;
-    worker_begin (loop, &worker, (float *) scratch + (int64_t) omp_get_thread_num () * loop->n_regs * CHUNK);
-#pragma omp for schedule(static)
-    for (int64_t i = 0; i < rows * split; i++) {
-      double acc = fold_start (loop);
-      int64_t begin = i / split * length + i % split * part, end = MIN (begin + part, (i / split + 1) * length);
-      for (int64_t at = begin; at < end;) {
-        int64_t n = MIN (end - at, CHUNK);
-        fold (loop->reduce, &acc, fold_chunk (loop, evaluate (loop, &worker, at, n, NULL), n));
-        at += n;
-      }
-      if (split == 1)
-        store (kernel->y, i, acc);
-      else
-        partial[i] = acc;
-    }
-  }
-  for (int64_t r = 0; split > 1 && r < rows; r++) {
-    double acc = fold_start (loop);
-    for (int64_t s = 0; s < split; s++)
-      fold (loop->reduce, &acc, partial[r * split + s]);
-    store (kernel->y, r, acc);
-  }
-}
-
-/* Domain (outer, rows, row) to (outer, row): rows are added up, SPLIT partial rows for each outer index. */
-static void
-run_reduce_columns (const struct kernel *kernel, void *scratch, const struct run_context *context)
-{
-  const struct loop *loop = kernel->state;
-  int64_t row = loop->row, outer = loop->y_size / row, rows = loop->size / loop->y_size;
-  int64_t split = MIN (SPLIT, rows), part = (rows + split - 1) / split, step = MAX (1, CHUNK / row);
-  double *partial = partials (loop, scratch);
-#pragma omp parallel num_threads(loop_threads(loop)) if (loop->size >= PARALLEL_MIN)
-  {
-    struct worker worker;
-    worker_begin (loop, &worker, (float *) scratch + (int64_t) omp_get_thread_num () * loop->n_regs * CHUNK);
-    float *sum = reg (&worker, loop->n_regs - 1);
-#pragma omp for schedule(static)
-    for (int64_t i = 0; i < outer * split; i++) {
-      double *acc = partial + i * row;
-      for (int64_t c = 0; c < row; c++)
-        acc[c] = fold_start (loop);
-      int64_t end = MIN ((i % split + 1) * part, rows);
-      for (int64_t r = i % split * part; r < end; r += step) {
-        int64_t n = MIN (step, end - r);
-        const float *x = evaluate (loop, &worker, (i / split * rows + r) * row, n * row, NULL);
-        memcpy (sum, x, row * sizeof (float));
-        for (int64_t k = 1; k < n; k++)
-          (loop->reduce == REDUCE_SUM ? loop->vk->accumulate : loop->vk->accumulate_max) (sum, x + k * row, row);
-        for (int64_t c = 0; c < row; c++)
-          fold (loop->reduce, &acc[c], sum[c]);
-      }
-    }
-  }
-  for (int64_t o = 0; o < outer; o++)
-    for (int64_t c = 0; c < row; c++) {
-      double acc = fold_start (loop);
-      for (int64_t s = 0; s < split; s++)
-        fold (loop->reduce, &acc, partial[(o * split + s) * row + c]);
-      store (kernel->y, o * row + c, acc);
-    }
-}
-
-/* The same where a row is longer than half a chunk: each thread takes pieces of rows, a chunk wide, from the first to the last. */
-static void
-run_reduce_wide_columns (const struct kernel *kernel, void *scratch, const struct run_context *context)
-{
-  const struct loop *loop = kernel->state;
-  int64_t row = loop->row, outer = loop->y_size / row, rows = loop->size / loop->y_size;
-  int64_t pieces = (row + CHUNK - 1) / CHUNK;
-  double *sums = partials (loop, scratch);
-#pragma omp parallel num_threads(loop_threads(loop)) if (loop->size >= PARALLEL_MIN)
-  {
-    struct worker worker;
-    worker_begin (loop, &worker, (float *) scratch + (int64_t) omp_get_thread_num () * loop->n_regs * CHUNK);
-    double *acc = sums + (int64_t) omp_get_thread_num () * CHUNK;
-#pragma omp for schedule(static)
-    for (int64_t i = 0; i < outer * pieces; i++) {
-      int64_t first = i % pieces * CHUNK, n = MIN (row - first, CHUNK);
-      for (int64_t c = 0; c < n; c++)
-        acc[c] = fold_start (loop);
-      for (int64_t r = 0; r < rows; r++) {
-        const float *x = evaluate (loop, &worker, (i / pieces * rows + r) * row + first, n, NULL);
-        for (int64_t c = 0; c < n; c++)
-          fold (loop->reduce, &acc[c], x[c]);
-      }
-      for (int64_t c = 0; c < n; c++)
-        store (kernel->y, i / pieces * row + first + c, acc[c]);
-    }
-  }
-}
-
-/* Any other pattern of reduced axes, one element at a time. */
-static void
-run_reduce_any (const struct kernel *kernel, void *scratch, const struct run_context *context)
-{
-  const struct loop *loop = kernel->state;
-  struct worker worker;
-  double *acc = partials (loop, scratch);
-  worker_begin (loop, &worker, scratch);
-  for (int64_t i = 0; i < loop->y_size; i++)
-    acc[i] = fold_start (loop);
-  for (int64_t at = 0; at < loop->size;) {
-    int64_t inner = loop->size / loop->outer, n = MIN (CHUNK, inner - at % inner);
-    const float *x = evaluate (loop, &worker, at, n, NULL);
-    for (int64_t i = 0; i < n; i++) {
-      int64_t rest = at + i, to = 0;
-      for (int a = loop->rank - 1; a >= 0; a--) {
-        to += rest % loop->dim[a] * loop->y_stride[a];
-        rest /= loop->dim[a];
-      }
-      fold (loop->reduce, &acc[to], x[i]);
-    }
-    at += n;
-  }
-  for (int64_t i = 0; i < loop->y_size; i++)
-    store (kernel->y, i, acc[i]);
-}
-
-/* Which of the reductions fits the strides of the result. */
-static void
-choose_reduction (struct loop *loop, struct kernel *kernel)
-{
-  int inner = loop->rank - 1;
-  bool rows = loop->y_stride[inner] == 0 && (loop->rank == 1 || (loop->rank == 2 && loop->y_stride[0] == 1));
-  bool columns = loop->rank >= 2 && loop->rank <= 3 && loop->y_stride[inner] == 1 && loop->y_stride[inner - 1] == 0 &&
-                 (loop->rank == 2 || loop->y_stride[0] == loop->row);
-  if (loop->rank == 2 && rows)
-    loop->outer = loop->dim[0];
-  int64_t extra = 0, reduced = loop->size / loop->y_size;
-  if (rows || loop->y_size == 1) {
-    kernel->run = run_reduce_rows;
-    extra = row_split (reduced) > 1 ? loop->y_size * SPLIT : 0;
-  } else if (columns && loop->row <= CHUNK / 2) {
-    kernel->run = run_reduce_columns;
-    extra = loop->y_size * MIN (SPLIT, reduced);
-  } else if (columns) {
-    kernel->run = run_reduce_wide_columns;
-    extra = (int64_t) cpu_threads () * CHUNK;
-  } else {
-    kernel->run = run_reduce_any;
-    extra = loop->y_size;
-  }
-  kernel->scratch += extra * sizeof (double);
 }
 
 /* The operand that is the other one of instruction @code than the result of instruction @before; -1 when there is none. */
@@ -608,11 +377,11 @@ loop_prepare (struct kernel *kernel, const struct loop_spec *spec, GError **erro
     classify (loop, &loop->operand[k]);
   assign_registers (loop, spec);
   find_scale_shift (loop, spec, kernel->y->dtype);
-  kernel->scratch = (size_t) cpu_threads () * loop->n_regs * CHUNK * sizeof (float);
+  kernel->scratch = loop_scratch (loop, cpu_threads ());
   kernel->run = run_map;
   kernel->implementation = spec->reduce ? "loop+reduce" : "loop";
   if (spec->reduce)
-    choose_reduction (loop, kernel);
+    loop_choose_reduction (loop, kernel);
   return true;
 }
 
@@ -621,7 +390,7 @@ static void
 source_begin (const void *state, void *scratch)
 {
   const struct kernel *kernel = state;
-  worker_begin (kernel->state, scratch, (float *) ((char *) scratch + 64));
+  loop_worker_begin (kernel->state, scratch, (float *) ((char *) scratch + 64));
 }
 
 static void
@@ -645,8 +414,6 @@ loop_source (const struct kernel *kernel)
 {
   const struct loop *loop = kernel->state;
   G_STATIC_ASSERT (sizeof (struct worker) <= 64);
-  return (struct row_source){.state = kernel,
-                             .scratch = 64 + (size_t) loop->n_regs * CHUNK * sizeof (float),
-                             .begin = source_begin,
-                             .fill = source_fill};
+  return (struct row_source){
+    .state = kernel, .scratch = 64 + loop_scratch (loop, 1), .begin = source_begin, .fill = source_fill};
 }
