@@ -111,9 +111,9 @@ struct gan_preset {
   const struct gan_layer *generator;
   const struct gan_layer *judge;   /* convolutional; NULL: trained without */
   /* Of its training, where none is given; 0 = as usual. */
-  double rate, judge_pace; /* the generator's learning rate, the judge's over it */
-  double r1;               /* weight of the convolutional judge's penalty */
-  int batch;
+  double rate;
+  double r1; /* weight of the convolutional judge's penalty */
+  int batch, warm_up;
   const struct gan_layer *encoder; /* of an autoencoder: picture -> means, then logarithms of variances of z; or NULL */
   int enlarges; /* of a painter, whose generator reads pictures: it draws so many times as large; 0 = it reads noise */
   const struct gan_layer *recogniser; /* behind the judge's trunk: -> code; NULL where there is no judge */

@@ -34,7 +34,7 @@ static const struct option options[] = {
   {"title", OPTION_STRING, AT (title), "title of the result"},
   {"license", OPTION_STRING, AT (license), "licence of the result"},
   GAN_OPTIONS (struct gan_settings, net.),
-  {"batch", OPTION_INT, AT (batch), "pictures a step; 0 = 64, of dcgan-28 32", 0, 1024, 0},
+  {"batch", OPTION_INT, AT (batch), "pictures a step; 0 = 64, of dcgan-28 and noise-gan-28 32", 0, 1024, 0},
   {"judge-steps", OPTION_INT, AT (judge_steps), "steps of the judge to one of the generator", 1, 100, 1},
   {"loss", OPTION_CHOICE, AT (loss), "of judge and generator", .fallback = GAN_NON_SATURATING,
    .choices = gan_loss_names},
@@ -44,8 +44,9 @@ static const struct option options[] = {
   {"gradient-penalty", OPTION_FLOAT, AT (gradient_penalty), "weight of the critic's slope's distance from 1 (WGAN-GP)",
    0, 1e4, 0},
   {"r1", OPTION_FLOAT, AT (r1),
-   "weight of the judge's squared slope at real pictures (R1); -1 = 0, of dcgan-28's convolutional judge 1", -1, 1e4,
-   -1},
+   "weight of the judge's squared slope at real pictures (R1); -1 = 0, of the convolutional judges of dcgan-28 and "
+   "noise-gan-28 1",
+   -1, 1e4, -1},
   {"r1-every", OPTION_INT, AT (r1_every), "steps of the judge from one such penalty to the next", 1, 1000, 16},
   {"translation", OPTION_BOOL, AT (augment.translation), "augmentation: moves what the judge sees"},
   {"cutout", OPTION_BOOL, AT (augment.cutout), "augmentation: covers a part of what the judge sees"},
@@ -55,14 +56,14 @@ static const struct option options[] = {
    "above 0, the probability adapts: it rises while the judge's mean sign over real pictures is above this (0.6)", 0, 1,
    0},
   {"optimizer", OPTION_CHOICE, AT (optimizer), "of both networks", .choices = optimizer_names},
-  {"rate", OPTION_FLOAT, AT (rate),
-   "learning rate of the generator; 0 = 0.0002, of dcgan-28 0.0004, of noise-gan-28 0.0001", 0, 1, 0},
-  {"judge-rate", OPTION_FLOAT, AT (judge_rate),
-   "learning rate of the judge; 0 = the generator's, of noise-gan-28 a tenth", 0, 1, 0},
+  {"rate", OPTION_FLOAT, AT (rate), "learning rate of the generator; 0 = 0.0002, of dcgan-28 0.0004", 0, 1, 0},
+  {"judge-rate", OPTION_FLOAT, AT (judge_rate), "learning rate of the judge; 0 = the generator's", 0, 1, 0},
   {"momentum", OPTION_FLOAT, AT (momentum), "of sgd; beta1 of adam", 0, 0.999, 0.5},
   {"beta2", OPTION_FLOAT, AT (beta2), "of adam and rmsprop", 0, 0.99999, 0.999},
   {"schedule", OPTION_CHOICE, AT (schedule), "of the learning rates; linear: down to 0 over the second half",
    .fallback = GAN_LINEAR, .choices = schedule_names},
+  {"warm-up", OPTION_INT, AT (warm_up), "steps over which learning rates rise from 0; -1 = 0, of noise-gan-28 500", -1,
+   1000000, -1},
   {"clip", OPTION_FLOAT, AT (clip), "largest norm of a gradient; 0 = none", 0, 1e6, 0},
   {"l1", OPTION_FLOAT, AT (l1), "weight of the sum of the absolute weights", 0, 1, 0},
   {"l2", OPTION_FLOAT, AT (l2), "weight of the sum of the squared weights", 0, 1, 0},
@@ -86,7 +87,6 @@ settle (void *object, struct run_settings *run)
   if (run->steps == 0)
     run->steps = STEPS;
   const struct gan_preset *preset = gan_presets[settings->preset];
-  const double pace = preset->judge_pace;
   bool usual = settings->net.judge == GAN_JUDGE_CONVOLUTIONAL && settings->net.judge_norm != GAN_NORM_BATCH &&
                settings->gradient_penalty == 0 && settings->loss != GAN_WASSERSTEIN;
   if (settings->r1 < 0)
@@ -96,7 +96,9 @@ settle (void *object, struct run_settings *run)
   if (settings->rate == 0)
     settings->rate = preset->rate > 0 ? preset->rate : RATE;
   if (settings->judge_rate == 0)
-    settings->judge_rate = settings->rate * (pace > 0 ? pace : 1);
+    settings->judge_rate = settings->rate;
+  if (settings->warm_up < 0)
+    settings->warm_up = preset->warm_up;
   if (settings->net.judge == GAN_JUDGE_PAIRWISE && settings->loss == GAN_NON_SATURATING)
     settings->loss = GAN_RELATIVISTIC;
 }
@@ -260,6 +262,8 @@ static double
 scheduled (const struct trainer *trainer, double rate)
 {
   const struct gan_settings *settings = trainer->settings;
+  if (trainer->step < settings->warm_up)
+    rate *= (trainer->step + 1.0) / settings->warm_up;
   switch (settings->schedule) {
   case GAN_LINEAR: return linear_rate (rate, trainer->step, trainer->run.steps, 0.5);
   case GAN_COSINE: return cosine_rate (rate, trainer->step, trainer->run.steps, 0);

@@ -179,8 +179,9 @@ def noise_gan_28_generator(p):
 
 def noise_gan_28_judge_normed(p):
     x = noise("picture", (BATCH, 1, 28, 28)) * 2
-    x = F.leaky_relu(conv(p, x, "conv1", 2, 3), 0.3)
-    x = F.leaky_relu(normed(p, conv(p, x, "conv2", 4, 3), "norm1"), 0.3)
+    x = F.leaky_relu(conv(p, x, "conv1", 2, 3, 2), 0.3)
+    x = F.leaky_relu(normed(p, conv(p, x, "conv2", 4, 3, 2), "norm1"), 0.3)
+    x = F.leaky_relu(normed(p, conv(p, x, "conv3", 16, 5, 2), "norm2"), 0.3)
     return dense(p, x.flatten(1), "dense1", 1)
 
 
