@@ -10,6 +10,7 @@
 #include "fixture.h"
 #include "format/safetensors.h"
 #include "impasto/impasto.h"
+#include "net/gan.h"
 #include "net/net_file.h"
 #include "noise.h"
 
@@ -187,6 +188,65 @@ test_judge (gconstpointer data)
   check_error (error, IMPASTO_ERROR_USAGE, "it has 2 score maps, --head says 3");
 }
 
+/* The judge of a pair, which only the run's recipe tells apart from others. */
+struct pair {
+  const char *preset, *loss;
+  const struct gan_preset *judged;
+  bool sigmoid;
+};
+
+static sym
+pair_scores (sym picture, const struct pair *pair)
+{
+  struct gan_net net = painter_gan_net (4);
+  net.judge_norm = GAN_NORM_LAYER;
+  graph_push (picture.graph, "judge.painting");
+  sym scores = gan_score (picture, pair->judged, (struct gan_pass){.net = &net});
+  graph_pop (picture.graph);
+  return pair->sigmoid ? sym_sigmoid (scores) : scores;
+}
+
+/* What is said of the whole picture is the mean of what is said of its parts. */
+static void
+test_pair (gconstpointer data)
+{
+  const struct pair *pair = data;
+  g_autofree char *run = file (pair->preset), *recipe = g_build_filename (run, "recipe.json", NULL);
+  g_autofree char *checkpoint = g_build_filename (run, "network-000010.safetensors", NULL), *path = file ("photo.png");
+  g_autofree char *text =
+    g_strdup_printf ("{\"recipe\": \"translate\", \"run\": {\"steps\": 10}, \"settings\": {\"preset\": \"%s\", "
+                     "\"loss\": \"%s\", \"judge-norm\": \"layer\", \"size\": %d}}",
+                     pair->preset, pair->loss, SIDE);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  g_autoptr (picture) picture = picture_load (path, 0, &error);
+  sym x = graph_input (graph, "picture", SHAPE (1, 3, SIDE, SIDE));
+  graph_output (graph, "scores", pair_scores (sym_affine (x, 2, -1), pair));
+  g_assert_true (weights_init (weights, graph, 5, &error));
+  g_assert_cmpint (g_mkdir_with_parents (run, 0755), ==, 0);
+  g_assert_true (safetensors_save (weights, checkpoint, &error));
+  g_assert_null (explain ("photo.png", "judge", run, &error));
+  check_error (error, IMPASTO_ERROR_INPUT, "in the run's folder");
+  g_clear_error (&error);
+  g_assert_true (g_file_set_contents (recipe, text, -1, &error));
+  g_autoptr (ImpastoExplanation) explanation = explain ("photo.png", "judge", run, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (explanation->rows->len, ==, 1);
+
+  g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
+  g_assert_no_error (error);
+  memcpy (plan_input (plan, "picture")->data, picture->rgb, sizeof (float) * 3 * SIDE * SIDE);
+  plan_run (plan, 0, 0);
+  struct tensor *scores = plan_output (plan, "scores");
+  int64_t patches = shape_size (&scores->shape);
+  double mean = 0;
+  for (int64_t i = 0; i < patches; i++)
+    mean += tensor_floats (scores)[i] / (double) patches;
+  g_assert_cmpstr (row (explanation, 0)->name, ==, "painting");
+  g_assert_cmpfloat_with_epsilon (row (explanation, 0)->value, mean, 1e-4 * (1 + fabs (mean)));
+}
+
 static void
 test_smooth (void)
 {
@@ -242,6 +302,10 @@ main (int argc, char **argv)
                                       {"painting", "photo"}};
   g_test_add_data_func ("/explain/judge", &style, test_judge);
   g_test_add_data_func ("/explain/judge/sides", &sides, test_judge);
+  static const struct pair anime = {"anime", "non-saturating", &gan_anime, true},
+                           painter_gan = {"painter-gan", "least-squares", &gan_painter_gan, false};
+  g_test_add_data_func ("/explain/judge/anime", &anime, test_pair);
+  g_test_add_data_func ("/explain/judge/painter_gan", &painter_gan, test_pair);
   g_test_add_func ("/explain/smooth", test_smooth);
   g_test_add_func ("/explain/refused", test_refused);
   int failed = g_test_run ();

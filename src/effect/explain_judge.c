@@ -1,123 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A judge of patches (net/patchgan.c) asked about a picture. It is read from a checkpoint of the run that trained it:
- * results of training hold none, for they paint without. Its shape is that of its weights; 1 is what it calls real, 0
- * what it calls painted by the network (least squares, Mao et al. 2017). */
+ * A judge (effect/judges.h) asked about a picture: a row a score map, and the map over the picture. */
 #include <string.h>
 
 #include "compile/plan.h"
 #include "effect/explain.h"
-#include "format/safetensors.h"
-#include "net/manifest.h"
-#include "net/net.h"
+#include "effect/judges.h"
+#include "image/pixels.h"
 #include "train/trainer.h"
-
-#define JUDGE "judge."
-#define LAYERS_MAX 8
-#define JUDGES_MAX 2
-
-/* Where the weights of a run's judges are, after JUDGE: one judge, or one for each side of a translation. */
-static const char *const scopes[] = {"", "painting.", "photo."};
-
-/* The judges of a checkpoint: score maps side by side. */
-struct judges {
-  int n;
-  struct judge {
-    const char *scope;
-    struct patch_net net;
-  } judge[JUDGES_MAX];
-};
-
-static const struct tensor *
-find (struct weights *weights, const char *scope, const char *name)
-{
-  g_autofree char *whole = g_strconcat (JUDGE, scope, name, NULL);
-  return weights_find (weights, whole);
-}
-
-/* The weight of convolution @layer, counted from 1. */
-static const struct tensor *
-layer_weight (struct weights *weights, const char *scope, int layer)
-{
-  g_autofree char *name = g_strdup_printf ("layer%d.conv.weight", layer);
-  return find (weights, scope, name);
-}
-
-/* The settings that its weights tell; whether there are any. */
-static bool
-read_shape (struct weights *weights, const char *scope, struct patch_net *net)
-{
-  const struct tensor *heads = find (weights, scope, "heads.weight"), *first = layer_weight (weights, scope, 1);
-  if (!heads || !first || heads->shape.rank != 4 || first->shape.rank != 4)
-    return false;
-  *net = (struct patch_net){.heads = heads->shape.dim[0],
-                            .width = first->shape.dim[0],
-                            .dense = heads->shape.dim[2] == 4, /* the last layer's kernel, see net/patchgan.c */
-                            .norm = find (weights, scope, "layer2.norm.scale") != NULL};
-  while (net->layers < LAYERS_MAX && layer_weight (weights, scope, (int) net->layers + 1))
-    net->layers++;
-  net->layers -= net->dense;
-  return net->layers > 0;
-}
-
-static bool
-read_judges (struct weights *weights, const char *path, struct judges *judges, GError **error)
-{
-  *judges = (struct judges){0};
-  for (size_t i = 0; i < G_N_ELEMENTS (scopes) && judges->n < JUDGES_MAX; i++) {
-    struct judge *judge = &judges->judge[judges->n];
-    judge->scope = scopes[i];
-    judges->n += read_shape (weights, judge->scope, &judge->net);
-  }
-  if (judges->n == 0)
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                 "%s: holds no judge of patches; checkpoints of impasto train style and impasto train translate do, "
-                 "but for its presets painter-gan and anime",
-                 path);
-  return judges->n > 0;
-}
-
-/* Score maps (1, heads of all judges, h, w) of pixels from 0 to 1. */
-static sym
-score (sym picture, const struct judges *judges)
-{
-  sym scores[JUDGES_MAX], seen = sym_affine (picture, 2, -1); /* as in training */
-  for (int i = 0; i < judges->n; i++) {
-    const struct judge *judge = &judges->judge[i];
-    int length = (int) strcspn (judge->scope, ".");
-    if (length > 0)
-      graph_push (picture.graph, "%.*s", length, judge->scope);
-    scores[i] = patch_net (seen, &judge->net);
-    if (length > 0)
-      graph_pop (picture.graph);
-  }
-  return sym_concat (scores, judges->n, 1);
-}
-
-static int64_t
-count_heads (const struct judges *judges)
-{
-  int64_t heads = 0;
-  for (int i = 0; i < judges->n; i++)
-    heads += judges->judge[i].net.heads;
-  return heads;
-}
-
-/* The judges' own weights out of a checkpoint, without the prefix, in the shapes that the networks have. */
-static struct weights *
-load (const char *path, struct judges *judges, GError **error)
-{
-  g_autoptr (weights) all = safetensors_load (path, error), own = weights_new ();
-  g_autoptr (graph) graph = graph_new ();
-  if (!all || !read_judges (all, path, judges, error))
-    return NULL;
-  for (guint i = 0; i < weights_count (all); i++)
-    if (g_str_has_prefix (weights_name (all, i), JUDGE))
-      weights_add (own, weights_name (all, i) + strlen (JUDGE), weights_at (all, i));
-  int64_t side = 16 << (judges->judge[0].net.layers + judges->judge[0].net.dense);
-  score (graph_input (graph, "picture", SHAPE (1, 3, side, side)), judges);
-  return graph_check (graph, error) ? weights_checked (own, graph, path, error) : NULL;
-}
 
 static struct plan *
 compile (struct weights *weights, const struct judges *judges, const struct picture *picture, int threads,
@@ -126,7 +16,8 @@ compile (struct weights *weights, const struct judges *judges, const struct pict
   g_autoptr (graph) graph = graph_new ();
   struct plan_options options = {
     .precision = PRECISION_F32, .threads = threads, .memory_limit = cpu_memory_available ()};
-  sym scores = score (graph_input (graph, "picture", SHAPE (1, 3, picture->height, picture->width)), judges);
+  int w = judges->side ? judges->side : picture->width, h = judges->side ? judges->side : picture->height;
+  sym scores = judges_score (graph_input (graph, "picture", SHAPE (1, 3, h, w)), judges);
   graph_output (graph, "scores", scores);
   graph_output (graph, "maps", sym_resize_bilinear (scores, picture->height, picture->width));
   return plan_compile (graph, weights, &options, error);
@@ -167,7 +58,7 @@ static struct picture *
 draw (struct plan *plan, const struct picture *picture, const ImpastoExplanation *explanation, int head, GError **error)
 {
   const ImpastoExplained *row = explanation->rows->pdata[head];
-  g_autofree char *title = g_strdup_printf ("judge (%s): mean score %.2f, %.0f %% of the patches pass", row->name,
+  g_autofree char *title = g_strdup_printf ("judge (%s): %.2f, %.0f %% pass", row->name,
                                             row->value, 100 * row->share);
   const float *map = tensor_floats (plan_output (plan, "maps")) + (int64_t) head * picture->width * picture->height;
   struct heat_panel panels[] = {{"the picture"}, {title, map}};
@@ -181,28 +72,41 @@ draw (struct plan *plan, const struct picture *picture, const ImpastoExplanation
   return heat_draw (&sheet, error);
 }
 
+/* What of the picture is looked at: the middle square, where judges read no other. */
+static struct picture *
+view (const struct picture *picture, const struct judges *judges, GError **error)
+{
+  int w = picture->width, h = picture->height, shorter = MIN (w, h);
+  return judges->side ? picture_crop (picture, (w - shorter) / 2, (h - shorter) / 2, shorter, shorter, error)
+                      : picture_crop (picture, 0, 0, w, h, error);
+}
+
 struct picture *
-explain_judge (const struct picture *picture, const struct explain_settings *settings, ImpastoExplanation *explanation,
+explain_judge (const struct picture *whole, const struct explain_settings *settings, ImpastoExplanation *explanation,
                GError **error)
 {
   struct judges judges;
   bool run = g_file_test (settings->judge, G_FILE_TEST_IS_DIR);
   g_autofree char *path = run ? trainer_latest_checkpoint (settings->judge, error) : g_strdup (settings->judge);
-  g_autoptr (weights) weights = path ? load (path, &judges, error) : NULL;
+  g_autoptr (weights) weights = path ? judges_load (path, &judges, error) : NULL;
   if (!weights)
     return NULL;
-  if (settings->head > count_heads (&judges)) {
+  if (settings->head > judges_heads (&judges)) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: it has %d score maps, --head says %d", path,
-                 (int) count_heads (&judges), (int) settings->head);
+                 judges_heads (&judges), (int) settings->head);
     return NULL;
   }
-  g_autoptr (plan) plan = compile (weights, &judges, picture, (int) settings->threads, error);
+  g_autoptr (picture) picture = view (whole, &judges, error);
+  g_autoptr (plan) plan = picture ? compile (weights, &judges, picture, (int) settings->threads, error) : NULL;
   if (!plan)
     return NULL;
   struct tensor *input = plan_input (plan, "picture");
-  memcpy (input->data, picture->rgb, input->size);
+  if (!planes_resize (picture->rgb, 3, picture->height, picture->width, tensor_floats (input), input->shape.dim[2],
+                      input->shape.dim[3], error))
+    return NULL;
   plan_run (plan, 0, 0);
   int best = report (plan, &judges, picture, explanation);
-  explanation->notes = g_strdup_printf ("scores of patches by the judge of %s; regions: mean scores, row by row", path);
+  explanation->notes = g_strdup_printf ("scores of %s by the judge of %s; regions: mean scores, row by row",
+                                        judges.side ? "parts of the middle square" : "patches", path);
   return draw (plan, picture, explanation, settings->head > 0 ? (int) settings->head - 1 : best, error);
 }
