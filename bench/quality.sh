@@ -10,8 +10,7 @@
 # takes, PAINTING the picture of that style; without a name (=PAINTING) only what needs no training is measured. Painted at
 # -s pixels (256), optimised with -t steps (300) and each of the style weights -w (30): the more style, the less is left of
 # the scene; with several, the other ways are held against optimisation at equal content distance, by interpolation. The
-# painting is looked at with -p pixels (768) on its longer side by every way and by the figures, so that strokes are measured
-# at one scale. -f names the eye, of the figures and of the optimisation (otherwise the one that ships); -k keeps the
+# painting has -p pixels (768) on its longer side for every way and for the figures, so that strokes are measured at one scale. -f names the eye, of the figures and of the optimisation (otherwise the one that ships); -k keeps the
 # paintings. Uses nothing but `impasto` ($IMPASTO).
 set -eu
 
@@ -59,19 +58,39 @@ for photo in "$folder"/*; do
 done
 [ $n -gt 0 ] || { echo "quality: no photographs in $folder" >&2; exit 3; }
 
+any_style=$("$impasto" styles | sed -n '1s/ .*//p')
+
+# extent FILE SIZE: width and height of the picture at that size.
+extent () {
+  "$impasto" paint "$1" --style "$any_style" --size "$2" --dry-run -o "$work/none.png" |
+    sed -n 's/.*: \([0-9]*\)x\([0-9]*\),.*/\1 \2/p'
+}
+
+# optimise STYLE-WEIGHT PAINTING OUT ARGUMENT...: one photograph at a time, as the scale of the painting, which counts in
+# pixels of the photograph, is its own.
+optimise () {
+  weight=$1 painting=$2 out=$3
+  shift 3
+  of_painting=$(extent "$painting" "$painting_size")
+  for photo in "$work/photos"/*; do
+    scale=$(echo "$of_painting $(extent "$photo" "$size")" | awk '{ printf "%.5f", sqrt($1 * $2 / $3 / $4) }')
+    "$impasto" paint "$photo" --method optimize --style-image "$painting" --steps "$steps" --style-weight "$weight" \
+      --style-scale "$scale" ${features:+--features "$features"} "$@" >&2 || return 1
+  done
+}
+
 # paint METHOD STYLE PAINTING OUT: all photographs; false where this build or the style has no such way.
 paint () {
   set -- "$1" "$2" "$3" "$4" --size "$size" --quiet --overwrite -o "$4/"
-  method=$1 style=$2 painting=$3
+  method=$1 style=$2 painting=$3 out=$4
   shift 4
   case ${method%-*} in
     feed) [ -n "$style" ] || return 1; set -- --style "$style" "$@" ;;
     arbitrary) knows style-image || return 1; set -- --style-image "$painting" "$@" ;;
-    optimised) weight=${method#*-}
+    optimised)
       knows style-scale || return 1
-      set -- --method optimize --style-image "$painting" --steps "$steps" --style-weight "$weight" \
-        --style-scale "$(awk "BEGIN { print $painting_size / $size }")" "$@"
-      [ -z "$features" ] || set -- --features "$features" "$@" ;;
+      optimise "${method#*-}" "$painting" "$out" "$@"
+      return ;;
   esac
   "$impasto" paint "$work/photos" "$@" >&2
 }
@@ -93,9 +112,10 @@ echo
 echo "| style | way | style distance | content distance | palette distance | seconds a picture |"
 echo "|---|---|---|---|---|---|"
 for pair; do
-  style=${pair%%=*} painting=${pair#*=}
+  style=${pair%%=*} painting=$work/painting.png
   case $pair in *=*) ;; *) usage ;; esac
-  name=${style:-$(basename "$painting" | sed 's/\.[^.]*$//')}
+  name=${style:-$(basename "${pair#*=}" | sed 's/\.[^.]*$//')}
+  "$impasto" paint "${pair#*=}" --style "$any_style" --strength 0 --size "$painting_size" --quiet --overwrite -o "$painting" >&2
   for way in feed-forward arbitrary $(printf 'optimised-%s ' $weights); do
     out=$results/$name-$way
     started=$(date +%s.%N)
