@@ -10,8 +10,9 @@
 # takes, PAINTING the picture of that style; without a name (=PAINTING) only what needs no training is measured. Painted at
 # -s pixels (256), optimised with -t steps (300) and each of the style weights -w (30): the more style, the less is left of
 # the scene; with several, the other ways are held against optimisation at equal content distance, by interpolation. The
-# painting has -p pixels (768) on its longer side for every way and for the figures, so that strokes are measured at one scale. -f names the eye, of the figures and of the optimisation (otherwise the one that ships); -k keeps the
-# paintings. Uses nothing but `impasto` ($IMPASTO).
+# painting has -p pixels (768) on its longer side for optimisation and figures, so that strokes are measured at the scale at
+# which they were aimed at. -f names the eye, of the figures and of the optimisation (otherwise the one that ships); -k keeps
+# the paintings. Uses nothing but `impasto` ($IMPASTO).
 set -eu
 
 usage () { sed -n '6,7s/^# *//p' "$0" >&2; exit 2; }
@@ -58,7 +59,9 @@ for photo in "$folder"/*; do
 done
 [ $n -gt 0 ] || { echo "quality: no photographs in $folder" >&2; exit 3; }
 
-any_style=$("$impasto" styles | sed -n '1s/ .*//p')
+# Paints photographs at strength 0, and tells sizes: a style has to be named for that.
+any_style=$("$impasto" styles | sed 's/ .*//;q')
+[ -n "$any_style" ] || { echo "quality: no styles" >&2; exit 3; }
 
 # extent FILE SIZE: width and height of the picture at that size.
 extent () {
@@ -66,14 +69,22 @@ extent () {
     sed -n 's/.*: \([0-9]*\)x\([0-9]*\),.*/\1 \2/p'
 }
 
-# optimise STYLE-WEIGHT PAINTING OUT ARGUMENT...: one photograph at a time, as the scale of the painting, which counts in
-# pixels of the photograph, is its own.
-optimise () {
-  weight=$1 painting=$2 out=$3
-  shift 3
-  of_painting=$(extent "$painting" "$painting_size")
+# scales PAINTING: the painting's scale in pixels of each photograph, a file of that name.
+scales () {
+  of_painting=$(extent "$1" "$painting_size")
+  mkdir -p "$work/scales"
   for photo in "$work/photos"/*; do
-    scale=$(echo "$of_painting $(extent "$photo" "$size")" | awk '{ printf "%.5f", sqrt($1 * $2 / $3 / $4) }')
+    echo "$of_painting $(extent "$photo" "$size")" | awk '{ printf "%.5f", sqrt($1 * $2 / $3 / $4) }' \
+      >"$work/scales/$(basename "$photo")"
+  done
+}
+
+# optimise STYLE-WEIGHT PAINTING ARGUMENT...: one photograph at a time, each with its scale.
+optimise () {
+  weight=$1 painting=$2
+  shift 2
+  for photo in "$work/photos"/*; do
+    scale=$(cat "$work/scales/$(basename "$photo")")
     "$impasto" paint "$photo" --method optimize --style-image "$painting" --steps "$steps" --style-weight "$weight" \
       --style-scale "$scale" ${features:+--features "$features"} "$@" >&2 || return 1
   done
@@ -82,14 +93,14 @@ optimise () {
 # paint METHOD STYLE PAINTING OUT: all photographs; false where this build or the style has no such way.
 paint () {
   set -- "$1" "$2" "$3" "$4" --size "$size" --quiet --overwrite -o "$4/"
-  method=$1 style=$2 painting=$3 out=$4
+  method=$1 style=$2 painting=$3
   shift 4
   case ${method%-*} in
     feed) [ -n "$style" ] || return 1; set -- --style "$style" "$@" ;;
     arbitrary) knows style-image || return 1; set -- --style-image "$painting" "$@" ;;
     optimised)
       knows style-scale || return 1
-      optimise "${method#*-}" "$painting" "$out" "$@"
+      optimise "${method#*-}" "$painting" "$@"
       return ;;
   esac
   "$impasto" paint "$work/photos" "$@" >&2
@@ -116,6 +127,7 @@ for pair; do
   case $pair in *=*) ;; *) usage ;; esac
   name=${style:-$(basename "${pair#*=}" | sed 's/\.[^.]*$//')}
   "$impasto" paint "${pair#*=}" --style "$any_style" --strength 0 --size "$painting_size" --quiet --overwrite -o "$painting" >&2
+  scales "$painting"
   for way in feed-forward arbitrary $(printf 'optimised-%s ' $weights); do
     out=$results/$name-$way
     started=$(date +%s.%N)

@@ -2,6 +2,7 @@
  *
  * Explaining: shares and losses of the layers add up, the pull is where a picture was spoilt, and nothing pulls at the painting
  * itself; a judge says what its network says when asked directly; what cannot be explained is refused in a line. */
+#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
@@ -193,17 +194,44 @@ struct pair {
   const char *preset, *loss;
   const struct gan_preset *judged;
   bool sigmoid;
+  const char *norm;
+  int of_norm; /* enum gan_normalisation */
+  bool
+    corner; /* the dense layer listens to the upper right corner alone; then the picture is wide, its middle the photo */
 };
 
 static sym
 pair_scores (sym picture, const struct pair *pair)
 {
   struct gan_net net = painter_gan_net (4);
-  net.judge_norm = GAN_NORM_LAYER;
+  net.judge_norm = pair->of_norm;
   graph_push (picture.graph, "judge.painting");
   sym scores = gan_score (picture, pair->judged, (struct gan_pass){.net = &net});
   graph_pop (picture.graph);
   return pair->sigmoid ? sym_sigmoid (scores) : scores;
+}
+
+/* Weights (1, c SIDE SIDE) of a dense layer become 0 but for its upper right corner, a fourth of the sides. */
+static void
+listen_to_corner (struct weights *weights)
+{
+  struct tensor *tensor = weights_find (weights, "judge.painting.dense1.weight");
+  g_assert_nonnull (tensor);
+  for (int64_t i = 0; i < shape_size (&tensor->shape); i++)
+    if (i / SIDE % SIDE >= SIDE / 4 || i % SIDE < SIDE - SIDE / 4)
+      tensor_floats (tensor)[i] = 0;
+}
+
+/* The photo with black to both sides of it. */
+static void
+save_wide (const struct picture *photo)
+{
+  g_autofree char *path = file ("wide.png");
+  g_autoptr (picture) wide = picture_new (2 * SIDE, SIDE, false, NULL);
+  wide->bits = 16;
+  for (int i = 0; i < 3 * SIDE * SIDE; i++)
+    wide->rgb[i / SIDE * 2 * SIDE + SIDE / 2 + i % SIDE] = photo->rgb[i];
+  g_assert_true (picture_save (wide, path, NULL, NULL));
 }
 
 /* What is said of the whole picture is the mean of what is said of its parts. */
@@ -215,8 +243,8 @@ test_pair (gconstpointer data)
   g_autofree char *checkpoint = g_build_filename (run, "network-000010.safetensors", NULL), *path = file ("photo.png");
   g_autofree char *text =
     g_strdup_printf ("{\"recipe\": \"translate\", \"run\": {\"steps\": 10}, \"settings\": {\"preset\": \"%s\", "
-                     "\"loss\": \"%s\", \"judge-norm\": \"layer\", \"size\": %d}}",
-                     pair->preset, pair->loss, SIDE);
+                     "\"loss\": \"%s\", \"judge-norm\": \"%s\", \"size\": %d, \"judge-width\": 4}}",
+                     pair->preset, pair->loss, pair->norm, SIDE);
   g_autoptr (GError) error = NULL;
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
@@ -224,13 +252,17 @@ test_pair (gconstpointer data)
   sym x = graph_input (graph, "picture", SHAPE (1, 3, SIDE, SIDE));
   graph_output (graph, "scores", pair_scores (sym_affine (x, 2, -1), pair));
   g_assert_true (weights_init (weights, graph, 5, &error));
+  if (pair->corner)
+    listen_to_corner (weights);
+  save_wide (picture);
   g_assert_cmpint (g_mkdir_with_parents (run, 0755), ==, 0);
+  g_remove (recipe);
   g_assert_true (safetensors_save (weights, checkpoint, &error));
   g_assert_null (explain ("photo.png", "judge", run, &error));
-  check_error (error, IMPASTO_ERROR_INPUT, "in the run's folder");
+  check_error (error, IMPASTO_ERROR_INPUT, "is no run folder");
   g_clear_error (&error);
   g_assert_true (g_file_set_contents (recipe, text, -1, &error));
-  g_autoptr (ImpastoExplanation) explanation = explain ("photo.png", "judge", run, &error);
+  g_autoptr (ImpastoExplanation) explanation = explain (pair->corner ? "wide.png" : "photo.png", "judge", run, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (explanation->rows->len, ==, 1);
 
@@ -245,6 +277,11 @@ test_pair (gconstpointer data)
     mean += tensor_floats (scores)[i] / (double) patches;
   g_assert_cmpstr (row (explanation, 0)->name, ==, "painting");
   g_assert_cmpfloat_with_epsilon (row (explanation, 0)->value, mean, 1e-4 * (1 + fabs (mean)));
+  const double *region = row (explanation, 0)->region;
+  g_assert_cmpfloat (fabs (region[2] - region[6]), >, pair->corner ? 0.01 : 0);
+  for (int k = 3; pair->corner && k < 9; k++)
+    if (k != 5)
+      g_assert_cmpfloat_with_epsilon (region[k], region[6], 1e-6);
 }
 
 static void
@@ -270,7 +307,7 @@ test_refused (void)
     const char *text;
   } cases[] = {
     {NULL, NULL, IMPASTO_ERROR_USAGE, "one of them"},
-    {"judge", "eye.safetensors", IMPASTO_ERROR_INPUT, "no judge of patches"},
+    {"judge", "eye.safetensors", IMPASTO_ERROR_INPUT, "holds no judge"},
     {"judge", "empty", IMPASTO_ERROR_INPUT, "no checkpoint"},
     {"judge", "nothing", IMPASTO_ERROR_INPUT, "nothing"},
     {"style-image", "nothing.png", IMPASTO_ERROR_INPUT, "nothing.png"},
@@ -302,10 +339,14 @@ main (int argc, char **argv)
                                       {"painting", "photo"}};
   g_test_add_data_func ("/explain/judge", &style, test_judge);
   g_test_add_data_func ("/explain/judge/sides", &sides, test_judge);
-  static const struct pair anime = {"anime", "non-saturating", &gan_anime, true},
-                           painter_gan = {"painter-gan", "least-squares", &gan_painter_gan, false};
+  static const struct pair anime = {"anime", "non-saturating", &gan_anime, true, "batch", GAN_NORM_BATCH},
+                           painter_gan = {"painter-gan", "least-squares", &gan_painter_gan,
+                                          false,         "layer",         GAN_NORM_LAYER},
+                           corner = {"painter-gan", "least-squares", &gan_painter_gan, false, "none", GAN_NORM_NONE,
+                                     true};
   g_test_add_data_func ("/explain/judge/anime", &anime, test_pair);
   g_test_add_data_func ("/explain/judge/painter_gan", &painter_gan, test_pair);
+  g_test_add_data_func ("/explain/judge/painter_gan/corner", &corner, test_pair);
   g_test_add_func ("/explain/smooth", test_smooth);
   g_test_add_func ("/explain/refused", test_refused);
   int failed = g_test_run ();

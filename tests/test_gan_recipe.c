@@ -309,7 +309,7 @@ test_defaults (void)
   static const struct {
     const char *words;
     double r1, rate, judge_rate;
-    int batch;
+    int batch, warm_up;
   } cases[] = {
     {"", 1, 4e-4, 4e-4, 32},
     {"r1=0 batch=8 rate=0.001", 0, 0.001, 0.001, 8},
@@ -318,7 +318,8 @@ test_defaults (void)
     {"judge=pairwise", 0, 4e-4, 4e-4, 32},
     {"judge-norm=batch", 0, 4e-4, 4e-4, 32},
     {"gradient-penalty=10", 0, 4e-4, 4e-4, 32},
-    {"preset=noise-gan-28", 1, 2e-4, 2e-4, 32},
+    {"preset=noise-gan-28", 1, 2e-4, 2e-4, 32, 500},
+    {"preset=noise-gan-28 warm-up=0", 1, 2e-4, 2e-4, 32},
     {"preset=dcgan-64", 0, 2e-4, 2e-4, 64},
   };
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
@@ -336,6 +337,7 @@ test_defaults (void)
     g_assert_cmpfloat_with_epsilon (settings->rate, cases[i].rate, 1e-12);
     g_assert_cmpfloat_with_epsilon (settings->judge_rate, cases[i].judge_rate, 1e-12);
     g_assert_cmpint (settings->batch, ==, cases[i].batch);
+    g_assert_cmpint (settings->warm_up, ==, cases[i].warm_up);
     g_assert_cmpint (settings->schedule, ==, GAN_LINEAR);
     option_clear (recipe_gan.options, settings);
   }
@@ -378,7 +380,7 @@ test_warm_up (void)
   } cases[] = {
     {"steps=1 rate=0.4 judge-rate=0.2 warm-up=4", "steps=1 rate=0.1 judge-rate=0.05", "network-000001.safetensors",
      true},
-    {"steps=1 rate=0.4 warm-up=1", "steps=1 rate=0.4", "network-000001.safetensors", true},
+    {"steps=3 rate=0.4 warm-up=1", "steps=3 rate=0.4", "network-000003.safetensors", true},
     {"steps=2 rate=0.4 warm-up=4", "steps=2 rate=0.1", "network-000002.safetensors", false},
   };
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
@@ -455,11 +457,12 @@ main (int argc, char **argv)
   static const char *const resumes[] = {
     "",
     "loss=wasserstein gradient-penalty=10 judge-steps=2 noise=0.2 optimizer=rmsprop schedule=linear",
-    "preset=noise-gan-28 loss=hinge r1=1 r1-every=4 spectral=yes minibatch=yes dropout=0.3 conditional=normalisation",
+    "preset=noise-gan-28 warm-up=0 loss=hinge r1=1 r1-every=4 spectral=yes minibatch=yes dropout=0.3 "
+    "conditional=normalisation",
     "judge=pairwise conditional=concatenation norm=layer optimizer=sgd clip=1 l1=0.001 l2=0.001 judge-norm=batch",
     "judge=linear translation=yes cutout=yes color=yes augment-target=0.6 real-label=0.9 schedule=cosine",
     "preset=vae-28 conditional=concatenation",
-    "preset=noise-gan-28 codes=3 continuous=2 judge-steps=2",
+    "preset=noise-gan-28 warm-up=6 codes=3 continuous=2 judge-steps=2",
   };
   bars_begin (&argc, &argv);
   for (guint i = 0; i < G_N_ELEMENTS (resumes); i++) {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "train/inventory.h"
+#include "train/origin.h"
 #include "train_fixture.h"
 #include "waves.h"
 
@@ -31,7 +32,7 @@ begin_gan (struct job *job, const char *runs)
     {"preset", "noise-gan-28"}, {"width", "0.03"},   {"latent", "6"},       {"batch", "4"},
     {"loss", "hinge"},          {"r1", "1"},         {"r1-every", "2"},     {"spectral", "yes"},
     {"judge-steps", "2"},       {"color", "yes"},    {"dropout", "0.3"},    {"augment-target", "0.6"},
-    {"optimizer", "rmsprop"},   {"save-every", "1"}, {"translation", "yes"}};
+    {"optimizer", "rmsprop"},   {"save-every", "1"}, {"translation", "yes"}, {"warm-up", "3"}};
   job_new (job, &recipe_gan, runs, STEPS);
   for (guint i = 0; i < G_N_ELEMENTS (settings); i++)
     job_set (job, settings[i][0], settings[i][1]);
@@ -156,6 +157,29 @@ test_changed_data (gconstpointer data)
   job_clear (&job);
 }
 
+/* A run from before there was an option goes on as long as it is off. */
+static void
+test_new_option (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree void *settings = g_malloc0 (recipe_gan.settings_size);
+  struct trainer trainer = {.recipe = &recipe_gan, .settings = settings, .folder = (char *) "run"};
+  option_init (recipe_gan.options, settings);
+  option_init (run_options, &trainer.run);
+  recipe_gan.settle (settings, &trainer.run);
+  g_autofree char *now = origin_recipe (&trainer);
+  char *line = strstr (now, "    \"warm-up\" : 0,\n");
+  g_assert_nonnull (line);
+  g_autofree char *before = g_strdup_printf ("%.*s%s", (int) (line - now), now, strchr (line, '\n') + 1);
+  g_assert_true (origin_check_recipe (&trainer, before, &error));
+  g_assert_no_error (error);
+  g_assert_true (option_set (recipe_gan.options, settings, "warm-up", "5", &error));
+  g_assert_false (origin_check_recipe (&trainer, before, &error));
+  check_error (error, IMPASTO_ERROR_USAGE, "the recipe has changed");
+  option_clear (recipe_gan.options, settings);
+  option_clear (run_options, &trainer.run);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -167,5 +191,6 @@ main (int argc, char **argv)
     g_test_add_data_func (data, GUINT_TO_POINTER (i), test_changed_data);
   }
   g_test_add_func ("/resume/child/killed/subprocess", child_killed);
+  g_test_add_func ("/resume/new_option", test_new_option);
   return fixture_run ();
 }

@@ -86,9 +86,9 @@ const struct command command_explain = {
   .notes =
     "--style-image: each layer of the feature network compares textures of its own size, from strokes to forms; the\n"
     "maps show how strongly it pulls at each pixel (the gradient of its Gram matrices' loss), each map in its own\n"
-    "scale; pull % is a layer's share of it all. --judge: the judge of patches that a run of impasto train trained\n"
+    "scale; pull % is a layer's share of it all. --judge: the judge that a run of impasto train trained\n"
     "against, from its checkpoint: red passes for real, blue for painted by the network. Regions are the ninths\n"
-    "of the picture.",
+    "of what is drawn.",
   .options = explain_options,
   .run = explain_run,
 };

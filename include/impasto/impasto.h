@@ -426,8 +426,8 @@ IMPASTO_API ImpastoSetReport *impasto_eval_sets (const char *samples, const Impa
  * @name: "layer1" to "layer4" and "all" of a style loss, "head1" and so on of a judge of styles, "painting" and "photo" of
  * the judges of a translation
  * @value: the loss of the layer; the mean score of the judge: 1 is real, 0 painted
- * @share: of the pull of all layers; of the patches that pass for real
- * @region: ninths of the picture, row by row: share of the layer's pull; mean score
+ * @share: of the pull of all layers; of the places that pass for real
+ * @region: ninths of the picture (of its middle square, for a judge that reads squares), row by row: share of the layer's pull; mean score
  */
 typedef struct {
   char *name;
@@ -457,7 +457,7 @@ IMPASTO_API ImpastoOptions *impasto_explain_options_new (void);
  * @output: where the heat maps are written, over the picture
  * @error: IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT, IMPASTO_ERROR_OUTPUT, IMPASTO_ERROR_MEMORY
  *
- * Asks a judge of patches where the picture looks real, or the layers of the style loss where they would change it: their
+ * Asks a judge where the picture looks real, or the layers of the style loss where they would change it: their
  * gradients by pixel.
  *
  * Returns: (transfer full): the figures

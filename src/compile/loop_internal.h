@@ -69,5 +69,6 @@ size_t loop_scratch (const struct loop *loop, int threads);
 /* The registers of the calling thread of a team. */
 float *loop_registers (const struct loop *loop, void *scratch);
 
-/* Sets kernel->run to the reduction that fits the strides of the result, and adds to kernel->scratch what it takes. */
+/* Sets kernel->run to the reduction that fits the strides of the result, and adds to kernel->scratch what it takes; rows are
+ * then walked by loop->outer. */
 void loop_choose_reduction (struct loop *loop, struct kernel *kernel);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Explaining pictures: where a judge of patches sees the real thing, and which pixels each layer of the style loss would change.
+ * Explaining pictures: where a judge sees the real thing, and which pixels each layer of the style loss would change.
  * One of two ways, by the option that is given; what they share is here. */
 #include "effect/explain.h"
 
@@ -15,8 +15,8 @@
 
 static const struct option explain_options[] = {
   {"judge", OPTION_STRING, offsetof (struct explain_settings, judge),
-   "a run of training, or a checkpoint of it (network-....safetensors), whose judge of patches is asked where the "
-   "picture looks real",
+   "a run of training, or a checkpoint of it (network-....safetensors), whose judge is asked where the picture "
+   "looks real",
    .metavar = "RUN"},
   {"head", OPTION_INT, offsetof (struct explain_settings, head),
    "of several score maps: which to draw, counted from 1; 0 = of styles the one that likes the picture best, of a "

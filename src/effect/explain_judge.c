@@ -58,8 +58,8 @@ static struct picture *
 draw (struct plan *plan, const struct picture *picture, const ImpastoExplanation *explanation, int head, GError **error)
 {
   const ImpastoExplained *row = explanation->rows->pdata[head];
-  g_autofree char *title = g_strdup_printf ("judge (%s): %.2f, %.0f %% pass", row->name,
-                                            row->value, 100 * row->share);
+  g_autofree char *title =
+    g_strdup_printf ("judge (%s): mean %.2f, %.0f %% pass", row->name, row->value, 100 * row->share);
   const float *map = tensor_floats (plan_output (plan, "maps")) + (int64_t) head * picture->width * picture->height;
   struct heat_panel panels[] = {{"the picture"}, {title, map}};
   struct heat_sheet sheet = {.picture = picture,
@@ -72,17 +72,29 @@ draw (struct plan *plan, const struct picture *picture, const ImpastoExplanation
   return heat_draw (&sheet, error);
 }
 
-/* What of the picture is looked at: the middle square, where judges read no other. */
+/* The middle square, where judges read no other. */
 static struct picture *
-view (const struct picture *picture, const struct judges *judges, GError **error)
+middle (const struct picture *picture, GError **error)
 {
   int w = picture->width, h = picture->height, shorter = MIN (w, h);
-  return judges->side ? picture_crop (picture, (w - shorter) / 2, (h - shorter) / 2, shorter, shorter, error)
-                      : picture_crop (picture, 0, 0, w, h, error);
+  return picture_crop (picture, (w - shorter) / 2, (h - shorter) / 2, shorter, shorter, error);
+}
+
+/* Shows @picture to the judges. */
+static bool
+show (struct plan *plan, const struct judges *judges, const struct picture *picture, GError **error)
+{
+  struct tensor *input = plan_input (plan, "picture");
+  g_autoptr (picture) small = judges->side ? picture_resize (picture, judges->side, judges->side, error) : NULL;
+  if (judges->side && !small)
+    return false;
+  memcpy (input->data, small ? small->rgb : picture->rgb, input->size);
+  plan_run (plan, 0, 0);
+  return true;
 }
 
 struct picture *
-explain_judge (const struct picture *whole, const struct explain_settings *settings, ImpastoExplanation *explanation,
+explain_judge (const struct picture *picture, const struct explain_settings *settings, ImpastoExplanation *explanation,
                GError **error)
 {
   struct judges judges;
@@ -96,15 +108,13 @@ explain_judge (const struct picture *whole, const struct explain_settings *setti
                  judges_heads (&judges), (int) settings->head);
     return NULL;
   }
-  g_autoptr (picture) picture = view (whole, &judges, error);
-  g_autoptr (plan) plan = picture ? compile (weights, &judges, picture, (int) settings->threads, error) : NULL;
-  if (!plan)
+  g_autoptr (picture) square = judges.side ? middle (picture, error) : NULL;
+  if (judges.side && !square)
     return NULL;
-  struct tensor *input = plan_input (plan, "picture");
-  if (!planes_resize (picture->rgb, 3, picture->height, picture->width, tensor_floats (input), input->shape.dim[2],
-                      input->shape.dim[3], error))
+  picture = square ? square : picture;
+  g_autoptr (plan) plan = compile (weights, &judges, picture, (int) settings->threads, error);
+  if (!plan || !show (plan, &judges, picture, error))
     return NULL;
-  plan_run (plan, 0, 0);
   int best = report (plan, &judges, picture, explanation);
   explanation->notes = g_strdup_printf ("scores of %s by the judge of %s; regions: mean scores, row by row",
                                         judges.side ? "parts of the middle square" : "patches", path);

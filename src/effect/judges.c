@@ -9,18 +9,20 @@
 #include "compile/grad.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
-#include "net/gan.h"
 #include "net/manifest.h"
 #include "train/gan_loss.h"
 #include "train/runs.h"
+#include "train/translate_recipe.h"
 
 #define JUDGE "judge."
 #define LAYERS_MAX 8
-#define GRID 8         /* parts of a side in which a judge of the whole is looked into */
-#define SIDE_MOST 1024 /* of its pictures; as --size of training */
+#define GRID 8 /* parts of a side in which a judge of the whole is looked into */
+#define WIDTH_MOST 512
+#define HEADS_MOST 4096
 
 /* Where the weights of a run's judges are, after JUDGE: one judge, or one for each side of a translation. */
 static const char *const scopes[] = {"", "painting.", "photo."};
+#define PAIR_SCOPE "painting." /* that of a pair */
 
 static const struct tensor *
 find (struct weights *weights, const char *scope, const char *name)
@@ -42,7 +44,8 @@ static bool
 read_shape (struct weights *weights, const char *scope, struct patch_net *net)
 {
   const struct tensor *heads = find (weights, scope, "heads.weight"), *first = layer_weight (weights, scope, 1);
-  if (!heads || !first || heads->shape.rank != 4 || first->shape.rank != 4)
+  if (!heads || !first || heads->shape.rank != 4 || first->shape.rank != 4 || heads->shape.dim[0] > HEADS_MOST ||
+      first->shape.dim[0] > WIDTH_MOST)
     return false;
   *net = (struct patch_net){.heads = heads->shape.dim[0],
                             .width = first->shape.dim[0],
@@ -54,32 +57,6 @@ read_shape (struct weights *weights, const char *scope, struct patch_net *net)
   return net->layers > 0;
 }
 
-/* A string of the run's settings, or NULL. */
-static const char *
-setting (JsonObject *settings, const char *name)
-{
-  JsonNode *node = json_object_get_member (settings, name);
-  return node && json_node_get_value_type (node) == G_TYPE_STRING ? json_node_get_string (node) : NULL;
-}
-
-static int64_t
-number (JsonObject *settings, const char *name)
-{
-  JsonNode *node = json_object_get_member (settings, name);
-  return node && json_node_get_value_type (node) == G_TYPE_INT64 ? json_node_get_int (node) : 0;
-}
-
-/* Which of @names the setting is; 0 when it is none. */
-static int
-choice (JsonObject *settings, const char *name, const char *const *names)
-{
-  const char *text = setting (settings, name);
-  for (int i = 0; text && names[i]; i++)
-    if (g_str_equal (text, names[i]))
-      return i;
-  return 0;
-}
-
 static bool
 ends_dense (const struct gan_preset *preset)
 {
@@ -89,34 +66,44 @@ ends_dense (const struct gan_preset *preset)
   return layer->kind == &gan_dense;
 }
 
-/* The judge of a pair, as the recipe of the run that the checkpoint @path lies in has it; whether it is one. */
+/* The judge of a pair, which is that of @settings. */
 static bool
-read_pair (struct weights *weights, const char *path, struct judges *judges)
+settle_pair (const struct translate_settings *settings, struct judges *judges)
 {
-  static const char scope[] = "painting.";
+  const struct style_net painter = translate_net (settings);
+  struct judge *judge = &judges->judge[0];
+  *judge = (struct judge){.scope = PAIR_SCOPE,
+                          .pair = painter_preset (&painter),
+                          .gan = translate_judge_net (settings),
+                          .logits = settings->loss != GAN_LEAST_SQUARES};
+  judges->side = judge->pair && ends_dense (judge->pair) ? (int) settings->size : 0;
+  judges->n = judge->pair && judges->side % GRID == 0;
+  return judges->n > 0;
+}
+
+/* As the recipe of the run has it in whose folder the checkpoint @path lies. */
+static bool
+read_pair (const char *path, struct judges *judges, GError **error)
+{
   g_autofree char *folder = g_path_get_dirname (path);
-  struct run_record *record = run_record_load (folder, NULL);
-  const struct tensor *first = find (weights, scope, "conv1.weight");
-  JsonNode *node = record ? json_object_get_member (record->options, "settings") : NULL;
-  bool known = node && JSON_NODE_HOLDS_OBJECT (node) && first && first->shape.rank == 4;
-  if (known) {
-    JsonObject *settings = json_node_get_object (node);
-    struct style_net painter = {.layers = choice (settings, "preset", style_layers_names)};
-    struct judge *judge = &judges->judge[0];
-    *judge = (struct judge){.scope = scope,
-                            .pair = painter_preset (&painter),
-                            .gan = painter_gan_net (first->shape.dim[0]),
-                            .logits = choice (settings, "loss", gan_loss_names) != GAN_LEAST_SQUARES};
-    judge->gan.judge_norm = choice (settings, "judge-norm", gan_normalisation_names);
-    judge->gan.spectral = json_object_get_boolean_member_with_default (settings, "spectral", FALSE);
-    bool whole = judge->pair && ends_dense (judge->pair);
-    int64_t side = whole ? number (settings, "size") : 0;
-    known = judge->pair && (!whole || (side > 0 && side <= SIDE_MOST && side % GRID == 0));
-    judges->side = known ? (int) side : 0;
-    judges->n = known;
+  g_autoptr (JsonObject) options = run_options_load (folder, error);
+  if (!options)
+    return false;
+  JsonNode *node = json_object_get_member (options, "settings");
+  bool translates = g_str_equal (json_object_get_string_member (options, "recipe"), recipe_translate.name);
+  struct translate_settings settings = {0};
+  option_init (recipe_translate.options, &settings);
+  bool read = translates && node && JSON_NODE_HOLDS_OBJECT (node);
+  bool ok = read && option_from_json (recipe_translate.options, &settings, json_node_get_object (node), error);
+  if (ok) {
+    recipe_translate.settle (&settings, &(struct run_settings){0});
+    read = settle_pair (&settings, judges);
   }
-  run_record_free (record);
-  return known;
+  if (!read)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: its recipe.json is not of the judge of %s", folder,
+                 path);
+  option_clear (recipe_translate.options, &settings);
+  return read && ok;
 }
 
 static bool
@@ -128,18 +115,17 @@ read_judges (struct weights *weights, const char *path, struct judges *judges, G
     judge->scope = scopes[i];
     judges->n += read_shape (weights, judge->scope, &judge->net);
   }
-  if (judges->n > 0 || read_pair (weights, path, judges))
+  if (judges->n > 0)
     return true;
-  g_set_error (
-    error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-    "%s: holds no judge of patches; checkpoints of impasto train style and impasto train translate do, those "
-    "of the presets painter-gan and anime in the run's folder",
-    path);
+  if (find (weights, PAIR_SCOPE, "conv1.weight"))
+    return read_pair (path, judges, error);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+               "%s: holds no judge; checkpoints of impasto train style and impasto train translate do", path);
   return false;
 }
 
-/* A judge that ends in a dense layer calls the whole picture one thing: what it would call one that is everywhere like
- * this part of it, for GRID by GRID parts. The layer is a sum over places, whose parts the gradient tells. */
+/* A judge that ends in a dense layer calls the whole picture one thing. The layer is a sum over places, whose parts the
+ * gradient tells: for GRID by GRID parts, what the picture would be called if all of it said what this part says. */
 static sym
 score_parts (sym seen, const struct judge *judge, struct gan_pass pass)
 {
@@ -147,7 +133,7 @@ score_parts (sym seen, const struct judge *judge, struct gan_pass pass)
   int64_t side = sym_shape (seen).dim[2], size = sym_shape (features).dim[1];
   graph_gradient (sym_sum (whole, AXES_ALL), &features, 1, &weight);
   sym places = sym_reshape (sym_mul (features, weight), SHAPE (1, size / (side * side), side, side));
-  places = sym_sum (places, 1 << 1);
+  places = sym_sum (places, AXIS (1));
   sym rest = sym_sub (sym_reshape (whole, SHAPE (1, 1, 1, 1)), sym_sum (places, AXES_ALL));
   sym parts = sym_avg_pool (places, (int) (side / GRID), (int) (side / GRID), 0);
   return sym_add (sym_scale (parts, (double) (side * side)), sym_broadcast (rest, SHAPE (1, 1, GRID, GRID)));
@@ -206,5 +192,5 @@ judges_load (const char *path, struct judges *judges, GError **error)
       weights_add (own, weights_name (all, i) + strlen (JUDGE), weights_at (all, i));
   int64_t side = some_side (judges);
   judges_score (graph_input (graph, "picture", SHAPE (1, 3, side, side)), judges);
-  return graph_check (graph, error) ? weights_checked (own, graph, path, error) : NULL;
+  return weights_checked (own, graph, path, error);
 }

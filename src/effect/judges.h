@@ -22,8 +22,8 @@ struct judges {
   } judge[JUDGES_MAX];
 };
 
-/* The judges of the checkpoint @path and, returned, their weights. IMPASTO_ERROR_INPUT: it holds none; IMPASTO_ERROR_MODEL:
- * they have other shapes than their recipe says. */
+/* The judges of the checkpoint @path and, returned, their weights. IMPASTO_ERROR_INPUT: it holds none, or they have other shapes
+ * than their recipe says. */
 struct weights *judges_load (const char *path, struct judges *judges, GError **error);
 
 /* Score maps (1, judges_heads, h, w) of a @picture (1, 3, height, width) in 0..1: 1 is what a judge calls real, 0 what it

@@ -21,7 +21,7 @@ struct gan_settings {
   double label, noise; /* what real pictures are called; deviation of the noise on what the judge sees, at first */
   double gradient_penalty, r1; /* weights; 0 = none */
   int64_t r1_every;            /* steps of the judge */
-  int64_t warm_up;             /* steps */
+  int64_t warm_up;             /* steps over which rates rise */
   struct gan_augment augment;
   double augment_probability, augment_target; /* a target above 0: the probability adapts */
   int optimizer, schedule;

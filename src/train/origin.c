@@ -13,8 +13,8 @@
 #define RECIPE_DEPTH 16 /* of brackets in recipe.json */
 
 /* What may differ between a run and its continuation. */
-static const char *const free_options[] = {"threads", "save-every", "sample-every",   "keep",
-                                           "runs",    "resume",     "accept-changes", "output", NULL};
+static const char *const free_options[] = {"threads", "save-every",     "sample-every", "keep", "runs",
+                                           "resume",  "accept-changes", "output",       NULL};
 
 /* {"recipe": "style", "inputs": [...], "settings": {...}, "run": {...}} */
 static JsonObject *
@@ -31,13 +31,20 @@ recipe_json (const struct trainer *trainer)
   return object;
 }
 
+/* Without what a continuation may change. */
+static JsonObject *
+lasting_json (const struct trainer *trainer)
+{
+  JsonObject *object = recipe_json (trainer), *run = json_object_get_object_member (object, "run");
+  for (int i = 0; free_options[i]; i++)
+    json_object_remove_member (run, free_options[i]);
+  return object;
+}
+
 char *
 origin_recipe (const struct trainer *trainer)
 {
-  g_autoptr (JsonObject) object = recipe_json (trainer);
-  JsonObject *run = json_object_get_object_member (object, "run");
-  for (int i = 0; free_options[i]; i++)
-    json_object_remove_member (run, free_options[i]);
+  g_autoptr (JsonObject) object = lasting_json (trainer);
   return text_json_write_object (object, TRUE);
 }
 
@@ -62,8 +69,7 @@ bool
 origin_read (struct trainer *trainer, struct run_settings *run, char ***inputs, GError **error)
 {
   g_autofree char *path = g_build_filename (run->resume, "recipe.json", NULL), *text = NULL;
-  g_autoptr (JsonNode) top =
-    g_file_get_contents (path, &text, NULL, NULL) ? text_json_read (text, RECIPE_DEPTH) : NULL;
+  g_autoptr (JsonNode) top = g_file_get_contents (path, &text, NULL, NULL) ? text_json_read (text, RECIPE_DEPTH) : NULL;
   if (!top || !JSON_NODE_HOLDS_OBJECT (top)) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: is missing or no recipe of a run", path);
     return false;
@@ -121,10 +127,40 @@ first_difference (const char *was, const char *is)
   return g_strdup ("one is longer than the other");
 }
 
+static bool
+is_off (JsonNode *node)
+{
+  GType type = JSON_NODE_HOLDS_VALUE (node) ? json_node_get_value_type (node) : G_TYPE_NONE;
+  return JSON_NODE_HOLDS_NULL (node) || (type == G_TYPE_STRING && !*json_node_get_string (node)) ||
+         (type == G_TYPE_BOOLEAN && !json_node_get_boolean (node)) ||
+         (type == G_TYPE_INT64 && json_node_get_int (node) == 0) ||
+         (type == G_TYPE_DOUBLE && json_node_get_double (node) == 0);
+}
+
+/* An option that there was not yet, and that is off, changes nothing: takes those out of @is. */
+static void
+drop_new_options (JsonObject *is, JsonNode *before)
+{
+  JsonNode *node = before && JSON_NODE_HOLDS_OBJECT (before)
+                     ? json_object_get_member (json_node_get_object (before), "settings")
+                     : NULL;
+  if (!node || !JSON_NODE_HOLDS_OBJECT (node))
+    return;
+  JsonObject *were = json_node_get_object (node), *settings = json_object_get_object_member (is, "settings");
+  g_autoptr (GList) names = json_object_get_members (settings);
+  for (GList *l = names; l; l = l->next)
+    if (!json_object_has_member (were, l->data) && is_off (json_object_get_member (settings, l->data)))
+      json_object_remove_member (settings, l->data);
+}
+
 bool
 origin_check_recipe (struct trainer *trainer, const char *was, GError **error)
 {
-  g_autofree char *is = origin_recipe (trainer), *before = text_json_tidy (was);
+  g_autofree char *before = text_json_tidy (was);
+  g_autoptr (JsonNode) node = text_json_read (before, RECIPE_DEPTH);
+  g_autoptr (JsonObject) now = lasting_json (trainer);
+  drop_new_options (now, node);
+  g_autofree char *is = text_json_write_object (now, TRUE);
   if (g_str_equal (before, is))
     return true;
   g_autofree char *difference = first_difference (before, is);

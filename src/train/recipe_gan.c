@@ -7,6 +7,7 @@
  * A step takes judge_steps steps of the judge and one of the generator. R1's penalty comes every r1_every steps, by a
  * plan of its own. Everything that a run has become is weights: networks, optimisers, averages, running statistics, the
  * probability of augmentation; noise and order are functions of the step. */
+#include <math.h>
 #include <string.h>
 
 #include "impasto/error.h"
@@ -262,12 +263,11 @@ static double
 scheduled (const struct trainer *trainer, double rate)
 {
   const struct gan_settings *settings = trainer->settings;
-  if (trainer->step < settings->warm_up)
-    rate *= (trainer->step + 1.0) / settings->warm_up;
+  const double warm = settings->warm_up > 0 ? fmin (1, (trainer->step + 1.0) / settings->warm_up) : 1;
   switch (settings->schedule) {
-  case GAN_LINEAR: return linear_rate (rate, trainer->step, trainer->run.steps, 0.5);
-  case GAN_COSINE: return cosine_rate (rate, trainer->step, trainer->run.steps, 0);
-  default: return rate;
+  case GAN_LINEAR: return linear_rate (warm * rate, trainer->step, trainer->run.steps, 0.5);
+  case GAN_COSINE: return cosine_rate (rate, trainer->step, trainer->run.steps, settings->warm_up);
+  default: return warm * rate;
   }
 }
 

@@ -29,22 +29,36 @@ fail (const char *folder, const char *what, GError **error)
   return false;
 }
 
+JsonObject *
+run_options_load (const char *folder, GError **error)
+{
+  g_autofree char *path = g_build_filename (folder, "recipe.json", NULL), *text = NULL;
+  const char *problem = NULL;
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    problem = "is no run folder: it holds no recipe.json";
+  g_autoptr (JsonNode) top = text ? text_json_read (text, RECIPE_DEPTH) : NULL;
+  JsonObject *options = top && JSON_NODE_HOLDS_OBJECT (top) ? json_node_get_object (top) : NULL;
+  if (!problem && !options)
+    problem = "its recipe.json is damaged";
+  JsonNode *recipe = options ? json_object_get_member (options, "recipe") : NULL;
+  JsonNode *run = options ? json_object_get_member (options, "run") : NULL;
+  if (!problem &&
+      (!recipe || json_node_get_value_type (recipe) != G_TYPE_STRING || !run || !JSON_NODE_HOLDS_OBJECT (run)))
+    problem = "its recipe.json is of no run";
+  if (!problem)
+    return json_object_ref (options);
+  fail (folder, problem, error);
+  return NULL;
+}
+
 static bool
 load_options (struct run_record *record, GError **error)
 {
-  g_autofree char *path = g_build_filename (record->folder, "recipe.json", NULL), *text = NULL;
-
-  if (!g_file_get_contents (path, &text, NULL, NULL))
-    return fail (record->folder, "is no run folder: it holds no recipe.json", error);
-  g_autoptr (JsonNode) top = text_json_read (text, RECIPE_DEPTH);
-  if (!top || !JSON_NODE_HOLDS_OBJECT (top))
-    return fail (record->folder, "its recipe.json is damaged", error);
-  record->options = json_object_ref (json_node_get_object (top));
-  JsonNode *recipe = json_object_get_member (record->options, "recipe");
+  record->options = run_options_load (record->folder, error);
+  if (!record->options)
+    return false;
   JsonNode *run = json_object_get_member (record->options, "run");
-  if (!recipe || json_node_get_value_type (recipe) != G_TYPE_STRING || !run || !JSON_NODE_HOLDS_OBJECT (run))
-    return fail (record->folder, "its recipe.json is of no run", error);
-  record->recipe = g_strdup (json_node_get_string (recipe));
+  record->recipe = g_strdup (json_object_get_string_member (record->options, "recipe"));
   JsonNode *steps = json_object_get_member (json_node_get_object (run), "steps");
   if (steps && JSON_NODE_HOLDS_VALUE (steps))
     record->steps = json_node_get_int (steps);

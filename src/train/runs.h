@@ -28,6 +28,10 @@ struct run_record {
   struct curves *curves;
 };
 
+/* recipe.json, which has a string "recipe" and an object "run", to be unreferenced. IMPASTO_ERROR_INPUT: @folder is no run
+ * folder, or the file is damaged. */
+JsonObject *run_options_load (const char *folder, GError **error);
+
 /* IMPASTO_ERROR_INPUT: @folder is no run folder, or its files are damaged. */
 struct run_record *run_record_load (const char *folder, GError **error);
 void run_record_free (struct run_record *record);

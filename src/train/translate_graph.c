@@ -3,7 +3,6 @@
  * The plans of the translate recipe; formulas are in recipe_translate.c. Translators and judges take their steps at
  * once, each by the other's weights of before. Pictures that go through the same network go together: normalisation is
  * a picture's own, so that a batch is no more than so many pictures. */
-#include "net/gan.h"
 #include "train/loss.h"
 #include "train/optimizer.h"
 #include "train/recipe.h"
@@ -63,13 +62,20 @@ mean (sym x)
   return sym_reshape (sym_mean (x, AXES_ALL), SHAPE_SCALAR);
 }
 
-/* The judge of a preset. */
-static sym
-preset_scores (sym seen, const struct translate_settings *settings, const struct gan_preset *preset, bool follow)
+struct gan_net
+translate_judge_net (const struct translate_settings *settings)
 {
   struct gan_net net = painter_gan_net (settings->judge_width);
   net.judge_norm = settings->judge_norm;
   net.spectral = settings->spectral;
+  return net;
+}
+
+/* The judge of a preset. */
+static sym
+preset_scores (sym seen, const struct translate_settings *settings, const struct gan_preset *preset, bool follow)
+{
+  struct gan_net net = translate_judge_net (settings);
   return gan_score (seen, preset, (struct gan_pass){.net = &net, .training = true, .follow = follow});
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "net/feature_net.h"
+#include "net/gan.h"
 #include "net/net.h"
 #include "train/dataset.h"
 #include "train/gan_augment.h"
@@ -61,6 +62,9 @@ translate_draws (const struct translate_settings *settings, int side)
 }
 
 struct style_net translate_net (const struct translate_settings *settings);
+
+/* The judge's settings, of a preset. */
+struct gan_net translate_judge_net (const struct translate_settings *settings);
 
 /* What the parts of a step's graph know of it. */
 struct translate_build {
