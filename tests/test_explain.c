@@ -298,6 +298,20 @@ test_smooth (void)
   g_assert_cmpfloat (heat_quantile ((const float[]){4, 1, 3, 2, 5}, 5, 0.5), ==, 3);
 }
 
+/* A judge of more channels than there can be. */
+static void
+save_wide_judge (const char *name)
+{
+  static const char *const names[] = {"judge.layer1.conv.weight", "judge.heads.weight"};
+  g_autofree char *path = file (name);
+  g_autoptr (weights) weights = weights_new ();
+  for (int i = 0; i < 2; i++) {
+    g_autoptr (tensor) tensor = tensor_new (SHAPE (i ? 1 : 1 << 20, 1, 1, 1), DTYPE_F32, NULL);
+    weights_add (weights, names[i], tensor);
+  }
+  g_assert_true (safetensors_save (weights, path, NULL));
+}
+
 static void
 test_refused (void)
 {
@@ -308,11 +322,13 @@ test_refused (void)
   } cases[] = {
     {NULL, NULL, IMPASTO_ERROR_USAGE, "one of them"},
     {"judge", "eye.safetensors", IMPASTO_ERROR_INPUT, "holds no judge"},
+    {"judge", "wide.safetensors", IMPASTO_ERROR_INPUT, "holds no judge"},
     {"judge", "empty", IMPASTO_ERROR_INPUT, "no checkpoint"},
     {"judge", "nothing", IMPASTO_ERROR_INPUT, "nothing"},
     {"style-image", "nothing.png", IMPASTO_ERROR_INPUT, "nothing.png"},
   };
   g_autofree char *empty = file ("empty");
+  save_wide_judge ("wide.safetensors");
   g_assert_cmpint (g_mkdir_with_parents (empty, 0755), ==, 0);
   for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
     g_autoptr (GError) error = NULL;
