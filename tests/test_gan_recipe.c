@@ -457,8 +457,8 @@ main (int argc, char **argv)
   static const char *const resumes[] = {
     "",
     "loss=wasserstein gradient-penalty=10 judge-steps=2 noise=0.2 optimizer=rmsprop schedule=linear",
-    "preset=noise-gan-28 warm-up=0 loss=hinge r1=1 r1-every=4 spectral=yes minibatch=yes dropout=0.3 "
-    "conditional=normalisation",
+    ("preset=noise-gan-28 warm-up=0 loss=hinge r1=1 r1-every=4 spectral=yes minibatch=yes dropout=0.3 "
+     "conditional=normalisation"),
     "judge=pairwise conditional=concatenation norm=layer optimizer=sgd clip=1 l1=0.001 l2=0.001 judge-norm=batch",
     "judge=linear translation=yes cutout=yes color=yes augment-target=0.6 real-label=0.9 schedule=cosine",
     "preset=vae-28 conditional=concatenation",
