@@ -261,6 +261,17 @@ test_pair (gconstpointer data)
   g_assert_null (explain ("photo.png", "judge", run, &error));
   check_error (error, IMPASTO_ERROR_INPUT, "is no run folder");
   g_clear_error (&error);
+  static const char *const wrong[][2] = {
+    {"{\"recipe\": \"gan\", \"run\": {}}", "recipe.json: is not of impasto train translate"},
+    {"{\"recipe\": \"translate\", \"run\": {}, \"settings\": {}}", "recipe.json: is of no preset"},
+    {"{\"recipe\": \"translate\", \"run\": {}, \"settings\": {\"loss\": \"none\"}}", "recipe.json: "},
+  };
+  for (size_t i = 0; i < G_N_ELEMENTS (wrong); i++) {
+    g_assert_true (g_file_set_contents (recipe, wrong[i][0], -1, &error));
+    g_assert_null (explain ("photo.png", "judge", run, &error));
+    check_error (error, IMPASTO_ERROR_INPUT, wrong[i][1]);
+    g_clear_error (&error);
+  }
   g_assert_true (g_file_set_contents (recipe, text, -1, &error));
   g_autoptr (ImpastoExplanation) explanation = explain (pair->corner ? "wide.png" : "photo.png", "judge", run, &error);
   g_assert_no_error (error);

@@ -81,29 +81,41 @@ settle_pair (const struct translate_settings *settings, struct judges *judges)
   return judges->n > 0;
 }
 
-/* As the recipe of the run has it in whose folder the checkpoint @path lies. */
+/* As recipe.json, its object @recipe, has it. */
+static bool
+read_recipe (JsonObject *recipe, struct judges *judges, GError **error)
+{
+  struct translate_settings settings = {0};
+  JsonNode *node = json_object_get_member (recipe, "settings");
+  bool translates = g_str_equal (json_object_get_string_member (recipe, "recipe"), recipe_translate.name);
+  if (!translates || !node || !JSON_NODE_HOLDS_OBJECT (node)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "is not of impasto train translate");
+    return false;
+  }
+  option_init (recipe_translate.options, &settings);
+  bool ok = option_from_json (recipe_translate.options, &settings, json_node_get_object (node), error);
+  if (ok) {
+    recipe_translate.settle (&settings, &(struct run_settings){0});
+    ok = settle_pair (&settings, judges);
+    if (!ok)
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "is of no preset whose judge the checkpoint holds");
+  }
+  option_clear (recipe_translate.options, &settings);
+  return ok;
+}
+
+/* Of the run in whose folder the checkpoint @path lies. */
 static bool
 read_pair (const char *path, struct judges *judges, GError **error)
 {
   g_autofree char *folder = g_path_get_dirname (path);
-  g_autoptr (JsonObject) options = run_options_load (folder, error);
-  if (!options)
+  g_autoptr (JsonObject) recipe = run_options_load (folder, error);
+  if (!recipe)
     return false;
-  JsonNode *node = json_object_get_member (options, "settings");
-  bool translates = g_str_equal (json_object_get_string_member (options, "recipe"), recipe_translate.name);
-  struct translate_settings settings = {0};
-  option_init (recipe_translate.options, &settings);
-  bool read = translates && node && JSON_NODE_HOLDS_OBJECT (node);
-  bool ok = read && option_from_json (recipe_translate.options, &settings, json_node_get_object (node), error);
-  if (ok) {
-    recipe_translate.settle (&settings, &(struct run_settings){0});
-    read = settle_pair (&settings, judges);
-  }
-  if (!read)
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: its recipe.json is not of the judge of %s", folder,
-                 path);
-  option_clear (recipe_translate.options, &settings);
-  return read && ok;
+  bool ok = read_recipe (recipe, judges, error);
+  if (!ok)
+    g_prefix_error (error, "%s/recipe.json: ", folder);
+  return ok;
 }
 
 static bool
