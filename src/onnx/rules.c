@@ -7,7 +7,7 @@
 
 static const struct onnx_rule *const rules[] = {
   onnx_rules_conv, onnx_rules_elementwise, onnx_rules_index,  onnx_rules_matmul, onnx_rules_norm,  onnx_rules_pad,
-  onnx_rules_pool, onnx_rules_quantize,    onnx_rules_reduce, onnx_rules_resize, onnx_rules_shape,
+  onnx_rules_pool, onnx_rules_quantize,    onnx_rules_reduce, onnx_rules_resize, onnx_rules_shape, onnx_rules_slice,
 };
 
 static const struct onnx_rule *const evaluations[] = {

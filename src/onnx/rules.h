@@ -8,6 +8,6 @@
 
 extern const struct onnx_rule onnx_rules_conv[], onnx_rules_elementwise[], onnx_rules_index[], onnx_rules_matmul[],
   onnx_rules_norm[], onnx_rules_pad[], onnx_rules_pool[], onnx_rules_quantize[], onnx_rules_reduce[],
-  onnx_rules_resize[], onnx_rules_shape[];
+  onnx_rules_resize[], onnx_rules_shape[], onnx_rules_slice[];
 
 extern const struct onnx_rule onnx_evaluations_elementwise[], onnx_evaluations_index[], onnx_evaluations_quantize[];
