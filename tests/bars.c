@@ -75,6 +75,7 @@ job_set (struct job *job, const char *name, const char *value)
   bool own = option_find (recipe_gan.options, name) != NULL;
   option_set (own ? recipe_gan.options : run_options, own ? job->settings : &job->run, name, value, &error);
   g_assert_no_error (error);
+  g_ptr_array_insert (job->given, (int) job->given->len - 1, g_strdup (name)); /* a NULL ends it */
 }
 
 struct job *
@@ -86,6 +87,8 @@ job_new (const char *words)
   g_autofree char *all = g_strconcat (tiny, " ", words, NULL), *runs = file ("runs");
   g_auto (GStrv) pairs = g_strsplit (all, " ", -1);
   job->settings = g_malloc0 (recipe_gan.settings_size);
+  job->given = g_ptr_array_new_with_free_func (g_free);
+  g_ptr_array_add (job->given, NULL);
   option_init (recipe_gan.options, job->settings);
   option_init (run_options, &job->run);
   job_set (job, "data", bars_folder);
@@ -104,6 +107,7 @@ job_free (struct job *job)
   option_clear (recipe_gan.options, job->settings);
   option_clear (run_options, &job->run);
   g_free (job->settings);
+  g_ptr_array_unref (job->given);
   g_free (job->folder);
   g_free (job);
 }
@@ -123,7 +127,8 @@ job_on_progress (const struct train_progress *progress, void *user_data)
 bool
 job_run (struct job *job, GError **error)
 {
-  return train (&recipe_gan, job->settings, &job->run, job->inputs, job_on_progress, job, error);
+  const char *const *given = (const char *const *) job->given->pdata;
+  return train (&recipe_gan, job->settings, &job->run, given, job->inputs, job_on_progress, job, error);
 }
 
 char *

@@ -25,6 +25,7 @@ void bars_write (const char *name, const GByteArray *bytes);
 struct job {
   void *settings;
   struct run_settings run;
+  GPtrArray *given; /* names of options that job_set set */
   char *inputs[1];
   int stop_at, steps;
   char *folder;

@@ -3,12 +3,16 @@
  * The gan recipe on bars: pictures of two classes, an upright and a lying bar, in an IDX file. Generators learn to draw
  * them, and by class; a run that was stopped goes on to the same bits with everything on that has a state; stabilisers
  * do what they are for; what makes no sense is refused in one line. */
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "bars.h"
 #include "format/safetensors.h"
+#include "train/checkpoint.h"
 #include "train/gan_loss.h"
 #include "train/gan_recipe.h"
 
@@ -284,7 +288,7 @@ test_watchdog_all (gconstpointer trouble)
   for (int all = 0; all < 2; all++) {
     g_autoptr (GError) error = NULL;
     struct job *job = job_new (all ? "steps=6 r1=0 r1-every=1 watchdog=all" : "steps=6 r1=0 r1-every=1");
-    bool ok = train (&strict, job->settings, &job->run, job->inputs, job_on_progress, job, &error);
+    bool ok = train (&strict, job->settings, &job->run, NULL, job->inputs, job_on_progress, job, &error);
     g_autofree char *log = text_of (job->folder, "log.txt"), *figures = text_of (job->folder, "stats.jsonl");
     g_test_message ("%s", log);
     g_assert_true (ok == !all);
@@ -392,6 +396,48 @@ test_warm_up (void)
   }
 }
 
+/* With its folder alone a run goes on by its recipe.json, also in where and how often it writes; an option that is given is
+ * looked at, and the files' names hold from any folder. */
+static void
+test_taken_up (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *made = file ("taken.safetensors"), *words = g_strdup_printf ("steps=6 save-every=1 output=%s", made);
+  struct job *first = job_new (words), *job = job_new ("");
+  first->stop_at = 2;
+  g_assert_false (job_run (first, &error));
+  g_clear_error (&error);
+  g_ptr_array_set_size (job->given, 0);
+  g_ptr_array_add (job->given, NULL);
+  job_set (job, "resume", first->folder);
+  job_set (job, "rate", "0.01");
+  g_assert_false (job_run (job, &error));
+  check_error (error, IMPASTO_ERROR_USAGE, "is \"rate\" : 0.01; --accept-changes");
+  g_clear_error (&error);
+  g_ptr_array_remove_index (job->given, 1);
+  job->stop_at = 5;
+  g_assert_false (job_run (job, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  g_autofree char *log = file_of (first->folder, "log.txt"),
+                  *other = file_of (first->folder, "network-000004.safetensors");
+  g_assert_true (g_file_test (other, G_FILE_TEST_EXISTS));
+  int lock = open (log, O_RDONLY); /* whoever comes while it is trained is sent away */
+  g_assert_cmpint (flock (lock, LOCK_EX), ==, 0);
+  g_assert_false (job_run (job, &error));
+  check_error (error, IMPASTO_ERROR_INPUT, "another process trains it");
+  g_clear_error (&error);
+  close (lock);
+  job->stop_at = 0;
+  g_assert_true (job_run (job, &error));
+  g_assert_no_error (error);
+  g_assert_true (g_file_test (made, G_FILE_TEST_EXISTS));
+  g_autofree char *recipe = text_of (first->folder, "recipe.json");
+  g_assert_nonnull (strstr (recipe, "\"data\" : \"/"));
+  job_free (first);
+  job_free (job);
+}
+
 /* A checkpoint whose judge has another shape. */
 static void
 test_other_networks (void)
@@ -402,6 +448,8 @@ test_other_networks (void)
   g_assert_true (weights_remove (checkpoint, "judge.dense1.weight"));
   g_autoptr (tensor) other = tensor_new (SHAPE (1, 7), DTYPE_F32, NULL);
   weights_add (checkpoint, "judge.dense1.weight", other);
+  g_autofree char *digest = checkpoint_digest (checkpoint);
+  weights_set_metadata (checkpoint, CHECKPOINT_DIGEST, digest);
   g_assert_true (safetensors_save (checkpoint, path, &error));
   struct job *job = job_new ("");
   job_set (job, "resume", made);
@@ -488,6 +536,7 @@ main (int argc, char **argv)
   g_test_add_func ("/gan_recipe/schedule", test_schedule);
   g_test_add_func ("/gan_recipe/warm_up", test_warm_up);
   g_test_add_func ("/gan_recipe/other_networks", test_other_networks);
+  g_test_add_func ("/gan_recipe/taken_up", test_taken_up);
   g_test_add_func ("/gan_recipe/refused", test_refused);
   g_test_add_func ("/gan_recipe/start", test_start);
   return bars_run ();

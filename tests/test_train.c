@@ -10,6 +10,7 @@
 #include <sys/resource.h>
 
 #include "device/cpu.h"
+#include "train/checkpoint.h"
 #include "train_fixture.h"
 
 /* Runs that go well */
@@ -186,7 +187,7 @@ test_resume (gconstpointer data)
   job_clear (&job);
 }
 
-/* From the folder alone: paintings and settings are those of its recipe.json. */
+/* From the folder alone: paintings and settings are those of its recipe.json, also when to save, and where. */
 static void
 test_resume_folder_alone (void)
 {
@@ -196,11 +197,11 @@ test_resume_folder_alone (void)
   job_init (&job, "alone", 6, true);
   run_until (&job, &watch, 3);
   job_init (&other, "alone", 99, false);
+  job_forget (&other);
   job_set (&other, "resume", watch.folder);
-  g_clear_pointer (&other.inputs[0], g_free);
-  g_clear_pointer (&other.inputs[1], g_free);
   run_whole (&other, &rest);
   same_run (uninterrupted (true), watch.folder, 6);
+  g_assert_true (there (watch.folder, "network-000004.safetensors")); /* --save-every is 2 */
   watch_clear (&watch);
   watch_clear (&rest);
   job_clear (&job);
@@ -236,6 +237,18 @@ truncate_file (const char *run_folder, const char *name)
   g_assert_true (g_file_set_contents (path, text, (gssize) size / 2, NULL));
 }
 
+/* In the middle of what the file holds, where numbers are. */
+static void
+flip_bit (const char *run_folder, const char *name)
+{
+  g_autofree char *path = g_build_filename (run_folder, name, NULL), *text = NULL;
+  gsize size;
+
+  g_assert_true (g_file_get_contents (path, &text, &size, NULL));
+  text[size / 2] ^= 1;
+  g_assert_true (g_file_set_contents (path, text, (gssize) size, NULL));
+}
+
 static void
 test_damaged_checkpoint (void)
 {
@@ -252,6 +265,12 @@ test_damaged_checkpoint (void)
   g_autofree char *log = read_file (watch.folder, "log.txt", NULL);
   g_assert_nonnull (strstr (log, "network-000004.safetensors"));
   g_assert_nonnull (strstr (rest.messages->str, "network-000004.safetensors"));
+  flip_bit (watch.folder, "network-000006.safetensors");
+  watch_clear (&rest);
+  run_whole (&job, &rest);
+  g_assert_cmpint (rest.n, ==, 2);
+  g_assert_nonnull (strstr (rest.messages->str, "network-000006.safetensors"));
+  same_run (uninterrupted (false), watch.folder, 6);
   truncate_file (watch.folder, "network-000002.safetensors");
   truncate_file (watch.folder, "network-000004.safetensors");
   truncate_file (watch.folder, "network-000006.safetensors");
@@ -273,6 +292,8 @@ test_incomplete_checkpoint (void)
   g_autofree char *path = g_build_filename (watch.folder, "network-000002.safetensors", NULL);
   g_autoptr (weights) weights = safetensors_load (path, NULL);
   g_assert_true (weights_remove (weights, "optimizer.painter.out.weight.v"));
+  g_autofree char *digest = checkpoint_digest (weights);
+  weights_set_metadata (weights, CHECKPOINT_DIGEST, digest);
   g_assert_true (safetensors_save (weights, path, NULL));
   job_set (&job, "resume", watch.folder);
   check_fails (&job, IMPASTO_ERROR_INPUT, "optimizer.painter.out.weight.v");
@@ -301,9 +322,8 @@ test_recipe_file (void)
   for (guint i = 0; i < G_N_ELEMENTS (texts); i++) {
     g_assert_true (g_file_set_contents (path, texts[i][0], -1, NULL));
     job_init (&job, "file", 2, false);
+    job_forget (&job);
     job_set (&job, "resume", below);
-    g_clear_pointer (&job.inputs[0], g_free);
-    g_clear_pointer (&job.inputs[1], g_free);
     check_fails (&job, IMPASTO_ERROR_INPUT, texts[i][1]);
     job_clear (&job);
   }
@@ -414,7 +434,7 @@ test_messages (void)
     {"size", "72", IMPASTO_ERROR_USAGE, "multiple of 16"},
     {"ends", "4", IMPASTO_ERROR_USAGE, "odd"},
     {"resume", "/nowhere", IMPASTO_ERROR_INPUT, "nowhere"},
-    {"resume", "/photos", IMPASTO_ERROR_INPUT, "no checkpoint"},
+    {"resume", "/photos", IMPASTO_ERROR_INPUT, "no recipe of a run"},
   };
   struct job job;
 

@@ -31,7 +31,8 @@ make_features (const char *name, bool torchvision, double gain)
   for (int i = 0; i < VGG_LAYERS; i++) {
     struct tensor *w = weights_at (weights, 2 * i);
     double scale = gain * sqrt (2.0 / (9 * w->shape.dim[1]));
-    random_normal_fill ((struct random_key){.seed = 5, .stream = i}, 0, tensor_floats (w), (size_t) shape_size (&w->shape));
+    random_normal_fill ((struct random_key){.seed = 5, .stream = i}, 0, tensor_floats (w),
+                        (size_t) shape_size (&w->shape));
     for (int64_t k = 0; k < shape_size (&w->shape); k++)
       tensor_floats (w)[k] *= (float) scale;
   }
@@ -89,6 +90,16 @@ job_set (struct job *job, const char *name, const char *value)
 
   option_set (own ? job->recipe->options : run_options, own ? job->settings : &job->run, name, value, &error);
   g_assert_no_error (error);
+  g_ptr_array_insert (job->given, (int) job->given->len - 1, g_strdup (name)); /* a NULL ends it */
+}
+
+void
+job_forget (struct job *job)
+{
+  g_ptr_array_set_size (job->given, 0);
+  g_ptr_array_add (job->given, NULL);
+  g_clear_pointer (&job->inputs[0], g_free);
+  g_clear_pointer (&job->inputs[1], g_free);
 }
 
 void
@@ -97,6 +108,8 @@ job_new (struct job *job, const struct recipe *recipe, const char *runs, int ste
   g_autofree char *photos = file ("photos"), *below = file (runs), *count = g_strdup_printf ("%d", steps);
 
   *job = (struct job){.recipe = recipe, .settings = g_malloc0 (recipe->settings_size)};
+  job->given = g_ptr_array_new_with_free_func (g_free);
+  g_ptr_array_add (job->given, NULL);
   option_init (recipe->options, job->settings);
   option_init (run_options, &job->run);
   job_set (job, option_find (recipe->options, "photos") ? "photos" : "data", photos);
@@ -132,6 +145,7 @@ job_clear (struct job *job)
   option_clear (job->recipe->options, job->settings);
   option_clear (run_options, &job->run);
   g_free (job->settings);
+  g_ptr_array_unref (job->given);
   g_free (job->inputs[0]);
   g_free (job->inputs[1]);
 }
@@ -165,7 +179,8 @@ run (struct job *job, struct watch *watch, GError **error)
 {
   if (watch->messages == NULL)
     watch->messages = g_string_new (NULL);
-  return train (job->recipe, job->settings, &job->run, job->inputs, on_progress, watch, error);
+  const char *const *given = (const char *const *) job->given->pdata;
+  return train (job->recipe, job->settings, &job->run, given, job->inputs, on_progress, watch, error);
 }
 
 void

@@ -29,10 +29,12 @@ struct job {
   const struct recipe *recipe;
   void *settings;
   struct run_settings run;
+  GPtrArray *given; /* names of options that job_set set */
   char *inputs[3];
 };
 
 void job_set (struct job *job, const char *name, const char *value);
+void job_forget (struct job *job); /* that anything was set, and its inputs: as of a command that names the run alone */
 
 /* A run of @recipe over @steps steps in one thread and float32, a checkpoint every other step, photographs given where it takes
  * some; run folders go below @runs. */

@@ -28,9 +28,10 @@ train_options (const char *subject, GError **error)
 
 struct told {
   struct progress progress;
-  char *folder;
+  char *folder, *output;
   gint64 step;
   double loss;
+  bool trained; /* at least a step */
 };
 
 static void
@@ -47,8 +48,6 @@ tell_json (struct progress *progress, const ImpastoTrainProgress *now)
   json_object_set_string_member (object, "folder", now->folder);
   if (now->message)
     json_object_set_string_member (object, "message", now->message);
-  if (now->message)
-    json_object_set_string_member (object, "message", now->message);
   progress_json (progress, object);
 }
 
@@ -58,11 +57,13 @@ on_step (const ImpastoTrainProgress *now, gpointer data)
   struct told *told = data;
   if (!told->folder) {
     told->folder = g_strdup (now->folder);
+    told->output = g_strdup (now->output);
     if (!told->progress.quiet && !told->progress.json)
       fprintf (stderr, "impasto: run %s\n", now->folder);
   }
   told->step = now->step;
   told->loss = now->n_values ? now->values[0] : 0;
+  told->trained |= now->n_values > 0;
   if (now->message && !told->progress.json && !told->progress.quiet) {
     progress_show (&told->progress, NULL);
     fprintf (stderr, "impasto: %s\n", now->message);
@@ -100,22 +101,23 @@ train_run (const struct arguments *arguments)
   interrupt_hold (false);
   int status = done ? 0 : complain (error);
   if (done && !told.progress.quiet && !told.progress.json) {
-    g_autofree char *output = arguments_text (arguments, "output");
     g_autofree char *took = duration_text ((g_get_monotonic_time () - start) * 1e-6);
-    fprintf (stderr, "impasto: %" G_GINT64_FORMAT " steps in %s, loss %.4g\n", told.step, took, told.loss);
-    if (*output)
-      puts (output);
+    if (told.trained)
+      fprintf (stderr, "impasto: %" G_GINT64_FORMAT " steps in %s, loss %.4g\n", told.step, took, told.loss);
     else
-      printf ("%s/result.safetensors\n", told.folder ? told.folder : ".");
+      fprintf (stderr, "impasto: its %" G_GINT64_FORMAT " steps are done; --steps N --accept-changes goes further\n",
+               told.step);
+    puts (told.output);
   }
   g_free (told.folder);
+  g_free (told.output);
   return status;
 }
 
 const struct command command_train = {
   .name = "train",
-  .summary = "Learns a style from a painting, or several",
-  .usage = "RECIPE INPUT... [-o PACK]",
+  .summary = "Learns a style, a translation or a generator from pictures",
+  .usage = "RECIPE [PAINTING...] [-o FILE]",
   .examples =
     {
       "impasto train style painting.jpg --photos photos/ -o mine.safetensors",

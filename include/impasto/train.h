@@ -26,6 +26,7 @@ IMPASTO_API ImpastoOptions *impasto_train_options_new (const char *recipe, GErro
  * @steps_per_second: eased
  * @seconds_left: expected
  * @folder: of the run
+ * @output: where its result will be
  * @message: (nullable): something to be read, such as a photograph that is left out; lines joined by newlines
  */
 typedef struct {
@@ -34,18 +35,19 @@ typedef struct {
   const char *const *names;
   const double *values;
   double steps_per_second, seconds_left;
-  const char *folder;
+  const char *folder, *output;
   const char *message;
 } ImpastoTrainProgress;
 
-/* Called after every step; %FALSE stops the run after a checkpoint. */
+/* Called after every step, or once, without figures, where a resumed run has none left; %FALSE stops the run after a
+ * checkpoint. */
 typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpointer data);
 
 /**
  * impasto_train:
  * @recipe: one of impasto_recipes()
- * @options: from impasto_train_options_new() for this recipe
- * @inputs: (array zero-terminated=1): what the recipe learns from: paintings
+ * @options: from impasto_train_options_new() for this recipe. With "resume", those that were not set are the run's
+ * @inputs: (array zero-terminated=1): what the recipe learns from: paintings; with "resume", the run's if there are none
  * @func: (nullable) (scope call): told of every step
  * @data: for @func
  * @error: IMPASTO_ERROR_CANCELLED when @func stopped it, the message says how to go on; IMPASTO_ERROR_NUMERIC when a

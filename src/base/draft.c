@@ -12,6 +12,7 @@
 
 #include "impasto/error.h"
 
+#define PREFIX ".impasto-"
 #define SUFFIX_MAX 16
 #define WRITE_MAX ((size_t) 1 << 30) /* bytes a call */
 
@@ -35,6 +36,12 @@ check_target (const char *target, GError **error)
   return false;
 }
 
+bool
+draft_is (const char *name)
+{
+  return g_str_has_prefix (name, PREFIX);
+}
+
 /* Beside the target, hidden, with the same suffix: ".impasto-XXXXXX.png". */
 static char *
 temporary_path (const char *target)
@@ -44,7 +51,7 @@ temporary_path (const char *target)
 
   if (suffix == NULL || strlen (suffix) > SUFFIX_MAX)
     suffix = "";
-  name = g_strdup_printf (".impasto-XXXXXX%s", suffix);
+  name = g_strdup_printf (PREFIX "XXXXXX%s", suffix);
   return g_build_filename (folder, name, NULL);
 }
 

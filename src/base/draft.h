@@ -30,6 +30,9 @@ bool draft_write (struct draft *draft, const void *data, size_t size, GError **e
 /* Flushes the file to disk and gives it the target's name. */
 bool draft_commit (struct draft *draft, GError **error);
 
+/* Whether @name, without folders, is a draft's: of one that nobody writes any more, it may be deleted. */
+bool draft_is (const char *name);
+
 /* Deletes the file unless it was committed. */
 void draft_free (struct draft *draft);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (draft, draft_free)

@@ -7,7 +7,7 @@
 #include "effect/explain.h"
 #include "effect/judges.h"
 #include "image/pixels.h"
-#include "train/trainer.h"
+#include "train/checkpoint.h"
 
 static struct plan *
 compile (struct weights *weights, const struct judges *judges, const struct picture *picture, int threads,
@@ -99,7 +99,7 @@ explain_judge (const struct picture *picture, const struct explain_settings *set
 {
   struct judges judges;
   bool run = g_file_test (settings->judge, G_FILE_TEST_IS_DIR);
-  g_autofree char *path = run ? trainer_latest_checkpoint (settings->judge, error) : g_strdup (settings->judge);
+  g_autofree char *path = run ? checkpoint_latest (settings->judge, error) : g_strdup (settings->judge);
   g_autoptr (weights) weights = path ? judges_load (path, &judges, error) : NULL;
   if (!weights)
     return NULL;

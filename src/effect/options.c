@@ -159,6 +159,12 @@ options_given (const ImpastoOptions *options, const char *name)
   return g_hash_table_contains (options->given, name);
 }
 
+const char **
+options_all_given (const ImpastoOptions *options)
+{
+  return (const char **) g_hash_table_get_keys_as_array (options->given, NULL);
+}
+
 gboolean
 impasto_options_has (const ImpastoOptions *options, const char *name)
 {

@@ -13,5 +13,8 @@ void *options_add (ImpastoOptions *options, const char *heading, const struct op
 /* Whether @name was set since the options were made. */
 bool options_given (const ImpastoOptions *options, const char *name);
 
+/* The names of all that were set; a new list of borrowed strings, NULL-terminated. */
+const char **options_all_given (const ImpastoOptions *options);
+
 /* The settings struct that was added with @table, or NULL. */
 void *options_settings (const ImpastoOptions *options, const struct option *table);

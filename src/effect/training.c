@@ -94,6 +94,7 @@ forward (const struct train_progress *progress, void *data)
     .steps_per_second = progress->steps_per_second,
     .seconds_left = progress->seconds_left,
     .folder = progress->folder,
+    .output = progress->output,
     .message = progress->message,
   };
   return !call->func || call->func (&told, call->data);
@@ -110,6 +111,7 @@ impasto_train (const char *name, const ImpastoOptions *options, const char *cons
   const struct run_settings *run = options_settings (options, run_options);
   g_return_val_if_fail (settings && run, FALSE);
   struct call call = {func, data};
+  g_autofree const char **given = options_all_given (options);
   return give_features (recipe, settings, error) &&
-         train (recipe, settings, run, (char **) inputs, forward, &call, error);
+         train (recipe, settings, run, given, (char **) inputs, forward, &call, error);
 }

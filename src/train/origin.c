@@ -6,15 +6,65 @@
 #include <string.h>
 
 #include "base/draft.h"
+#include "base/text.h"
 #include "base/text_json.h"
 #include "impasto/error.h"
 #include "train/inventory.h"
 
 #define RECIPE_DEPTH 16 /* of brackets in recipe.json */
 
-/* What may differ between a run and its continuation. */
+/* What may differ between a run and its continuation; and of that what belongs to a call. */
 static const char *const free_options[] = {"threads", "save-every",     "sample-every", "keep", "runs",
                                            "resume",  "accept-changes", "output",       NULL};
+static const char *const call_options[] = {"runs", "resume", "accept-changes", NULL};
+
+/* A file's name as it holds from every folder, a new string; NULL where @node is none. What is not there is left as it is:
+ * the name of something that ships. */
+static char *
+absolute (JsonNode *node, bool to_be)
+{
+  const char *path = node && json_node_get_value_type (node) == G_TYPE_STRING ? json_node_get_string (node) : NULL;
+  bool is_path = path && *path && (to_be || g_file_test (path, G_FILE_TEST_EXISTS));
+  return is_path ? g_canonicalize_filename (path, NULL) : NULL;
+}
+
+static void
+make_absolute (const struct option *table, JsonObject *options)
+{
+  static const char *const kinds[] = {"DIR", "FILE", "MODEL", "PACK", NULL};
+  for (const struct option *o = table; o->name; o++) {
+    bool is_path = o->metavar && g_strv_contains (kinds, o->metavar);
+    g_autofree char *path =
+      is_path ? absolute (json_object_get_member (options, o->name), g_str_equal (o->name, "output")) : NULL;
+    if (path)
+      json_object_set_string_member (options, o->name, path);
+  }
+}
+
+/* All names of files in a recipe.json. */
+static void
+make_all_absolute (const struct recipe *recipe, JsonObject *object)
+{
+  JsonNode *settings = json_object_get_member (object, "settings"), *run = json_object_get_member (object, "run");
+  JsonNode *inputs = json_object_get_member (object, "inputs");
+  if (settings && JSON_NODE_HOLDS_OBJECT (settings))
+    make_absolute (recipe->options, json_node_get_object (settings));
+  if (run && JSON_NODE_HOLDS_OBJECT (run))
+    make_absolute (run_options, json_node_get_object (run));
+  JsonArray *from = inputs && JSON_NODE_HOLDS_ARRAY (inputs) ? json_node_get_array (inputs) : NULL;
+  JsonArray *to = json_array_new ();
+  for (guint i = 0; from && i < json_array_get_length (from); i++) {
+    g_autofree char *path = absolute (json_array_get_element (from, i), false);
+    if (path)
+      json_array_add_string_element (to, path);
+    else
+      json_array_add_element (to, json_node_copy (json_array_get_element (from, i)));
+  }
+  if (from)
+    json_object_set_array_member (object, "inputs", to);
+  else
+    json_array_unref (to);
+}
 
 /* {"recipe": "style", "inputs": [...], "settings": {...}, "run": {...}} */
 static JsonObject *
@@ -28,6 +78,7 @@ recipe_json (const struct trainer *trainer)
   json_object_set_array_member (object, "inputs", inputs);
   json_object_set_object_member (object, "settings", option_to_json (trainer->recipe->options, trainer->settings));
   json_object_set_object_member (object, "run", option_to_json (run_options, &trainer->run));
+  make_all_absolute (trainer->recipe, object);
   return object;
 }
 
@@ -65,43 +116,85 @@ origin_write (const struct trainer *trainer, GError **error)
   return write_file (recipe, text, error) && write_file (data, trainer->inventory->str, error);
 }
 
-bool
-origin_read (struct trainer *trainer, struct run_settings *run, char ***inputs, GError **error)
+static bool
+fail (GError **error, const char *path, const char *what)
 {
-  g_autofree char *path = g_build_filename (run->resume, "recipe.json", NULL), *text = NULL;
-  g_autoptr (JsonNode) top = g_file_get_contents (path, &text, NULL, NULL) ? text_json_read (text, RECIPE_DEPTH) : NULL;
-  if (!top || !JSON_NODE_HOLDS_OBJECT (top)) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: is missing or no recipe of a run", path);
-    return false;
-  }
-  JsonObject *object = json_node_get_object (top);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", path, what);
+  return false;
+}
+
+/* Whether the file is as recipe_json makes it, and of this recipe. */
+static bool
+check_recipe_file (const struct trainer *trainer, JsonNode *top, const char *path, GError **error)
+{
   static const char *const members[] = {"inputs", "settings", "run"};
   static const JsonNodeType types[] = {JSON_NODE_ARRAY, JSON_NODE_OBJECT, JSON_NODE_OBJECT};
+  if (!top || !JSON_NODE_HOLDS_OBJECT (top))
+    return fail (error, path, "is missing or no recipe of a run");
+  JsonObject *object = json_node_get_object (top);
+  JsonNode *name = json_object_get_member (object, "recipe");
+  if (name && json_node_get_value_type (name) == G_TYPE_STRING &&
+      !g_str_equal (json_node_get_string (name), trainer->recipe->name)) {
+    g_autofree char *shown = text_show (json_node_get_string (name));
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: is a run of impasto train %s, not of train %s",
+                 trainer->run.resume, shown, trainer->recipe->name);
+    return false;
+  }
   for (int i = 0; i < 3; i++) {
     JsonNode *node = json_object_get_member (object, members[i]);
     if (!node || json_node_get_node_type (node) != types[i]) {
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: has no \"%s\"", path, members[i]);
-      return false;
+      g_autofree char *what = g_strdup_printf ("has no \"%s\"", members[i]);
+      return fail (error, path, what);
     }
   }
-  JsonArray *array = json_object_get_array_member (object, "inputs");
-  g_autoptr (GPtrArray) list = g_ptr_array_new_with_free_func (g_free);
-  for (guint i = 0; i < json_array_get_length (array); i++) {
-    JsonNode *node = json_array_get_element (array, i);
-    if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_STRING) {
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: \"inputs\" are not all names of files", path);
-      return false;
-    }
-    g_ptr_array_add (list, g_strdup (json_node_get_string (node)));
-  }
-  g_ptr_array_add (list, NULL);
-  JsonObject *was = json_object_get_object_member (object, "run");
-  for (int i = 0; free_options[i]; i++) /* these may be given anew */
-    json_object_remove_member (was, free_options[i]);
-  *inputs = (char **) g_ptr_array_free (g_steal_pointer (&list), FALSE);
-  return option_from_json (trainer->recipe->options, trainer->settings,
-                           json_object_get_object_member (object, "settings"), error) &&
-         option_from_json (run_options, run, was, error);
+  JsonArray *inputs = json_object_get_array_member (object, "inputs");
+  for (guint i = 0; i < json_array_get_length (inputs); i++)
+    if (json_node_get_value_type (json_array_get_element (inputs, i)) != G_TYPE_STRING)
+      return fail (error, path, "\"inputs\" are not all names of files");
+  return true;
+}
+
+/* Members of @to that @names names, of those that @table has, as they are in @object. */
+static void
+lay_over (JsonObject *to, const struct option *table, const void *object, const char *const *names)
+{
+  g_autoptr (JsonObject) all = option_to_json (table, object);
+  for (; names && *names; names++)
+    if (option_find (table, *names))
+      json_object_set_member (to, *names, json_node_copy (json_object_get_member (all, *names)));
+}
+
+static char **
+strings_of (JsonArray *array)
+{
+  guint n = json_array_get_length (array);
+  char **strings = g_new0 (char *, n + 1);
+  for (guint i = 0; i < n; i++)
+    strings[i] = g_strdup (json_array_get_string_element (array, i));
+  return strings;
+}
+
+bool
+origin_read (struct trainer *trainer, const char *const *given, struct run_settings *run, char ***inputs,
+             GError **error)
+{
+  const struct option *options = trainer->recipe->options;
+  g_autofree char *path = g_build_filename (trainer->run.resume, "recipe.json", NULL), *text = NULL;
+  g_autoptr (JsonNode) top = g_file_get_contents (path, &text, NULL, NULL) ? text_json_read (text, RECIPE_DEPTH) : NULL;
+  if (!check_recipe_file (trainer, top, path, error))
+    return false;
+  JsonObject *object = json_node_get_object (top);
+  JsonObject *settings = json_object_get_object_member (object, "settings");
+  JsonObject *run_was = json_object_get_object_member (object, "run");
+  lay_over (settings, options, trainer->settings, given);
+  lay_over (run_was, run_options, &trainer->run, given);
+  lay_over (run_was, run_options, &trainer->run, call_options);
+  *inputs = strings_of (json_object_get_array_member (object, "inputs"));
+  if (option_from_json (options, trainer->settings, settings, error) &&
+      option_from_json (run_options, run, run_was, error))
+    return true;
+  g_prefix_error (error, "%s: ", path);
+  return false;
 }
 
 /* What has changed since the run began: accepted, or an error. */
@@ -116,6 +209,15 @@ take_change (struct trainer *trainer, const char *what, const char *difference, 
   return trainer->run.accept_changes;
 }
 
+static const char *
+without_comma (char *line)
+{
+  g_strstrip (line);
+  if (g_str_has_suffix (line, ","))
+    line[strlen (line) - 1] = '\0';
+  return line;
+}
+
 /* The first line in which two texts differ, for the message that refuses a changed recipe. */
 static char *
 first_difference (const char *was, const char *is)
@@ -123,7 +225,7 @@ first_difference (const char *was, const char *is)
   g_auto (GStrv) a = g_strsplit (was, "\n", -1), b = g_strsplit (is, "\n", -1);
   for (int i = 0; a[i] && b[i]; i++)
     if (!g_str_equal (a[i], b[i]))
-      return g_strdup_printf ("was %s, is %s", g_strstrip (a[i]), g_strstrip (b[i]));
+      return g_strdup_printf ("was %s, is %s", without_comma (a[i]), without_comma (b[i]));
   return g_strdup ("one is longer than the other");
 }
 
@@ -160,6 +262,11 @@ origin_check_recipe (struct trainer *trainer, const char *was, GError **error)
   g_autoptr (JsonNode) node = text_json_read (before, RECIPE_DEPTH);
   g_autoptr (JsonObject) now = lasting_json (trainer);
   drop_new_options (now, node);
+  if (node && JSON_NODE_HOLDS_OBJECT (node)) { /* of an earlier version: as its user typed them */
+    make_all_absolute (trainer->recipe, json_node_get_object (node));
+    g_free (before);
+    before = text_json_write_object (json_node_get_object (node), TRUE);
+  }
   g_autofree char *is = text_json_write_object (now, TRUE);
   if (g_str_equal (before, is))
     return true;

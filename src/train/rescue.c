@@ -7,10 +7,9 @@
 #include <string.h>
 
 #include "base/text_json.h"
-#include "format/safetensors.h"
 #include "impasto/error.h"
+#include "train/checkpoint.h"
 #include "train/monitor.h"
-#include "train/trainer_files.h"
 
 static bool
 give_up (const struct trainer *trainer, enum watchdog_trouble trouble, const char *what, GError **error)
@@ -27,8 +26,8 @@ give_up (const struct trainer *trainer, enum watchdog_trouble trouble, const cha
 static bool
 go_back (struct trainer *trainer, int64_t good, GError **error)
 {
-  g_autofree char *path = trainer_checkpoint_path (trainer, good);
-  g_autoptr (weights) kept = safetensors_load (path, error);
+  g_autofree char *path = checkpoint_path (trainer->folder, good);
+  g_autoptr (weights) kept = checkpoint_load (path, error);
   for (guint i = 0; kept && i < weights_count (kept); i++) {
     struct tensor *from = weights_at (kept, i), *to = weights_find (trainer->weights, weights_name (kept, i));
     if (!to || to->dtype != from->dtype || !shape_equal (&to->shape, &from->shape)) {
@@ -61,7 +60,7 @@ rewind_files (struct trainer *trainer, GError **error)
 {
   g_autofree char *path = g_build_filename (trainer->folder, "stats.jsonl", NULL);
   fclose (trainer->stats_file);
-  trainer_trim_stats (path, trainer->step);
+  checkpoint_forget_later (trainer);
   trainer->stats_file = fopen (path, "ae");
   if (!trainer->stats_file) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s: cannot be written", path);
@@ -79,7 +78,7 @@ trainer_rescue (struct trainer *trainer, enum watchdog_trouble trouble, const ch
   int times[WATCHDOG_TROUBLES];
   if (trouble == WATCHDOG_DATA || watchdog_rescues (trainer->watchdog, trouble) >= RESCUES)
     return give_up (trainer, trouble, what, error);
-  g_autofree char *path = trainer_checkpoint_path (trainer, good);
+  g_autofree char *path = checkpoint_path (trainer->folder, good);
   if (!g_file_test (path, G_FILE_TEST_EXISTS)) /* nothing was saved yet */
     return give_up (trainer, trouble, what, error);
   for (int i = 0; i < WATCHDOG_TROUBLES; i++)
@@ -96,8 +95,7 @@ trainer_rescue (struct trainer *trainer, enum watchdog_trouble trouble, const ch
     "watchdog: step %" G_GINT64_FORMAT ": %s (%s). Back to step %" G_GINT64_FORMAT "; %s", at,
     watchdog_phrase (trouble), what, good, did ? did : "learning rates are a quarter of what they were");
   trainer_say (trainer, "%s", said);
-  trainer_drop_checkpoints (trainer, good);
-  if (!trainer_save_checkpoint (trainer, error) || !rewind_files (trainer, error))
+  if (!rewind_files (trainer, error) || !checkpoint_save (trainer, error))
     return false;
   add_line (trainer, trouble, at, said);
   return true;

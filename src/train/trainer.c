@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Run folders, the training loop, checkpoints and exact resume. A checkpoint is one safetensors file: weights, optimiser
- * state and averages by name, and in its metadata the step, the recipe and the machine's facts that decide about bits. */
+ * Run folders, the training loop and exact resume. */
 #include "train/trainer.h"
 
 #include <errno.h>
@@ -9,17 +8,17 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/draft.h"
 #include "device/cpu.h"
-#include "format/safetensors.h"
 #include "impasto/error.h"
+#include "train/checkpoint.h"
 #include "train/inventory.h"
 #include "train/monitor.h"
 #include "train/origin.h"
 #include "train/rescue.h"
-#include "train/trainer_files.h"
 
 #define STEPS 2400 /* where neither the user nor the recipe says how many */
 
@@ -115,181 +114,32 @@ create_folder (struct trainer *trainer, GError **error)
   return origin_write (trainer, error);
 }
 
-static int64_t
-checkpoint_step (const char *name)
+/* One process at a time works in a run's folder: it holds a lock on the log until it ends, however it does. */
+static bool
+lock_folder (struct trainer *trainer, GError **error)
 {
-  if (!g_str_has_prefix (name, "network-") || !g_str_has_suffix (name, ".safetensors"))
-    return -1;
-  return g_ascii_strtoll (name + strlen ("network-"), NULL, 10);
+  g_autofree char *log = g_build_filename (trainer->folder, "log.txt", NULL);
+  trainer->lock = open (log, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (trainer->lock < 0)
+    return fail_output (error, log);
+  if (flock (trainer->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+                 "%s: another process trains it just now; wait for that, or stop it first", trainer->folder);
+    return false;
+  }
+  return true;
 }
 
-static int
-descending (gconstpointer a, gconstpointer b)
+/* Drafts of a process that was killed. */
+static void
+remove_drafts (const char *folder)
 {
-  int64_t x = *(const int64_t *) a, y = *(const int64_t *) b;
-  return x < y ? 1 : x > y ? -1 : 0;
-}
-
-/* Steps of the checkpoints in the folder, latest first. */
-static GArray *
-list_checkpoints (const char *folder)
-{
-  GArray *steps = g_array_new (FALSE, FALSE, sizeof (int64_t));
   g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
   for (const char *name; dir && (name = g_dir_read_name (dir));) {
-    int64_t step = checkpoint_step (name);
-    if (step >= 0)
-      g_array_append_val (steps, step);
+    g_autofree char *path = g_build_filename (folder, name, NULL);
+    if (draft_is (name))
+      g_unlink (path);
   }
-  g_array_sort (steps, descending);
-  return steps;
-}
-
-char *
-trainer_latest_checkpoint (const char *folder, GError **error)
-{
-  g_autoptr (GArray) steps = list_checkpoints (folder);
-  if (steps->len > 0)
-    return g_strdup_printf ("%s/network-%06" G_GINT64_FORMAT ".safetensors", folder, g_array_index (steps, int64_t, 0));
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: holds no checkpoint network-*.safetensors", folder);
-  return NULL;
-}
-
-char *
-trainer_checkpoint_path (const struct trainer *trainer, int64_t step)
-{
-  g_autofree char *name = g_strdup_printf ("network-%06" G_GINT64_FORMAT ".safetensors", step);
-  return g_build_filename (trainer->folder, name, NULL);
-}
-
-/* What decides about bits beside the recipe. */
-static char *
-machine_text (void)
-{
-  return g_strdup_printf ("%s with %d threads", cpu_isa (), cpu_threads ());
-}
-
-bool
-trainer_save_checkpoint (struct trainer *trainer, GError **error)
-{
-  g_autoptr (weights) state = weights_new ();
-  /* Not where somebody stopped the run: a run that was never stopped has no such checkpoint to go back to. */
-  if (trainer->watchdog && trainer->step % trainer->run.save_every == 0 && watchdog_calm (trainer->watchdog))
-    watchdog_set_good (trainer->watchdog, trainer->step);
-  for (guint i = 0; i < weights_count (trainer->weights); i++)
-    if (!g_str_has_prefix (weights_name (trainer->weights, i), "frozen."))
-      weights_add (state, weights_name (trainer->weights, i), weights_at (trainer->weights, i));
-  g_autofree char *step = g_strdup_printf ("%" G_GINT64_FORMAT, trainer->step), *identity = origin_recipe (trainer);
-  g_autofree char *machine = machine_text (), *path = trainer_checkpoint_path (trainer, trainer->step);
-  weights_set_metadata (state, "step", step);
-  weights_set_metadata (state, "recipe", identity);
-  weights_set_metadata (state, "machine", machine);
-  if (!safetensors_save (state, path, error))
-    return false;
-  g_autoptr (GArray) steps = list_checkpoints (trainer->folder);
-  for (guint i = trainer->run.keep; i < steps->len; i++) {
-    int64_t step_of = g_array_index (steps, int64_t, i);
-    g_autofree char *old = trainer_checkpoint_path (trainer, step_of);
-    if (!trainer->watchdog || step_of != watchdog_good (trainer->watchdog))
-      g_unlink (old);
-  }
-  return true;
-}
-
-void
-trainer_drop_checkpoints (struct trainer *trainer, int64_t step)
-{
-  g_autoptr (GArray) steps = list_checkpoints (trainer->folder);
-  for (guint i = 0; i < steps->len && g_array_index (steps, int64_t, i) > step; i++) {
-    g_autofree char *path = trainer_checkpoint_path (trainer, g_array_index (steps, int64_t, i));
-    g_unlink (path);
-  }
-}
-
-void
-trainer_trim_stats (const char *path, int64_t step)
-{
-  g_autofree char *text = NULL;
-  if (!g_file_get_contents (path, &text, NULL, NULL))
-    return;
-  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
-  g_autoptr (GString) kept = g_string_new (NULL);
-  for (int i = 0; lines[i]; i++) {
-    int64_t at = g_str_has_prefix (lines[i], "{\"step\":") ? g_ascii_strtoll (lines[i] + 8, NULL, 10) : INT64_MAX;
-    if (at <= step && g_str_has_suffix (lines[i], "}"))
-      g_string_append_printf (kept, "%s\n", lines[i]);
-  }
-  g_file_set_contents (path, kept->str, kept->len, NULL);
-}
-
-/* Another machine, oneDNN or number of threads goes on, but to other bits. */
-static void
-warn_of_other_machine (struct trainer *trainer, struct weights *checkpoint)
-{
-  g_autofree char *machine = machine_text ();
-  const char *was = weights_metadata (checkpoint, "machine");
-  if (g_strcmp0 (was, machine))
-    trainer_say (trainer, "the checkpoint was made on %s, this is %s: bits will differ from an uninterrupted run",
-                 was ? was : "another machine", machine);
-}
-
-static bool
-load_checkpoint (struct trainer *trainer, GError **error)
-{
-  trainer->folder = g_strdup (trainer->run.resume);
-  g_autoptr (GArray) steps = list_checkpoints (trainer->folder);
-  if (steps->len == 0) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no checkpoint network-*.safetensors to resume from",
-                 trainer->folder);
-    return false;
-  }
-  /* The latest that can be read: a power cut may have damaged it. */
-  g_autoptr (GError) first = NULL;
-  for (guint i = 0; i < steps->len; i++) {
-    g_autofree char *path = trainer_checkpoint_path (trainer, g_array_index (steps, int64_t, i));
-    struct weights *weights = safetensors_load (path, first ? NULL : &first);
-    const char *step = weights ? weights_metadata (weights, "step") : NULL;
-    const char *recipe = weights ? weights_metadata (weights, "recipe") : NULL;
-    if (!step || !recipe || g_ascii_strtoll (step, NULL, 10) < 0) {
-      g_clear_pointer (&weights, weights_unref);
-      continue;
-    }
-    if (!origin_check_recipe (trainer, recipe, error)) {
-      weights_unref (weights);
-      return false;
-    }
-    weights_unref (trainer->weights);
-    trainer->weights = weights;
-    trainer->step = g_ascii_strtoll (step, NULL, 10);
-    for (guint k = 0; k < i; k++) { /* later ones cannot be read; their numbers must not outlive good ones */
-      g_autofree char *damaged = trainer_checkpoint_path (trainer, g_array_index (steps, int64_t, k));
-      trainer_say (trainer, "%s cannot be read and is deleted; going on from step %" G_GINT64_FORMAT, damaged,
-                   trainer->step);
-      g_unlink (damaged);
-    }
-    warn_of_other_machine (trainer, weights);
-    g_autofree char *stats = g_build_filename (trainer->folder, "stats.jsonl", NULL);
-    trainer_trim_stats (stats, trainer->step);
-    return true;
-  }
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no checkpoint can be read: %s", trainer->folder,
-               first ? first->message : "no step in its metadata");
-  return false;
-}
-
-/* Whether the checkpoint held the whole state: what start had to draw anew lies behind the @loaded tensors that came
- * from it. */
-static bool
-check_complete (struct trainer *trainer, guint loaded, GError **error)
-{
-  for (guint i = loaded; i < weights_count (trainer->weights); i++)
-    if (!g_str_has_prefix (weights_name (trainer->weights, i), "frozen.")) {
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                   "%s: its checkpoint of step %" G_GINT64_FORMAT " has no %s", trainer->folder, trainer->step,
-                   weights_name (trainer->weights, i));
-      return false;
-    }
-  return true;
 }
 
 static bool
@@ -349,6 +199,33 @@ write_sheet (struct trainer *trainer, bool (*sheet) (struct trainer *, const cha
   return sheet (trainer, path, error);
 }
 
+/* Where the result will be; a new string. */
+static char *
+result_path (const struct trainer *trainer)
+{
+  return trainer->run.output ? g_strdup (trainer->run.output)
+                             : g_build_filename (trainer->folder, "result.safetensors", NULL);
+}
+
+/* Tells how far it is and what was said since the last time; false: it is to stop. @rate: steps a second. */
+static bool
+tell (struct trainer *trainer, const struct train_stats *stats, double rate, train_progress_fn progress, void *data)
+{
+  g_autofree char *output = result_path (trainer);
+  int64_t left = trainer->run.steps - trainer->step;
+  struct train_progress now = {.step = trainer->step,
+                               .steps = trainer->run.steps,
+                               .stats = stats,
+                               .steps_per_second = rate,
+                               .seconds_left = left > 0 ? left / rate : 0,
+                               .folder = trainer->folder,
+                               .output = output,
+                               .message = trainer->message->len ? trainer->message->str : NULL};
+  bool go_on = !progress || progress (&now, data);
+  g_string_truncate (trainer->message, 0);
+  return go_on;
+}
+
 /* Steps until the end, a stop or an error. */
 static bool
 loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **error)
@@ -356,6 +233,8 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
   double rate = 0;
   int64_t last_saved = trainer->step;
   bool go_on = true;
+  if (trainer->step >= trainer->run.steps)
+    tell (trainer, &(struct train_stats){0}, 0, progress, data);
   while (go_on && trainer->step < trainer->run.steps) {
     int64_t start = g_get_monotonic_time ();
     struct train_stats stats = {0};
@@ -381,15 +260,7 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
     if (!write_stats (trainer, &stats, seconds, error) ||
         !monitor_step (trainer->monitor, trainer->step, &stats, error))
       return false;
-    struct train_progress now = {.step = trainer->step,
-                                 .steps = trainer->run.steps,
-                                 .stats = &stats,
-                                 .steps_per_second = rate,
-                                 .seconds_left = (trainer->run.steps - trainer->step) / rate,
-                                 .folder = trainer->folder,
-                                 .message = trainer->message->len ? trainer->message->str : NULL};
-    go_on = !progress || progress (&now, data);
-    g_string_truncate (trainer->message, 0);
+    go_on = tell (trainer, &stats, rate, progress, data);
     bool end = trainer->step == trainer->run.steps;
     /* The sheet first: killed between the two, a resumed run comes by here again. */
     if (end || trainer->step % trainer->run.sample_every == 0) {
@@ -402,7 +273,7 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
       return false;
     }
     if (end || !go_on || trainer->step % trainer->run.save_every == 0) {
-      if (!trainer_save_checkpoint (trainer, error))
+      if (!checkpoint_save (trainer, error))
         return false;
       last_saved = trainer->step;
     }
@@ -433,13 +304,24 @@ start_watchdog (struct trainer *trainer, GError **error)
   return trainer->watchdog != NULL;
 }
 
+/* The checkpoint that a resumed run goes on from. */
+static bool
+take_up (struct trainer *trainer, GError **error)
+{
+  trainer->folder = g_strdup (trainer->run.resume);
+  if (!lock_folder (trainer, error))
+    return false;
+  remove_drafts (trainer->folder);
+  return checkpoint_resume (trainer, error);
+}
+
 static bool
 run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError **error)
 {
   if (!check_output (trainer->run.output, error))
     return false;
   cpu_set_threads (trainer->run.threads);
-  if (trainer->run.resume && !load_checkpoint (trainer, error))
+  if (trainer->run.resume && !take_up (trainer, error))
     return false;
   if (trainer->run.watchdog != WATCHDOG_OFF && !start_watchdog (trainer, error))
     return false;
@@ -453,14 +335,15 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
     g_propagate_error (error, g_steal_pointer (&problem));
     return false;
   }
-  if (trainer->run.resume && (!origin_check_data (trainer, error) || !check_complete (trainer, loaded, error)))
+  if (trainer->run.resume &&
+      (!origin_check_data (trainer, error) || !checkpoint_check_complete (trainer, loaded, error)))
     return false;
-  if (!trainer->folder && !create_folder (trainer, error))
+  if (!trainer->folder && (!create_folder (trainer, error) || !lock_folder (trainer, error)))
     return false;
   if (!open_files (trainer, error))
     return false;
   bool first = trainer->watchdog && trainer->recipe->watches && trainer->step == 0; /* a checkpoint to go back to */
-  if (first && !trainer_save_checkpoint (trainer, error))
+  if (first && !checkpoint_save (trainer, error))
     return false;
   trainer_log (trainer, "%s at step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s, %d threads",
                trainer->run.resume ? "resumed" : "started", trainer->step, trainer->run.steps, cpu_isa (),
@@ -470,8 +353,7 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
     return false;
   if (!loop (trainer, progress, data, error))
     return false;
-  g_autofree char *own = g_build_filename (trainer->folder, "result.safetensors", NULL);
-  const char *output = trainer->run.output ? trainer->run.output : own;
+  g_autofree char *output = result_path (trainer);
   if (!trainer->recipe->finish (trainer, output, error))
     return false;
   trainer_log (trainer, "finished: %s", output);
@@ -488,9 +370,27 @@ settle (struct trainer *trainer)
     trainer->run.steps = STEPS;
 }
 
+static void
+trainer_clear (struct trainer *trainer)
+{
+  trainer->recipe->stop (trainer);
+  if (trainer->log)
+    fclose (trainer->log);
+  if (trainer->stats_file)
+    fclose (trainer->stats_file);
+  if (trainer->lock > 0)
+    close (trainer->lock);
+  monitor_free (trainer->monitor);
+  watchdog_free (trainer->watchdog);
+  weights_unref (trainer->weights);
+  g_string_free (trainer->message, TRUE);
+  g_string_free (trainer->inventory, TRUE);
+  g_free (trainer->folder);
+}
+
 bool
-train (const struct recipe *recipe, void *settings, const struct run_settings *run, char **inputs,
-       train_progress_fn progress, void *data, GError **error)
+train (const struct recipe *recipe, void *settings, const struct run_settings *run, const char *const *given,
+       char **inputs, train_progress_fn progress, void *data, GError **error)
 {
   struct trainer trainer = {.recipe = recipe,
                             .settings = settings,
@@ -503,13 +403,12 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
   g_auto (GStrv) resumed_inputs = NULL;
   g_autoptr (GError) local = NULL;
   bool ok = true;
-  if (run->resume && (!inputs || !inputs[0])) {
-    g_autoptr (JsonObject) given = option_to_json (run_options, run);
+  if (run->resume) {
     option_init (run_options, &resumed);
-    ok = option_from_json (run_options, &resumed, given, &local) &&
-         origin_read (&trainer, &resumed, &resumed_inputs, &local);
+    ok = origin_read (&trainer, given, &resumed, &resumed_inputs, &local);
     trainer.run = resumed;
-    trainer.inputs = resumed_inputs;
+    if (!inputs || !inputs[0])
+      trainer.inputs = resumed_inputs;
   }
   if (ok)
     settle (&trainer);
@@ -518,17 +417,7 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
     trainer_log (&trainer, "ended: %s", local->message);
     g_propagate_error (error, g_steal_pointer (&local));
   }
-  recipe->stop (&trainer);
-  if (trainer.log)
-    fclose (trainer.log);
-  if (trainer.stats_file)
-    fclose (trainer.stats_file);
-  monitor_free (trainer.monitor);
-  watchdog_free (trainer.watchdog);
-  weights_unref (trainer.weights);
-  g_string_free (trainer.message, TRUE);
-  g_string_free (trainer.inventory, TRUE);
-  g_free (trainer.folder);
+  trainer_clear (&trainer);
   option_clear (run_options, &resumed);
   return ok;
 }

@@ -44,11 +44,12 @@ struct train_progress {
   int64_t step, steps; /* done, in all */
   const struct train_stats *stats;
   double steps_per_second, seconds_left;
-  const char *folder;
-  const char *message; /* something the user should read, lines joined by newlines; or NULL */
+  const char *folder, *output; /* of the run; where its result will be */
+  const char *message;         /* something the user should read, lines joined by newlines; or NULL */
 };
 
-/* Called after every step; false stops the run after a checkpoint. */
+/* Called after every step, or once, without figures, where a resumed run has none left; false stops the run after a
+ * checkpoint. */
 typedef bool (*train_progress_fn) (const struct train_progress *progress, void *data);
 
 struct trainer {
@@ -61,10 +62,11 @@ struct trainer {
   int64_t step;            /* steps done */
   void *state;             /* the recipe's own */
   FILE *log, *stats_file;
-  struct monitor *monitor; /* curves and events; train/monitor.h */
+  int lock;                  /* on the folder; 0: none yet */
+  struct monitor *monitor;   /* curves and events; train/monitor.h */
   struct watchdog *watchdog; /* or NULL */
-  GString *message;        /* what trainer_say collected since the last step */
-  GString *inventory;      /* of the files learnt from: start adds to it; train/inventory.h */
+  GString *message;          /* what trainer_say collected since the last step */
+  GString *inventory;        /* of the files learnt from: start adds to it; train/inventory.h */
 };
 
 struct recipe {
@@ -99,19 +101,18 @@ extern const struct recipe recipe_style, recipe_arbitrary, recipe_perceptual, re
 extern const struct recipe recipe_classifier;
 const struct recipe *recipe_find (const char *name);
 
-/* Runs @recipe to its end. With run->resume and no inputs, inputs and settings are those of the run's recipe.json.
+/* Runs @recipe to its end. With run->resume, the run goes on: by the options of its recipe.json, but for those that
+ * @given names (NULL-terminated; NULL: none), and with its inputs, unless there are @inputs. What is another run then is
+ * refused, unless run->accept_changes; IMPASTO_ERROR_USAGE.
  * IMPASTO_ERROR_CANCELLED when @progress stopped it (a checkpoint is kept and the message says how to go on),
  * IMPASTO_ERROR_NUMERIC with the step and what became NaN, the parts of the loss before their sum. */
-bool train (const struct recipe *recipe, void *settings, const struct run_settings *run, char **inputs,
-            train_progress_fn progress, void *data, GError **error);
+bool train (const struct recipe *recipe, void *settings, const struct run_settings *run, const char *const *given,
+            char **inputs, train_progress_fn progress, void *data, GError **error);
 
 /* The plan of one step of @recipe, its inputs filled, ready to run: for measuring. Nothing is read but what @settings
  * names, nothing is written. */
 struct plan *train_rehearse (const struct recipe *recipe, void *settings, const struct run_settings *run,
                              GError **error);
-
-/* The file of the latest checkpoint in a run's folder; a new string. IMPASTO_ERROR_INPUT: there is none. */
-char *trainer_latest_checkpoint (const char *folder, GError **error);
 
 /* Adds a line to the run's log; `say` shows it to the user as well. */
 void trainer_log (struct trainer *trainer, const char *format, ...) G_GNUC_PRINTF (2, 3);

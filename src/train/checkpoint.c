@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Checkpoints; see checkpoint.h. */
+#include "train/checkpoint.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#include "device/cpu.h"
+#include "format/safetensors.h"
+#include "impasto/error.h"
+#include "train/origin.h"
+
+static int64_t
+step_of (const char *name)
+{
+  if (!g_str_has_prefix (name, "network-") || !g_str_has_suffix (name, ".safetensors"))
+    return -1;
+  return g_ascii_strtoll (name + strlen ("network-"), NULL, 10);
+}
+
+static int
+descending (gconstpointer a, gconstpointer b)
+{
+  int64_t x = *(const int64_t *) a, y = *(const int64_t *) b;
+  return x < y ? 1 : x > y ? -1 : 0;
+}
+
+/* Steps of the checkpoints in the folder, latest first. */
+static GArray *
+list_steps (const char *folder)
+{
+  GArray *steps = g_array_new (FALSE, FALSE, sizeof (int64_t));
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  for (const char *name; dir && (name = g_dir_read_name (dir));) {
+    int64_t step = step_of (name);
+    if (step >= 0)
+      g_array_append_val (steps, step);
+  }
+  g_array_sort (steps, descending);
+  return steps;
+}
+
+char *
+checkpoint_path (const char *folder, int64_t step)
+{
+  g_autofree char *name = g_strdup_printf ("network-%06" G_GINT64_FORMAT ".safetensors", step);
+  return g_build_filename (folder, name, NULL);
+}
+
+char *
+checkpoint_latest (const char *folder, GError **error)
+{
+  g_autoptr (GArray) steps = list_steps (folder);
+  if (steps->len > 0)
+    return checkpoint_path (folder, g_array_index (steps, int64_t, 0));
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+               "%s: holds no checkpoint network-*.safetensors; start the run again", folder);
+  return NULL;
+}
+
+/* --- Digest --- */
+
+static void
+add_text (GChecksum *sum, const char *text)
+{
+  g_checksum_update (sum, (const guchar *) text, (gssize) strlen (text) + 1);
+}
+
+static int
+by_name (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
+char *
+checkpoint_digest (struct weights *weights)
+{
+  g_autoptr (GChecksum) sum = g_checksum_new (G_CHECKSUM_SHA256);
+  g_autoptr (GPtrArray) names = g_ptr_array_new (); /* a file may hold them in another order */
+  g_auto (GStrv) keys = weights_metadata_keys (weights);
+  for (int i = 0; keys[i]; i++)
+    if (!g_str_equal (keys[i], CHECKPOINT_DIGEST)) {
+      add_text (sum, keys[i]);
+      add_text (sum, weights_metadata (weights, keys[i]));
+    }
+  for (guint i = 0; i < weights_count (weights); i++)
+    g_ptr_array_add (names, (gpointer) weights_name (weights, i));
+  g_ptr_array_sort (names, by_name);
+  for (guint i = 0; i < names->len; i++) {
+    const struct tensor *tensor = weights_find (weights, names->pdata[i]);
+    g_autofree char *shape = shape_text (&tensor->shape);
+    add_text (sum, names->pdata[i]);
+    add_text (sum, shape);
+    g_checksum_update (sum, tensor->data, (gssize) tensor->size);
+  }
+  return g_strdup (g_checksum_get_string (sum));
+}
+
+struct weights *
+checkpoint_load (const char *path, GError **error)
+{
+  g_autoptr (weights) weights = safetensors_load (path, error);
+  const char *was = weights ? weights_metadata (weights, CHECKPOINT_DIGEST) : NULL;
+  g_autofree char *is = was ? checkpoint_digest (weights) : NULL; /* of an earlier version: has none */
+  if (g_strcmp0 (was, is) == 0)
+    return g_steal_pointer (&weights);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: is damaged: its numbers are not those that were written",
+               path);
+  return NULL;
+}
+
+/* --- Saving --- */
+
+/* What decides about bits beside the recipe. */
+static char *
+machine_text (void)
+{
+  return g_strdup_printf ("%s with %d threads", cpu_isa (), cpu_threads ());
+}
+
+bool
+checkpoint_save (struct trainer *trainer, GError **error)
+{
+  g_autoptr (weights) state = weights_new ();
+  /* Not where somebody stopped the run: a run that was never stopped has no such checkpoint to go back to. */
+  if (trainer->watchdog && trainer->step % trainer->run.save_every == 0 && watchdog_calm (trainer->watchdog))
+    watchdog_set_good (trainer->watchdog, trainer->step);
+  for (guint i = 0; i < weights_count (trainer->weights); i++)
+    if (!g_str_has_prefix (weights_name (trainer->weights, i), "frozen."))
+      weights_add (state, weights_name (trainer->weights, i), weights_at (trainer->weights, i));
+  g_autofree char *step = g_strdup_printf ("%" G_GINT64_FORMAT, trainer->step), *recipe = origin_recipe (trainer);
+  g_autofree char *machine = machine_text (), *path = checkpoint_path (trainer->folder, trainer->step);
+  weights_set_metadata (state, "step", step);
+  weights_set_metadata (state, "recipe", recipe);
+  weights_set_metadata (state, "machine", machine);
+  g_autofree char *digest = checkpoint_digest (state);
+  weights_set_metadata (state, CHECKPOINT_DIGEST, digest);
+  if (!safetensors_save (state, path, error))
+    return false;
+  g_autoptr (GArray) steps = list_steps (trainer->folder);
+  for (guint i = trainer->run.keep; i < steps->len; i++) {
+    int64_t old = g_array_index (steps, int64_t, i);
+    g_autofree char *old_path = checkpoint_path (trainer->folder, old);
+    if (!trainer->watchdog || old != watchdog_good (trainer->watchdog))
+      g_unlink (old_path);
+  }
+  return true;
+}
+
+/* --- Going on --- */
+
+static void
+trim_stats (const char *folder, int64_t step)
+{
+  g_autofree char *path = g_build_filename (folder, "stats.jsonl", NULL), *text = NULL;
+  if (!g_file_get_contents (path, &text, NULL, NULL))
+    return;
+  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
+  g_autoptr (GString) kept = g_string_new (NULL);
+  for (int i = 0; lines[i]; i++) {
+    int64_t at = g_str_has_prefix (lines[i], "{\"step\":") ? g_ascii_strtoll (lines[i] + 8, NULL, 10) : INT64_MAX;
+    if (at <= step && g_str_has_suffix (lines[i], "}"))
+      g_string_append_printf (kept, "%s\n", lines[i]);
+  }
+  g_file_set_contents (path, kept->str, kept->len, NULL);
+}
+
+void
+checkpoint_forget_later (struct trainer *trainer)
+{
+  g_autoptr (GArray) steps = list_steps (trainer->folder);
+  for (guint i = 0; i < steps->len && g_array_index (steps, int64_t, i) > trainer->step; i++) {
+    g_autofree char *path = checkpoint_path (trainer->folder, g_array_index (steps, int64_t, i));
+    g_unlink (path);
+  }
+  trim_stats (trainer->folder, trainer->step);
+}
+
+/* Another machine, oneDNN or number of threads goes on, but to other bits. */
+static void
+warn_of_other_machine (struct trainer *trainer)
+{
+  g_autofree char *machine = machine_text ();
+  const char *was = weights_metadata (trainer->weights, "machine");
+  if (g_strcmp0 (was, machine))
+    trainer_say (trainer, "the checkpoint was made on %s, this is %s: bits will differ from an uninterrupted run",
+                 was ? was : "another machine", machine);
+}
+
+bool
+checkpoint_resume (struct trainer *trainer, GError **error)
+{
+  g_autoptr (GArray) steps = list_steps (trainer->folder);
+  g_autoptr (GError) first = NULL;
+  g_autoptr (GString) damaged = g_string_new (NULL);
+  for (guint i = 0; i < steps->len; i++) { /* a power cut may have damaged the latest */
+    g_autofree char *path = checkpoint_path (trainer->folder, g_array_index (steps, int64_t, i));
+    g_autoptr (weights) weights = checkpoint_load (path, first ? NULL : &first);
+    const char *step = weights ? weights_metadata (weights, "step") : NULL;
+    const char *recipe = weights ? weights_metadata (weights, "recipe") : NULL;
+    if (!step || !recipe || g_ascii_strtoll (step, NULL, 10) < 0) {
+      g_string_append_printf (damaged, "%s%s", damaged->len ? ", " : "", path);
+      continue;
+    }
+    if (!origin_check_recipe (trainer, recipe, error))
+      return false;
+    weights_unref (trainer->weights);
+    trainer->weights = g_steal_pointer (&weights);
+    trainer->step = g_ascii_strtoll (step, NULL, 10);
+    if (damaged->len)
+      trainer_say (trainer, "%s cannot be read and is deleted; going on from step %" G_GINT64_FORMAT, damaged->str,
+                   trainer->step);
+    warn_of_other_machine (trainer);
+    checkpoint_forget_later (trainer); /* numbers of damaged ones must not outlive good ones */
+    return true;
+  }
+  if (steps->len == 0)
+    g_free (checkpoint_latest (trainer->folder, error));
+  else
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no checkpoint can be read; start the run again: %s",
+                 trainer->folder, first ? first->message : "no step in its metadata");
+  return false;
+}
+
+bool
+checkpoint_check_complete (struct trainer *trainer, guint loaded, GError **error)
+{
+  for (guint i = loaded; i < weights_count (trainer->weights); i++)
+    if (!g_str_has_prefix (weights_name (trainer->weights, i), "frozen.")) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+                   "%s: its checkpoint of step %" G_GINT64_FORMAT " has no %s", trainer->folder, trainer->step,
+                   weights_name (trainer->weights, i));
+      return false;
+    }
+  return true;
+}

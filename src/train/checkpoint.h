@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Checkpoints: network-000200.safetensors in a run's folder, one file that holds all state of the run after so many steps:
+ * weights, optimiser state and averages by name, and in its metadata the step, the recipe, the machine's facts that decide
+ * about bits, and a digest by which damage is found out. */
+#pragma once
+
+#include "train/trainer.h"
+
+char *checkpoint_path (const char *folder, int64_t step); /* a new string */
+
+/* The state after trainer->step steps; deletes what run.keep does not keep, but for the one that the watchdog would go
+ * back to. */
+bool checkpoint_save (struct trainer *trainer, GError **error);
+
+/* The latest checkpoint of trainer->folder that can be read, into trainer->weights and trainer->step; later ones, which
+ * are damaged, are deleted and told. IMPASTO_ERROR_INPUT: there is none; IMPASTO_ERROR_USAGE: its recipe is another. */
+bool checkpoint_resume (struct trainer *trainer, GError **error);
+
+/* A checkpoint's tensors and metadata. IMPASTO_ERROR_INPUT: it cannot be read, or its digest is another. */
+struct weights *checkpoint_load (const char *path, GError **error);
+
+/* SHA-256 of names, shapes, numbers and metadata, the digest itself left out; a new string. Kept in the metadata by that
+ * name. */
+#define CHECKPOINT_DIGEST "digest"
+char *checkpoint_digest (struct weights *weights);
+
+/* Whether the checkpoint held the whole state: what had to be drawn anew lies behind the @loaded tensors that came from
+ * it. IMPASTO_ERROR_INPUT. */
+bool checkpoint_check_complete (struct trainer *trainer, guint loaded, GError **error);
+
+/* Deletes the checkpoints of steps after trainer->step, the latest first, and takes the figures of those steps out of
+ * stats.jsonl, and a line that was cut off. */
+void checkpoint_forget_later (struct trainer *trainer);
+
+/* The file of the latest checkpoint in a run's folder; a new string. IMPASTO_ERROR_INPUT: there is none. */
+char *checkpoint_latest (const char *folder, GError **error);
