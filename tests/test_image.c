@@ -218,6 +218,54 @@ test_kinds (void)
   g_assert_cmpfloat (worst_difference (ink->rgb, tagged->rgb, 3 * 20 * 12), <, 0.01);
 }
 
+static double
+to_linear (double v)
+{
+  return v <= 0.04045 ? v / 12.92 : pow ((v + 0.055) / 1.055, 2.4);
+}
+
+static double
+to_encoded (double v)
+{
+  return v <= 0.0031308 ? 12.92 * v : 1.055 * pow (v, 1 / 2.4) - 0.055;
+}
+
+/* Floating point counts from 0 to 1; what counts otherwise is refused, not read as black or white. */
+static void
+test_numbers (void)
+{
+  static const struct {
+    int bands;
+    VipsBandFormat format;
+    VipsInterpretation interpretation;
+    double values[4];
+    const char *words;
+  } bad[] = {
+    {1, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_B_W, {255}, "0..1 is wanted"},
+    {1, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_B_W, {-0.5}, "0..1 is wanted"},
+    {1, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_B_W, {NAN}, "0..1 is wanted"},
+    {3, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_scRGB, {255, 128, 0}, "0..1 is wanted"},
+    {1, VIPS_FORMAT_INT, VIPS_INTERPRETATION_B_W, {7}, "unusual kind"},
+    {3, VIPS_FORMAT_UINT, VIPS_INTERPRETATION_sRGB, {7, 8, 9}, "unusual kind"},
+  };
+  g_autofree char *tif = file ("a.tif");
+
+  write_colour (tif, 1, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_B_W, (double[]){0.2}, NULL);
+  g_autoptr (picture) grey = load (tif);
+  g_assert_true (grey->was_grey);
+  assert_colour (grey, 0.2, 0.2, 0.2, 1e-5);
+  write_colour (tif, 3, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_scRGB, (double[]){0.5, 1.5, 0}, NULL);
+  g_autoptr (picture) light = load (tif);
+  assert_colour (light, to_encoded (0.5), 1, 0, 2e-3);
+  for (size_t i = 0; i < G_N_ELEMENTS (bad); i++) {
+    g_autoptr (GError) error = NULL;
+    write_colour (tif, bad[i].bands, bad[i].format, bad[i].interpretation, (double *) bad[i].values, NULL);
+    g_assert_null (picture_load (tif, 0, &error));
+    check_error (error, IMPASTO_ERROR_INPUT, tif);
+    g_assert_nonnull (strstr (error->message, bad[i].words));
+  }
+}
+
 static void
 test_palette (void)
 {
@@ -230,18 +278,6 @@ test_palette (void)
   g_object_unref (image);
   g_autoptr (picture) again = load (path);
   g_assert_cmpfloat (worst_difference (picture->rgb, again->rgb, 3 * 600), <, 0.02);
-}
-
-static double
-to_linear (double v)
-{
-  return v <= 0.04045 ? v / 12.92 : pow ((v + 0.055) / 1.055, 2.4);
-}
-
-static double
-to_encoded (double v)
-{
-  return v <= 0.0031308 ? 12.92 * v : 1.055 * pow (v, 1 / 2.4) - 0.055;
 }
 
 /* Display P3 has sRGB's curve and white; between the primaries lies this matrix. */
@@ -289,7 +325,7 @@ main (int argc, char **argv)
 {
   static const struct test tests[] = {
     TEST (round_trip), TEST (one_pixel), TEST (deep_avif), TEST (orientation),
-    TEST (kinds),      TEST (palette),   TEST (profile),
+    TEST (kinds),      TEST (numbers),   TEST (palette),   TEST (profile),
   };
   return run_tests (argc, argv, tests, G_N_ELEMENTS (tests));
 }

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "image/bitmap.h"
+#include "image/pixels.h"
 #include "image_fixture.h"
 
 #define TEST_SUITE "image-files"
@@ -351,6 +352,40 @@ test_full_disk (void)
   }
 }
 
+static bool
+never (void *data)
+{
+  return false;
+}
+
+static bool
+no_more (double share, void *data)
+{
+  ++*(int *) data;
+  return false;
+}
+
+/* Who waits may end scaling and saving; nothing is left of what was written. */
+static void
+test_stopped (void)
+{
+  const char *extensions[] = {"png", "jpg", "tif"};
+  g_autoptr (picture) picture = make_picture (600, 400, true, 8);
+  g_autoptr (GError) error = NULL;
+  g_assert_null (picture_resize_while (picture, 900, 600, never, NULL, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+  for (size_t i = 0; i < G_N_ELEMENTS (extensions); i++) {
+    g_autofree char *name = g_strdup_printf ("a.%s", extensions[i]), *path = file (name);
+    g_autoptr (GError) stopped = NULL;
+    int asked = 0;
+    struct picture_save_options options = {.go_on = no_more, .data = &asked};
+    g_assert_false (picture_save (picture, path, &options, &stopped));
+    check_error (stopped, IMPASTO_ERROR_CANCELLED, path);
+    g_assert_cmpint (asked, >, 0);
+  }
+  g_assert_cmpuint (count_files (), ==, 0);
+}
+
 static void
 test_unwritable (void)
 {
@@ -390,8 +425,8 @@ int
 main (int argc, char **argv)
 {
   static const struct test tests[] = {
-    TEST (bad_files), TEST (bomb),      TEST (truncation), TEST (damage),     TEST (metadata),
-    TEST (xmp_gps),   TEST (bad_saves), TEST (full_disk),  TEST (unwritable), TEST (names),
+    TEST (bad_files), TEST (bomb),      TEST (truncation), TEST (damage),  TEST (metadata), TEST (xmp_gps),
+    TEST (bad_saves), TEST (full_disk), TEST (unwritable), TEST (stopped), TEST (names),
   };
   return run_tests (argc, argv, tests, G_N_ELEMENTS (tests));
 }

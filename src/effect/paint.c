@@ -361,13 +361,20 @@ paint_recipe_text (const struct painter *painter)
   return text_json_write_object (recipe, FALSE);
 }
 
+static bool
+scaling (void *data)
+{
+  const struct paint_job *job = data;
+  return !job || !job->progress || job->progress (0, "scaling", job->data);
+}
+
 /* Scales @picture in place. */
 static bool
-scale (struct picture *picture, int width, int height, GError **error)
+scale (struct picture *picture, int width, int height, const struct paint_job *job, GError **error)
 {
   if (width == picture->width && height == picture->height)
     return true;
-  g_autoptr (picture) scaled = picture_resize (picture, width, height, error);
+  g_autoptr (picture) scaled = picture_resize_while (picture, width, height, scaling, (void *) job, error);
   if (!scaled)
     return false;
   float *rgb = picture->rgb, *alpha = picture->alpha;
@@ -447,7 +454,7 @@ painter_run (struct painter *painter, struct picture *picture, const struct pain
 {
   struct paint_forecast forecast;
   if (!painter_prepare (painter, picture->width, picture->height, picture->alpha != NULL, &forecast, error) ||
-      !scale (picture, forecast.paint_width, forecast.paint_height, error) ||
+      !scale (picture, forecast.paint_width, forecast.paint_height, job, error) ||
       (!paint_is_photograph (painter) && !paint (painter, picture, job, error)) ||
       !finish_run (&painter->settings.finish, picture->rgb, picture->width, picture->height, error))
     return false;

@@ -14,6 +14,15 @@
 #define BAND 32          /* rows that are worked on at a time */
 #define DECODER_ROWS 256 /* that libvips keeps, reading, scaling and writing, of 8 bytes a pixel */
 
+/* Reading a picture that is enlarged much can take longer than painting it: those who wait may end that, too. What is told
+ * meanwhile is what was told last. */
+struct watch {
+  const struct paint_job *job;
+  struct row_source from;
+  double share;
+  const char *what;
+};
+
 struct run {
   struct painter *painter;
   const struct paint_job *job;
@@ -237,16 +246,53 @@ finish (struct run *run, GError **error)
 }
 
 static bool
+watch_progress (double share, const char *what, void *data)
+{
+  struct watch *watch = data;
+  watch->share = share;
+  watch->what = what;
+  return !watch->job || !watch->job->progress || watch->job->progress (share, what, watch->job->data);
+}
+
+static bool
+watch_read (void *data, int y, int n, float *rows, int64_t stride, GError **error)
+{
+  struct watch *watch = data;
+  const struct row_source *from = &watch->from;
+  for (int done = 0; done < n; done += BAND)
+    if (!paint_progress (watch->job, watch->share, watch->what, error) ||
+        !from->read (from->data, y + done, MIN (BAND, n - done), rows + (int64_t) done * from->width, stride, error))
+      return false;
+  return true;
+}
+
+static bool
+paint_rows (struct run *run, struct row_sink *sink, GError **error)
+{
+  struct watch watch = {run->job, stream_colours (run->stream), 0, "reading"};
+  struct row_source source = watch.from;
+  struct paint_job job = {.progress = watch_progress, .data = &watch, .output = run->job ? run->job->output : NULL};
+  source.read = watch_read;
+  source.data = &watch;
+  return brush_run_rows (run->painter, &source, sink, &job, error);
+}
+
+static bool
 run_rows (struct run *run, GError **error)
 {
   const struct painter *painter = run->painter;
-  struct row_source source = stream_colours (run->stream);
   run->planes = stream_source (run->stream).planes;
   run->store = row_store_new (run->width, run->height, run->planes, error);
   struct row_sink sink = row_store_sink (run->store);
-  return run->store &&
-         (paint_is_photograph (painter) || brush_run_rows (run->painter, &source, &sink, run->job, error)) &&
-         mix (run, error) && finish (run, error);
+  return run->store && (paint_is_photograph (painter) || paint_rows (run, &sink, error)) && mix (run, error) &&
+         finish (run, error);
+}
+
+static bool
+save_on (double share, void *data)
+{
+  const struct paint_job *job = data;
+  return !job || !job->progress || job->progress (share, "saving", job->data);
 }
 
 /* The same with the picture in memory. */
@@ -278,8 +324,10 @@ painter_run_file (struct painter *painter, const char *path, const char *output,
     g_free (about->recipe);
     about->recipe = paint_recipe_text (painter);
   }
-  bool saved =
-    painted && paint_progress (job, 1, "saving", error) && stream_save (about, run.store, output, options, error);
+  struct picture_save_options watched = options ? *options : (struct picture_save_options){0};
+  watched.go_on = save_on;
+  watched.data = (void *) job;
+  bool saved = painted && stream_save (about, run.store, output, &watched, error);
   row_store_free (run.store);
   return saved;
 }

@@ -13,7 +13,7 @@ struct target {
   struct turn turn;
 };
 
-static void
+static bool
 take_strip (VipsRegion *region, const VipsRect *rows, void *data)
 {
   const struct target *target = data;
@@ -26,6 +26,7 @@ take_strip (VipsRegion *region, const VipsRect *rows, void *data)
       out[2] = in[2];
     }
   }
+  return true;
 }
 
 static struct bitmap *

@@ -44,7 +44,7 @@ scatter (const struct target *target, const VipsRect *rows, int band, float *pla
   }
 }
 
-static void
+static bool
 take_strip (VipsRegion *region, const VipsRect *rows, void *data)
 {
   const struct target *target = data;
@@ -58,6 +58,7 @@ take_strip (VipsRegion *region, const VipsRect *rows, void *data)
     scatter (target, rows, band, picture->rgb + band * size);
   if (picture->alpha)
     scatter (target, rows, 3, picture->alpha);
+  return true;
 }
 
 struct picture *

@@ -9,9 +9,13 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <gmodule.h>
+#include <math.h>
 #include <unistd.h>
 
 #include "image/vips.h"
+
+#define FLOAT_SLACK 1e-3 /* beyond 0..1 */
+#define FLOAT_BRIGHT 4   /* mean of colours that are not from 0 to 255 */
 
 static void
 ignore_log (const char *domain, GLogLevelFlags level, const char *message, void *data)
@@ -143,6 +147,49 @@ sniff (const char *path, GError **error)
   return format;
 }
 
+static int
+load (const struct format *format, const char *path, int shrink, VipsImage **image)
+{
+  return format->shrinks
+           ? format->load (path, image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, "shrink",
+                           shrink, NULL)
+           : format->load (path, image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on", VIPS_FAIL_ON_TRUNCATED, NULL);
+}
+
+/* Grey of floating point, which is to be 0..1; libvips would take it for 0..255. */
+static bool
+is_float_grey (VipsImage *image)
+{
+  return image->BandFmt == VIPS_FORMAT_FLOAT && image_is_grey (image);
+}
+
+/* Whether the numbers are such as can be read rightly: 8 or 16 bits without a sign, or floating point in 0..1, colours as
+ * linear light, where lamps may be brighter. Other programs write floating point from 0 to 255 as well: it is looked at. */
+static bool
+check_numbers (VipsImage *image, const struct format *format, const char *path, GError **error)
+{
+  if (image->BandFmt == VIPS_FORMAT_UCHAR || image->BandFmt == VIPS_FORMAT_USHORT)
+    return true;
+  const bool colour = image->BandFmt == VIPS_FORMAT_FLOAT && image->Type == VIPS_INTERPRETATION_scRGB;
+  if (!colour && !is_float_grey (image)) {
+    image_refuse (error, IMPASTO_ERROR_INPUT, path,
+                  "has numbers of an unusual kind; save it with 8 or 16 bits a channel");
+    return false;
+  }
+  g_autoptr (vips_image) again = NULL, stats = NULL;
+  if (load (format, path, 1, &again) != 0 || vips_stats (again, &stats, NULL) != 0) {
+    image_damaged (error, path, format);
+    return false;
+  }
+  const double least = *VIPS_MATRIX (stats, 0, 0), most = *VIPS_MATRIX (stats, 1, 0), mean = *VIPS_MATRIX (stats, 4, 0);
+  if (colour ? mean <= FLOAT_BRIGHT : least >= -FLOAT_SLACK && most <= 1 + FLOAT_SLACK && isfinite (mean))
+    return true;
+  image_refuse (error, IMPASTO_ERROR_INPUT, path,
+                "has floating-point numbers from %.4g to %.4g, where 0..1 is wanted; save it with 8 or 16 bits", least,
+                most);
+  return false;
+}
+
 VipsImage *
 image_open (const char *path, int64_t max_pixels, int shrink, const struct format **found, GError **error)
 {
@@ -152,11 +199,7 @@ image_open (const char *path, int64_t max_pixels, int shrink, const struct forma
 
   g_autoptr (vips_image) image = NULL;
   vips_error_clear ();
-  const int failed = format->shrinks ? format->load (path, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
-                                                     VIPS_FAIL_ON_TRUNCATED, "shrink", shrink, NULL)
-                                     : format->load (path, &image, "access", VIPS_ACCESS_SEQUENTIAL, "fail_on",
-                                                     VIPS_FAIL_ON_TRUNCATED, NULL);
-  if (failed) {
+  if (load (format, path, shrink, &image) != 0) {
     image_damaged (error, path, format);
     return NULL;
   }
@@ -166,6 +209,8 @@ image_open (const char *path, int64_t max_pixels, int shrink, const struct forma
                   image->Xsize, image->Ysize, (double) image->Xsize * image->Ysize / 1e6, limit / 1e6);
     return NULL;
   }
+  if (!check_numbers (image, format, path, error))
+    return NULL;
   if (found)
     *found = format;
   return g_steal_pointer (&image);
@@ -201,9 +246,26 @@ has_foreign_profile (VipsImage *image)
   return !same;
 }
 
+/* Floating-point grey of 0..1 in 16 bits. */
+static VipsImage *
+grey_of_float (VipsImage *image, const char *path, GError **error)
+{
+  g_autoptr (vips_image) scaled = NULL, cast = NULL, grey = NULL;
+  if (vips_linear1 (image, &scaled, 65535.0, 0.5, NULL) == 0 &&
+      vips_cast (scaled, &cast, VIPS_FORMAT_USHORT, NULL) == 0 &&
+      vips_copy (cast, &grey, "interpretation", VIPS_INTERPRETATION_GREY16, NULL) == 0)
+    return g_steal_pointer (&grey);
+  image_failed (error, IMPASTO_ERROR_INPUT, path, "has colours of an unknown kind");
+  return NULL;
+}
+
 VipsImage *
 image_to_srgb (VipsImage *image, bool precise, const char *path, GError **error)
 {
+  if (is_float_grey (image)) {
+    g_autoptr (vips_image) grey = grey_of_float (image, path, error);
+    return grey ? image_to_srgb (grey, precise, path, error) : NULL;
+  }
   const bool cmyk = image->Type == VIPS_INTERPRETATION_CMYK;
   g_autoptr (vips_image) managed = NULL, rgb = NULL, cut = NULL;
 
@@ -245,8 +307,8 @@ image_scale (VipsImage *image, VipsImage **scaled, int width, int height)
   cubic = G_OBJECT (vips_interpolate_new ("bicubic"));
   VipsArrayInt *area = vips_array_int_newv (4, 0, 0, width, height);
   const int failed =
-    vips_affine (reduced, scaled, (double) width / w, 0.0, 0.0, (double) height / h, "interpolate", cubic, "oarea", area,
-                 "idx", 0.5, "idy", 0.5, "odx", -0.5, "ody", -0.5, "extend", VIPS_EXTEND_COPY, NULL);
+    vips_affine (reduced, scaled, (double) width / w, 0.0, 0.0, (double) height / h, "interpolate", cubic, "oarea",
+                 area, "idx", 0.5, "idy", 0.5, "odx", -0.5, "ody", -0.5, "extend", VIPS_EXTEND_COPY, NULL);
   vips_area_unref (VIPS_AREA (area));
   return failed;
 }
@@ -257,9 +319,8 @@ image_read (VipsImage *image, image_strip strip, void *data)
   g_autoptr (vips_region) region = vips_region_new (image);
   for (int y = 0; y < image->Ysize; y += IMAGE_STRIP_ROWS) {
     const VipsRect rows = {0, y, image->Xsize, MIN (IMAGE_STRIP_ROWS, image->Ysize - y)};
-    if (vips_region_prepare (region, &rows) != 0)
+    if (vips_region_prepare (region, &rows) != 0 || !strip (region, &rows, data))
       return false;
-    strip (region, &rows, data);
   }
   return true;
 }

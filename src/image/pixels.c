@@ -23,44 +23,67 @@ turn_of (int orientation, int width, int height)
   }
 }
 
+/* Asked while something is scaled; NULL: nobody. */
+struct waiting {
+  bool (*go_on) (void *data);
+  void *data;
+  bool stopped;
+};
+
 struct plane {
   float *out;
   int width;
+  struct waiting *waiting;
 };
 
-static void
+static bool
 take_plane (VipsRegion *region, const VipsRect *rows, void *data)
 {
   const struct plane *plane = data;
+  struct waiting *waiting = plane->waiting;
   for (int y = rows->top; y < VIPS_RECT_BOTTOM (rows); y++)
     memcpy (plane->out + (int64_t) y * plane->width, VIPS_REGION_ADDR (region, 0, y), plane->width * sizeof (float));
+  if (waiting)
+    waiting->stopped = !waiting->go_on (waiting->data);
+  return !waiting || !waiting->stopped;
 }
 
 static bool
-plane_resize (const float *in, int height, int width, float *out, int out_height, int out_width)
+plane_resize (const float *in, int height, int width, float *out, int out_height, int out_width,
+              struct waiting *waiting)
 {
   g_autoptr (vips_image) source =
     vips_image_new_from_memory (in, (size_t) width * height * sizeof (float), width, height, 1, VIPS_FORMAT_FLOAT);
   g_autoptr (vips_image) scaled = NULL;
   return source && image_scale (source, &scaled, out_width, out_height) == 0 &&
-         image_read (scaled, take_plane, &(struct plane){out, out_width});
+         image_read (scaled, take_plane, &(struct plane){out, out_width, waiting});
 }
 
-bool
-planes_resize (const float *in, int channels, int height, int width, float *out, int out_height, int out_width,
-               GError **error)
+static bool
+resize_planes (const float *in, int channels, int height, int width, float *out, int out_height, int out_width,
+               struct waiting *waiting, GError **error)
 {
   if (!image_start (false, "picture", error))
     return false;
   vips_error_clear ();
   for (int c = 0; c < channels; c++)
     if (!plane_resize (in + (int64_t) c * height * width, height, width, out + (int64_t) c * out_height * out_width,
-                       out_height, out_width)) {
+                       out_height, out_width, waiting)) {
       g_autofree char *what = g_strdup_printf ("cannot scale %d x %d to %d x %d", width, height, out_width, out_height);
-      image_failed (error, IMPASTO_ERROR_MEMORY, "picture", what);
+      if (waiting && waiting->stopped)
+        g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED, "stopped while scaling");
+      else
+        image_failed (error, IMPASTO_ERROR_MEMORY, "picture", what);
       return false;
     }
   return true;
+}
+
+bool
+planes_resize (const float *in, int channels, int height, int width, float *out, int out_height, int out_width,
+               GError **error)
+{
+  return resize_planes (in, channels, height, width, out, out_height, out_width, NULL, error);
 }
 
 /* A picture of another size that will be saved like @picture. */
@@ -83,7 +106,7 @@ clamp (float *values, int64_t n)
 /* With alpha, colours count as much as they are seen: scale(colour * alpha) / scale(alpha). A little is added to the
  * weight so that wholly transparent pixels keep their colour. */
 static bool
-resize_weighted (const struct picture *picture, struct picture *out, GError **error)
+resize_weighted (const struct picture *picture, struct picture *out, struct waiting *waiting, GError **error)
 {
   const float least = 1.0f / 1024;
   const int64_t n = (int64_t) picture->width * picture->height, out_n = (int64_t) out->width * out->height;
@@ -93,13 +116,14 @@ resize_weighted (const struct picture *picture, struct picture *out, GError **er
                  picture->height);
     return false;
   }
-  if (!planes_resize (picture->alpha, 1, picture->height, picture->width, out->alpha, out->height, out->width, error))
+  if (!resize_planes (picture->alpha, 1, picture->height, picture->width, out->alpha, out->height, out->width, waiting,
+                      error))
     return false;
   for (int c = 0; c < 3; c++) {
     float *plane = out->rgb + c * out_n;
     for (int64_t i = 0; i < n; i++)
       weighted[i] = picture->rgb[c * n + i] * (picture->alpha[i] + least);
-    if (!planes_resize (weighted, 1, picture->height, picture->width, plane, out->height, out->width, error))
+    if (!resize_planes (weighted, 1, picture->height, picture->width, plane, out->height, out->width, waiting, error))
       return false;
     for (int64_t i = 0; i < out_n; i++)
       plane[i] /= fmaxf (out->alpha[i], 0.0f) + least;
@@ -107,21 +131,34 @@ resize_weighted (const struct picture *picture, struct picture *out, GError **er
   return true;
 }
 
-struct picture *
-picture_resize (const struct picture *picture, int width, int height, GError **error)
+static struct picture *
+resize (const struct picture *picture, int width, int height, struct waiting *waiting, GError **error)
 {
   g_autoptr (picture) out = new_like (picture, width, height, error);
   if (!out)
     return NULL;
-  const bool scaled =
-    picture->alpha ? resize_weighted (picture, out, error)
-                   : planes_resize (picture->rgb, 3, picture->height, picture->width, out->rgb, height, width, error);
+  const bool scaled = picture->alpha ? resize_weighted (picture, out, waiting, error)
+                                     : resize_planes (picture->rgb, 3, picture->height, picture->width, out->rgb,
+                                                      height, width, waiting, error);
   if (!scaled)
     return NULL;
   clamp (out->rgb, (int64_t) width * height * 3);
   if (out->alpha)
     clamp (out->alpha, (int64_t) width * height);
   return g_steal_pointer (&out);
+}
+
+struct picture *
+picture_resize (const struct picture *picture, int width, int height, GError **error)
+{
+  return resize (picture, width, height, NULL, error);
+}
+
+struct picture *
+picture_resize_while (const struct picture *picture, int width, int height, bool (*go_on) (void *data), void *data,
+                      GError **error)
+{
+  return resize (picture, width, height, &(struct waiting){go_on, data, false}, error);
 }
 
 /* One (height,width) window between planes with rows of @in_stride and @out_stride. */

@@ -23,6 +23,10 @@ bool planes_resize (const float *in, int channels, int height, int width, float 
 /* Clamped to 0..1; transparent pixels do not bleed into their neighbours. */
 struct picture *picture_resize (const struct picture *picture, int width, int height, GError **error);
 
+/* The same as long as @go_on, which is asked now and then, returns true; IMPASTO_ERROR_CANCELLED. */
+struct picture *picture_resize_while (const struct picture *picture, int width, int height, bool (*go_on) (void *data),
+                                      void *data, GError **error);
+
 /* At most @longer pixels on its longer side, and the sides brought to multiples of @multiple, at least one. */
 struct picture *picture_fit (const struct picture *picture, int longer, int multiple, GError **error);
 

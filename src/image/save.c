@@ -22,6 +22,8 @@ struct source {
   bool flatten;
   bool deep;
   int nonfinite; /* atomic: set by the encoder's thread */
+  const struct picture_save_options *options;
+  bool stopped;
 };
 
 /* A run of one channel into interleaved samples of @step; false when there was a NaN or an infinity. */
@@ -146,11 +148,24 @@ open_temporary (const char *path, char **name)
   return -1;
 }
 
-static bool
-encode (const struct format *format, struct source *source, const struct picture_save_options *options, int fd)
+/* libvips tells this in the thread that saves. */
+static void
+on_eval (VipsImage *image, VipsProgress *progress, struct source *source)
 {
+  source->stopped |= !source->options->go_on (progress->percent / 100.0, source->options->data);
+  vips_image_set_kill (image, source->stopped);
+}
+
+static bool
+encode (const struct format *format, struct source *source, int fd)
+{
+  const struct picture_save_options *options = source->options;
   g_autoptr (vips_image) image = describe (source, options);
   g_autoptr (vips_target) target = vips_target_new_to_descriptor (fd);
+  if (image && options->go_on) {
+    vips_image_set_progress (image, TRUE);
+    g_signal_connect (image, "eval", G_CALLBACK (on_eval), source);
+  }
   return image && target && format->save (image, target, options->quality ? options->quality : format->quality) == 0;
 }
 
@@ -204,6 +219,7 @@ save (const struct picture *picture, struct row_store *rows, const char *path,
   struct source source = {
     .picture = picture,
     .rows = rows,
+    .options = options,
     .alpha = alpha,
     .flatten = alpha && !format->alpha,
     .deep = format->deep && (options->bits ? options->bits : picture->bits) == 16,
@@ -214,7 +230,7 @@ save (const struct picture *picture, struct row_store *rows, const char *path,
     image_refuse (error, IMPASTO_ERROR_OUTPUT, path, "cannot write: %s", g_strerror (errno));
     return false;
   }
-  const bool encoded = encode (format, &source, options, fd);
+  const bool encoded = encode (format, &source, fd) && !source.stopped;
   const bool synced = encoded && fsync (fd) == 0;
   const bool closed = close (fd) == 0;
   if (synced && closed && g_rename (temporary, path) == 0)
@@ -222,7 +238,9 @@ save (const struct picture *picture, struct row_store *rows, const char *path,
 
   const int cause = errno;
   g_unlink (temporary);
-  if (g_atomic_int_get (&source.nonfinite))
+  if (source.stopped)
+    image_refuse (error, IMPASTO_ERROR_CANCELLED, path, "stopped while saving");
+  else if (g_atomic_int_get (&source.nonfinite))
     image_refuse (error, IMPASTO_ERROR_NUMERIC, path, "not written: the picture holds NaN or infinity");
   else if (encoded)
     image_refuse (error, IMPASTO_ERROR_OUTPUT, path, "cannot write: %s", g_strerror (cause));

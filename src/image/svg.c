@@ -5,7 +5,7 @@
 
 #include "image/vips.h"
 
-static void
+static bool
 take_strip (VipsRegion *region, const VipsRect *rows, void *data)
 {
   struct picture *picture = data;
@@ -16,6 +16,7 @@ take_strip (VipsRegion *region, const VipsRect *rows, void *data)
       for (int c = 0; c < 3; c++) /* over white */
         picture->rgb[c * size + (int64_t) y * picture->width + x] = (in[c] * in[3] + 255 * (255 - in[3])) / 65025.0f;
   }
+  return true;
 }
 
 static void *
