@@ -394,6 +394,29 @@ test_wrap_rolls (void)
   }
 }
 
+/* A small torus is painted as it is repeated: it comes out as in one in which it stands four times, but for what fades at
+ * the seam where its sides are no multiples. */
+static void
+test_wrap_small (void)
+{
+  static const int sizes[][2] = {{8, 12}, {20, 60}, {44, 16}, {1, 1}, {3, 2}, {5, 9}, {33, 33}, {70, 11}, {126, 61}};
+  g_autoptr (pack) pack = make_pack (&small_net);
+  for (size_t i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    int w = sizes[i][0], h = sizes[i][1];
+    g_autoptr (picture) photo = make_photo (w, h), tiled = picture_new (4 * w, 4 * h, false, NULL);
+    for (int c = 0; c < 3; c++)
+      for (int y = 0; y < 4 * h; y++)
+        for (int x = 0; x < 4 * w; x++)
+          tiled->rgb[((int64_t) c * 4 * h + y) * 4 * w + x] = photo->rgb[((int64_t) c * h + y % h) * w + x % w];
+    struct painting painting = {.settings = {.precision = PRECISION_F32, .strokes = STROKES_PIXELS, .wrap = true}};
+    g_autoptr (picture) found = paint (pack, photo, &painting), larger = paint (pack, tiled, &painting);
+    g_autoptr (picture) wanted = picture_crop (larger, 0, 0, w, h, NULL);
+    double mean = mean_difference (found, wanted);
+    g_test_message ("%dx%d: %.3g", w, h, mean);
+    g_assert_cmpfloat (mean, <, w % 4 || h % 4 ? 0.2 : 1e-4);
+  }
+}
+
 /* Mean difference between neighbours across the seam, and inside. */
 static void
 seam (const struct picture *picture, double *across, double *inside)
@@ -594,6 +617,7 @@ main (int argc, char **argv)
   g_test_add_func ("/canvas/tiles", test_tiles);
   g_test_add_func ("/canvas/tiles_auto", test_tiles_auto);
   g_test_add_func ("/canvas/wrap_rolls", test_wrap_rolls);
+  g_test_add_func ("/canvas/wrap_small", test_wrap_small);
   g_test_add_func ("/canvas/wrap_seam", test_wrap_seam);
   g_test_add_func ("/canvas/octaves", test_octaves);
   g_test_add_func ("/canvas/photograph", test_photograph);

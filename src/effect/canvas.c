@@ -19,6 +19,10 @@
 #define TILE_MOST 2048 /* pixels: a larger tile would save a tenth of the work and take memory for it */
 #define TILE_LEAST 96  /* pixels beside the cut sides: whatever the memory */
 #define LOW_REACH 16   /* pixels that the octave's low band looks around, twice */
+#define TORUS_LEAST 64 /* pixels: a smaller torus is repeated, there is not enough in it for statistics */
+#define TORUS_SMALL \
+  256 /* pixels: a smaller one is repeated until it is in multiples; scaled, it would have statistics \
+                           that are not the tiles' */
 #define GUESS_ATTEMPTS 6
 #define PLAN_CODE (8 << 20) /* bytes of the kernels that a second plan brings: measured */
 
@@ -125,6 +129,24 @@ canvas_thumb_by_tiles (const struct canvas *canvas)
   return (open || canvas_noted_mixes (canvas) > 1) && canvas_by_octaves (canvas);
 }
 
+int
+canvas_torus_times (const struct canvas *canvas, int side)
+{
+  int times = 1;
+  while (canvas->settings.wrap && side < TORUS_SMALL &&
+         (times * side < TORUS_LEAST || times * side % canvas->net.multiple))
+    times *= 2;
+  return times;
+}
+
+/* A side of a torus in multiples, exactly where it is repeated. */
+static int
+torus_side (const struct canvas *canvas, int side)
+{
+  int multiple = canvas->net.multiple, times = canvas_torus_times (canvas, side);
+  return times > 1 ? times * side : MAX (multiple, (side + multiple / 2) / multiple * multiple);
+}
+
 /* A torus has no margin: its network's borders show the opposite side, in multiples. */
 struct tile_grid
 canvas_thumb_grid (const struct canvas *canvas)
@@ -134,8 +156,7 @@ canvas_thumb_grid (const struct canvas *canvas)
   if (!canvas->settings.wrap)
     return tile_grid_new (w, h, &frame);
   frame.margin = 0;
-  return tile_grid_new (MAX (multiple, (w + multiple / 2) / multiple * multiple),
-                        MAX (multiple, (h + multiple / 2) / multiple * multiple), &frame);
+  return tile_grid_new (torus_side (canvas, w), torus_side (canvas, h), &frame);
 }
 
 /* A grid like the final one's, of a smaller picture: the tiles stay. */

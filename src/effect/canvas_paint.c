@@ -119,12 +119,43 @@ note (struct canvas *canvas, const struct canvas_picture *picture, const struct 
   return true;
 }
 
+/* A torus, repeated in both directions. */
+struct repeated {
+  const struct row_source *from;
+  int width;
+};
+
+static bool
+read_repeated (void *data, int y, int n, float *rows, int64_t stride, GError **error)
+{
+  const struct repeated *repeated = data;
+  const struct row_source *from = repeated->from;
+  for (int i = 0; i < n; i++) {
+    float *row = rows + (int64_t) i * repeated->width;
+    if (!from->read (from->data, (y + i) % from->height, 1, row, stride, error))
+      return false;
+    for (int c = 0; c < from->planes; c++)
+      for (int x = from->width; x < repeated->width; x++)
+        row[c * stride + x] = row[c * stride + x - from->width];
+  }
+  return true;
+}
+
+static struct picture *
+thumbnail (const struct canvas *canvas, const struct row_source *source, const struct tile_grid *grid, GError **error)
+{
+  int across = canvas_torus_times (canvas, source->width), down = canvas_torus_times (canvas, source->height);
+  struct repeated repeated = {source, across * source->width};
+  struct row_source torus = {repeated.width, down * source->height, source->planes, read_repeated, &repeated};
+  return rows_thumbnail (across * down > 1 ? &torus : source, grid->width, grid->height, error);
+}
+
 static bool
 paint_thumb (struct canvas *canvas, const struct canvas_picture *picture, struct thumb *thumb,
              const struct paint_job *job, GError **error)
 {
   struct tile_grid grid = canvas_thumb_grid (canvas);
-  thumb->photo = rows_thumbnail (&picture->source, grid.width, grid.height, error);
+  thumb->photo = thumbnail (canvas, &picture->source, &grid, error);
   thumb->painting = thumb->photo ? picture_new (grid.width, grid.height, false, error) : NULL;
   if (!thumb->painting || !note (canvas, picture, thumb->photo, thumb->painting, picture->rows, job, error))
     return false;
