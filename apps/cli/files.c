@@ -83,6 +83,13 @@ inputs_collect (char **words, bool recursive, const char *output, GError **error
   return g_steal_pointer (&inputs);
 }
 
+/* "jpg" and "JPEG" are, "tif" and "tiff". */
+static bool
+same_format (const char *a, const char *b)
+{
+  return g_ascii_strncasecmp (a, b, 2) == 0;
+}
+
 bool
 naming_init (struct naming *naming, const GPtrArray *inputs, char **words, GError **error)
 {
@@ -92,6 +99,17 @@ naming_init (struct naming *naming, const GPtrArray *inputs, char **words, GErro
   if (*naming->format && !impasto_picture_has_extension (sample)) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
                  "--format wants png, jpg, webp, tif, avif or heic, not '%s'", naming->format);
+    return false;
+  }
+  if (naming->suffix && strchr (naming->suffix, G_DIR_SEPARATOR)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "--suffix is a part of a name, not '%s'; -o DIR/ chooses the folder", naming->suffix);
+    return false;
+  }
+  const char *dot = strrchr (output, '.');
+  if (*naming->format && impasto_picture_has_extension (output) && !same_format (dot + 1, naming->format)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "-o %s and --format %s contradict each other", output,
+                 naming->format);
     return false;
   }
   bool many = inputs->len > 1;

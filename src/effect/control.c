@@ -81,7 +81,9 @@ control_parse_mix (const char *option, const char *text, GError **error)
   g_array_set_clear_func (parts, part_clear);
   double sum = 0;
   if (!text || !*text) {
-    style_fail (error, IMPASTO_ERROR_USAGE, "a style is wanted: --%s NAME or --%s FILE" PACK_SUFFIX, option, option);
+    style_fail (error, IMPASTO_ERROR_USAGE,
+                "a style is wanted: --style NAME or FILE" PACK_SUFFIX
+                ", or --style-image PAINTING; impasto styles lists what there is");
     return NULL;
   }
   if (g_file_test (text, G_FILE_TEST_IS_REGULAR)) { /* whatever its name */
@@ -227,7 +229,8 @@ add_region (struct control *control, const char *text, bool images, double stren
   mix->mask = g_strndup (text, equals - text);
   g_strstrip (mix->mask);
   bool own = at > equals && number (at + 1, &mix->strength);
-  if (own && (mix->strength < 0 || mix->strength > 2))
+  bool meant = at > equals && !own && !g_file_test (equals + 1, G_FILE_TEST_EXISTS); /* a name may have an @, too */
+  if (meant || (own && !(mix->strength >= 0 && mix->strength <= 2)))
     return style_fail (error, IMPASTO_ERROR_USAGE, "--region: a strength is 0..2, not '%s'", shown);
   g_autofree char *style = own ? g_strndup (equals + 1, at - equals - 1) : g_strdup (equals + 1);
   return parse_mix (mix, "region", style, images, error) && load_mask (mix, error);

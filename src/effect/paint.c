@@ -24,6 +24,7 @@
 #include "image/pixels.h"
 #include "impasto/impasto.h"
 
+#define SIZE_LEAST 64 /* pixels of the longer side that are advised */
 #define MIB PAINT_MIB
 #define BASE_BYTES PAINT_BASE_BYTES
 
@@ -298,7 +299,13 @@ paint_fail_memory (const struct painter *painter, const struct paint_forecast *f
   double room = (double) forecast->limit - fixed, share = room / ((double) forecast->bytes - fixed);
   int64_t size = share > 0 ? longer * sqrt (share) * 0.97 : 0; /* memory goes with the pixels */
   size -= size > 400 ? size % 100 : 0;
-  hint = size >= 64 ? g_strdup_printf ("; shrink it with --size %d", (int) size) : g_strdup ("");
+  if (size >= SIZE_LEAST) {
+    hint = g_strdup_printf ("; shrink it with --size %d", (int) size);
+  } else { /* what goes with the pixels, of so few, and the rest */
+    double small = (double) SIZE_LEAST / longer;
+    g_autofree char *least = gigabytes (fixed + (forecast->bytes - fixed) * MIN (1, small * small) / 0.9);
+    hint = g_strdup_printf ("; even --size %d takes some %s", SIZE_LEAST, least);
+  }
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "painting %dx%d needs %s of memory, %s are %s%s",
                forecast->paint_width, forecast->paint_height, needed, there,
                painter->memory == forecast->limit ? "allowed" : "free", hint);
@@ -334,7 +341,7 @@ painter_prepare (struct painter *painter, int width, int height, bool alpha, str
 bool
 paint_option_is_stored (const struct option *option)
 {
-  static const char *const apart[] = {"threads", "quality", "keep-gps", NULL};
+  static const char *const apart[] = {"threads", "keep-gps", NULL};
   return option->type != OPTION_STRING && !g_strv_contains (apart, option->name);
 }
 

@@ -334,7 +334,7 @@ styles_find (const char *const *texts, int n, struct style *style, int *rows, GE
   for (int i = 0; i < n; i++) {
     char *file, *name;
     if (!texts[i] || !*texts[i])
-      return style_fail (error, IMPASTO_ERROR_USAGE, "a style is wanted: --style NAME or --style FILE" PACK_SUFFIX);
+      return style_fail (error, IMPASTO_ERROR_USAGE, "a style is wanted: --style NAME or FILE" PACK_SUFFIX);
     split (texts[i], &file, &name);
     if (file)
       g_ptr_array_add (files, file);

@@ -422,9 +422,10 @@ check (const struct pass *pass, const struct tensor *painting, int left, int top
   if (bad < 0)
     return true;
   int64_t pixel = bad % (tw * th), x = left + pixel % tw - pass->grid.margin, y = top + pixel / tw - pass->grid.margin;
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC,
-               "the network of %s gave NaN or infinity (first at x %d, y %d); --precision f32 may help",
-               pass->job->model, (int) CLAMP (x, 0, pass->grid.width - 1), (int) CLAMP (y, 0, pass->grid.height - 1));
+  g_set_error (
+    error, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC, "the network of %s gave NaN or infinity (first at x %d, y %d); %s",
+    pass->job->model, (int) CLAMP (x, 0, pass->grid.width - 1), (int) CLAMP (y, 0, pass->grid.height - 1),
+    plan_precision (pass->job->plan) == PRECISION_F32 ? "its weights may be damaged" : "--precision f32 may help");
   return false;
 }
 
