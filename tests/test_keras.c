@@ -118,6 +118,11 @@ static const struct written {
   {"dcgan-28 by layer", &gan_dcgan_28, KERAS_GENERATOR, {.norm = GAN_NORM_LAYER}},
   {"dcgan-28 by instance", &gan_dcgan_28, KERAS_GENERATOR, {.norm = GAN_NORM_INSTANCE}},
   {"noise-gan-28", &gan_noise_gan_28, KERAS_GENERATOR, {.classes = 3, .conditional = GAN_CONCATENATED}},
+  {"dcgan-28 of codes", &gan_dcgan_28, KERAS_GENERATOR, {.codes = 4, .continuous = 2}},
+  {"noise-gan-28 of classes and codes",
+   &gan_noise_gan_28,
+   KERAS_GENERATOR,
+   {.classes = 3, .conditional = GAN_CONCATENATED, .codes = 4}},
   {"vae-28", &gan_vae_28, KERAS_GENERATOR, {0}},
   {"vae-28 encoder", &gan_vae_28, KERAS_ENCODER, {0}},
   {"dcgan-64", &gan_dcgan_64, KERAS_GENERATOR, {0}},
@@ -131,11 +136,11 @@ static const struct written {
 };
 
 static sym
-build_written (struct graph *graph, const struct written *one, const struct gan_net *net, sym x, sym labels)
+build_written (struct graph *graph, const struct written *one, const struct gan_net *net, sym x, sym labels, sym code)
 {
   static sym (*const builds[]) (sym x, const struct gan_preset *preset,
                                 struct gan_pass pass) = {gan_generator, gan_score, gan_encoder};
-  return builds[one->part](x, one->preset, (struct gan_pass){.net = net, .labels = labels});
+  return builds[one->part](x, one->preset, (struct gan_pass){.net = net, .labels = labels, .code = code});
 }
 
 /* Taken back, the weights are what they were, but for variances, which both sides of a rounding leave as good as equal. */
@@ -173,12 +178,14 @@ test_written (gconstpointer data)
   net.width = 1.0 / 16;
   int side = one->preset->side, channels = one->preset->channels;
   sym labels = net.classes ? oracle_constant (graph, "labels", SHAPE (2, net.classes), 1, 0.5) : (sym){graph, -1};
+  int64_t size = gan_code_size (&net);
+  sym code = size ? oracle_constant (graph, "code", SHAPE (2, size), 3, 0) : (sym){graph, -1};
   bool noise = generator && !one->preset->enlarges;
   if (generator && !noise)
     side = 10; /* they take any size */
   sym x = noise ? oracle_constant (graph, "z", SHAPE (2, net.latent), 2, 0)
                 : oracle_constant (graph, "x", SHAPE (2, side, side, channels), 2, 0);
-  sym y = build_written (graph, one, &net, noise ? x : sym_permute (x, (int[]){0, 3, 1, 2}), labels);
+  sym y = build_written (graph, one, &net, noise ? x : sym_permute (x, (int[]){0, 3, 1, 2}), labels, code);
   for (int id = 0; id < graph_count (graph); id++) {
     const struct node *node = graph_node (graph, id);
     if (node->op != &op_parameter)
@@ -198,8 +205,8 @@ test_written (gconstpointer data)
   g_unlink (path);
   if (noise)
     check_taken (keras, one->preset, &net, weights);
-  sym inputs[2] = {x, labels};
-  g_assert_cmpint (keras->n_inputs, ==, net.classes ? 2 : 1);
+  sym inputs[3] = {x, net.classes ? labels : code, code};
+  g_assert_cmpint (keras->n_inputs, ==, 1 + (net.classes > 0) + (size > 0));
   graph_output (graph, "ours", sym_shape (y).rank == 4 ? sym_permute (y, (int[]){0, 2, 3, 1}) : y);
   graph_push (graph, "keras");
   graph_output (graph, "theirs", keras_build (keras, inputs, weights));

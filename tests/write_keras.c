@@ -21,7 +21,7 @@ save (const char *folder, const struct gan_preset *preset, struct gan_net net, b
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
   g_autofree char *path = g_strdup_printf ("%s/%s.h5", folder, name);
-  struct gan_pass pass = {.net = &net, .labels = gan_labels (graph, 1, &net)};
+  struct gan_pass pass = {.net = &net, .labels = gan_labels (graph, 1, &net), .code = gan_code (graph, 1, &net)};
   sym z = graph_input (graph, "z", SHAPE (1, net.latent)), picture = gan_generator (z, preset, pass);
   if (judge) {
     graph_push (graph, "judge");
@@ -36,12 +36,14 @@ int
 main (int argc, char **argv)
 {
   static const struct gan_net plain = {.latent = 10, .width = 0.1, .judge_norm = GAN_NORM_NONE, .dropout = -1},
-                              classes = {.latent = 10, .width = 0.1, .classes = 3, .conditional = GAN_NORMALISED};
+                              classes = {.latent = 10, .width = 0.1, .classes = 3, .conditional = GAN_NORMALISED},
+                              codes = {.latent = 10, .width = 0.1, .codes = 4, .continuous = 1};
   g_autoptr (GError) error = NULL;
   if (argc == 3 && copy (argv[1], argv[2], &error) == 0)
     return 0;
   if (argc == 2 && save (argv[1], &gan_dcgan_28, plain, false, "dcgan-28", &error) &&
       save (argv[1], &gan_dcgan_28, classes, false, "classes", &error) &&
+      save (argv[1], &gan_dcgan_28, codes, false, "codes", &error) &&
       save (argv[1], &gan_noise_gan_28, plain, false, "noise-gan-28", &error) &&
       save (argv[1], &gan_dcgan_64, plain, false, "dcgan-64", &error) &&
       save (argv[1], &gan_dcgan_64, plain, true, "judge", &error))

@@ -341,7 +341,42 @@ write_photo (struct keras_writer *writer, const struct gan_preset *preset)
   writer->h = writer->w = preset->side / preset->enlarges;
 }
 
-/* The inputs and, with classes, how they come together. */
+/* Labels beside what the network reads; rows of the normalisations take them themselves. */
+static void
+write_labels (struct keras_writer *writer, const struct gan_preset *preset, bool generator)
+{
+  const struct gan_net *net = &writer->net;
+  g_autofree char *classes = g_strdup_printf ("%" G_GINT64_FORMAT, net->classes);
+  char labels[NAME_SIZE] = "labels", first[NAME_SIZE];
+  keras_add_input (writer, "labels", classes);
+  if (generator && net->conditional == GAN_NORMALISED)
+    return;
+  if (!generator) { /* a channel a class, which is its share everywhere */
+    g_autofree char *shape = g_strdup_printf (", \"target_shape\": [1, 1, %" G_GINT64_FORMAT "]", net->classes);
+    g_autofree char *up =
+      g_strdup_printf (", \"size\": [%d, %d], \"data_format\": \"channels_last\", \"interpolation\": \"nearest\"",
+                       preset->side, preset->side);
+    g_strlcpy (first, writer->last, NAME_SIZE);
+    g_strlcpy (writer->last, "labels", NAME_SIZE);
+    keras_add_layer (writer, "Reshape", "reshape", shape);
+    g_strlcpy (labels, keras_add_layer (writer, "UpSampling2D", "up_sampling2d", up), NAME_SIZE);
+    g_strlcpy (writer->last, first, NAME_SIZE);
+  }
+  keras_merge (writer, "Concatenate", "concatenate", labels);
+  writer->c += net->classes;
+}
+
+static void
+write_code (struct keras_writer *writer)
+{
+  int64_t size = gan_code_size (&writer->net);
+  g_autofree char *extents = g_strdup_printf ("%" G_GINT64_FORMAT, size);
+  keras_add_input (writer, "code", extents);
+  keras_merge (writer, "Concatenate", "concatenate", "code");
+  writer->c += size;
+}
+
+/* The inputs and, with classes or a code, how they come together. */
 static void
 write_inputs (struct keras_writer *writer, const struct gan_preset *preset, bool generator)
 {
@@ -353,31 +388,16 @@ write_inputs (struct keras_writer *writer, const struct gan_preset *preset, bool
   g_autofree char *extents =
     generator ? g_strdup_printf ("%" G_GINT64_FORMAT, net->latent)
               : g_strdup_printf ("%d, %d, %" G_GINT64_FORMAT, preset->side, preset->side, net->channels);
-  g_autofree char *classes = g_strdup_printf ("%" G_GINT64_FORMAT, net->classes);
   const char *first = generator ? "z" : "picture";
   keras_add_input (writer, first, extents);
   g_strlcpy (writer->last, first, NAME_SIZE);
   writer->vector = generator;
   writer->c = generator ? net->latent : net->channels;
   writer->h = writer->w = generator ? 1 : preset->side;
-  if (!net->conditional)
-    return;
-  keras_add_input (writer, "labels", classes);
-  if (generator && net->conditional == GAN_NORMALISED)
-    return;
-  char labels[NAME_SIZE] = "labels";
-  if (!generator) { /* a channel a class, which is its share everywhere */
-    g_autofree char *shape = g_strdup_printf (", \"target_shape\": [1, 1, %" G_GINT64_FORMAT "]", net->classes);
-    g_autofree char *up =
-      g_strdup_printf (", \"size\": [%d, %d], \"data_format\": \"channels_last\", \"interpolation\": \"nearest\"",
-                       preset->side, preset->side);
-    g_strlcpy (writer->last, "labels", NAME_SIZE);
-    keras_add_layer (writer, "Reshape", "reshape", shape);
-    g_strlcpy (labels, keras_add_layer (writer, "UpSampling2D", "up_sampling2d", up), NAME_SIZE);
-    g_strlcpy (writer->last, first, NAME_SIZE);
-  }
-  keras_merge (writer, "Concatenate", "concatenate", labels);
-  writer->c += net->classes;
+  if (net->conditional)
+    write_labels (writer, preset, generator);
+  if (generator && gan_code_size (net))
+    write_code (writer);
 }
 
 static bool
@@ -435,11 +455,7 @@ keras_tree_gan (const struct gan_preset *preset, const struct gan_net *net, enum
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s has no %s", preset->net.name, names[part]);
     return NULL;
   }
-  if (gan_code_size (net)) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-                 "%s: networks with codes have no form of Keras's here; -o NAME.onnx has", path);
-    return NULL;
-  }
+  bool code = part == KERAS_GENERATOR && gan_code_size (net);
   g_autoptr (hdf5) root = hdf5_new ();
   g_autoptr (GString) layers = g_string_new (NULL), text = g_string_new (NULL);
   g_autoptr (GPtrArray) listed = g_ptr_array_new_with_free_func (g_free);
@@ -453,7 +469,7 @@ keras_tree_gan (const struct gan_preset *preset, const struct gan_net *net, enum
     .counts = counts,
     .net = *net,
     .norm = part == KERAS_GENERATOR ? net->norm : net->judge_norm,
-    .functional = net->conditional != GAN_UNCONDITIONAL,
+    .functional = net->conditional || code,
     .spectral = part == KERAS_JUDGE && net->spectral,
   };
   writer.net.channels = gan_channels (preset, net);
@@ -463,9 +479,9 @@ keras_tree_gan (const struct gan_preset *preset, const struct gan_net *net, enum
   g_string_append_printf (text, "{\"class_name\": \"%s\", \"config\": {\"name\": \"%s\", \"layers\": [%s]",
                           writer.functional ? "Functional" : "Sequential", names[part], layers->str);
   if (writer.functional)
-    g_string_append_printf (
-      text, ", \"input_layers\": [[\"%s\", 0, 0], [\"labels\", 0, 0]], \"output_layers\": [[\"%s\", 0, 0]]",
-      part == KERAS_GENERATOR ? "z" : "picture", writer.last);
+    g_string_append_printf (text, ", \"input_layers\": [[\"%s\", 0, 0]%s%s], \"output_layers\": [[\"%s\", 0, 0]]",
+                            part == KERAS_GENERATOR ? "z" : "picture", net->conditional ? ", [\"labels\", 0, 0]" : "",
+                            code ? ", [\"code\", 0, 0]" : "", writer.last);
   g_string_append (text, "}}");
   finish_groups (&writer, root, preset);
   hdf5_set_string (root, "model_config", text->str);

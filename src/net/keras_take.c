@@ -28,7 +28,7 @@ numbered (struct graph *graph, struct weights *taken, GError **error)
   int64_t n = 0;
   for (int id = 0; id < graph_count (graph); id++) {
     const struct node *node = graph_node (graph, id);
-    if (node->op != &op_parameter)
+    if (node->op != &op_parameter || g_str_has_prefix (node->name, "recogniser.")) /* which Keras's file has not */
       continue;
     g_autoptr (tensor) places = tensor_new (node->shape, DTYPE_F32, error),
                        own = tensor_new (node->shape, DTYPE_F32, error);

@@ -3,6 +3,8 @@
  * Codes of InfoGAN as graph; see gan_code.h. */
 #include "train/gan_code.h"
 
+#include <math.h>
+
 /* 0, 1, ... n - 1 as (1, n) */
 static sym
 numbers (struct graph *graph, int64_t n)
@@ -27,6 +29,19 @@ gan_code_draw (struct graph *graph, int64_t n, const struct gan_net *net, unsign
   if (net->continuous)
     parts[count++] = sym_affine (sym_uniform (graph, SHAPE (n, net->continuous), stream + 1), 2, -1);
   return count == 0 ? (sym){graph, -1} : count == 1 ? parts[0] : sym_concat (parts, 2, 1);
+}
+
+void
+gan_code_begin (struct weights *weights, const struct gan_net *net)
+{
+  static const char *const names[] = {"generator.dense1.weight", "average.generator.dense1.weight"};
+  for (int i = 0; i < 2; i++) {
+    struct tensor *weight = weights_find (weights, names[i]); /* (outputs, inputs) */
+    int64_t rows = weight->shape.dim[0], columns = weight->shape.dim[1], first = columns - gan_code_size (net);
+    for (int64_t r = 0; r < rows; r++)
+      for (int64_t c = first; c < first + net->codes; c++)
+        tensor_floats (weight)[r * columns + c] *= (float) sqrt (net->latent);
+  }
 }
 
 /* The sum over all, a picture. */

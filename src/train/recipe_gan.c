@@ -13,6 +13,7 @@
 #include "impasto/error.h"
 #include "net/keras.h"
 #include "net/net_file.h"
+#include "train/gan_code.h"
 #include "train/gan_loss.h"
 #include "train/gan_recipe.h"
 #include "train/recipe.h"
@@ -227,6 +228,19 @@ start_from_file (struct trainer *trainer, GError **error)
   return true;
 }
 
+/* Weights of a new run. */
+static bool
+begin (struct trainer *trainer, GError **error)
+{
+  const struct gan_settings *settings = trainer->settings;
+  struct gan_state *state = trainer->state;
+  if (settings->start)
+    return start_from_file (trainer, error);
+  if (state->net.codes)
+    gan_code_begin (trainer->weights, &state->net);
+  return true;
+}
+
 static bool
 start (struct trainer *trainer, GError **error)
 {
@@ -254,8 +268,7 @@ start (struct trainer *trainer, GError **error)
   state->labels = g_new (int, settings->batch);
   return state->data && settle_net (trainer, dataset_classes (state->data), error) &&
          (!watched || !settings->net.conditional || gan_check_labels (trainer, error)) &&
-         gan_build_steps (trainer, error) && (!fresh || !settings->start || start_from_file (trainer, error)) &&
-         gan_build_sampler (trainer, error) &&
+         gan_build_steps (trainer, error) && (!fresh || begin (trainer, error)) && gan_build_sampler (trainer, error) &&
          (!trainer->watchdog || !preset->judge || gan_build_inspector (trainer, error));
 }
 
