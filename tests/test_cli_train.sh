@@ -35,7 +35,7 @@ check "export: a model of Keras as ONNX"
 run run drawer.h5 --info; [ $status = 0 ] && grep -q 'output  picture: float (batch, 64, 64, 3)' out; check "run: a model of Keras"
 run export drawer.safetensors --judge drawer.safetensors -o judge.h5; refused 3 'conv1: a weight is missing'
 check "export: a judge that is not there"
-run export drawer.safetensors -o drawer.xyz; refused 2 "ends in .onnx or"; check "export: a generator in no such form"
+run export drawer.safetensors -o drawer.xyz; refused 2 "ends in .onnx, for Keras"; check "export: a generator in no such form"
 head -c 3000 drawer.h5 >cut.h5; run describe cut.h5; refused 3 "no good HDF5 file\|not a good HDF5 file"; check "a model of Keras, cut off"
 run generate models/one.safetensors -o no.png; [ $status = 3 ] && grep -q 'holds a network "style"' err && [ ! -e no.png ]
 check "generate: another network's file"

@@ -13,6 +13,7 @@
 #include "bars.h"
 #include "format/safetensors.h"
 #include "train/checkpoint.h"
+#include "train/gan_file.h"
 #include "train/gan_loss.h"
 #include "train/gan_recipe.h"
 
@@ -499,9 +500,40 @@ test_start (void)
     g_assert_cmpfloat_with_epsilon (a->rgb[i], b->rgb[i], 0.03);
 }
 
+/* The generator of a checkpoint, and of a run's latest, is what the run ends with; it can be gone on from. */
+static void
+test_checkpoint (gconstpointer words)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *all = g_strdup_printf ("%s steps=2", (const char *) words), *made = run_whole (all);
+  g_autofree char *result = file_of (made, "result.safetensors"), *path = file_of (made, "network-000002.safetensors");
+  g_assert_true (gan_checkpoint_matches (made));
+  g_assert_true (gan_checkpoint_matches (path));
+  g_assert_false (gan_checkpoint_matches (result));
+  g_autoptr (net_file) latest = gan_checkpoint_load (made, &error), this = gan_checkpoint_load (path, &error);
+  g_assert_no_error (error);
+  g_autoptr (net_file) wanted = net_file_load (result, latest->net, &error);
+  g_assert_no_error (error);
+  g_assert_cmpmem (latest->settings, sizeof (struct gan_net), wanted->settings, sizeof (struct gan_net));
+  g_assert_cmpuint (weights_count (latest->weights), ==, weights_count (wanted->weights));
+  for (guint i = 0; i < weights_count (wanted->weights); i++) {
+    const char *name = weights_name (wanted->weights, i);
+    struct tensor *a = weights_at (wanted->weights, i), *b = weights_find (latest->weights, name),
+                  *c = weights_find (this->weights, name);
+    for (int64_t k = 0; k < shape_size (&a->shape); k++) /* half precision there */
+      g_assert_cmpfloat_with_epsilon (tensor_floats (a)[k], tensor_floats (b)[k],
+                                      1e-3 * fabs (tensor_floats (a)[k]) + 1e-6);
+    g_assert_cmpmem (b->data, b->size, c->data, c->size);
+  }
+  g_autofree char *again = g_strdup_printf ("%s steps=1 start=%s", (const char *) words, made);
+  g_free (run_whole (again));
+}
+
 int
 main (int argc, char **argv)
 {
+  static const char *const checkpoints[] = {"", "conditional=concatenation codes=3 continuous=1",
+                                            "conditional=normalisation", "preset=vae-28"};
   static const char *const resumes[] = {
     "",
     "loss=wasserstein gradient-penalty=10 judge-steps=2 noise=0.2 optimizer=rmsprop schedule=linear",
@@ -539,5 +571,9 @@ main (int argc, char **argv)
   g_test_add_func ("/gan_recipe/taken_up", test_taken_up);
   g_test_add_func ("/gan_recipe/refused", test_refused);
   g_test_add_func ("/gan_recipe/start", test_start);
+  for (guint i = 0; i < G_N_ELEMENTS (checkpoints); i++) {
+    g_autofree char *path = g_strdup_printf ("/gan_recipe/checkpoint/%u", i);
+    g_test_add_data_func (path, checkpoints[i], test_checkpoint);
+  }
   return bars_run ();
 }

@@ -48,7 +48,7 @@ export_run (const struct arguments *arguments)
 const struct command command_export = {
   .name = "export",
   .summary = "Writes a style or a generator as a model for other programs",
-  .usage = "[PACK | STYLE | MODEL] [--style NAME] [-o FILE.onnx | FILE.h5]",
+  .usage = "[PACK | STYLE | MODEL] [--style NAME] [-o FILE.onnx | FILE.h5 | FILE.safetensors]",
   .examples = {"impasto export starry-night -o starry.onnx", "impasto export digits.safetensors -o digits.h5"},
   .notes =
     "The model takes sRGB pictures (batch, 3, height, width) of any size and gives paintings of the same size, as\n"

@@ -15,6 +15,7 @@
 #include "format/safetensors.h"
 #include "net/gan.h"
 #include "onnx/export.h"
+#include "train/checkpoint.h"
 
 struct export_settings {
   char *pack, *style, *judge;
@@ -278,9 +279,17 @@ export_keras (const struct net_file *file, const char *checkpoint, const char *p
   if (!checkpoint)
     return keras_save_gan (preset, file->settings, KERAS_GENERATOR, file->weights, "", path, error);
   enum keras_part part = preset->judge ? KERAS_JUDGE : KERAS_ENCODER;
-  g_autoptr (weights) weights = safetensors_load (checkpoint, error);
-  return weights &&
-         keras_save_gan (preset, file->settings, part, weights, preset->judge ? "judge." : "encoder.", path, error);
+  g_autofree char *latest =
+    g_file_test (checkpoint, G_FILE_TEST_IS_DIR) ? checkpoint_latest (checkpoint, error) : g_strdup (checkpoint);
+  g_autoptr (weights) weights = latest ? checkpoint_load (latest, error) : NULL;
+  g_autoptr (GError) local = NULL;
+  if (!weights ||
+      keras_save_gan (preset, file->settings, part, weights, preset->judge ? "judge." : "encoder.", path, &local))
+    return weights != NULL;
+  if (g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_INPUT))
+    g_prefix_error (&local, "%s: is no checkpoint of this generator's run: ", checkpoint);
+  g_propagate_error (error, g_steal_pointer (&local));
+  return false;
 }
 
 /* A generator of ours, or a model of Keras, into another form. */
@@ -298,8 +307,10 @@ export_generator (const struct export_settings *settings, const char *path, GErr
     return generator_export (generator, (int) settings->opset, settings->weights == WEIGHTS_F16, path, NULL, error);
   if (g_str_has_suffix (path, ".h5") && generator->file)
     return export_keras (generator->file, settings->judge, path, error);
+  if (g_str_has_suffix (path, ".safetensors") && generator->file && !settings->judge)
+    return net_file_save (generator->file, path, error);
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: a generator's file ends in .onnx%s", path,
-               generator->file ? " or, for Keras, in .h5" : "");
+               generator->file ? ", for Keras in .h5, of impasto in .safetensors" : "");
   return false;
 }
 

@@ -10,6 +10,7 @@
 #include "effect/options.h"
 #include "net/manifest.h"
 #include "onnx/export.h"
+#include "train/gan_file.h"
 
 static bool
 is_hdf5 (const char *path)
@@ -25,7 +26,7 @@ is_hdf5 (const char *path)
 bool
 generator_matches (const char *path)
 {
-  if (is_hdf5 (path))
+  if (is_hdf5 (path) || gan_checkpoint_matches (path))
     return true;
   g_autofree char *name = g_file_test (path, G_FILE_TEST_IS_REGULAR) ? manifest_network (path) : NULL;
   const struct net *net = name ? net_find (name) : NULL;
@@ -36,6 +37,8 @@ static bool
 load_file (struct generator *generator, GError **error)
 {
   const char *path = generator->path;
+  if (gan_checkpoint_matches (path))
+    return (generator->file = gan_checkpoint_load (path, error)) != NULL;
   g_autofree char *name = manifest_network (path);
   const struct net *net = name ? net_find (name) : NULL;
   if (net && gan_preset_of (net))
@@ -48,7 +51,7 @@ load_file (struct generator *generator, GError **error)
                  "%s: holds a network \"%s\"; what impasto train gan makes is wanted", path, shown);
   else
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                 "%s: is no model of impasto train gan, and none of Keras (.h5)", path);
+                 "%s: is no model, run or checkpoint of impasto train gan, and no model of Keras (.h5)", path);
   return false;
 }
 

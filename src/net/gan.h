@@ -67,6 +67,7 @@ struct gan_net {
 };
 
 #define GAN_CONTINUOUS_MAX 16
+#define GAN_CLASSES_MAX 4096
 
 /* The rows of its options, for a table of @TYPE that holds it as @AT: "net." or nothing. */
 #define GAN_OPTIONS(TYPE, AT) \
@@ -74,7 +75,7 @@ struct gan_net {
     {"width", OPTION_FLOAT, offsetof (TYPE, AT width), "channels of the layers, times those of the text", 0.01, 16, 1}, \
     {"channels", OPTION_INT, offsetof (TYPE, AT channels), "channels of the picture; 0 = the preset's", 0, 4, 0}, \
     {"classes", OPTION_INT, offsetof (TYPE, AT classes), "classes of a conditional network; 0 = the data's", 0, \
-     4096,      0}, \
+     GAN_CLASSES_MAX, 0}, \
     {"conditional", OPTION_CHOICE, offsetof (TYPE, AT conditional), \
      "how the generator is told the class: labels beside the noise, or rows of the normalisations", \
      .choices = gan_conditional_names}, \

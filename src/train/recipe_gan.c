@@ -14,6 +14,7 @@
 #include "net/keras.h"
 #include "net/net_file.h"
 #include "train/gan_code.h"
+#include "train/gan_file.h"
 #include "train/gan_loss.h"
 #include "train/gan_recipe.h"
 #include "train/recipe.h"
@@ -193,7 +194,7 @@ name_in_run (const char *name, bool average)
   return g_strconcat (average ? "average.generator." : "generator.", name, NULL);
 }
 
-/* The weights of --start: a generator of ours, or one of the same layers that Keras saved. */
+/* The weights of --start: a generator of ours, or a run's, or one of the same layers that Keras saved. */
 static struct weights *
 weights_to_start (const struct gan_state *state, const char *path, GError **error)
 {
@@ -201,7 +202,8 @@ weights_to_start (const struct gan_state *state, const char *path, GError **erro
     g_autoptr (keras) keras = keras_load (path, error);
     return keras ? keras_take (keras, state->preset, &state->net, error) : NULL;
   }
-  g_autoptr (net_file) file = net_file_load (path, &state->preset->net, error);
+  g_autoptr (net_file) file = gan_checkpoint_matches (path) ? gan_checkpoint_load (path, error)
+                                                            : net_file_load (path, &state->preset->net, error);
   return file ? weights_ref (file->weights) : NULL;
 }
 
@@ -356,36 +358,18 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
   return gan_inspect (trainer, plan, stats, error);
 }
 
-/* Adds the judge's trunk and the recogniser: all of the judge but the dense layer that ends it. */
-static void
-add_recogniser (const struct trainer *trainer, struct weights *weights)
-{
-  static const char judge[] = "judge.", score[] = "judge.dense1.";
-  for (guint i = 0; i < weights_count (trainer->weights); i++) {
-    const char *name = weights_name (trainer->weights, i);
-    g_autofree char *own =
-      g_str_has_prefix (name, judge) ? g_strconcat ("recogniser.", name + strlen (judge), NULL) : NULL;
-    if (own && !g_str_has_prefix (name, score))
-      weights_add (weights, own, weights_at (trainer->weights, i));
-  }
-}
-
 static bool
 finish (struct trainer *trainer, const char *path, GError **error)
 {
   static const char *const places[] = {"data", "start", NULL}; /* names on somebody's disk */
   const struct gan_settings *settings = trainer->settings;
   const struct gan_state *state = trainer->state;
-  g_autoptr (weights) averaged = recipe_averaged (trainer, "generator.");
   g_autofree char *walk = g_build_filename (trainer->folder, "walk.png", NULL);
   if (!gan_walk_sheet (trainer, walk, error))
     return false;
-  if (gan_code_size (&state->net))
-    add_recogniser (trainer, averaged);
-  g_autoptr (net_file) file = net_file_new (&state->preset->net, &state->net, averaged);
+  g_autoptr (net_file) file = gan_file_new (state->preset, &state->net, trainer->weights);
   file->title = g_strdup (settings->title ? settings->title : state->preset->net.name);
   file->license = g_strdup (settings->license);
-  file->provenance = g_strdup ("trained by impasto train gan");
   file->training = recipe_facts (trainer, places);
   return net_file_save (file, path, error);
 }

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Generators out of runs; see gan_file.h. */
+#include "train/gan_file.h"
+
+#include <string.h>
+
+#include "base/text_json.h"
+#include "format/safetensors.h"
+#include "impasto/error.h"
+#include "net/manifest.h"
+#include "train/checkpoint.h"
+#include "train/gan_recipe.h"
+
+#define RECIPE_DEPTH 16 /* of brackets */
+
+/* Adds the weights whose names begin with @prefix, and not with @without, under @instead. */
+static void
+take (struct weights *from, const char *prefix, const char *without, const char *instead, struct weights *to)
+{
+  for (guint i = 0; i < weights_count (from); i++) {
+    const char *name = weights_name (from, i);
+    g_autofree char *own = g_str_has_prefix (name, prefix) ? g_strconcat (instead, name + strlen (prefix), NULL) : NULL;
+    if (own && !(without && g_str_has_prefix (name, without)))
+      weights_add (to, own, weights_at (from, i));
+  }
+}
+
+struct net_file *
+gan_file_new (const struct gan_preset *preset, const struct gan_net *net, struct weights *run)
+{
+  g_autoptr (weights) weights = weights_new ();
+  take (run, "average.generator.", NULL, "", weights);
+  if (gan_code_size (net)) /* which has no average, and needs the judge's layers but its last */
+    take (run, "judge.", "judge.dense1.", "recogniser.", weights);
+  struct net_file *file = net_file_new (&preset->net, net, weights);
+  file->provenance = g_strdup ("trained by impasto train gan");
+  return file;
+}
+
+/* --- Checkpoints --- */
+
+/* The recipe of a checkpoint of a gan run, or NULL. */
+static JsonNode *
+recipe_of (struct weights *checkpoint)
+{
+  const char *text = weights_metadata (checkpoint, "recipe");
+  g_autoptr (JsonNode) node = text ? text_json_read (text, RECIPE_DEPTH) : NULL;
+  JsonObject *object = node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+  JsonNode *name = object ? json_object_get_member (object, "recipe") : NULL;
+  bool gan = name && json_node_get_value_type (name) == G_TYPE_STRING &&
+             g_str_equal (json_node_get_string (name), recipe_gan.name) && manifest_object (object, "settings");
+  return gan ? g_steal_pointer (&node) : NULL;
+}
+
+/* The checkpoint that @path is, or the latest of the folder; a new string. */
+static char *
+checkpoint_of (const char *path, GError **error)
+{
+  return g_file_test (path, G_FILE_TEST_IS_DIR) ? checkpoint_latest (path, error) : g_strdup (path);
+}
+
+bool
+gan_checkpoint_matches (const char *path)
+{
+  g_autofree char *checkpoint = checkpoint_of (path, NULL);
+  g_autoptr (weights) head = checkpoint ? safetensors_load_metadata (checkpoint, NULL) : NULL;
+  g_autoptr (JsonNode) recipe = head ? recipe_of (head) : NULL;
+  return recipe != NULL;
+}
+
+/* Classes that the data decided about: the length of what the first layer reads, or rows of the normalisations. */
+static int64_t
+classes_of (const struct gan_net *net, struct weights *run)
+{
+  bool rows = net->conditional == GAN_NORMALISED;
+  const struct tensor *tensor =
+    weights_find (run, rows ? "average.generator.norm1.scale" : "average.generator.dense1.weight");
+  if (!net->conditional || !tensor || tensor->shape.rank != 2)
+    return 0;
+  return rows ? tensor->shape.dim[0] : tensor->shape.dim[1] - net->latent - gan_code_size (net);
+}
+
+static struct net_file *
+file_of (struct weights *run, const struct gan_settings *settings, const char *path, GError **error)
+{
+  const struct gan_preset *preset = gan_presets[settings->preset];
+  struct gan_net net = settings->net;
+  net.channels = gan_channels (preset, &net);
+  net.classes = classes_of (&net, run);
+  if (net.conditional && (net.classes < 1 || net.classes > GAN_CLASSES_MAX))
+    return manifest_fail (error, path, "its weights are not those of its settings"), NULL;
+  g_autoptr (net_file) file = gan_file_new (preset, &net, run);
+  g_autoptr (graph) graph = graph_new ();
+  preset->net.build (&preset->net, graph, &net);
+  struct weights *checked = weights_checked (file->weights, graph, path, error);
+  if (!checked)
+    return NULL;
+  weights_unref (file->weights);
+  file->weights = checked;
+  file->path = g_strdup (path);
+  file->title = g_strdup (settings->title ? settings->title : preset->net.name);
+  file->license = g_strdup (settings->license);
+  return g_steal_pointer (&file);
+}
+
+struct net_file *
+gan_checkpoint_load (const char *path, GError **error)
+{
+  g_autofree char *checkpoint = checkpoint_of (path, error);
+  g_autoptr (weights) run = checkpoint ? checkpoint_load (checkpoint, error) : NULL;
+  g_autoptr (JsonNode) recipe = run ? recipe_of (run) : NULL;
+  struct gan_settings settings = {0};
+  struct net_file *file = NULL;
+  if (run && !recipe)
+    manifest_fail (error, checkpoint, "is no checkpoint of impasto train gan");
+  if (!recipe)
+    return NULL;
+  option_init (recipe_gan.options, &settings);
+  if (option_from_json (recipe_gan.options, &settings, manifest_object (json_node_get_object (recipe), "settings"),
+                        error))
+    file = file_of (run, &settings, checkpoint, error);
+  else
+    g_prefix_error (error, "%s: ", checkpoint);
+  option_clear (recipe_gan.options, &settings);
+  return file;
+}
