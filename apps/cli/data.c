@@ -39,12 +39,23 @@ print_json (const ImpastoDataReport *report)
   print_json_line (whole);
 }
 
+/* A line each, and nothing that a terminal would obey, whatever files are called. */
+static char *
+plain_name (const char *name)
+{
+  bool plain = g_utf8_validate (name, -1, NULL);
+  for (const char *c = name; plain && *c; c++)
+    plain = !g_ascii_iscntrl (*c);
+  return plain ? g_strdup (name) : g_strescape (name, NULL);
+}
+
 static void
 print_lines (const ImpastoDataReport *report, bool quiet)
 {
   for (guint i = 0; i < report->findings->len; i++) {
     const ImpastoDataFinding *finding = report->findings->pdata[i];
-    printf ("%s: %s: %s\n", finding->kind, finding->name, finding->text);
+    g_autofree char *name = plain_name (finding->name);
+    printf ("%s: %s: %s\n", finding->kind, name, finding->text);
   }
   if (!quiet)
     fputs (report->summary, stdout);

@@ -232,7 +232,7 @@ judge_colors (struct doctor *doctor, const struct facts *facts, const char *name
   else if (file && doctor->options->channels == 3 && is_grey (facts))
     find (doctor, DOCTOR_GREY, name, "without colour, though stored with it; taken as it is");
   if (facts->alpha)
-    find (doctor, DOCTOR_ALPHA, name, "has transparency; laid on white");
+    find (doctor, DOCTOR_ALPHA, name, "has an alpha channel; what is transparent is laid on white");
 }
 
 static int

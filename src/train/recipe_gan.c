@@ -111,7 +111,8 @@ check_settings (const struct gan_settings *settings, GError **error)
 {
   bool zero = settings->loss != GAN_WASSERSTEIN && settings->loss != GAN_RELATIVISTIC;
   bool penalty = settings->gradient_penalty > 0 || settings->r1 > 0;
-  bool code = gan_code_size (&settings->net) > 0;
+  bool code = gan_code_size (&settings->net) > 0, judged = gan_presets[settings->preset]->judge;
+  bool augmented = settings->augment.translation || settings->augment.cutout || settings->augment.colour;
   const char *problem =
     settings->net.channels == 2 || settings->net.channels == 4 ? "--channels wants 1 or 3"
     : code && !gan_presets[settings->preset]->recogniser
@@ -124,6 +125,11 @@ check_settings (const struct gan_settings *settings, GError **error)
     : settings->label < 1 && !gan_losses[settings->loss].labels ? "--real-label goes with losses that have labels"
     : penalty && settings->net.judge_norm == GAN_NORM_BATCH
       ? "a penalty of the judge's slope wants pictures judged one by one: leave --judge-norm batch out"
+    : !judged && (settings->net.judge || settings->net.spectral || settings->net.minibatch ||
+                  settings->loss != GAN_NON_SATURATING || penalty || augmented || settings->noise > 0)
+      ? "this preset is trained without a judge: leave the options of judge, loss, penalties and augmentation out"
+    : settings->net.classes && !settings->net.conditional ? "--classes goes with --conditional"
+    : settings->augment_target > 0 && !augmented          ? "--augment-target wants --translation, --cutout or --color"
     : settings->augment_target > 0 && !zero
       ? "--augment-target wants a loss whose scores have a zero: not wasserstein, not relativistic"
       : NULL;

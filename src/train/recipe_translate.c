@@ -187,6 +187,8 @@ check_settings (const struct translate_settings *settings, GError **error)
   const char *problem = settings->size % 16             ? "--size wants a multiple of 16"
                         : settings->preset && !features ? "painter-gan and anime are trained by --method features"
                         : features && settings->identity_weight > 0 ? "--identity-weight goes with cyclegan and cut"
+                        : !features && settings->loss != GAN_NON_SATURATING && settings->loss != GAN_LEAST_SQUARES
+                          ? "--loss goes with --method features; cyclegan and cut are judged by least squares"
                         : settings->label < 1 && !gan_losses[settings->loss].labels
                           ? "--real-label goes with losses that have labels"
                         : settings->ends % 2 == 0           ? "--ends wants an odd number"
@@ -213,7 +215,8 @@ open_data (struct trainer *trainer, GError **error)
                                    .keep_handedness = !settings->mirror,
                                    .recursive = true,
                                    .file = side == PAINTING};
-    state->data[side] = recipe_open_data (trainer, side == PHOTO ? settings->photos : settings->paintings, &data, error);
+    state->data[side] =
+      recipe_open_data (trainer, side == PHOTO ? settings->photos : settings->paintings, &data, error);
     if (!state->data[side])
       return false;
   }

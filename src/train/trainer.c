@@ -64,10 +64,10 @@ trainer_log (struct trainer *trainer, const char *format, ...)
   va_start (args, format);
   if (trainer->log) {
     g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
-    g_autofree char *stamp = g_date_time_format (now, "%Y-%m-%d %H:%M:%S");
-    fprintf (trainer->log, "%s  ", stamp);
-    vfprintf (trainer->log, format, args);
-    fputc ('\n', trainer->log);
+    g_autofree char *stamp = g_date_time_format (now, "%Y-%m-%d %H:%M:%S"), *text = g_strdup_vprintf (format, args);
+    for (char *c = text; *c; c++)
+      *c = g_ascii_iscntrl (*c) ? ' ' : *c; /* of names of files */
+    fprintf (trainer->log, "%s  %s\n", stamp, text);
     fflush (trainer->log);
   }
   va_end (args);
