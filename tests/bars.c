@@ -116,6 +116,8 @@ bool
 job_on_progress (const struct train_progress *progress, void *user_data)
 {
   struct job *job = user_data;
+  if (progress->stats->n == 0) /* no step was left */
+    return true;
   g_assert_cmpstr (progress->stats->name[0], ==, "loss");
   job->stats[progress->step - 1] = *progress->stats;
   job->steps = progress->step;

@@ -429,10 +429,21 @@ test_taken_up (void)
   check_error (error, IMPASTO_ERROR_INPUT, "another process trains it");
   g_clear_error (&error);
   close (lock);
+  job_set (job, "accept-changes", "yes");
+  job_set (job, "steps", "4");
+  g_assert_false (job_run (job, &error));
+  check_error (error, IMPASTO_ERROR_USAGE, "5 steps are done already");
+  g_clear_error (&error);
   job->stop_at = 0;
-  g_assert_true (job_run (job, &error));
-  g_assert_no_error (error);
+  job_set (job, "steps", "5");
+  g_assert_true (job_run (job, &error)); /* none is left */
   g_assert_true (g_file_test (made, G_FILE_TEST_EXISTS));
+  g_ptr_array_set_size (job->given, 0);
+  g_ptr_array_add (job->given, NULL);
+  job_set (job, "resume", first->folder);
+  job_set (job, "accept-changes", "no");
+  g_assert_true (job_run (job, &error)); /* five are its recipe now */
+  g_assert_no_error (error);
   g_autofree char *recipe = text_of (first->folder, "recipe.json");
   g_assert_nonnull (strstr (recipe, "\"data\" : \"/"));
   job_free (first);

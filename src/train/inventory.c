@@ -9,7 +9,7 @@
 void
 inventory_add (GString *inventory, const char *path, int64_t size, int64_t time)
 {
-  g_autofree char *line = g_strescape (path, NULL);
+  g_autofree char *absolute = g_canonicalize_filename (path, NULL), *line = g_strescape (absolute, NULL);
   g_string_append_printf (inventory, "%" G_GINT64_FORMAT " %" G_GINT64_FORMAT " %s\n", size, time, line);
 }
 
@@ -30,6 +30,22 @@ name_of (const char *line)
   return space ? space + 1 : NULL;
 }
 
+/* Lines of an inventory; those of earlier versions have names as their users typed them. */
+static char **
+lines_of (const char *text)
+{
+  char **lines = g_strsplit (text, "\n", -1);
+  for (char **line = lines; *line; line++) {
+    const char *name = name_of (*line);
+    if (!name || *name == '/')
+      continue;
+    g_autofree char *path = g_strcompress (name), *absolute = g_canonicalize_filename (path, NULL),
+                    *escaped = g_strescape (absolute, NULL), *before = *line;
+    *line = g_strdup_printf ("%.*s%s", (int) (name - before), before, escaped);
+  }
+  return lines;
+}
+
 struct change {
   const char *one, *several;
   guint n;
@@ -48,7 +64,7 @@ inventory_difference (const char *was, const char *is)
 {
   struct change come = {"file has come", "files have come"}, gone = {"is gone", "are gone"},
                 other = {"is another", "are others"};
-  g_auto (GStrv) before = g_strsplit (was, "\n", -1), now = g_strsplit (is, "\n", -1);
+  g_auto (GStrv) before = lines_of (was), now = lines_of (is);
   g_autoptr (GHashTable) lines = g_hash_table_new (g_str_hash, g_str_equal);
 
   for (char **line = before; *line; line++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inventory of a run: the files it learns from, a line each with size and time, "81234 1764300000 photos/a.jpg". Kept
+ * The inventory of a run: the files it learns from, a line each with size and time, "81234 1764300000 /home/me/photos/a.jpg". Kept
  * in the run's folder, it tells at a resume whether the data are still the same. Files are not read: a hundred thousand
  * take a part of a second. */
 #pragma once
@@ -11,7 +11,7 @@
 
 #define INVENTORY_FILE "data.txt"
 
-/* Adds a line: bytes, seconds since 1970. */
+/* Adds a line: bytes, seconds since 1970, and the file's absolute name. */
 void inventory_add (GString *inventory, const char *path, int64_t size, int64_t time);
 
 /* The same by asking the file system; nothing for what is no file. */

@@ -233,7 +233,7 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
   double rate = 0;
   int64_t last_saved = trainer->step;
   bool go_on = true;
-  if (trainer->step >= trainer->run.steps)
+  if (trainer->step == trainer->run.steps)
     tell (trainer, &(struct train_stats){0}, 0, progress, data);
   while (go_on && trainer->step < trainer->run.steps) {
     int64_t start = g_get_monotonic_time ();
@@ -312,7 +312,14 @@ take_up (struct trainer *trainer, GError **error)
   if (!lock_folder (trainer, error))
     return false;
   remove_drafts (trainer->folder);
-  return checkpoint_resume (trainer, error);
+  if (!checkpoint_resume (trainer, error))
+    return false;
+  if (trainer->step <= trainer->run.steps)
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+               "%s: %" G_GINT64_FORMAT " steps are done already, --steps %" G_GINT64_FORMAT " wants fewer",
+               trainer->folder, trainer->step, trainer->run.steps);
+  return false;
 }
 
 static bool
@@ -343,7 +350,8 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
   if (!open_files (trainer, error))
     return false;
   bool first = trainer->watchdog && trainer->recipe->watches && trainer->step == 0; /* a checkpoint to go back to */
-  if (first && !checkpoint_save (trainer, error))
+  bool changed = trainer->run.resume && trainer->run.accept_changes; /* the checkpoint is now one of another recipe */
+  if ((first || changed) && !checkpoint_save (trainer, error))
     return false;
   trainer_log (trainer, "%s at step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s, %d threads",
                trainer->run.resume ? "resumed" : "started", trainer->step, trainer->run.steps, cpu_isa (),
