@@ -46,6 +46,12 @@ cp small.png self.png; run paint self.png --style alpha -o self.png; refused 4 "
 check "never the photograph itself"
 run paint small.png --style alpha -o result.gif; refused 2 "extension"; check "an unknown extension"
 run paint small.png --style alpha --format gif; refused 2 "format"; check "an unknown format"
+run paint small.png --style alpha --format png -o other.jpg; refused 2 "contradict"; check "one format and another"
+run paint small.png --style alpha --suffix ../b; refused 2 "part of a name"; check "a suffix with a slash"
+run paint small.png --style alpha --region small.png=beta@; refused 2 "a strength is 0..2"; check "a region without its strength"
+run paint small.png --style alpha --quality 30 -o rough.jpg
+[ $status = 0 ] && run replay rough.jpg small.png -o again.jpg && cmp -s rough.jpg again.jpg; check "replay: quality, too"
+rm -f rough.jpg again.jpg
 run paint small.png --style alpha -o missing/result.png; refused 4 "missing/result.png"
 check "a folder that is not there"
 run paint small.png --style alpha -o small.png/result.png; refused 4 "small.png"; check "a file for a folder"

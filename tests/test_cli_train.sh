@@ -35,6 +35,16 @@ check "export: a model of Keras as ONNX"
 run run drawer.h5 --info; [ $status = 0 ] && grep -q 'output  picture: float (batch, 64, 64, 3)' out; check "run: a model of Keras"
 run export drawer.safetensors --judge drawer.safetensors -o judge.h5; refused 3 'conv1: a weight is missing'
 check "export: a judge that is not there"
+run generate runs/00001-gan -n 6 --columns 3 -o latest.png; [ $status = 0 ] && painted latest.png
+check "generate: from a run's latest checkpoint"
+run export runs/00001-gan -o drawer2.safetensors; [ $status = 0 ] && cmp -s drawer.safetensors drawer2.safetensors ||
+  run generate drawer2.safetensors -n 6 --columns 3 -o exported.png; [ $status = 0 ]; check "export: a model of a run"
+run export runs/00001-gan/network-000002.safetensors -o runs/00001-gan/network-000002.safetensors --overwrite
+refused 2 "would be replaced"; check "export: not over the checkpoint"
+run train gan --resume runs/00001-gan --rate 0.5; refused 2 'the recipe has changed'; check "train gan: a resumed run's recipe"
+run train translate --resume runs/00001-gan; refused 2 'is a run of impasto train gan'; check "train translate: a gan run"
+run train translate --photos photos --paintings photos --method cut --loss hinge; refused 2 'least squares'
+check "train translate: a loss that it has not"
 run export drawer.safetensors -o drawer.xyz; refused 2 "ends in .onnx, for Keras"; check "export: a generator in no such form"
 head -c 3000 drawer.h5 >cut.h5; run describe cut.h5; refused 3 "no good HDF5 file\|not a good HDF5 file"; check "a model of Keras, cut off"
 run generate models/one.safetensors -o no.png; [ $status = 3 ] && grep -q 'holds a network "style"' err && [ ! -e no.png ]

@@ -444,9 +444,64 @@ test_taken_up (void)
   job_set (job, "accept-changes", "no");
   g_assert_true (job_run (job, &error)); /* five are its recipe now */
   g_assert_no_error (error);
-  g_autofree char *recipe = text_of (first->folder, "recipe.json");
-  g_assert_nonnull (strstr (recipe, "\"data\" : \"/"));
   job_free (first);
+  job_free (job);
+}
+
+/* What a run is told by names below one folder, it finds from another. */
+static void
+test_taken_up_elsewhere (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *here = g_get_current_dir (), *made = file ("elsewhere.safetensors");
+  g_autofree char *name = g_path_get_basename (bars_folder), *below = g_path_get_dirname (bars_folder);
+  g_autofree char *words = g_strdup_printf ("steps=4 save-every=1 data=%s output=elsewhere.safetensors", name);
+  struct job *job = job_new (words);
+  g_assert_cmpint (g_chdir (below), ==, 0);
+  job->stop_at = 2;
+  g_assert_false (job_run (job, &error));
+  g_clear_error (&error);
+  g_assert_cmpint (g_chdir (here), ==, 0);
+  g_ptr_array_set_size (job->given, 0);
+  g_ptr_array_add (job->given, NULL);
+  job_set (job, "resume", job->folder);
+  job->stop_at = 0;
+  g_assert_true (job_run (job, &error));
+  g_assert_no_error (error);
+  g_assert_true (g_file_test (made, G_FILE_TEST_EXISTS));
+  job_free (job);
+}
+
+/* A category begins as loud as all of the noise, once: also where a run is resumed from its first weights. */
+static void
+test_code_begins (void)
+{
+  static const char words[] = "codes=3 continuous=1 latent=6 steps=2 save-every=2";
+  g_autoptr (GError) error = NULL;
+  g_autofree char *whole = run_whole (words), *path = file_of (whole, "network-000000.safetensors");
+  g_autoptr (weights) fresh = safetensors_load (path, &error);
+  g_assert_no_error (error);
+  struct tensor *dense = weights_find (fresh, "generator.dense1.weight");
+  int64_t rows = dense->shape.dim[0], columns = dense->shape.dim[1];
+  double noise = 0, code = 0, number = 0;
+  g_assert_cmpint (columns, ==, 6 + 3 + 1);
+  for (int64_t i = 0; i < rows * columns; i++) {
+    double square = tensor_floats (dense)[i] * tensor_floats (dense)[i];
+    *(i % columns < 6 ? &noise : i % columns < 9 ? &code : &number) += square;
+  }
+  g_assert_cmpfloat_with_epsilon (code / 3, noise, 0.2 * noise); /* one is on, of deviation 1 each are the six */
+  g_assert_cmpfloat_with_epsilon (number, noise / 6, 0.2 * noise / 6);
+  struct job *job = job_new (words);
+  job->stop_at = 1;
+  g_assert_false (job_run (job, &error));
+  g_clear_error (&error);
+  g_autofree char *stopped = file_of (job->folder, "network-000001.safetensors");
+  g_assert_cmpint (g_unlink (stopped), ==, 0);
+  job->stop_at = 0;
+  job_set (job, "resume", job->folder);
+  g_assert_true (job_run (job, &error));
+  g_assert_no_error (error);
+  same_file (whole, job->folder, "network-000002.safetensors");
   job_free (job);
 }
 
@@ -540,8 +595,14 @@ test_checkpoint (gconstpointer words)
                                       1e-3 * fabs (tensor_floats (a)[k]) + 1e-6);
     g_assert_cmpmem (b->data, b->size, c->data, c->size);
   }
-  g_autofree char *again = g_strdup_printf ("%s steps=1 start=%s", (const char *) words, made);
-  g_free (run_whole (again));
+  g_autofree char *again = g_strdup_printf ("%s steps=1 start=%s seed=9 rate=1e-12", (const char *) words, made);
+  g_autofree char *second = run_whole (again), *begun = file_of (second, "network-000001.safetensors");
+  g_autoptr (weights) went_on = safetensors_load (begun, &error);
+  g_assert_no_error (error);
+  struct tensor *from = weights_find (latest->weights, "dense1.weight"),
+                *to = weights_find (went_on, "generator.dense1.weight");
+  for (int64_t k = 0; k < shape_size (&from->shape); k++)
+    g_assert_cmpfloat_with_epsilon (tensor_floats (from)[k], tensor_floats (to)[k], 1e-6);
 }
 
 int
@@ -584,6 +645,8 @@ main (int argc, char **argv)
   g_test_add_func ("/gan_recipe/warm_up", test_warm_up);
   g_test_add_func ("/gan_recipe/other_networks", test_other_networks);
   g_test_add_func ("/gan_recipe/taken_up", test_taken_up);
+  g_test_add_func ("/gan_recipe/taken_up/elsewhere", test_taken_up_elsewhere);
+  g_test_add_func ("/gan_recipe/code_begins", test_code_begins);
   g_test_add_func ("/gan_recipe/refused", test_refused);
   g_test_add_func ("/gan_recipe/start", test_start);
   for (guint i = 0; i < G_N_ELEMENTS (checkpoints); i++) {

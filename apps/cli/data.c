@@ -44,8 +44,8 @@ static char *
 plain_name (const char *name)
 {
   bool plain = g_utf8_validate (name, -1, NULL);
-  for (const char *c = name; plain && *c; c++)
-    plain = !g_ascii_iscntrl (*c);
+  for (const char *c = name; plain && *c; c = g_utf8_next_char (c))
+    plain = !g_unichar_iscntrl (g_utf8_get_char (c));
   return plain ? g_strdup (name) : g_strescape (name, NULL);
 }
 

@@ -13,6 +13,7 @@
 #include "impasto/error.h"
 
 #define PREFIX ".impasto-"
+#define RANDOM 6 /* characters behind it */
 #define SUFFIX_MAX 16
 #define WRITE_MAX ((size_t) 1 << 30) /* bytes a call */
 
@@ -39,7 +40,12 @@ check_target (const char *target, GError **error)
 bool
 draft_is (const char *name)
 {
-  return g_str_has_prefix (name, PREFIX);
+  if (!g_str_has_prefix (name, PREFIX))
+    return false;
+  const char *random = name + strlen (PREFIX), *end = random;
+  while (g_ascii_isalnum (*end))
+    end++;
+  return end - random == RANDOM && (*end == '\0' || *end == '.');
 }
 
 /* Beside the target, hidden, with the same suffix: ".impasto-XXXXXX.png". */

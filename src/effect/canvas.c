@@ -19,10 +19,6 @@
 #define TILE_MOST 2048 /* pixels: a larger tile would save a tenth of the work and take memory for it */
 #define TILE_LEAST 96  /* pixels beside the cut sides: whatever the memory */
 #define LOW_REACH 16   /* pixels that the octave's low band looks around, twice */
-#define TORUS_LEAST 64 /* pixels: a smaller torus is repeated, there is not enough in it for statistics */
-#define TORUS_SMALL \
-  256 /* pixels: a smaller one is repeated until it is in multiples; scaled, it would have statistics \
-                           that are not the tiles' */
 #define GUESS_ATTEMPTS 6
 #define PLAN_CODE (8 << 20) /* bytes of the kernels that a second plan brings: measured */
 
@@ -129,11 +125,17 @@ canvas_thumb_by_tiles (const struct canvas *canvas)
   return (open || canvas_noted_mixes (canvas) > 1) && canvas_by_octaves (canvas);
 }
 
+/* Of a torus of fewer pixels there is not enough for statistics; and one that is brought to multiples of the network by
+ * scaling has others than the tiles, the more the smaller it is. */
+#define TORUS_LEAST 64
+#define TORUS_SMALL 256
+
 int
 canvas_torus_times (const struct canvas *canvas, int side)
 {
+  bool whole = canvas->thumb_width == canvas->grid.width && canvas->thumb_height == canvas->grid.height;
   int times = 1;
-  while (canvas->settings.wrap && side < TORUS_SMALL &&
+  while (canvas->settings.wrap && whole && side < TORUS_SMALL &&
          (times * side < TORUS_LEAST || times * side % canvas->net.multiple))
     times *= 2;
   return times;

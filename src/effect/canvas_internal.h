@@ -41,6 +41,7 @@ bool canvas_thumb_by_tiles (const struct canvas *canvas);
 struct tile_grid canvas_octave_grid (const struct canvas *canvas, int width, int height);
 struct tile_grid canvas_thumb_grid (const struct canvas *canvas);
 
-/* How often a side of that many pixels stands in the thumbnail: more than once where a small torus is repeated. */
+/* How often a side of that many pixels stands in the thumbnail: more than once where a small torus is repeated. A power of
+ * two, as the multiples of networks are. */
 int canvas_torus_times (const struct canvas *canvas, int side);
 void canvas_moments_name (char name[32], int i);

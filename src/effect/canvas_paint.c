@@ -101,6 +101,28 @@ pass_thumb (struct canvas *canvas, enum role role, const struct tile_grid *grid,
   return tile_pass_run (&pass, error);
 }
 
+/* A torus, repeated in both directions; and the shares of its styles. */
+struct repeated {
+  const struct row_source *from;
+  const struct map_source *maps;
+  int width;
+};
+
+static bool
+read_repeated_maps (void *data, int width, int height, int y, float *row, GError **error)
+{
+  const struct repeated *repeated = data;
+  const struct map_source *maps = repeated->maps;
+  int64_t w = repeated->from->width;
+  g_autofree float *once = g_new (float, maps->mixes *w);
+  if (!maps->read (maps->data, repeated->from->width, repeated->from->height, y % repeated->from->height, once, error))
+    return false;
+  for (int m = 0; m < maps->mixes; m++)
+    for (int64_t x = 0; x < width; x++)
+      row[m * (int64_t) width + x] = once[m * w + x % w];
+  return true;
+}
+
 /* Paints the thumbnail @from into @to, and gives the tiles the statistics of that. */
 static bool
 note (struct canvas *canvas, const struct canvas_picture *picture, const struct picture *from, struct picture *to,
@@ -108,9 +130,15 @@ note (struct canvas *canvas, const struct canvas_picture *picture, const struct 
 {
   struct tile_grid grid = canvas_thumb_grid (canvas);
   int n = canvas_noted_mixes (canvas);
+  struct repeated repeated = {&picture->source, &picture->maps, grid.width};
+  bool repeats =
+    canvas_torus_times (canvas, picture->source.width) > 1 || canvas_torus_times (canvas, picture->source.height) > 1;
+  struct map_source all = picture->maps;
+  if (repeats && all.mixes)
+    all = (struct map_source){all.mixes, read_repeated_maps, &repeated};
   for (int i = 0; i < n; i++) {
     struct alone alone = {canvas->mixes, i};
-    struct map_source maps = n > 1 ? (struct map_source){canvas->mixes, read_alone, &alone} : picture->maps;
+    struct map_source maps = n > 1 ? (struct map_source){canvas->mixes, read_alone, &alone} : all;
     if (!pass_thumb (canvas, ROLE_NOTE, &grid, &maps, from, to, rows, job, error))
       return false;
     hand_on (canvas, i);
@@ -118,12 +146,6 @@ note (struct canvas *canvas, const struct canvas_picture *picture, const struct 
   plan_release (canvas->plans[ROLE_NOTE].plan);
   return true;
 }
-
-/* A torus, repeated in both directions. */
-struct repeated {
-  const struct row_source *from;
-  int width;
-};
 
 static bool
 read_repeated (void *data, int y, int n, float *rows, int64_t stride, GError **error)
@@ -145,7 +167,7 @@ static struct picture *
 thumbnail (const struct canvas *canvas, const struct row_source *source, const struct tile_grid *grid, GError **error)
 {
   int across = canvas_torus_times (canvas, source->width), down = canvas_torus_times (canvas, source->height);
-  struct repeated repeated = {source, across * source->width};
+  struct repeated repeated = {source, NULL, across * source->width};
   struct row_source torus = {repeated.width, down * source->height, source->planes, read_repeated, &repeated};
   return rows_thumbnail (across * down > 1 ? &torus : source, grid->width, grid->height, error);
 }

@@ -229,7 +229,7 @@ add_region (struct control *control, const char *text, bool images, double stren
   mix->mask = g_strndup (text, equals - text);
   g_strstrip (mix->mask);
   bool own = at > equals && number (at + 1, &mix->strength);
-  bool meant = at > equals && !own && !g_file_test (equals + 1, G_FILE_TEST_EXISTS); /* a name may have an @, too */
+  bool meant = at > equals && !own && (!at[1] || strspn (at + 1, "+-.0123456789") || g_str_has_prefix (at + 1, "nan"));
   if (meant || (own && !(mix->strength >= 0 && mix->strength <= 2)))
     return style_fail (error, IMPASTO_ERROR_USAGE, "--region: a strength is 0..2, not '%s'", shown);
   g_autofree char *style = own ? g_strndup (equals + 1, at - equals - 1) : g_strdup (equals + 1);

@@ -307,6 +307,12 @@ export_generator (const struct export_settings *settings, const char *path, GErr
     return generator_export (generator, (int) settings->opset, settings->weights == WEIGHTS_F16, path, NULL, error);
   if (g_str_has_suffix (path, ".h5") && generator->file)
     return export_keras (generator->file, settings->judge, path, error);
+  g_autofree char *from = g_canonicalize_filename (generator->file ? generator->file->path : "", NULL),
+                  *to = g_canonicalize_filename (path, NULL);
+  if (g_str_equal (from, to)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: would be replaced by what it is exported as", path);
+    return false;
+  }
   if (g_str_has_suffix (path, ".safetensors") && generator->file && !settings->judge)
     return net_file_save (generator->file, path, error);
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: a generator's file ends in .onnx%s", path,

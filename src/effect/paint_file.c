@@ -288,11 +288,12 @@ run_rows (struct run *run, GError **error)
          finish (run, error);
 }
 
+/* The share is the painting's, and that is done. */
 static bool
 save_on (double share, void *data)
 {
   const struct paint_job *job = data;
-  return !job || !job->progress || job->progress (share, "saving", job->data);
+  return !job || !job->progress || job->progress (1, "saving", job->data);
 }
 
 /* The same with the picture in memory. */

@@ -101,7 +101,7 @@ bitmap_load (const char *path, int short_side, int64_t max_pixels, GError **erro
 {
   const struct format *format;
   g_autoptr (vips_image) image = image_open (path, max_pixels, 1, &format, error);
-  if (!image)
+  if (!image || !image_check_numbers (image, format, path, error))
     return NULL;
   const int shrink = format->shrinks ? shrink_for (image, short_side) : 1;
   if (shrink > 1) {

@@ -137,7 +137,9 @@ picture_load (const char *path, int64_t max_pixels, GError **error)
 {
   const struct format *format;
   g_autoptr (vips_image) image = image_open (path, max_pixels, 1, &format, error);
-  g_autoptr (vips_image) srgb = image ? image_to_srgb (image, true, path, error) : NULL;
+  if (!image || !image_check_numbers (image, format, path, error))
+    return NULL;
+  g_autoptr (vips_image) srgb = image_to_srgb (image, true, path, error);
   if (!srgb)
     return NULL;
 

@@ -163,19 +163,28 @@ is_float_grey (VipsImage *image)
   return image->BandFmt == VIPS_FORMAT_FLOAT && image_is_grey (image);
 }
 
-/* Whether the numbers are such as can be read rightly: 8 or 16 bits without a sign, or floating point in 0..1, colours as
- * linear light, where lamps may be brighter. Other programs write floating point from 0 to 255 as well: it is looked at. */
+/* Kinds of numbers that are read rightly: 8 or 16 bits without a sign, floating point, and those of colour spaces that have
+ * their own. */
 static bool
-check_numbers (VipsImage *image, const struct format *format, const char *path, GError **error)
+check_kind (VipsImage *image, const char *path, GError **error)
 {
-  if (image->BandFmt == VIPS_FORMAT_UCHAR || image->BandFmt == VIPS_FORMAT_USHORT)
-    return true;
-  const bool colour = image->BandFmt == VIPS_FORMAT_FLOAT && image->Type == VIPS_INTERPRETATION_scRGB;
-  if (!colour && !is_float_grey (image)) {
+  const VipsInterpretation own[] = {VIPS_INTERPRETATION_scRGB, VIPS_INTERPRETATION_LAB, VIPS_INTERPRETATION_LABS,
+                                    VIPS_INTERPRETATION_LABQ, VIPS_INTERPRETATION_XYZ};
+  bool known = image->BandFmt == VIPS_FORMAT_UCHAR || image->BandFmt == VIPS_FORMAT_USHORT || is_float_grey (image);
+  for (size_t i = 0; i < G_N_ELEMENTS (own); i++)
+    known |= image->Type == own[i];
+  if (!known)
     image_refuse (error, IMPASTO_ERROR_INPUT, path,
                   "has numbers of an unusual kind; save it with 8 or 16 bits a channel");
-    return false;
-  }
+  return known;
+}
+
+bool
+image_check_numbers (VipsImage *image, const struct format *format, const char *path, GError **error)
+{
+  const bool colour = image->BandFmt == VIPS_FORMAT_FLOAT && image->Type == VIPS_INTERPRETATION_scRGB;
+  if (!colour && !is_float_grey (image))
+    return true;
   g_autoptr (vips_image) again = NULL, stats = NULL;
   if (load (format, path, 1, &again) != 0 || vips_stats (again, &stats, NULL) != 0) {
     image_damaged (error, path, format);
@@ -209,7 +218,7 @@ image_open (const char *path, int64_t max_pixels, int shrink, const struct forma
                   image->Xsize, image->Ysize, (double) image->Xsize * image->Ysize / 1e6, limit / 1e6);
     return NULL;
   }
-  if (!check_numbers (image, format, path, error))
+  if (!check_kind (image, path, error))
     return NULL;
   if (found)
     *found = format;

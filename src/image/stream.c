@@ -235,8 +235,8 @@ struct stream *
 stream_open (const char *path, int64_t max_pixels, int width, int height, GError **error)
 {
   g_autoptr (stream) stream = g_new0 (struct stream, 1);
-  g_autoptr (vips_image) image = image_open (path, max_pixels, 1, NULL, error);
-  if (!image)
+  g_autoptr (vips_image) image = image_open (path, max_pixels, 1, &stream->format, error);
+  if (!image || !image_check_numbers (image, stream->format, path, error))
     return NULL;
   const int orientation = vips_image_get_orientation (image);
   stream->path = g_strdup (path);

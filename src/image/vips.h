@@ -56,6 +56,10 @@ void image_damaged (GError **error, const char *path, const struct format *forma
  * it, 1 for the whole size. @format may be NULL. */
 VipsImage *image_open (const char *path, int64_t max_pixels, int shrink, const struct format **format, GError **error);
 
+/* Before pixels are read: whether floating point counts from 0 to 1, grey as it is, colours as linear light, where lamps may
+ * be brighter. Other programs write it from 0 to 255 as well, so all of it is looked at. */
+bool image_check_numbers (VipsImage *image, const struct format *format, const char *path, GError **error);
+
 /* RGB or RGBA in sRGB, 8 or 16 bit. Where an ICC profile must be followed, the result has 16 bits if @precise. */
 VipsImage *image_to_srgb (VipsImage *image, bool precise, const char *path, GError **error);
 

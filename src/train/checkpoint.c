@@ -188,19 +188,36 @@ warn_of_other_machine (struct trainer *trainer)
                  was ? was : "another machine", machine);
 }
 
+/* Numbers of a damaged one must not outlive good ones. */
+static void
+set_aside (struct trainer *trainer, const char *path)
+{
+  g_autofree char *aside = g_strconcat (path, ".damaged", NULL);
+  trainer_say (trainer, "%s cannot be read and is set aside as .damaged; going on from step %" G_GINT64_FORMAT, path,
+               trainer->step);
+  g_rename (path, aside);
+}
+
 bool
 checkpoint_resume (struct trainer *trainer, GError **error)
 {
   g_autoptr (GArray) steps = list_steps (trainer->folder);
   g_autoptr (GError) first = NULL;
-  g_autoptr (GString) damaged = g_string_new (NULL);
+  g_autoptr (GPtrArray) damaged = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; i < steps->len; i++) { /* a power cut may have damaged the latest */
     g_autofree char *path = checkpoint_path (trainer->folder, g_array_index (steps, int64_t, i));
-    g_autoptr (weights) weights = checkpoint_load (path, first ? NULL : &first);
+    g_autoptr (GError) problem = NULL;
+    g_autoptr (weights) weights = checkpoint_load (path, &problem);
     const char *step = weights ? weights_metadata (weights, "step") : NULL;
     const char *recipe = weights ? weights_metadata (weights, "recipe") : NULL;
     if (!step || !recipe || g_ascii_strtoll (step, NULL, 10) < 0) {
-      g_string_append_printf (damaged, "%s%s", damaged->len ? ", " : "", path);
+      if (problem && !g_error_matches (problem, IMPASTO_ERROR, IMPASTO_ERROR_INPUT)) { /* no memory: not its fault */
+        g_propagate_error (error, g_steal_pointer (&problem));
+        return false;
+      }
+      if (!first)
+        first = g_steal_pointer (&problem);
+      g_ptr_array_add (damaged, g_steal_pointer (&path));
       continue;
     }
     if (!origin_check_recipe (trainer, recipe, error))
@@ -208,11 +225,10 @@ checkpoint_resume (struct trainer *trainer, GError **error)
     weights_unref (trainer->weights);
     trainer->weights = g_steal_pointer (&weights);
     trainer->step = g_ascii_strtoll (step, NULL, 10);
-    if (damaged->len)
-      trainer_say (trainer, "%s cannot be read and is deleted; going on from step %" G_GINT64_FORMAT, damaged->str,
-                   trainer->step);
+    for (guint k = 0; k < damaged->len; k++)
+      set_aside (trainer, damaged->pdata[k]);
     warn_of_other_machine (trainer);
-    checkpoint_forget_later (trainer); /* numbers of damaged ones must not outlive good ones */
+    checkpoint_forget_later (trainer);
     return true;
   }
   if (steps->len == 0)

@@ -14,10 +14,12 @@ char *checkpoint_path (const char *folder, int64_t step); /* a new string */
 bool checkpoint_save (struct trainer *trainer, GError **error);
 
 /* The latest checkpoint of trainer->folder that can be read, into trainer->weights and trainer->step; later ones, which
- * are damaged, are deleted and told. IMPASTO_ERROR_INPUT: there is none; IMPASTO_ERROR_USAGE: its recipe is another. */
+ * are damaged, get another name and are told. IMPASTO_ERROR_INPUT: there is none; IMPASTO_ERROR_USAGE: its recipe is
+ * another; IMPASTO_ERROR_MEMORY. */
 bool checkpoint_resume (struct trainer *trainer, GError **error);
 
-/* A checkpoint's tensors and metadata. IMPASTO_ERROR_INPUT: it cannot be read, or its digest is another. */
+/* A checkpoint's tensors and metadata. IMPASTO_ERROR_INPUT: it cannot be read, or its digest is another;
+ * IMPASTO_ERROR_MEMORY. */
 struct weights *checkpoint_load (const char *path, GError **error);
 
 /* SHA-256 of names, shapes, numbers and metadata, the digest itself left out; a new string. Kept in the metadata by that

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "base/text.h"
 #include "base/text_json.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
@@ -13,6 +14,7 @@
 #include "train/gan_recipe.h"
 
 #define RECIPE_DEPTH 16 /* of brackets */
+#define TITLE_MAX 200   /* characters */
 
 /* Adds the weights whose names begin with @prefix, and not with @without, under @instead. */
 static void
@@ -76,8 +78,8 @@ classes_of (const struct gan_net *net, struct weights *run)
   bool rows = net->conditional == GAN_NORMALISED;
   const struct tensor *tensor =
     weights_find (run, rows ? "average.generator.norm1.scale" : "average.generator.dense1.weight");
-  if (!net->conditional || !tensor || tensor->shape.rank != 2)
-    return 0;
+  if (!net->conditional || !tensor || tensor->shape.rank != 2) /* a generator without normalisation has no rows */
+    return net->conditional ? net->classes : 0;
   return rows ? tensor->shape.dim[0] : tensor->shape.dim[1] - net->latent - gan_code_size (net);
 }
 
@@ -99,8 +101,8 @@ file_of (struct weights *run, const struct gan_settings *settings, const char *p
   weights_unref (file->weights);
   file->weights = checked;
   file->path = g_strdup (path);
-  file->title = g_strdup (settings->title ? settings->title : preset->net.name);
-  file->license = g_strdup (settings->license);
+  file->title = text_cut (settings->title ? settings->title : preset->net.name, TITLE_MAX);
+  file->license = settings->license ? text_cut (settings->license, TITLE_MAX) : NULL;
   return g_steal_pointer (&file);
 }
 

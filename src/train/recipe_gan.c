@@ -107,8 +107,10 @@ settle (void *object, struct run_settings *run)
 }
 
 static bool
-check_settings (const struct gan_settings *settings, GError **error)
+check_settings (const struct trainer *trainer, GError **error)
 {
+  const struct gan_settings *settings = trainer->settings;
+  bool begun = trainer->run.resume; /* perhaps when options without effect were taken */
   bool zero = settings->loss != GAN_WASSERSTEIN && settings->loss != GAN_RELATIVISTIC;
   bool penalty = settings->gradient_penalty > 0 || settings->r1 > 0;
   bool code = gan_code_size (&settings->net) > 0, judged = gan_presets[settings->preset]->judge;
@@ -125,11 +127,12 @@ check_settings (const struct gan_settings *settings, GError **error)
     : settings->label < 1 && !gan_losses[settings->loss].labels ? "--real-label goes with losses that have labels"
     : penalty && settings->net.judge_norm == GAN_NORM_BATCH
       ? "a penalty of the judge's slope wants pictures judged one by one: leave --judge-norm batch out"
-    : !judged && (settings->net.judge || settings->net.spectral || settings->net.minibatch ||
-                  settings->loss != GAN_NON_SATURATING || penalty || augmented || settings->noise > 0)
+    : !begun && !judged &&
+        (settings->net.judge || settings->net.spectral || settings->net.minibatch ||
+         settings->loss != GAN_NON_SATURATING || penalty || augmented || settings->noise > 0)
       ? "this preset is trained without a judge: leave the options of judge, loss, penalties and augmentation out"
-    : settings->net.classes && !settings->net.conditional ? "--classes goes with --conditional"
-    : settings->augment_target > 0 && !augmented          ? "--augment-target wants --translation, --cutout or --color"
+    : !begun && settings->net.classes && !settings->net.conditional ? "--classes goes with --conditional"
+    : !begun && settings->augment_target > 0 && !augmented ? "--augment-target wants --translation, --cutout or --color"
     : settings->augment_target > 0 && !zero
       ? "--augment-target wants a loss whose scores have a zero: not wasserstein, not relativistic"
       : NULL;
@@ -260,7 +263,7 @@ start (struct trainer *trainer, GError **error)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train gan wants --data DIR: pictures to learn from");
     return false;
   }
-  if (!check_settings (settings, error))
+  if (!check_settings (trainer, error))
     return false;
   struct dataset_options data = {.size = preset->side,
                                  .channels = (int) gan_channels (preset, &settings->net),
@@ -276,7 +279,8 @@ start (struct trainer *trainer, GError **error)
   state->labels = g_new (int, settings->batch);
   return state->data && settle_net (trainer, dataset_classes (state->data), error) &&
          (!watched || !settings->net.conditional || gan_check_labels (trainer, error)) &&
-         gan_build_steps (trainer, error) && (!fresh || begin (trainer, error)) && gan_build_sampler (trainer, error) &&
+         gan_build_steps (trainer, error) && (trainer->run.resume || begin (trainer, error)) &&
+         gan_build_sampler (trainer, error) &&
          (!trainer->watchdog || !preset->judge || gan_build_inspector (trainer, error));
 }
 
@@ -386,7 +390,7 @@ rehearse (struct trainer *trainer, GError **error)
 {
   const struct gan_settings *settings = trainer->settings;
   struct gan_state *state = trainer->state = g_new0 (struct gan_state, 1);
-  if (!check_settings (settings, error) || !settle_net (trainer, 10, error) ||
+  if (!check_settings (trainer, error) || !settle_net (trainer, 10, error) ||
       !gan_build_step (trainer, GAN_STEP_GENERATOR, error))
     return NULL;
   struct plan *plan = state->step[GAN_STEP_GENERATOR];

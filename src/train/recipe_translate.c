@@ -181,19 +181,20 @@ settle (void *object, struct run_settings *run)
 }
 
 static bool
-check_settings (const struct translate_settings *settings, GError **error)
+check_settings (const struct trainer *trainer, GError **error)
 {
+  const struct translate_settings *settings = trainer->settings;
   bool features = settings->method == TRANSLATE_FEATURES;
-  const char *problem = settings->size % 16             ? "--size wants a multiple of 16"
-                        : settings->preset && !features ? "painter-gan and anime are trained by --method features"
-                        : features && settings->identity_weight > 0 ? "--identity-weight goes with cyclegan and cut"
-                        : !features && settings->loss != GAN_NON_SATURATING && settings->loss != GAN_LEAST_SQUARES
-                          ? "--loss goes with --method features; cyclegan and cut are judged by least squares"
-                        : settings->label < 1 && !gan_losses[settings->loss].labels
-                          ? "--real-label goes with losses that have labels"
-                        : settings->ends % 2 == 0           ? "--ends wants an odd number"
-                        : !pack_valid_name (settings->name) ? "--name wants 1 to 64 lower case letters, digits and '-'"
-                                                            : NULL;
+  const char *problem =
+    settings->size % 16                         ? "--size wants a multiple of 16"
+    : settings->preset && !features             ? "painter-gan and anime are trained by --method features"
+    : features && settings->identity_weight > 0 ? "--identity-weight goes with cyclegan and cut"
+    : !features && !trainer->run.resume && settings->loss != GAN_NON_SATURATING && settings->loss != GAN_LEAST_SQUARES
+      ? "--loss goes with --method features; cyclegan and cut are judged by least squares"
+    : settings->label < 1 && !gan_losses[settings->loss].labels ? "--real-label goes with losses that have labels"
+    : settings->ends % 2 == 0                                   ? "--ends wants an odd number"
+    : !pack_valid_name (settings->name) ? "--name wants 1 to 64 lower case letters, digits and '-'"
+                                        : NULL;
   if (problem)
     g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, problem);
   return !problem;
@@ -285,7 +286,7 @@ start (struct trainer *trainer, GError **error)
                  "train translate wants --photos DIR and --paintings DIR: the two sides");
     return false;
   }
-  return check_settings (settings, error) && load_features (trainer, error) && open_data (trainer, error) &&
+  return check_settings (trainer, error) && load_features (trainer, error) && open_data (trainer, error) &&
          translate_load_sheet (trainer, error) && translate_build_training (trainer, error) &&
          make_pools (trainer, error) && (!fresh || !settings->start || start_from_pack (trainer, error)) &&
          translate_build_sampler (trainer, error);
@@ -422,7 +423,7 @@ rehearse (struct trainer *trainer, GError **error)
   struct translate_state *state = trainer->state = g_new0 (struct translate_state, 1);
   static const char *const pictures[] = {"photo", "painting", "past-photo", "past-painting"};
   const struct translate_settings *settings = trainer->settings;
-  if (!check_settings (settings, error) || (settings->features && !load_features (trainer, error)))
+  if (!check_settings (trainer, error) || (settings->features && !load_features (trainer, error)))
     return NULL;
   if (settings->method == TRANSLATE_FEATURES && !state->features) {
     state->features = features_new_random ();

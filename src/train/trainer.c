@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/draft.h"
+#include "base/text.h"
 #include "device/cpu.h"
 #include "impasto/error.h"
 #include "train/checkpoint.h"
@@ -20,7 +21,8 @@
 #include "train/origin.h"
 #include "train/rescue.h"
 
-#define STEPS 2400 /* where neither the user nor the recipe says how many */
+#define LINE_MAX_SAID 4096 /* characters of what is said at once */
+#define STEPS 2400         /* where neither the user nor the recipe says how many */
 
 const struct option run_options[] = {
   {"steps", OPTION_INT, offsetof (struct run_settings, steps), "training steps; 0 = as the recipe has it", 0, 1e9, 0},
@@ -57,20 +59,33 @@ recipe_find (const char *name)
   return NULL;
 }
 
+/* On one line, and nothing that a terminal would obey: names of files come in. */
+static char *
+plain_text (const char *format, va_list args)
+{
+  g_autofree char *text = g_strdup_vprintf (format, args);
+  return text_cut (text, LINE_MAX_SAID);
+}
+
+static void
+log_line (struct trainer *trainer, const char *text)
+{
+  if (!trainer->log)
+    return;
+  g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
+  g_autofree char *stamp = g_date_time_format (now, "%Y-%m-%d %H:%M:%S");
+  fprintf (trainer->log, "%s  %s\n", stamp, text);
+  fflush (trainer->log);
+}
+
 void
 trainer_log (struct trainer *trainer, const char *format, ...)
 {
   va_list args;
   va_start (args, format);
-  if (trainer->log) {
-    g_autoptr (GDateTime) now = g_date_time_new_now_utc ();
-    g_autofree char *stamp = g_date_time_format (now, "%Y-%m-%d %H:%M:%S"), *text = g_strdup_vprintf (format, args);
-    for (char *c = text; *c; c++)
-      *c = g_ascii_iscntrl (*c) ? ' ' : *c; /* of names of files */
-    fprintf (trainer->log, "%s  %s\n", stamp, text);
-    fflush (trainer->log);
-  }
+  g_autofree char *text = plain_text (format, args);
   va_end (args);
+  log_line (trainer, text);
 }
 
 void
@@ -78,9 +93,9 @@ trainer_say (struct trainer *trainer, const char *format, ...)
 {
   va_list args;
   va_start (args, format);
-  g_autofree char *text = g_strdup_vprintf (format, args);
+  g_autofree char *text = plain_text (format, args);
   va_end (args);
-  trainer_log (trainer, "%s", text);
+  log_line (trainer, text);
   g_string_append_printf (trainer->message, "%s%s", trainer->message->len ? "\n" : "", text);
 }
 
@@ -386,7 +401,7 @@ trainer_clear (struct trainer *trainer)
     fclose (trainer->log);
   if (trainer->stats_file)
     fclose (trainer->stats_file);
-  if (trainer->lock > 0)
+  if (trainer->lock >= 0)
     close (trainer->lock);
   monitor_free (trainer->monitor);
   watchdog_free (trainer->watchdog);
@@ -404,6 +419,7 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
                             .settings = settings,
                             .inputs = inputs,
                             .run = *run,
+                            .lock = -1,
                             .weights = weights_new (),
                             .message = g_string_new (NULL),
                             .inventory = g_string_new (NULL)};

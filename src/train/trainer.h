@@ -62,7 +62,7 @@ struct trainer {
   int64_t step;            /* steps done */
   void *state;             /* the recipe's own */
   FILE *log, *stats_file;
-  int lock;                  /* on the folder; 0: none yet */
+  int lock;                  /* on the folder; -1: none yet */
   struct monitor *monitor;   /* curves and events; train/monitor.h */
   struct watchdog *watchdog; /* or NULL */
   GString *message;          /* what trainer_say collected since the last step */
