@@ -491,6 +491,8 @@ test_code_begins (void)
   }
   g_assert_cmpfloat_with_epsilon (code / 3, noise, 0.2 * noise); /* one is on, of deviation 1 each are the six */
   g_assert_cmpfloat_with_epsilon (number, noise / 6, 0.2 * noise / 6);
+  g_autofree char *plain = g_strconcat (words, " information-augment=0", NULL), *read_plainly = run_whole (plain);
+  g_assert_false (same_weights (whole, read_plainly, "network-000002.safetensors"));
   struct job *job = job_new (words);
   job->stop_at = 1;
   g_assert_false (job_run (job, &error));

@@ -18,6 +18,7 @@ enum stream {
   STREAM_CODE = 610, /* GAN_CODE_STREAMS */
   STREAM_REAL = 620,
   STREAM_FAKE = STREAM_REAL + GAN_AUGMENT_STREAMS,
+  STREAM_READ = STREAM_FAKE + GAN_AUGMENT_STREAMS,
   STREAM_DROPOUT = 700, /* 64 a pass */
 };
 
@@ -45,11 +46,8 @@ struct build {
 static sym
 generate (const struct build *build, sym z, const char *scope, bool training, bool follow)
 {
-  struct gan_pass pass = {.net = &build->state->net,
-                          .training = training,
-                          .follow = follow,
-                          .labels = build->labels,
-                          .code = build->code};
+  struct gan_pass pass = {
+    .net = &build->state->net, .training = training, .follow = follow, .labels = build->labels, .code = build->code};
   graph_push (build->graph, "%s", scope);
   sym picture = gan_generator (z, build->state->preset, pass);
   graph_pop (build->graph);
@@ -69,6 +67,23 @@ judge (struct build *build, sym seen, bool follow, sym *recognised)
   sym score = gan_score (seen, build->state->preset, pass);
   graph_pop (build->graph);
   return score;
+}
+
+/* What the recogniser reads off a picture that is moved and covered: a category that shows in a corner or in how thick
+ * strokes are is hard to read then, a digit is not. */
+static sym
+recognise (struct build *build, sym seen)
+{
+  struct gan_augment augment = {.translation = true, .cutout = true};
+  sym probability = graph_scalar (build->graph, build->settings->information_augment);
+  struct gan_pass pass = {.net = &build->state->net,
+                          .training = true,
+                          .labels = build->labels,
+                          .stream = STREAM_DROPOUT + 64 * build->passes++};
+  graph_push (build->graph, "judge");
+  sym recognised = gan_recognise (gan_augment (seen, augment, probability, STREAM_READ), build->state->preset, pass);
+  graph_pop (build->graph);
+  return recognised;
 }
 
 /* A picture as the judge gets to see it. */
@@ -139,9 +154,11 @@ build_adversaries (struct build *build, sym real, sym rate, sym judge_rate, sym 
   sym fake = generate (build, z, "generator", true, both), recognised, lost = {graph, -1};
   sym seen_real = seen_by_judge (build, real, STREAM_NOISE_REAL, STREAM_REAL);
   sym seen_fake = seen_by_judge (build, fake, STREAM_NOISE_FAKE, STREAM_FAKE);
-  bool code = gan_code_size (&build->state->net);
+  bool code = gan_code_size (&build->state->net), apart = code && settings->information_augment > 0;
   sym score_real = judge (build, seen_real, true, NULL);
-  sym score_fake = judge (build, seen_fake, false, code ? &recognised : NULL);
+  sym score_fake = judge (build, seen_fake, false, code && !apart ? &recognised : NULL);
+  if (apart)
+    recognised = recognise (build, seen_fake);
   sym l_judge = loss->judge (score_real, score_fake, settings->label);
   graph_output (graph, "judge", l_judge);
   if (code) {

@@ -27,6 +27,7 @@ struct gan_settings {
   int optimizer, schedule;
   double rate, judge_rate, momentum, beta2, clip, l1, l2, average;
   double information, information_continuous; /* weights of what the recogniser gets wrong */
+  double information_augment;                 /* probability that a picture is moved and covered for it */
   double divergence; /* weight of an autoencoder's second term */
   double zoom, rotation;
   bool mirror;

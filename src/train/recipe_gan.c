@@ -75,6 +75,11 @@ static const struct option options[] = {
    0, 1e4, 1},
   {"information-continuous", OPTION_FLOAT, AT (information_continuous), "likewise of the continuous numbers", 0, 1e4,
    0.1},
+  {"information-augment", OPTION_FLOAT, AT (information_augment),
+   "InfoGAN: probability that the recogniser sees a picture moved and half covered, so that a category is in all of "
+   "it; "
+   "-1 = 1 with --codes",
+   -1, 1, -1},
   {"divergence", OPTION_FLOAT, AT (divergence), "autoencoder: weight of the distance of its codes from the noise", 0,
    1e4, 1},
   {"zoom", OPTION_FLOAT, AT (zoom), "crops: largest shorter side of a picture in crops", 1, 8, 1},
@@ -102,6 +107,8 @@ settle (void *object, struct run_settings *run)
     settings->judge_rate = settings->rate;
   if (settings->warm_up < 0)
     settings->warm_up = preset->warm_up;
+  if (settings->information_augment < 0)
+    settings->information_augment = settings->net.codes > 0;
   if (settings->net.judge == GAN_JUDGE_PAIRWISE && settings->loss == GAN_NON_SATURATING)
     settings->loss = GAN_RELATIVISTIC;
 }
