@@ -607,6 +607,37 @@ test_checkpoint (gconstpointer words)
     g_assert_cmpfloat_with_epsilon (tensor_floats (from)[k], tensor_floats (to)[k], 1e-6);
 }
 
+/* Checkpoints that somebody else made: what their recipe may say. */
+static void
+test_bad_checkpoint (void)
+{
+  static const char *const recipes[] = {
+    "",
+    "[]",
+    "{\"recipe\": 1, \"settings\": {}}",
+    "{\"recipe\": \"style\", \"settings\": {}}",
+    "{\"recipe\": \"gan\"}",
+    "{\"recipe\": \"gan\", \"settings\": []}",
+    "{\"recipe\": \"gan\", \"settings\": {\"preset\": \"none\"}}",
+    "{\"recipe\": \"gan\", \"settings\": {\"latent\": 1e99}}",
+    "{\"recipe\": \"gan\", \"settings\": {}}", /* of another width */
+    "{\"recipe\": \"gan\", \"settings\": {\"conditional\": \"concatenation\", \"latent\": 4096}}",
+    "{\"recipe\": \"gan\", \"settings\": {\"conditional\": \"normalisation\", \"norm\": \"none\"}}",
+    "{\"recipe\": \"gan\", \"settings\": {\"preset\": \"dcgan-64\", \"codes\": 3}}",
+  };
+  g_autofree char *made = run_whole ("steps=1"), *path = file_of (made, "network-000001.safetensors");
+  for (guint i = 0; i < G_N_ELEMENTS (recipes); i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (weights) checkpoint = safetensors_load (path, &error);
+    weights_set_metadata (checkpoint, "recipe", recipes[i]);
+    g_autofree char *digest = checkpoint_digest (checkpoint);
+    weights_set_metadata (checkpoint, CHECKPOINT_DIGEST, digest);
+    g_assert_true (safetensors_save (checkpoint, path, &error));
+    g_assert_null (gan_checkpoint_load (path, &error));
+    check_error (error, IMPASTO_ERROR_INPUT, "network-000001.safetensors");
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -651,6 +682,7 @@ main (int argc, char **argv)
   g_test_add_func ("/gan_recipe/code_begins", test_code_begins);
   g_test_add_func ("/gan_recipe/refused", test_refused);
   g_test_add_func ("/gan_recipe/start", test_start);
+  g_test_add_func ("/gan_recipe/bad_checkpoint", test_bad_checkpoint);
   for (guint i = 0; i < G_N_ELEMENTS (checkpoints); i++) {
     g_autofree char *path = g_strdup_printf ("/gan_recipe/checkpoint/%u", i);
     g_test_add_data_func (path, checkpoints[i], test_checkpoint);
