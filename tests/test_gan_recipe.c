@@ -1,42 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The gan recipe on bars: pictures of two classes, an upright and a lying bar, in an IDX file. Generators learn to draw
- * them, and by class; a run that was stopped goes on to the same bits with everything on that has a state; stabilisers
- * do what they are for; what makes no sense is refused in one line. */
-#include <fcntl.h>
+ * them, and by class; stabilisers do what they are for; what makes no sense is refused in one line. Runs that go on:
+ * test_gan_runs.c. */
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "bars.h"
 #include "format/safetensors.h"
-#include "train/checkpoint.h"
-#include "train/gan_file.h"
 #include "train/gan_loss.h"
 #include "train/gan_recipe.h"
-
-/* Stopped after step 3 of 6, gone on: the same checkpoint, sheet and result. */
-static void
-test_resume (gconstpointer words)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *settings = g_strconcat (words, " steps=6", NULL), *whole = run_whole (settings);
-  struct job *job = job_new (settings);
-  job->stop_at = 3;
-  g_assert_false (job_run (job, &error));
-  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
-  g_clear_error (&error);
-  job->stop_at = 0;
-  job_set (job, "resume", job->folder);
-  job_run (job, &error);
-  g_assert_no_error (error);
-  same_file (whole, job->folder, "network-000006.safetensors");
-  same_file (whole, job->folder, "fakes000006.png");
-  same_file (whole, job->folder, "result.safetensors");
-  job_free (job);
-}
 
 /* Every weight of both networks moves, whatever the loss; but for what shifts all scores, where real and fake ones push
  * alike. */
@@ -397,81 +371,6 @@ test_warm_up (void)
   }
 }
 
-/* With its folder alone a run goes on by its recipe.json, also in where and how often it writes; an option that is given is
- * looked at, and the files' names hold from any folder. */
-static void
-test_taken_up (void)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *made = file ("taken.safetensors"), *words = g_strdup_printf ("steps=6 save-every=1 output=%s", made);
-  struct job *first = job_new (words), *job = job_new ("");
-  first->stop_at = 2;
-  g_assert_false (job_run (first, &error));
-  g_clear_error (&error);
-  g_ptr_array_set_size (job->given, 0);
-  g_ptr_array_add (job->given, NULL);
-  job_set (job, "resume", first->folder);
-  job_set (job, "rate", "0.01");
-  g_assert_false (job_run (job, &error));
-  check_error (error, IMPASTO_ERROR_USAGE, "is \"rate\" : 0.01; --accept-changes");
-  g_clear_error (&error);
-  g_ptr_array_remove_index (job->given, 1);
-  job->stop_at = 5;
-  g_assert_false (job_run (job, &error));
-  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
-  g_clear_error (&error);
-  g_autofree char *log = file_of (first->folder, "log.txt"),
-                  *other = file_of (first->folder, "network-000004.safetensors");
-  g_assert_true (g_file_test (other, G_FILE_TEST_EXISTS));
-  int lock = open (log, O_RDONLY); /* whoever comes while it is trained is sent away */
-  g_assert_cmpint (flock (lock, LOCK_EX), ==, 0);
-  g_assert_false (job_run (job, &error));
-  check_error (error, IMPASTO_ERROR_INPUT, "another process trains it");
-  g_clear_error (&error);
-  close (lock);
-  job_set (job, "accept-changes", "yes");
-  job_set (job, "steps", "4");
-  g_assert_false (job_run (job, &error));
-  check_error (error, IMPASTO_ERROR_USAGE, "5 steps are done already");
-  g_clear_error (&error);
-  job->stop_at = 0;
-  job_set (job, "steps", "5");
-  g_assert_true (job_run (job, &error)); /* none is left */
-  g_assert_true (g_file_test (made, G_FILE_TEST_EXISTS));
-  g_ptr_array_set_size (job->given, 0);
-  g_ptr_array_add (job->given, NULL);
-  job_set (job, "resume", first->folder);
-  job_set (job, "accept-changes", "no");
-  g_assert_true (job_run (job, &error)); /* five are its recipe now */
-  g_assert_no_error (error);
-  job_free (first);
-  job_free (job);
-}
-
-/* What a run is told by names below one folder, it finds from another. */
-static void
-test_taken_up_elsewhere (void)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *here = g_get_current_dir (), *made = file ("elsewhere.safetensors");
-  g_autofree char *name = g_path_get_basename (bars_folder), *below = g_path_get_dirname (bars_folder);
-  g_autofree char *words = g_strdup_printf ("steps=4 save-every=1 data=%s output=elsewhere.safetensors", name);
-  struct job *job = job_new (words);
-  g_assert_cmpint (g_chdir (below), ==, 0);
-  job->stop_at = 2;
-  g_assert_false (job_run (job, &error));
-  g_clear_error (&error);
-  g_assert_cmpint (g_chdir (here), ==, 0);
-  g_ptr_array_set_size (job->given, 0);
-  g_ptr_array_add (job->given, NULL);
-  job_set (job, "resume", job->folder);
-  job->stop_at = 0;
-  g_assert_true (job_run (job, &error));
-  g_assert_no_error (error);
-  g_assert_true (g_file_test (made, G_FILE_TEST_EXISTS));
-  job_free (job);
-}
-
 /* A category begins as loud as all of the noise, once: also where a run is resumed from its first weights. */
 static void
 test_code_begins (void)
@@ -504,27 +403,6 @@ test_code_begins (void)
   g_assert_true (job_run (job, &error));
   g_assert_no_error (error);
   same_file (whole, job->folder, "network-000002.safetensors");
-  job_free (job);
-}
-
-/* A checkpoint whose judge has another shape. */
-static void
-test_other_networks (void)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *made = run_whole ("steps=2"), *path = file_of (made, "network-000002.safetensors");
-  g_autoptr (weights) checkpoint = safetensors_load (path, &error);
-  g_assert_true (weights_remove (checkpoint, "judge.dense1.weight"));
-  g_autoptr (tensor) other = tensor_new (SHAPE (1, 7), DTYPE_F32, NULL);
-  weights_add (checkpoint, "judge.dense1.weight", other);
-  g_autofree char *digest = checkpoint_digest (checkpoint);
-  weights_set_metadata (checkpoint, CHECKPOINT_DIGEST, digest);
-  g_assert_true (safetensors_save (checkpoint, path, &error));
-  struct job *job = job_new ("");
-  job_set (job, "resume", made);
-  g_assert_false (job_run (job, &error));
-  check_error (error, IMPASTO_ERROR_MODEL, "cannot go on from its checkpoint: weight judge.dense1.weight");
-  g_assert_nonnull (strstr (error->message, made));
   job_free (job);
 }
 
@@ -561,103 +439,10 @@ test_refused (void)
   }
 }
 
-/* A pre-trained start: with a rate of next to nothing the result is what was given. */
-static void
-test_start (void)
-{
-  g_autofree char *first = run_whole ("steps=2"), *given = file_of (first, "result.safetensors");
-  g_autofree char *words = g_strdup_printf ("steps=1 rate=3e-8 seed=9 start=%s", given), *second = run_whole (words);
-  g_autoptr (picture) a = generate (first, "number=4 threads=1"), b = generate (second, "number=4 threads=1");
-  for (int i = 0; i < a->width * a->height; i++)
-    g_assert_cmpfloat_with_epsilon (a->rgb[i], b->rgb[i], 0.03);
-}
-
-/* The generator of a checkpoint, and of a run's latest, is what the run ends with; it can be gone on from. */
-static void
-test_checkpoint (gconstpointer words)
-{
-  g_autoptr (GError) error = NULL;
-  g_autofree char *all = g_strdup_printf ("%s steps=2", (const char *) words), *made = run_whole (all);
-  g_autofree char *result = file_of (made, "result.safetensors"), *path = file_of (made, "network-000002.safetensors");
-  g_assert_true (gan_checkpoint_matches (made));
-  g_assert_true (gan_checkpoint_matches (path));
-  g_assert_false (gan_checkpoint_matches (result));
-  g_autoptr (net_file) latest = gan_checkpoint_load (made, &error), this = gan_checkpoint_load (path, &error);
-  g_assert_no_error (error);
-  g_autoptr (net_file) wanted = net_file_load (result, latest->net, &error);
-  g_assert_no_error (error);
-  g_assert_cmpmem (latest->settings, sizeof (struct gan_net), wanted->settings, sizeof (struct gan_net));
-  g_assert_cmpuint (weights_count (latest->weights), ==, weights_count (wanted->weights));
-  for (guint i = 0; i < weights_count (wanted->weights); i++) {
-    const char *name = weights_name (wanted->weights, i);
-    struct tensor *a = weights_at (wanted->weights, i), *b = weights_find (latest->weights, name),
-                  *c = weights_find (this->weights, name);
-    for (int64_t k = 0; k < shape_size (&a->shape); k++) /* half precision there */
-      g_assert_cmpfloat_with_epsilon (tensor_floats (a)[k], tensor_floats (b)[k],
-                                      1e-3 * fabs (tensor_floats (a)[k]) + 1e-6);
-    g_assert_cmpmem (b->data, b->size, c->data, c->size);
-  }
-  g_autofree char *again = g_strdup_printf ("%s steps=1 start=%s seed=9 rate=1e-12", (const char *) words, made);
-  g_autofree char *second = run_whole (again), *begun = file_of (second, "network-000001.safetensors");
-  g_autoptr (weights) went_on = safetensors_load (begun, &error);
-  g_assert_no_error (error);
-  struct tensor *from = weights_find (latest->weights, "dense1.weight"),
-                *to = weights_find (went_on, "generator.dense1.weight");
-  for (int64_t k = 0; k < shape_size (&from->shape); k++)
-    g_assert_cmpfloat_with_epsilon (tensor_floats (from)[k], tensor_floats (to)[k], 1e-6);
-}
-
-/* Checkpoints that somebody else made: what their recipe may say. */
-static void
-test_bad_checkpoint (void)
-{
-  static const char *const recipes[] = {
-    "",
-    "[]",
-    "{\"recipe\": 1, \"settings\": {}}",
-    "{\"recipe\": \"style\", \"settings\": {}}",
-    "{\"recipe\": \"gan\"}",
-    "{\"recipe\": \"gan\", \"settings\": []}",
-    "{\"recipe\": \"gan\", \"settings\": {\"preset\": \"none\"}}",
-    "{\"recipe\": \"gan\", \"settings\": {\"latent\": 1e99}}",
-    "{\"recipe\": \"gan\", \"settings\": {}}", /* of another width */
-    "{\"recipe\": \"gan\", \"settings\": {\"conditional\": \"concatenation\", \"latent\": 4096}}",
-    "{\"recipe\": \"gan\", \"settings\": {\"conditional\": \"normalisation\", \"norm\": \"none\"}}",
-    "{\"recipe\": \"gan\", \"settings\": {\"preset\": \"dcgan-64\", \"codes\": 3}}",
-  };
-  g_autofree char *made = run_whole ("steps=1"), *path = file_of (made, "network-000001.safetensors");
-  for (guint i = 0; i < G_N_ELEMENTS (recipes); i++) {
-    g_autoptr (GError) error = NULL;
-    g_autoptr (weights) checkpoint = safetensors_load (path, &error);
-    weights_set_metadata (checkpoint, "recipe", recipes[i]);
-    g_autofree char *digest = checkpoint_digest (checkpoint);
-    weights_set_metadata (checkpoint, CHECKPOINT_DIGEST, digest);
-    g_assert_true (safetensors_save (checkpoint, path, &error));
-    g_assert_null (gan_checkpoint_load (path, &error));
-    check_error (error, IMPASTO_ERROR_INPUT, "network-000001.safetensors");
-  }
-}
-
 int
 main (int argc, char **argv)
 {
-  static const char *const checkpoints[] = {"", "conditional=concatenation codes=3 continuous=1",
-                                            "conditional=normalisation", "preset=vae-28"};
-  static const char *const resumes[] = {
-    "",
-    "loss=wasserstein gradient-penalty=10 judge-steps=2 noise=0.2 optimizer=rmsprop schedule=linear",
-    ("preset=noise-gan-28 warm-up=0 loss=hinge r1=1 r1-every=4 spectral=yes minibatch=yes dropout=0.3 "
-     "conditional=normalisation"),
-    "judge=pairwise conditional=concatenation norm=layer optimizer=sgd clip=1 l1=0.001 l2=0.001 judge-norm=batch",
-    "judge=linear translation=yes cutout=yes color=yes augment-target=0.6 real-label=0.9 schedule=cosine",
-    "preset=vae-28 conditional=concatenation",
-    "preset=noise-gan-28 warm-up=6 codes=3 continuous=2 judge-steps=2",
-  };
   bars_begin (&argc, &argv);
-  for (guint i = 0; i < G_N_ELEMENTS (resumes); i++) {
-    g_autofree char *path = g_strdup_printf ("/gan_recipe/resume/%u", i);
-    g_test_add_data_func (path, resumes[i], test_resume);
-  }
   for (int i = 0; gan_loss_names[i]; i++) {
     g_autofree char *path = g_strdup_printf ("/gan_recipe/loss/%s", gan_loss_names[i]);
     g_test_add_data_func (path, gan_loss_names[i], test_loss);
@@ -676,16 +461,7 @@ main (int argc, char **argv)
   g_test_add_func ("/gan_recipe/defaults", test_defaults);
   g_test_add_func ("/gan_recipe/schedule", test_schedule);
   g_test_add_func ("/gan_recipe/warm_up", test_warm_up);
-  g_test_add_func ("/gan_recipe/other_networks", test_other_networks);
-  g_test_add_func ("/gan_recipe/taken_up", test_taken_up);
-  g_test_add_func ("/gan_recipe/taken_up/elsewhere", test_taken_up_elsewhere);
   g_test_add_func ("/gan_recipe/code_begins", test_code_begins);
   g_test_add_func ("/gan_recipe/refused", test_refused);
-  g_test_add_func ("/gan_recipe/start", test_start);
-  g_test_add_func ("/gan_recipe/bad_checkpoint", test_bad_checkpoint);
-  for (guint i = 0; i < G_N_ELEMENTS (checkpoints); i++) {
-    g_autofree char *path = g_strdup_printf ("/gan_recipe/checkpoint/%u", i);
-    g_test_add_data_func (path, checkpoints[i], test_checkpoint);
-  }
   return bars_run ();
 }

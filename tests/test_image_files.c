@@ -359,7 +359,7 @@ never (void *data)
 }
 
 static bool
-no_more (double share, void *data)
+no_more (void *data)
 {
   ++*(int *) data;
   return false;

@@ -101,21 +101,20 @@ pass_thumb (struct canvas *canvas, enum role role, const struct tile_grid *grid,
   return tile_pass_run (&pass, error);
 }
 
-/* A torus, repeated in both directions; and the shares of its styles. */
-struct repeated {
-  const struct row_source *from;
-  const struct map_source *maps;
-  int width;
+/* The shares of styles in a torus that is repeated. */
+struct repeated_maps {
+  const struct map_source *from;
+  int width, height;
 };
 
 static bool
 read_repeated_maps (void *data, int width, int height, int y, float *row, GError **error)
 {
-  const struct repeated *repeated = data;
-  const struct map_source *maps = repeated->maps;
-  int64_t w = repeated->from->width;
+  const struct repeated_maps *repeated = data;
+  const struct map_source *maps = repeated->from;
+  int64_t w = repeated->width;
   g_autofree float *once = g_new (float, maps->mixes *w);
-  if (!maps->read (maps->data, repeated->from->width, repeated->from->height, y % repeated->from->height, once, error))
+  if (!maps->read (maps->data, repeated->width, repeated->height, y % repeated->height, once, error))
     return false;
   for (int m = 0; m < maps->mixes; m++)
     for (int64_t x = 0; x < width; x++)
@@ -130,11 +129,10 @@ note (struct canvas *canvas, const struct canvas_picture *picture, const struct 
 {
   struct tile_grid grid = canvas_thumb_grid (canvas);
   int n = canvas_noted_mixes (canvas);
-  struct repeated repeated = {&picture->source, &picture->maps, grid.width};
-  bool repeats =
-    canvas_torus_times (canvas, picture->source.width) > 1 || canvas_torus_times (canvas, picture->source.height) > 1;
+  int w = picture->source.width, h = picture->source.height;
+  struct repeated_maps repeated = {&picture->maps, w, h};
   struct map_source all = picture->maps;
-  if (repeats && all.mixes)
+  if (all.mixes && (canvas_torus_times (canvas, w) > 1 || canvas_torus_times (canvas, h) > 1))
     all = (struct map_source){all.mixes, read_repeated_maps, &repeated};
   for (int i = 0; i < n; i++) {
     struct alone alone = {canvas->mixes, i};
@@ -146,6 +144,12 @@ note (struct canvas *canvas, const struct canvas_picture *picture, const struct 
   plan_release (canvas->plans[ROLE_NOTE].plan);
   return true;
 }
+
+/* A torus, repeated in both directions. */
+struct repeated {
+  const struct row_source *from;
+  int width;
+};
 
 static bool
 read_repeated (void *data, int y, int n, float *rows, int64_t stride, GError **error)
@@ -167,7 +171,7 @@ static struct picture *
 thumbnail (const struct canvas *canvas, const struct row_source *source, const struct tile_grid *grid, GError **error)
 {
   int across = canvas_torus_times (canvas, source->width), down = canvas_torus_times (canvas, source->height);
-  struct repeated repeated = {source, NULL, across * source->width};
+  struct repeated repeated = {source, across * source->width};
   struct row_source torus = {repeated.width, down * source->height, source->planes, read_repeated, &repeated};
   return rows_thumbnail (across * down > 1 ? &torus : source, grid->width, grid->height, error);
 }

@@ -98,8 +98,7 @@ explain_judge (const struct picture *picture, const struct explain_settings *set
                GError **error)
 {
   struct judges judges;
-  bool run = g_file_test (settings->judge, G_FILE_TEST_IS_DIR);
-  g_autofree char *path = run ? checkpoint_latest (settings->judge, error) : g_strdup (settings->judge);
+  g_autofree char *path = checkpoint_find (settings->judge, error);
   g_autoptr (weights) weights = path ? judges_load (path, &judges, error) : NULL;
   if (!weights)
     return NULL;

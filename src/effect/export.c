@@ -279,9 +279,8 @@ export_keras (const struct net_file *file, const char *checkpoint, const char *p
   if (!checkpoint)
     return keras_save_gan (preset, file->settings, KERAS_GENERATOR, file->weights, "", path, error);
   enum keras_part part = preset->judge ? KERAS_JUDGE : KERAS_ENCODER;
-  g_autofree char *latest =
-    g_file_test (checkpoint, G_FILE_TEST_IS_DIR) ? checkpoint_latest (checkpoint, error) : g_strdup (checkpoint);
-  g_autoptr (weights) weights = latest ? checkpoint_load (latest, error) : NULL;
+  g_autofree char *found = checkpoint_find (checkpoint, error);
+  g_autoptr (weights) weights = found ? checkpoint_load (found, error) : NULL;
   g_autoptr (GError) local = NULL;
   if (!weights ||
       keras_save_gan (preset, file->settings, part, weights, preset->judge ? "judge." : "encoder.", path, &local))

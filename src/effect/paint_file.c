@@ -290,7 +290,7 @@ run_rows (struct run *run, GError **error)
 
 /* The share is the painting's, and that is done. */
 static bool
-save_on (double share, void *data)
+save_on (void *data)
 {
   const struct paint_job *job = data;
   return !job || !job->progress || job->progress (1, "saving", job->data);

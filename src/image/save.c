@@ -152,7 +152,7 @@ open_temporary (const char *path, char **name)
 static void
 on_eval (VipsImage *image, VipsProgress *progress, struct source *source)
 {
-  source->stopped |= !source->options->go_on (progress->percent / 100.0, source->options->data);
+  source->stopped |= !source->options->go_on (source->options->data);
   vips_image_set_kill (image, source->stopped);
 }
 

@@ -48,14 +48,23 @@ checkpoint_path (const char *folder, int64_t step)
   return g_build_filename (folder, name, NULL);
 }
 
-char *
-checkpoint_latest (const char *folder, GError **error)
+static bool
+fail_empty (const char *folder, GError **error)
 {
-  g_autoptr (GArray) steps = list_steps (folder);
-  if (steps->len > 0)
-    return checkpoint_path (folder, g_array_index (steps, int64_t, 0));
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
                "%s: holds no checkpoint network-*.safetensors; start the run again", folder);
+  return false;
+}
+
+char *
+checkpoint_find (const char *path, GError **error)
+{
+  if (!g_file_test (path, G_FILE_TEST_IS_DIR))
+    return g_strdup (path);
+  g_autoptr (GArray) steps = list_steps (path);
+  if (steps->len > 0)
+    return checkpoint_path (path, g_array_index (steps, int64_t, 0));
+  fail_empty (path, error);
   return NULL;
 }
 
@@ -232,10 +241,9 @@ checkpoint_resume (struct trainer *trainer, GError **error)
     return true;
   }
   if (steps->len == 0)
-    g_free (checkpoint_latest (trainer->folder, error));
-  else
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no checkpoint can be read; start the run again: %s",
-                 trainer->folder, first ? first->message : "no step in its metadata");
+    return fail_empty (trainer->folder, error);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no checkpoint can be read; start the run again: %s",
+               trainer->folder, first ? first->message : "no step in its metadata");
   return false;
 }
 

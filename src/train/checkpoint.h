@@ -35,5 +35,6 @@ bool checkpoint_check_complete (struct trainer *trainer, guint loaded, GError **
  * stats.jsonl, and a line that was cut off. */
 void checkpoint_forget_later (struct trainer *trainer);
 
-/* The file of the latest checkpoint in a run's folder; a new string. IMPASTO_ERROR_INPUT: there is none. */
-char *checkpoint_latest (const char *folder, GError **error);
+/* The checkpoint that @path is, or the latest in it where it is a run's folder; a new string. IMPASTO_ERROR_INPUT: the
+ * folder has none. */
+char *checkpoint_find (const char *path, GError **error);

@@ -55,17 +55,10 @@ recipe_of (struct weights *checkpoint)
   return gan ? g_steal_pointer (&node) : NULL;
 }
 
-/* The checkpoint that @path is, or the latest of the folder; a new string. */
-static char *
-checkpoint_of (const char *path, GError **error)
-{
-  return g_file_test (path, G_FILE_TEST_IS_DIR) ? checkpoint_latest (path, error) : g_strdup (path);
-}
-
 bool
 gan_checkpoint_matches (const char *path)
 {
-  g_autofree char *checkpoint = checkpoint_of (path, NULL);
+  g_autofree char *checkpoint = checkpoint_find (path, NULL);
   g_autoptr (weights) head = checkpoint ? safetensors_load_metadata (checkpoint, NULL) : NULL;
   g_autoptr (JsonNode) recipe = head ? recipe_of (head) : NULL;
   return recipe != NULL;
@@ -109,7 +102,7 @@ file_of (struct weights *run, const struct gan_settings *settings, const char *p
 struct net_file *
 gan_checkpoint_load (const char *path, GError **error)
 {
-  g_autofree char *checkpoint = checkpoint_of (path, error);
+  g_autofree char *checkpoint = checkpoint_find (path, error);
   g_autoptr (weights) run = checkpoint ? checkpoint_load (checkpoint, error) : NULL;
   g_autoptr (JsonNode) recipe = run ? recipe_of (run) : NULL;
   struct gan_settings settings = {0};

@@ -77,8 +77,7 @@ static const struct option options[] = {
    0.1},
   {"information-augment", OPTION_FLOAT, AT (information_augment),
    "InfoGAN: probability that the recogniser sees a picture moved and half covered, so that a category is in all of "
-   "it; "
-   "-1 = 1 with --codes",
+   "it; -1 = 1 with --codes",
    -1, 1, -1},
   {"divergence", OPTION_FLOAT, AT (divergence), "autoencoder: weight of the distance of its codes from the noise", 0,
    1e4, 1},
