@@ -16,6 +16,9 @@ run export pair --style beta -o beta.onnx; [ $status = 0 ] && ! cmp -s alpha.onn
 check "a style of a pack"
 run export pair --all-styles --weights f16 --opset 17 -o pair.onnx; [ $status = 0 ] && grep -q 'alpha,beta' pair.onnx
 check "all styles of a pack"
+"$make_pack" rich.safetensors width=8 photograph=yes brush=yes beta gamma
+run export rich.safetensors --all-styles -o rich.onnx
+[ $status = 0 ] && grep -q 'beta,gamma,photograph,coarser-brush,finer-brush' rich.onnx; check "all rows of a pack"
 run export models/one.safetensors --fixed 61x47 --range 0..255 --margin 0 -o fixed.onnx; [ $status = 0 ]
 check "a fixed size"
 run export models/pair.safetensors:beta -o named.onnx; [ $status = 0 ] && cmp -s named.onnx beta.onnx

@@ -5,6 +5,11 @@
 . "$(dirname "$0")/cli.sh"
 small_picture
 
+# same_pixels PICTURE OTHER
+same_pixels () {
+  "$impasto" eval "$1" --against "$2" | grep -q ' inf '
+}
+
 # --- Training ---
 
 mkdir photos
@@ -53,6 +58,11 @@ run train translate --photos photos --paintings photos --method cut --size 48 --
 [ $status = 0 ] && [ -s turned.safetensors ]; check "train translate: a pack"
 run paint photos/96.png --style turned.safetensors -o turned.png; [ $status = 0 ] && painted turned.png
 check "train translate: the pack paints"
+run paint photos/96.png --style runs/*-translate -o going.png; [ "$status" = 0 ] && [ "$(size_of going.png)" = "$(size_of turned.png)" ]
+check "paint: a run's latest checkpoint"
+run export runs/*-translate -o exported.safetensors; [ $status = 0 ] &&
+  run paint photos/96.png --style exported.safetensors -o exported.png && same_pixels exported.png turned.png
+check "export: a run of train translate as a pack"
 rm -r runs
 set -- train style "$picture" --photos photos --features eye.safetensors --size 64 --painting-size 128 --batch 1 \
   --width 4 --inner 8 --residuals 1 --judge-width 4 --names learned
@@ -75,6 +85,13 @@ run train style "$picture" --into models/learned.safetensors --photos photos --f
 [ $status = 0 ] && cmp -s models/learned.safetensors before && grep -q learned further.safetensors
 check "train: a style joins a pack, which stays as it was"
 run paint small.png --style further.safetensors:further -o further.png; painted further.png; check "train: that paints too"
+into=$(grep -l '"into" : "' runs/*/recipe.json); into=${into%/recipe.json}
+run paint small.png --style "$into:further:0.5,$into:learned:0.5" -o mixed.png; painted mixed.png
+check "paint: a style of a run beside those of the pack that it joins"
+run export "$into" -o again.safetensors; [ $status = 0 ] && run paint small.png --style again.safetensors:further -o again.png &&
+  same_pixels again.png further.png; check "export: a run of train style as a pack"
+run paint small.png --style "$into" -o result.png; refused 2 'holds 2 styles'; check "paint: a run of several styles, none chosen"
+run export "$into" --style further -o again.safetensors --overwrite; refused 2 'as a whole'; check "export: one style of a run"
 stop_at '"step":2,' INT "$@" --steps 100000 -o never.safetensors --progress json
 folder=$(sed -n 's/.*--resume \([^ ]*\).*/\1/p' err)
 [ $status = 130 ] && [ -d "$folder" ] && [ ! -e never.safetensors ] && ls "$folder"/network-*.safetensors >/dev/null

@@ -38,7 +38,7 @@ number (const char *text, double *value)
   return ok;
 }
 
-/* "NAME", "NAME:0.5", "FILE.safetensors", "FILE.safetensors:NAME:0.5" */
+/* "NAME", "NAME:0.5", "FILE.safetensors", "FILE.safetensors:NAME:0.5"; the folder of a run is a file as well */
 static bool
 parse_part (const char *option, const char *text, struct control_part *part, GError **error)
 {
@@ -46,7 +46,7 @@ parse_part (const char *option, const char *text, struct control_part *part, GEr
   g_autofree char *shown = text_show (text);
   *part = (struct control_part){.weight = 1};
   g_autofree char *before = colon ? g_strndup (text, colon - text) : NULL;
-  bool of_file = before && g_str_has_suffix (before, PACK_SUFFIX);
+  bool of_file = before && (g_str_has_suffix (before, PACK_SUFFIX) || g_file_test (before, G_FILE_TEST_IS_DIR));
   if (colon && !strchr (colon, G_DIR_SEPARATOR) && !g_str_has_suffix (text, PACK_SUFFIX)) {
     if (number (colon + 1, &part->weight)) {
       if (part->weight < 0)
@@ -86,7 +86,7 @@ control_parse_mix (const char *option, const char *text, GError **error)
                 ", or --style-image PAINTING; impasto styles lists what there is");
     return NULL;
   }
-  if (g_file_test (text, G_FILE_TEST_IS_REGULAR)) { /* whatever its name */
+  if (g_file_test (text, G_FILE_TEST_EXISTS)) { /* whatever its name */
     struct control_part part = {.style = g_strdup (text), .weight = 1};
     g_array_append_val (parts, part);
     return g_steal_pointer (&parts);

@@ -224,7 +224,7 @@ manifest_text (const struct pack *pack)
 static char *
 describe_pack (const char *path, struct shape shape, const struct describe_settings *settings, GError **error)
 {
-  g_autoptr (pack) pack = pack_load (path, error);
+  g_autoptr (pack) pack = style_open_pack (path, error);
   if (!pack)
     return NULL;
   g_autoptr (graph) graph = graph_new ();

@@ -16,6 +16,7 @@
 #include "net/gan.h"
 #include "onnx/export.h"
 #include "train/checkpoint.h"
+#include "train/run_pack.h"
 
 struct export_settings {
   char *pack, *style, *judge;
@@ -109,7 +110,7 @@ find_style (const struct export_settings *settings, struct style *style, GError 
   g_autoptr (pack) any = NULL;
   const char *name = settings->style;
   if (!name && settings->all_styles) {
-    if (!(any = pack_load_manifest (path, error)))
+    if (!(any = style_open_pack (path, error)))
       return false;
     name = ((const struct pack_style *) any->styles->pdata[0])->name;
   }
@@ -130,7 +131,7 @@ build (const struct export_settings *settings, const struct style_net *net, stru
   struct graph *graph = graph_new ();
   sym photo = graph_input (graph, settings->input, SHAPE (size.batch, 3, size.height, size.width)), style = {graph, -1};
   if (settings->all_styles)
-    style = graph_input (graph, "style", SHAPE (size.batch, net->styles));
+    style = graph_input (graph, "style", SHAPE (size.batch, style_net_rows (net)));
   graph_output (graph, settings->output, style_net (photo, (struct style_control){.rows = style}, net));
   return graph;
 }
@@ -166,12 +167,17 @@ row_of (const struct style *style)
   return style->pack->styles->pdata[style->row];
 }
 
+/* The rows in their order, joined by ','. */
 static char *
 names_of (const struct pack *pack)
 {
   g_autoptr (GString) names = g_string_new (NULL);
   for (guint i = 0; i < pack->styles->len; i++)
     g_string_append_printf (names, "%s%s", i ? "," : "", ((const struct pack_style *) pack->styles->pdata[i])->name);
+  if (pack->settings.photograph)
+    g_string_append (names, ",photograph");
+  if (pack->settings.brush)
+    g_string_append (names, ",coarser-brush,finer-brush");
   return g_string_free (g_steal_pointer (&names), FALSE);
 }
 
@@ -202,9 +208,13 @@ doc_text (const struct export_settings *settings, const struct style *style)
                           size ? "of " : "of any size", size ? size : "", settings->output);
   if (settings->all_styles)
     g_string_append_printf (text,
-                            "\nInput style: (batch, %u) weights of the styles %s; 1 for one and 0 for the others, "
+                            "\nInput style: (batch, %d) weights of %s; 1 for one style and 0 for the others, "
                             "or a mix that sums to 1.",
-                            pack->styles->len, names);
+                            (int) style_net_rows (&pack->settings), names);
+  if (settings->all_styles && pack->settings.photograph)
+    g_string_append (text, " A share of photograph in that mix paints with less strength.");
+  if (settings->all_styles && pack->settings.brush)
+    g_string_append (text, " Beside it, for brushes 2^b as large: b for coarser-brush, or -b for finer-brush.");
   append_sentence (text, "Licence of the weights: ", pack->license);
   append_sentence (text, "Provenance: ", pack->provenance);
   return g_string_free (text, FALSE);
@@ -291,6 +301,17 @@ export_keras (const struct net_file *file, const char *checkpoint, const char *p
   return false;
 }
 
+/* Whether @path is what is read; sets @error then. */
+static bool
+is_same (const char *source, const char *path, GError **error)
+{
+  g_autofree char *from = g_canonicalize_filename (source, NULL), *to = g_canonicalize_filename (path, NULL);
+  if (!g_str_equal (from, to))
+    return false;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: would be replaced by what it is exported as", path);
+  return true;
+}
+
 /* A generator of ours, or a model of Keras, into another form. */
 static bool
 export_generator (const struct export_settings *settings, const char *path, GError **error)
@@ -306,12 +327,8 @@ export_generator (const struct export_settings *settings, const char *path, GErr
     return generator_export (generator, (int) settings->opset, settings->weights == WEIGHTS_F16, path, NULL, error);
   if (g_str_has_suffix (path, ".h5") && generator->file)
     return export_keras (generator->file, settings->judge, path, error);
-  g_autofree char *from = g_canonicalize_filename (generator->file ? generator->file->path : "", NULL),
-                  *to = g_canonicalize_filename (path, NULL);
-  if (g_str_equal (from, to)) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: would be replaced by what it is exported as", path);
+  if (is_same (generator->file ? generator->file->path : "", path, error))
     return false;
-  }
   if (g_str_has_suffix (path, ".safetensors") && generator->file && !settings->judge)
     return net_file_save (generator->file, path, error);
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: a generator's file ends in .onnx%s", path,
@@ -336,6 +353,21 @@ export_painter (const struct style *style, const char *judge, const char *path, 
   return false;
 }
 
+/* What a run has learnt so far, as the pack that it would end with. */
+static bool
+export_run (const struct export_settings *settings, const char *path, GError **error)
+{
+  if (settings->style || settings->all_styles || settings->fixed) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "%s: becomes a pack as a whole; leave --style, --all-styles and --fixed out", settings->pack);
+    return false;
+  }
+  g_autoptr (pack) pack = run_pack_load (settings->pack, error);
+  if (!pack)
+    return false;
+  return !is_same (pack->path, path, error) && pack_save (pack, path, error);
+}
+
 gboolean
 impasto_export (const ImpastoOptions *options, const char *path, GError **error)
 {
@@ -345,6 +377,8 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
   g_return_val_if_fail (settings && path, FALSE);
   if (settings->pack && generator_matches (settings->pack))
     return export_generator (settings, path, error);
+  if (settings->pack && g_str_has_suffix (path, ".safetensors") && run_pack_matches (settings->pack))
+    return export_run (settings, path, error);
   bool keras = g_str_has_suffix (path, ".h5");
   if (!keras && !g_str_has_suffix (path, ".onnx")) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: a model's file ends in .onnx or, for Keras, in .h5",

@@ -11,7 +11,7 @@
 #include "effect/options.h"
 
 #define I64 "%" G_GINT64_FORMAT
-#define METADATA_SHOWN 200 /* characters of a value */
+#define METADATA_SHOWN 600 /* characters of a value */
 
 G_STATIC_ASSERT (IMPASTO_ARRAY_AXES == SHAPE_RANK_MAX);
 

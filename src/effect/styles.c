@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "net/manifest.h"
+#include "train/run_pack.h"
 
 #define PACK_SUFFIX ".safetensors"
 #define READ_BYTES (1 << 16)
@@ -188,13 +189,19 @@ find_row (const struct pack *pack, const char *name, GError **error)
   return -1;
 }
 
+struct pack *
+style_open_pack (const char *path, GError **error)
+{
+  return run_pack_matches (path) ? run_pack_load (path, error) : pack_load (path, error);
+}
+
 static bool
 load_pack (const char *path, struct style *style, GError **error)
 {
-  *style = (struct style){.pack = pack_load (path, error)};
+  *style = (struct style){.pack = style_open_pack (path, error)};
   if (!style->pack)
     return false;
-  style->sha256 = style_sha256 (path, error);
+  style->sha256 = style_sha256 (style->pack->path, error);
   if (!style->sha256)
     style_clear (style);
   return style->sha256 != NULL;
@@ -263,14 +270,25 @@ style_pack (const char *name)
   return NULL;
 }
 
-/* "FILE.safetensors:NAME", "FILE.safetensors", "NAME"; what is not there is NULL. */
+/* Where ":NAME" begins behind a pack's file or a run's folder, or NULL. */
+static const char *
+find_colon (const char *text)
+{
+  const char *suffix = strstr (text, PACK_SUFFIX ":"), *last = strrchr (text, ':');
+  g_autofree char *folder = last ? g_strndup (text, last - text) : NULL;
+  return suffix                                                  ? suffix + strlen (PACK_SUFFIX)
+         : folder && g_file_test (folder, G_FILE_TEST_IS_DIR) ? last
+                                                                 : NULL;
+}
+
+/* "FILE.safetensors:NAME", "FILE.safetensors", "NAME"; what is not there is NULL. RUN/ is a file as well. */
 static void
 split (const char *text, char **file, char **name)
 {
-  const char *colon = strstr (text, PACK_SUFFIX ":");
+  const char *colon = find_colon (text);
   bool is_file = g_str_has_suffix (text, PACK_SUFFIX) || strchr (text, G_DIR_SEPARATOR) || colon;
-  *file = colon ? g_strndup (text, colon + strlen (PACK_SUFFIX) - text) : is_file ? g_strdup (text) : NULL;
-  *name = colon ? g_strdup (colon + strlen (PACK_SUFFIX ":")) : is_file ? NULL : g_strdup (text);
+  *file = colon ? g_strndup (text, colon - text) : is_file ? g_strdup (text) : NULL;
+  *name = colon ? g_strdup (colon + 1) : is_file ? NULL : g_strdup (text);
 }
 
 /* Whether the pack at @path has all of @names. */

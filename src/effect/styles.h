@@ -14,7 +14,11 @@ struct style {
   char *sha256; /* of the pack's file */
 };
 
-/* @text is a style's name, FILE.safetensors with one style in it, or FILE.safetensors:NAME.
+/* A pack's file; or a run of the style or translate recipe, or one of its checkpoints, as the pack that it is so far.
+ * IMPASTO_ERROR_INPUT. */
+struct pack *style_open_pack (const char *path, GError **error);
+
+/* @text is a style's name, FILE.safetensors (or RUN) with one style in it, or FILE.safetensors:NAME (RUN:NAME).
  * IMPASTO_ERROR_USAGE: no such style, with the nearest names; IMPASTO_ERROR_INPUT: the pack. */
 bool style_find (const char *text, struct style *style, GError **error);
 

@@ -188,22 +188,25 @@ take_descriptors (struct pack *pack, const char *path, GError **error)
   return pack->descriptors != NULL;
 }
 
+bool
+pack_check_weights (struct pack *pack, const char *path, GError **error)
+{
+  g_autoptr (graph) graph = parameters_of (&pack->settings);
+  struct weights *weights = weights_checked (pack->weights, graph, path, error);
+  if (!weights)
+    return false;
+  weights_unref (pack->weights);
+  pack->weights = weights;
+  return true;
+}
+
 /* @pack with its weights checked and converted; takes it over. */
 static struct pack *
 with_weights (struct pack *loaded, const char *path, GError **error)
 {
   g_autoptr (pack) pack = loaded;
-  if (!pack)
-    return NULL;
-  if (!take_descriptors (pack, path, error))
-    return NULL;
-  g_autoptr (graph) graph = parameters_of (&pack->settings);
-  struct weights *weights = weights_checked (pack->weights, graph, path, error);
-  if (!weights)
-    return NULL;
-  weights_unref (pack->weights);
-  pack->weights = weights;
-  return g_steal_pointer (&pack);
+  bool good = pack && take_descriptors (pack, path, error) && pack_check_weights (pack, path, error);
+  return good ? g_steal_pointer (&pack) : NULL;
 }
 
 struct pack *

@@ -46,6 +46,10 @@ struct pack *pack_parse (const void *data, size_t size, const char *name, GError
 /* The manifest alone, from the head of the file; ->weights are empty. */
 struct pack *pack_load_manifest (const char *path, GError **error);
 
+/* Of a pack that comes from another file: every weight of the network there, of its shape, finite; as F32, and nothing
+ * else. IMPASTO_ERROR_INPUT. */
+bool pack_check_weights (struct pack *pack, const char *path, GError **error);
+
 /* Half precision on disk. */
 bool pack_save (struct pack *pack, const char *path, GError **error);
 

@@ -6,10 +6,14 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "base/text_json.h"
 #include "device/cpu.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
+#include "net/manifest.h"
 #include "train/origin.h"
+
+#define RECIPE_DEPTH 16 /* of brackets */
 
 static int64_t
 step_of (const char *name)
@@ -258,4 +262,16 @@ checkpoint_check_complete (struct trainer *trainer, guint loaded, GError **error
       return false;
     }
   return true;
+}
+
+JsonNode *
+checkpoint_recipe (struct weights *checkpoint, const struct recipe *recipe)
+{
+  const char *text = weights_metadata (checkpoint, "recipe");
+  g_autoptr (JsonNode) node = text ? text_json_read (text, RECIPE_DEPTH) : NULL;
+  JsonObject *object = node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
+  JsonNode *name = object ? json_object_get_member (object, "recipe") : NULL;
+  bool same = name && json_node_get_value_type (name) == G_TYPE_STRING &&
+              g_str_equal (json_node_get_string (name), recipe->name) && manifest_object (object, "settings");
+  return same ? g_steal_pointer (&node) : NULL;
 }

@@ -5,6 +5,8 @@
  * about bits, and a digest by which damage is found out. */
 #pragma once
 
+#include <json-glib/json-glib.h>
+
 #include "train/trainer.h"
 
 char *checkpoint_path (const char *folder, int64_t step); /* a new string */
@@ -38,3 +40,7 @@ void checkpoint_forget_later (struct trainer *trainer);
 /* The checkpoint that @path is, or the latest in it where it is a run's folder; a new string. IMPASTO_ERROR_INPUT: the
  * folder has none. */
 char *checkpoint_find (const char *path, GError **error);
+
+/* The object that tells of the run, {"recipe": NAME, "inputs": [...], "settings": {...}, "run": {...}}, from a checkpoint's
+ * metadata; NULL: it is none of @recipe's. */
+JsonNode *checkpoint_recipe (struct weights *checkpoint, const struct recipe *recipe);

@@ -6,14 +6,12 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "base/text_json.h"
 #include "format/safetensors.h"
 #include "impasto/error.h"
 #include "net/manifest.h"
 #include "train/checkpoint.h"
 #include "train/gan_recipe.h"
 
-#define RECIPE_DEPTH 16 /* of brackets */
 #define TITLE_MAX 200   /* characters */
 
 /* Adds the weights whose names begin with @prefix, and not with @without, under @instead. */
@@ -42,25 +40,12 @@ gan_file_new (const struct gan_preset *preset, const struct gan_net *net, struct
 
 /* --- Checkpoints --- */
 
-/* The recipe of a checkpoint of a gan run, or NULL. */
-static JsonNode *
-recipe_of (struct weights *checkpoint)
-{
-  const char *text = weights_metadata (checkpoint, "recipe");
-  g_autoptr (JsonNode) node = text ? text_json_read (text, RECIPE_DEPTH) : NULL;
-  JsonObject *object = node && JSON_NODE_HOLDS_OBJECT (node) ? json_node_get_object (node) : NULL;
-  JsonNode *name = object ? json_object_get_member (object, "recipe") : NULL;
-  bool gan = name && json_node_get_value_type (name) == G_TYPE_STRING &&
-             g_str_equal (json_node_get_string (name), recipe_gan.name) && manifest_object (object, "settings");
-  return gan ? g_steal_pointer (&node) : NULL;
-}
-
 bool
 gan_checkpoint_matches (const char *path)
 {
   g_autofree char *checkpoint = checkpoint_find (path, NULL);
   g_autoptr (weights) head = checkpoint ? safetensors_load_metadata (checkpoint, NULL) : NULL;
-  g_autoptr (JsonNode) recipe = head ? recipe_of (head) : NULL;
+  g_autoptr (JsonNode) recipe = head ? checkpoint_recipe (head, &recipe_gan) : NULL;
   return recipe != NULL;
 }
 
@@ -104,7 +89,7 @@ gan_checkpoint_load (const char *path, GError **error)
 {
   g_autofree char *checkpoint = checkpoint_find (path, error);
   g_autoptr (weights) run = checkpoint ? checkpoint_load (checkpoint, error) : NULL;
-  g_autoptr (JsonNode) recipe = run ? recipe_of (run) : NULL;
+  g_autoptr (JsonNode) recipe = run ? checkpoint_recipe (run, &recipe_gan) : NULL;
   struct gan_settings settings = {0};
   struct net_file *file = NULL;
   if (run && !recipe)

@@ -108,14 +108,14 @@ recipe_start_from (const struct trainer *trainer, struct weights *from, const ch
 }
 
 struct weights *
-recipe_averaged (const struct trainer *trainer, const char *prefix)
+recipe_averaged (struct weights *run, const char *prefix)
 {
   g_autofree char *begin = g_strconcat ("average.", prefix, NULL);
   struct weights *averaged = weights_new ();
-  for (guint i = 0; i < weights_count (trainer->weights); i++) {
-    const char *name = weights_name (trainer->weights, i);
+  for (guint i = 0; i < weights_count (run); i++) {
+    const char *name = weights_name (run, i);
     if (g_str_has_prefix (name, begin))
-      weights_add (averaged, name + strlen (begin), weights_at (trainer->weights, i));
+      weights_add (averaged, name + strlen (begin), weights_at (run, i));
   }
   return averaged;
 }

@@ -47,8 +47,8 @@ void recipe_report (struct trainer *trainer, struct dataset *dataset);
 bool recipe_start_from (const struct trainer *trainer, struct weights *from, const char *part, const char *prefix,
                         const char *path, GError **error);
 
-/* The averages of the weights whose names begin with @prefix, under what is left of their names. */
-struct weights *recipe_averaged (const struct trainer *trainer, const char *prefix);
+/* The averages of the weights of @run whose names begin with @prefix, under what is left of their names. */
+struct weights *recipe_averaged (struct weights *run, const char *prefix);
 
 /* What a result tells of its training: the settings but those named in @hidden (NULL-terminated: places on this
  * machine), steps and seed. */

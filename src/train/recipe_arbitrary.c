@@ -521,7 +521,7 @@ finish (struct trainer *trainer, const char *path, GError **error)
 {
   static const char *const hidden[] = {"photos", ENCODER_OPTION, FEATURES_OPTION, "start", NULL}; /* places on this machine */
   const struct settings *settings = trainer->settings;
-  g_autoptr (weights) averaged = recipe_averaged (trainer, "");
+  g_autoptr (weights) averaged = recipe_averaged (trainer->weights, "");
   g_autoptr (net_file) file = net_file_new (&net_arbitrary, &settings->net, averaged);
   file->title = g_strdup (settings->title ? settings->title : "painter of any style");
   file->license = g_strdup (settings->license);

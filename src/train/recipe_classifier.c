@@ -322,7 +322,7 @@ finish (struct trainer *trainer, const char *path, GError **error)
   static const char *const places[] = {"data", NULL}; /* names on somebody's disk */
   const struct settings *settings = trainer->settings;
   const struct state *state = trainer->state;
-  g_autoptr (weights) averaged = recipe_averaged (trainer, "classifier.");
+  g_autoptr (weights) averaged = recipe_averaged (trainer->weights, "classifier.");
   g_autoptr (net_file) file = net_file_new (&net_classifier, &state->net, averaged);
   JsonArray *classes = json_array_new ();
   file->title = g_strdup (settings->title ? settings->title : "classifier");

@@ -404,7 +404,7 @@ finish (struct trainer *trainer, const char *path, GError **error)
   static const char *const hidden[] = {"photos", "paintings", "teacher", "start", NULL}; /* places on this machine */
   const struct settings *settings = trainer->settings;
   const struct state *state = trainer->state;
-  g_autoptr (weights) averaged = recipe_averaged (trainer, "student.");
+  g_autoptr (weights) averaged = recipe_averaged (trainer->weights, "student.");
   g_autoptr (net_file) file = net_file_new (&net_perceptual, &settings->net, averaged);
   file->title = g_strdup ("perceptual network");
   file->license = g_strdup (settings->license);

@@ -236,19 +236,6 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
   return true;
 }
 
-/* A pack with the averaged weights. */
-static struct pack *
-new_pack (struct trainer *trainer)
-{
-  const struct style_state *state = trainer->state;
-  g_autoptr (weights) averaged = recipe_averaged (trainer, "painter.");
-  struct pack *pack = pack_new (&state->net, averaged);
-  style_pack_name (pack, &state->data);
-  pack->descriptors = state->descriptors ? tensor_ref (state->descriptors) : NULL;
-  pack->provenance = g_strdup ("trained by impasto train style");
-  return pack;
-}
-
 /* What a pack tells of its training: settings without places on this machine. */
 static JsonObject *
 training_facts (const struct trainer *trainer)
@@ -294,19 +281,12 @@ finish (struct trainer *trainer, const char *path, GError **error)
 {
   const struct style_settings *settings = trainer->settings;
   const struct style_state *state = trainer->state;
-  g_autoptr (pack) pack = state->into
-                            ? style_pack_extend (state->into, trainer->weights, &state->data, state->descriptors, error)
-                            : new_pack (trainer);
+  struct pack *into = state->into;
+  g_autoptr (pack) pack =
+    into ? style_pack_extend (into, trainer->weights, &state->data, state->descriptors, settings, error)
+         : style_pack_new (&state->net, trainer->weights, &state->data, state->descriptors, settings);
   if (!pack)
     return false;
-  if (settings->title) {
-    g_free (pack->title);
-    pack->title = g_strdup (settings->title);
-  }
-  if (settings->license) {
-    g_free (pack->license);
-    pack->license = g_strdup (settings->license);
-  }
   pack->training = state->into ? fitted_facts (trainer) : training_facts (trainer);
   return pack_save (pack, path, error);
 }

@@ -388,23 +388,28 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
   return true;
 }
 
-/* The translator of @side as a pack of one style. */
-static bool
-save_translator (struct trainer *trainer, int side, const char *path, GError **error)
+struct pack *
+translate_pack (const struct translate_settings *settings, struct weights *run, int side)
 {
-  static const char *const places[] = {"photos", "paintings", FEATURES_OPTION, "start",
-                                       NULL}; /* names on somebody's disk */
-  const struct translate_settings *settings = trainer->settings;
   struct style_net net = translate_net (settings);
   g_autofree char *prefix = g_strdup_printf ("translator.%s.", translate_sides[side]);
-  g_autoptr (weights) averaged = recipe_averaged (trainer, prefix);
-  g_autoptr (pack) pack = pack_new (&net, averaged);
+  g_autoptr (weights) averaged = recipe_averaged (run, prefix);
+  struct pack *pack = pack_new (&net, averaged);
   g_autofree char *back = g_strndup (settings->name, 59);
   g_autofree char *name = side == PAINTING ? g_strdup (settings->name) : g_strconcat (back, "-back", NULL);
   pack_add_style (pack, name, settings->title, NULL, NULL);
   pack->title = g_strdup (settings->title);
   pack->license = g_strdup (settings->license);
   pack->provenance = g_strdup ("trained by impasto train translate");
+  return pack;
+}
+
+static bool
+save_translator (struct trainer *trainer, int side, const char *path, GError **error)
+{
+  static const char *const places[] = {"photos", "paintings", FEATURES_OPTION, "start",
+                                       NULL}; /* names on somebody's disk */
+  g_autoptr (pack) pack = translate_pack (trainer->settings, trainer->weights, side);
   pack->training = recipe_facts (trainer, places);
   return pack_save (pack, path, error);
 }

@@ -7,6 +7,7 @@
 
 #include "impasto/error.h"
 #include "train/prune.h"
+#include "train/recipe.h"
 
 static bool
 is_brush (const char *name)
@@ -136,11 +137,16 @@ style_pack_fit (const struct pack *pack, const struct style_net *net, struct wei
   return true;
 }
 
-/* @table with the rows of @more behind its first @n. */
+/* @table with the rows of @more behind its first @n. IMPASTO_ERROR_INPUT: @more is no table of such rows. */
 static struct tensor *
 extend_table (struct tensor *table, int64_t n, struct tensor *more, GError **error)
 {
-  int64_t rows = table->shape.dim[0], added = more->shape.dim[0], c = table->shape.dim[1];
+  int64_t rows = table->shape.dim[0], c = table->shape.dim[1];
+  if (!more || more->dtype != DTYPE_F32 || more->shape.rank != 2 || more->shape.dim[1] != c) {
+    g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "its rows do not fit the pack of --into");
+    return NULL;
+  }
+  int64_t added = more->shape.dim[0];
   struct tensor *all = tensor_new (SHAPE (rows + added, c), DTYPE_F32, error);
   if (!all)
     return NULL;
@@ -150,8 +156,9 @@ extend_table (struct tensor *table, int64_t n, struct tensor *more, GError **err
   return all;
 }
 
-void
-style_pack_name (struct pack *pack, const struct style_data *data)
+/* Adds the styles of @data to the pack's list. */
+static void
+add_styles (struct pack *pack, const struct style_data *data)
 {
   for (int i = 0; i < data->n_styles; i++) {
     g_autofree char *about = g_strdup (data->about[i]);
@@ -167,8 +174,22 @@ style_pack_name (struct pack *pack, const struct style_data *data)
 }
 
 struct pack *
+style_pack_new (const struct style_net *net, struct weights *weights, const struct style_data *data,
+                struct tensor *descriptors, const struct style_settings *settings)
+{
+  g_autoptr (weights) averaged = recipe_averaged (weights, "painter.");
+  struct pack *pack = pack_new (net, averaged);
+  add_styles (pack, data);
+  pack->descriptors = descriptors ? tensor_ref (descriptors) : NULL;
+  pack->title = g_strdup (settings->title);
+  pack->license = g_strdup (settings->license);
+  pack->provenance = g_strdup ("trained by impasto train style");
+  return pack;
+}
+
+struct pack *
 style_pack_extend (const struct pack *pack, struct weights *weights, const struct style_data *data,
-                   struct tensor *descriptors, GError **error)
+                   struct tensor *descriptors, const struct style_settings *wanted, GError **error)
 {
   struct style_net settings = pack->settings;
   g_autoptr (weights) all = weights_new ();
@@ -191,9 +212,9 @@ style_pack_extend (const struct pack *pack, struct weights *weights, const struc
     const struct pack_style *style = pack->styles->pdata[i];
     pack_add_style (extended, style->name, style->title, style->artist, style->year);
   }
-  style_pack_name (extended, data);
-  extended->title = g_strdup (pack->title);
-  extended->license = g_strdup (pack->license);
+  add_styles (extended, data);
+  extended->title = g_strdup (wanted->title ? wanted->title : pack->title);
+  extended->license = g_strdup (wanted->license ? wanted->license : pack->license);
   extended->provenance = g_strdup (pack->provenance);
   return g_steal_pointer (&extended);
 }

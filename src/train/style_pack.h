@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Packs in the style recipe: weights that training starts from (--start), and rows that are fitted into a pack (--into).
+ * Packs in the style recipe: weights that training starts from (--start), rows that are fitted into a pack (--into), and
+ * what becomes of a run.
  *
  * To fit rows, a network with the pack's trunk and tables of the new rows alone is trained, of which nothing but those
  * tables changes: no gradient of a convolution's weights is computed, and the other rows cannot move. */
 #pragma once
 
 #include "net/pack.h"
-#include "train/style_data.h"
+#include "train/style_recipe.h"
 
 /* Copies what fits of the pack @path over the weights of the painter @net, of which every style has one of @names: rows of
  * styles by name, the photograph's and the brushes' if it has them. Rows it does not have begin as the mean of its styles,
@@ -25,10 +26,12 @@ bool style_pack_fit (const struct pack *pack, const struct style_net *net, struc
 /* Whether the painter's parameter @name is a table of styles. */
 bool style_pack_is_row (const char *name);
 
-/* A new pack: @pack with the averaged rows of @weights behind its styles, under the names of @data. All else is the same.
- * @descriptors are those of the new rows' paintings, or NULL; unless all rows have comparable ones, none has. */
-struct pack *style_pack_extend (const struct pack *pack, struct weights *weights, const struct style_data *data,
-                                struct tensor *descriptors, GError **error);
+/* The painter of @net, whose rows have the names of @data, by the averages among the @weights of a run; title and licence
+ * are those of @settings. @descriptors are those of the rows' paintings, or NULL. */
+struct pack *style_pack_new (const struct style_net *net, struct weights *weights, const struct style_data *data,
+                             struct tensor *descriptors, const struct style_settings *settings);
 
-/* Adds the styles of @data to the pack's list. */
-void style_pack_name (struct pack *pack, const struct style_data *data);
+/* @pack with the averaged rows of @weights behind its styles, under the names of @data. All else is the same, but title and
+ * licence where @settings have some. Unless all rows have comparable descriptors, none has. */
+struct pack *style_pack_extend (const struct pack *pack, struct weights *weights, const struct style_data *data,
+                                struct tensor *descriptors, const struct style_settings *settings, GError **error);

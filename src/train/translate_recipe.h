@@ -8,6 +8,7 @@
 #include "net/feature_net.h"
 #include "net/gan.h"
 #include "net/net.h"
+#include "net/pack.h"
 #include "train/dataset.h"
 #include "train/gan_augment.h"
 #include "train/trainer.h"
@@ -62,6 +63,9 @@ translate_draws (const struct translate_settings *settings, int side)
 }
 
 struct style_net translate_net (const struct translate_settings *settings);
+
+/* The translator of @side as a pack of one style, out of all weights of a run. */
+struct pack *translate_pack (const struct translate_settings *settings, struct weights *run, int side);
 
 /* The judge's settings, of a preset. */
 struct gan_net translate_judge_net (const struct translate_settings *settings);

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Packs out of checkpoints; see run_pack.h. */
+#include "train/run_pack.h"
+
+#include "base/text.h"
+#include "format/safetensors.h"
+#include "net/manifest.h"
+#include "train/checkpoint.h"
+#include "train/style_pack.h"
+#include "train/translate_recipe.h"
+
+#define TITLE_MAX 200 /* characters */
+
+/* A checkpoint that is being made a pack of. */
+struct source {
+  char **paintings;
+  const void *settings; /* of the recipe */
+  struct weights *weights;
+};
+
+static struct pack *
+style_of (const struct source *source, GError **error)
+{
+  const struct style_settings *settings = source->settings;
+  struct style_data data = {0};
+  struct pack *pack = NULL;
+  g_autoptr (pack) into = settings->into ? pack_load (settings->into, error) : NULL;
+  if ((!settings->into || into) && style_data_name (&data, source->paintings, settings->names, error)) {
+    struct style_net net = settings->net;
+    net.styles = data.n_styles;
+    pack = into ? style_pack_extend (into, source->weights, &data, NULL, settings, error)
+                : style_pack_new (&net, source->weights, &data, NULL, settings);
+  }
+  style_data_clear (&data);
+  return pack;
+}
+
+static struct pack *
+translation_of (const struct source *source, GError **error)
+{
+  return translate_pack (source->settings, source->weights, PAINTING);
+}
+
+static const struct kind {
+  const struct recipe *recipe;
+  struct pack *(*make) (const struct source *source, GError **error);
+} kinds[] = {{&recipe_style, style_of}, {&recipe_translate, translation_of}};
+
+/* The kind of run that @checkpoint is of, with its recipe; NULL: another. */
+static const struct kind *
+kind_of (struct weights *checkpoint, JsonNode **recipe)
+{
+  for (size_t i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if ((*recipe = checkpoint_recipe (checkpoint, kinds[i].recipe)))
+      return &kinds[i];
+  return NULL;
+}
+
+bool
+run_pack_matches (const char *path)
+{
+  g_autofree char *checkpoint = checkpoint_find (path, NULL);
+  g_autoptr (weights) head = checkpoint ? safetensors_load_metadata (checkpoint, NULL) : NULL;
+  g_autoptr (JsonNode) recipe = NULL;
+  return head && kind_of (head, &recipe);
+}
+
+/* The paintings' files as the run was given them; a new list. */
+static char **
+inputs_of (JsonObject *recipe)
+{
+  g_autoptr (GStrvBuilder) paths = g_strv_builder_new ();
+  JsonNode *node = json_object_get_member (recipe, "inputs");
+  JsonArray *inputs = node && JSON_NODE_HOLDS_ARRAY (node) ? json_node_get_array (node) : NULL;
+  for (guint i = 0; inputs && i < json_array_get_length (inputs); i++) {
+    JsonNode *input = json_array_get_element (inputs, i);
+    g_strv_builder_add (paths, json_node_get_value_type (input) == G_TYPE_STRING ? json_node_get_string (input) : "");
+  }
+  return g_strv_builder_end (paths);
+}
+
+/* Makes *@text one line. */
+static void
+tame (char **text)
+{
+  char *wild = *text;
+  *text = wild ? text_cut (wild, TITLE_MAX) : NULL;
+  g_free (wild);
+}
+
+/* A checkpoint may come from anywhere: what it says is printed, and names are names. */
+static bool
+check_texts (struct pack *pack, const char *path, GError **error)
+{
+  tame (&pack->title);
+  tame (&pack->license);
+  for (guint i = 0; i < pack->styles->len; i++) {
+    struct pack_style *style = pack->styles->pdata[i];
+    tame (&style->title);
+    tame (&style->artist);
+    tame (&style->year);
+    if (!pack_valid_name (style->name))
+      return manifest_fail (error, path, "the name of its style is none");
+  }
+  return true;
+}
+
+static struct pack *
+make (const struct kind *kind, JsonObject *recipe, struct weights *weights, const char *path, GError **error)
+{
+  const struct option *options = kind->recipe->options;
+  g_auto (GStrv) paintings = inputs_of (recipe);
+  g_autofree void *settings = g_malloc0 (kind->recipe->settings_size);
+  struct source source = {paintings, settings, weights};
+  option_init (options, settings);
+  g_autoptr (pack) pack = option_from_json (options, settings, manifest_object (recipe, "settings"), error)
+                            ? kind->make (&source, error)
+                            : NULL;
+  option_clear (options, settings);
+  if (!pack)
+    g_prefix_error (error, "%s: ", path);
+  if (!pack || !check_texts (pack, path, error) || !pack_check_weights (pack, path, error))
+    return NULL;
+  pack->path = g_strdup (path);
+  return g_steal_pointer (&pack);
+}
+
+struct pack *
+run_pack_load (const char *path, GError **error)
+{
+  g_autofree char *checkpoint = checkpoint_find (path, error);
+  g_autoptr (weights) weights = checkpoint ? checkpoint_load (checkpoint, error) : NULL;
+  g_autoptr (JsonNode) recipe = NULL;
+  const struct kind *kind = weights ? kind_of (weights, &recipe) : NULL;
+  if (weights && !kind)
+    manifest_fail (error, checkpoint, "is no checkpoint of impasto train style or translate");
+  return kind ? make (kind, json_node_get_object (recipe), weights, checkpoint, error) : NULL;
+}
