@@ -108,6 +108,60 @@ test_code_draw (void)
   g_assert_cmpfloat (fabs (product), <, 0.08); /* a third if they were the same number */
 }
 
+/* Of kinds: what is drawn in a graph and by index, all of them met, the rest a normal distribution of deviation 1. */
+static void
+check_noise (const float *z, int n, const struct gan_net *net)
+{
+  int met[3] = {0};
+  double squares = 0;
+  g_assert_cmpint (net->kinds, ==, 3);
+  for (int i = 0; i < n; i++, z += net->latent) {
+    int kind = z[1] > z[0] ? 1 : 0;
+    kind = z[2] > z[kind] ? 2 : kind;
+    met[kind]++;
+    for (int k = 0; k < net->latent; k++) {
+      double rest = k == kind ? z[k] - 10 : z[k];
+      squares += rest * rest / n / net->latent;
+      g_assert_cmpfloat (fabs (rest), <, 5);
+    }
+  }
+  for (int k = 0; k < 3; k++)
+    g_assert_true (met[k] > n / 4 && met[k] < n * 5 / 12);
+  g_assert_cmpfloat_with_epsilon (squares, 1, 0.03);
+}
+
+static void
+test_noise_draw (void)
+{
+  enum { N = 400, LATENT = 100 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  struct gan_net net = {.latent = LATENT, .kinds = 3};
+  struct random_key key = {.seed = 1, .stream = 7};
+  g_autofree float *z = g_new (float, N * LATENT), *again = g_new (float, LATENT);
+  graph_output (graph, "z", gan_noise_draw (graph, N, &net, 5));
+  g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
+  g_assert_no_error (error);
+  plan_run (plan, 3, 5);
+  check_noise (tensor_floats (plan_output (plan, "z")), N, &net);
+  for (int i = 0; i < N; i++)
+    gan_noise_fill (key, i, &net, 0, z + i * LATENT);
+  check_noise (z, N, &net);
+  gan_noise_fill (key, 9, &net, 1.5, again);
+  int large = 0;
+  for (int k = 0; k < LATENT; k++) {
+    bool kept = again[k] == z[9 * LATENT + k]; /* the kind, and what was not too large */
+    g_assert_true (kept ? fabs (again[k]) <= 1.5 || k < 3 : fabs (again[k]) <= 1.5 || again[k] > 8.5);
+    large += !kept;
+  }
+  g_assert_true (large > 3 && large < 30);
+  net.kinds = 0;
+  gan_noise_fill (key, 9, &net, 0, again);
+  for (int k = 3; k < LATENT; k++)
+    g_assert_true (again[k] == z[9 * LATENT + k]);
+}
+
 /* On the great circle: of equal lengths the length stays, halfway is as far from both; the ends are the ends. */
 static void
 test_walk (void)
@@ -394,6 +448,7 @@ main (int argc, char **argv)
     g_test_add_data_func (path, nets[i].name, test_net);
   }
   g_test_add_func ("/gan/code/draw", test_code_draw);
+  g_test_add_func ("/gan/noise", test_noise_draw);
   g_test_add_func ("/gan/walk", test_walk);
   g_test_add_func ("/gan/augment/probability", test_augment_probability);
   g_test_add_func ("/gan/augment/translation", test_augment_translation);

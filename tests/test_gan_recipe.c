@@ -288,17 +288,22 @@ test_defaults (void)
   static const struct {
     const char *words;
     double r1, rate, judge_rate;
-    int batch, warm_up;
+    int batch, warm_up, kinds;
   } cases[] = {
-    {"", 1, 4e-4, 4e-4, 32},
-    {"r1=0 batch=8 rate=0.001", 0, 0.001, 0.001, 8},
-    {"loss=wasserstein", 0, 4e-4, 4e-4, 32},
-    {"judge=linear", 0, 4e-4, 4e-4, 32},
-    {"judge=pairwise", 0, 4e-4, 4e-4, 32},
-    {"judge-norm=batch", 0, 4e-4, 4e-4, 32},
-    {"gradient-penalty=10", 0, 4e-4, 4e-4, 32},
-    {"preset=noise-gan-28", 1, 2e-4, 2e-4, 32, 500},
-    {"preset=noise-gan-28 warm-up=0", 1, 2e-4, 2e-4, 32},
+    {"", 1, 4e-4, 4e-4, 32, 0, 32},
+    {"latent=31", 1, 4e-4, 4e-4, 32, 0, 0},
+    {"latent=4 kinds=3", 1, 4e-4, 4e-4, 32, 0, 3},
+    {"conditional=normalisation", 1, 4e-4, 4e-4, 32, 0, 0},
+    {"codes=10", 1, 4e-4, 4e-4, 32, 0, 0},
+    {"codes=10 kinds=5", 1, 4e-4, 4e-4, 32, 0, 5},
+    {"r1=0 batch=8 rate=0.001", 0, 0.001, 0.001, 8, 0, 32},
+    {"loss=wasserstein", 0, 4e-4, 4e-4, 32, 0, 32},
+    {"judge=linear", 0, 4e-4, 4e-4, 32, 0, 32},
+    {"judge=pairwise", 0, 4e-4, 4e-4, 32, 0, 32},
+    {"judge-norm=batch", 0, 4e-4, 4e-4, 32, 0, 32},
+    {"gradient-penalty=10", 0, 4e-4, 4e-4, 32, 0, 32},
+    {"preset=noise-gan-28", 1, 2e-4, 2e-4, 32, 500, 32},
+    {"preset=noise-gan-28 warm-up=0", 1, 2e-4, 2e-4, 32, 0, 32},
     {"preset=dcgan-64", 0, 2e-4, 2e-4, 64},
   };
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
@@ -317,6 +322,7 @@ test_defaults (void)
     g_assert_cmpfloat_with_epsilon (settings->judge_rate, cases[i].judge_rate, 1e-12);
     g_assert_cmpint (settings->batch, ==, cases[i].batch);
     g_assert_cmpint (settings->warm_up, ==, cases[i].warm_up);
+    g_assert_cmpint (settings->net.kinds, ==, cases[i].kinds);
     g_assert_cmpint (settings->schedule, ==, GAN_LINEAR);
     option_clear (recipe_gan.options, settings);
   }
@@ -425,6 +431,8 @@ test_refused (void)
     {"preset=vae-28 codes=4", "want a judge", IMPASTO_ERROR_USAGE},
     {"judge=linear codes=4", "judge's layers", IMPASTO_ERROR_USAGE},
     {"codes=1", "two categories", IMPASTO_ERROR_USAGE},
+    {"latent=8 kinds=9", "a number of --latent each", IMPASTO_ERROR_USAGE},
+    {"preset=vae-28 kinds=2", "of one kind", IMPASTO_ERROR_USAGE},
     {"conditional=concatenation classes=1", "2 classes", IMPASTO_ERROR_USAGE},
     {"preset=dcgan-64", "28 x 28", IMPASTO_ERROR_INPUT},
     {"data=/nowhere", "/nowhere", IMPASTO_ERROR_INPUT},

@@ -35,6 +35,30 @@ test_generate (void)
   g_assert_cmpfloat (narrow, <, 0.5 * wide);
 }
 
+/* Kinds of noise are part of the file, for Keras, too, whose form has no other place for them than the input's name. */
+static void
+test_kinds (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *made = run_whole ("steps=1 kinds=4 latent=8"), *model = file_of (made, "result.safetensors"),
+                  *keras = file ("kinds.h5"), *drawn = file ("keras.png");
+  g_autoptr (ImpastoOptions) export = impasto_export_options_new (), options = impasto_generate_options_new (),
+                             describe = impasto_describe_options_new (keras);
+  impasto_options_set (export, "pack", model, &error);
+  impasto_export (export, keras, &error);
+  g_assert_no_error (error);
+  impasto_options_set (options, "number", "9", &error);
+  impasto_generate (keras, options, drawn, &error);
+  g_assert_no_error (error);
+  g_autoptr (picture) of_keras = picture_load (drawn, 0, &error), own = generate (made, "number=9");
+  g_assert_no_error (error);
+  for (int i = 0; i < own->width * own->height; i++)
+    g_assert_cmpfloat_with_epsilon (own->rgb[i], of_keras->rgb[i], 1.01 / 255);
+  g_autofree char *text = impasto_describe (keras, describe, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (strstr (text, "one of the first 4 numbers"));
+}
+
 /* How often the recogniser of a file reads the category that was asked for off the pictures of a sheet. */
 static double
 recognised_share (const char *model, const struct picture *sheet, int columns, int n, int category)
@@ -178,6 +202,7 @@ main (int argc, char **argv)
 {
   bars_begin (&argc, &argv);
   g_test_add_func ("/generate/sheet", test_generate);
+  g_test_add_func ("/generate/kinds", test_kinds);
   g_test_add_func ("/generate/recognised", test_codes);
   g_test_add_func ("/generate/codes", test_generate_codes);
   g_test_add_data_func ("/generate/gif", "walk.gif", test_animation);

@@ -252,6 +252,7 @@ describe_generator (const char *path, struct shape shape, const struct describe_
   if (!body || settings->format != FORMAT_LAYERS)
     return g_steal_pointer (&body);
   g_autoptr (GString) head = g_string_new (NULL);
+  g_autofree char *noise = generator_noise (generator);
   const struct net_file *file = generator->file;
   append_line (head, "model", path);
   append_line (head, "title", file ? file->title : generator->keras->name);
@@ -259,6 +260,7 @@ describe_generator (const char *path, struct shape shape, const struct describe_
   append_line (head, "keras", file ? NULL : generator->keras->version);
   append_line (head, "license", file ? file->license : NULL);
   append_line (head, "provenance", file ? file->provenance : NULL);
+  append_line (head, "noise", noise);
   append_line (head, "values", generator_range (generator));
   return g_strconcat (head->str, "\n", body, NULL);
 }

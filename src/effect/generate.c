@@ -20,7 +20,6 @@
 #define STREAM_Z 1
 #define STREAM_CODE 2
 #define SIDE_MAX 4096 /* pixels of a picture */
-#define TRIES 10000   /* to draw a number below the truncation; the smallest allowed takes some ten */
 #define NUMBER 64
 #define STATIONS 8 /* of a walk */
 #define NUMBER_MAX 65536
@@ -73,7 +72,8 @@ impasto_generate_options_new (void)
 /* What is drawn: the inputs as far as they are known, and what comes out, (side, side, channels) of any kind. */
 struct drawing {
   struct generator *generator;
-  int64_t latent, classes;   /* classes: 0 = none */
+  struct gan_net noise;      /* length and kinds of it */
+  int64_t classes;           /* 0 = none */
   int64_t codes, continuous; /* of the code: categories, numbers in -1..1 */
   bool grey;                 /* its pictures have one channel; known once it is compiled */
   bool numbered;             /* a class is told by its number (an embedding), not by shares of all */
@@ -87,9 +87,9 @@ read_inputs (struct drawing *drawing, GError **error)
   const struct generator *generator = drawing->generator;
   drawing->z = "z";
   drawing->labels = "labels";
+  drawing->noise = generator_noise_net (generator);
   if (generator->file) {
     const struct gan_net *net = generator->file->settings;
-    drawing->latent = net->latent;
     drawing->classes = net->conditional ? net->classes : 0;
     drawing->codes = net->codes;
     drawing->continuous = net->continuous;
@@ -110,7 +110,6 @@ read_inputs (struct drawing *drawing, GError **error)
   }
   drawing->z = keras_input_name (keras, 0);
   drawing->labels = keras->n_inputs == 2 ? keras_input_name (keras, 1) : "";
-  drawing->latent = z.dim[1];
   drawing->numbered = keras->n_inputs == 2 && labels.dim[1] == 1;
   drawing->classes = keras->n_inputs < 2 ? 0 : drawing->numbered ? keras_classes (keras) : labels.dim[1];
   return true;
@@ -208,17 +207,6 @@ compile (struct drawing *drawing, const struct generate_settings *settings, int6
   return plan;
 }
 
-/* The noise of picture @i. */
-static void
-fill_noise (const struct generate_settings *settings, int64_t i, float *z, int64_t latent)
-{
-  struct random_key key = {.seed = settings->seed, .stream = STREAM_Z};
-  random_normal_fill (key, i * latent, z, latent);
-  for (int64_t k = 0; k < latent && settings->truncate > 0; k++)
-    for (key.step = 1; fabsf (z[k]) > settings->truncate && key.step < TRIES; key.step++)
-      z[k] = random_normal (key, i * latent + k);
-}
-
 /* The continuous numbers that go with the noise of picture @i, those given first. */
 static void
 fill_numbers (const struct generate_settings *settings, int64_t i, double *numbers, int64_t n)
@@ -294,20 +282,29 @@ cell_of (const struct work *work, int64_t i)
   return work->settings->interpolate ? walk_cell_of (work, i) : sheet_cell_of (work, i);
 }
 
+/* The noise of picture @i. */
+static void
+fill_noise (const struct work *work, int64_t i, float *z)
+{
+  struct random_key key = {.seed = work->settings->seed, .stream = STREAM_Z};
+  gan_noise_fill (key, i, &work->drawing->noise, work->settings->truncate, z);
+}
+
 /* Sets row @i of the inputs. */
 static void
 set_inputs (struct plan *plan, const struct work *work, const struct cell *cell, int64_t i)
 {
   const struct drawing *net = work->drawing;
   struct tensor *labels = plan_input (plan, net->labels), *code = plan_input (plan, "code");
-  float *z = tensor_floats (plan_input (plan, net->z)) + i * net->latent;
-  g_autofree float *ends = g_new (float, 2 * net->latent);
-  fill_noise (work->settings, cell->from, ends, net->latent);
-  fill_noise (work->settings, cell->to, ends + net->latent, net->latent);
+  int64_t latent = net->noise.latent;
+  float *z = tensor_floats (plan_input (plan, net->z)) + i * latent;
+  g_autofree float *ends = g_new (float, 2 * latent);
+  fill_noise (work, cell->from, ends);
+  fill_noise (work, cell->to, ends + latent);
   if (cell->from == cell->to)
-    memcpy (z, ends, net->latent * sizeof (float));
+    memcpy (z, ends, latent * sizeof (float));
   else
-    gan_walk (ends, ends + net->latent, net->latent, cell->way, z);
+    gan_walk (ends, ends + latent, latent, cell->way, z);
   if (labels && net->numbered)
     tensor_floats (labels)[i] = cell->class;
   else if (labels)

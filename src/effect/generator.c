@@ -116,6 +116,26 @@ generator_range (const struct generator *generator)
   return g_str_equal (activation, "tanh") ? "-1..1" : g_str_equal (activation, "sigmoid") ? "0..1" : NULL;
 }
 
+struct gan_net
+generator_noise_net (const struct generator *generator)
+{
+  if (generator->file)
+    return *(const struct gan_net *) generator->file->settings;
+  struct shape z = keras_input_shape (generator->keras, 0);
+  int64_t latent = z.rank == 2 ? z.dim[1] : 0;
+  return (struct gan_net){.latent = latent, .kinds = keras_noise_kinds (keras_input_name (generator->keras, 0), latent)};
+}
+
+char *
+generator_noise (const struct generator *generator)
+{
+  struct gan_net net = generator_noise_net (generator);
+  if (!net.kinds)
+    return NULL;
+  return g_strdup_printf ("normal; one of the first %d numbers, drawn evenly, is larger by %g", (int) net.kinds,
+                          gan_kind_step (&net));
+}
+
 bool
 generator_export (const struct generator *generator, int opset, bool half, const char *path, GByteArray *into,
                   GError **error)
@@ -127,11 +147,13 @@ generator_export (const struct generator *generator, int opset, bool half, const
   /* extents that differ all, so that what stays the same is what does not depend on them */
   graph_output (graph, "picture", generator_build (generator, graph, 1, 44, 52, weights));
   graph_output (other, "picture", generator_build (generator, other, 3, 68, 76, weights));
+  g_autofree char *noise = generator_noise (generator);
   const char *metadata[] = {
     "title",      file ? file->title : generator->keras->name,
     "license",    file ? file->license : NULL,
     "provenance", file ? file->provenance : NULL,
     "network",    file ? file->net->name : "Keras",
+    "noise",      noise,
     "range",      generator_range (generator),
     "layout",     generator->last ? "nhwc" : "nchw",
     NULL,

@@ -5,6 +5,7 @@
  * Pictures of the first are (n, c, h, w), of the second (n, h, w, c). */
 #pragma once
 
+#include "net/gan.h"
 #include "net/keras.h"
 #include "net/net_file.h"
 
@@ -31,6 +32,10 @@ sym generator_build (const struct generator *generator, struct graph *graph, int
 
 /* Values of black and white of its pictures: "-1..1", "0..1", or NULL: it does not say. */
 const char *generator_range (const struct generator *generator);
+
+/* The length and kinds of its noise, as gan_noise_fill takes them; and in words, a new string, NULL: of one kind. */
+struct gan_net generator_noise_net (const struct generator *generator);
+char *generator_noise (const struct generator *generator);
 
 /* As an ONNX model for any batch; @into: to memory instead. */
 bool generator_export (const struct generator *generator, int opset, bool half, const char *path, GByteArray *into,

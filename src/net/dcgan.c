@@ -96,6 +96,7 @@ const struct gan_preset gan_dcgan_28 = {
   .rate = 4e-4,
   .r1 = 1,
   .batch = 32,
+  .kinds = 32,
   .recogniser = recogniser,
 };
 

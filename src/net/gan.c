@@ -8,12 +8,15 @@
 
 #include "net/layers.h"
 
+#define TRIES 10000 /* to draw a number below the truncation; the smallest allowed takes some ten */
+
 const char *const gan_conditional_names[] = {"none", "concatenation", "normalisation", NULL};
 const char *const gan_judge_names[] = {"convolutional", "linear", "pairwise", NULL};
 const char *const gan_normalisation_names[] = {"batch", "instance", "layer", "none", NULL};
 
 const struct option gan_options[] = {
   GAN_OPTIONS (struct gan_net, ),
+  {"kinds", OPTION_INT, offsetof (struct gan_net, kinds), "of noise; 0 = one", 0, GAN_KINDS_MAX, 0},
   {NULL},
 };
 
@@ -252,6 +255,25 @@ gan_code (struct graph *graph, int64_t n, const struct gan_net *net)
   return size ? graph_input (graph, "code", SHAPE (n, size)) : (sym){graph, -1};
 }
 
+double
+gan_kind_step (const struct gan_net *net)
+{
+  return sqrt (net->latent);
+}
+
+void
+gan_noise_fill (struct random_key key, int64_t index, const struct gan_net *net, double truncate, float *z)
+{
+  int64_t latent = net->latent;
+  random_normal_fill (key, index * latent, z, latent);
+  for (int64_t k = 0; k < latent && truncate > 0; k++)
+    for (key.step = 1; fabsf (z[k]) > truncate && key.step < TRIES; key.step++)
+      z[k] = random_normal (key, index * latent + k);
+  key.step = TRIES;
+  if (net->kinds)
+    z[(int64_t) (random_uniform (key, index) * net->kinds)] += gan_kind_step (net);
+}
+
 static bool
 there (sym x)
 {
@@ -264,6 +286,9 @@ gan_generator (sym z, const struct gan_preset *preset, struct gan_pass pass)
   struct gan_net net = *pass.net;
   net.channels = gan_channels (preset, &net);
   pass.net = &net;
+  if (net.kinds > net.latent)
+    return graph_fail (z.graph, "there are %d kinds of noise of %d numbers; one number each is wanted", (int) net.kinds,
+                       (int) net.latent);
   if (there (pass.labels) && net.conditional == GAN_CONCATENATED)
     z = sym_concat ((sym[]){z, pass.labels}, 2, 1);
   if (there (pass.code))

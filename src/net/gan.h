@@ -5,6 +5,7 @@
  * gan_presets. Pictures are (n, channels, side, side) in -1..1. */
 #pragma once
 
+#include "base/random.h"
 #include "net/net.h"
 
 struct gan_pass;
@@ -64,12 +65,15 @@ struct gan_net {
   bool minibatch; /* the judge sees the deviation of the minibatch */
   double dropout; /* rate of the judge; less than 0 = the text's */
   int64_t codes, continuous; /* of the code beside z: categories, numbers in -1..1 (InfoGAN, Chen 2016); 0 = none */
+  int64_t kinds;             /* of noise, up to latent; 0 = one, see gan_noise_fill */
 };
 
 #define GAN_CONTINUOUS_MAX 16
 #define GAN_CLASSES_MAX 4096
 
-/* The rows of its options, for a table of @TYPE that holds it as @AT: "net." or nothing. */
+#define GAN_KINDS_MAX 1024
+
+/* The rows of its options but kinds, for a table of @TYPE that holds it as @AT: "net." or nothing. */
 #define GAN_OPTIONS(TYPE, AT) \
   {"latent", OPTION_INT, offsetof (TYPE, AT latent), "length of the noise vector", 1, 4096, 100}, \
     {"width", OPTION_FLOAT, offsetof (TYPE, AT width), "channels of the layers, times those of the text", 0.01, 16, 1}, \
@@ -114,7 +118,7 @@ struct gan_preset {
   /* Of its training, where none is given; 0 = as usual. */
   double rate;
   double r1; /* weight of the convolutional judge's penalty */
-  int batch, warm_up;
+  int batch, warm_up, kinds;
   const struct gan_layer *encoder; /* of an autoencoder: picture -> means, then logarithms of variances of z; or NULL */
   int enlarges; /* of a painter, whose generator reads pictures: it draws so many times as large; 0 = it reads noise */
   const struct gan_layer *recogniser; /* behind the judge's trunk: -> code; NULL where there is no judge */
@@ -174,6 +178,13 @@ int64_t gan_code_size (const struct gan_net *net);
 
 /* The input "code" (n, gan_code_size) of a network that has one; of another the null symbol. */
 sym gan_code (struct graph *graph, int64_t n, const struct gan_net *net);
+
+/* Noise number @index of @key: @z gets net->latent numbers of a normal distribution, drawn again while they are larger than
+ * @truncate, where that is not 0. With kinds, one of the first so many, drawn evenly, is larger by gan_kind_step. That
+ * is a mixture of normal distributions with next to nothing between them (after Gurumurthy 2017), each on its own axis:
+ * what pictures there are fall into kinds, too, and of one distribution the generator draws what lies between. */
+void gan_noise_fill (struct random_key key, int64_t index, const struct gan_net *net, double truncate, float *z);
+double gan_kind_step (const struct gan_net *net); /* the length of the rest, so that both are as loud */
 
 /* What lies at @t, 0 = @a .. 1 = @b, on the way from one noise to another, @n numbers: along the great circle, with the
  * lengths in between (Shoemake 1985), since the noise of a normal distribution has nearly one length and straight lines

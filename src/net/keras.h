@@ -57,6 +57,9 @@ int64_t keras_classes (const struct keras *keras);
 /* What the last layer holds its values to: "tanh", "sigmoid", ...; "" where nothing does. */
 const char *keras_range (const struct keras *keras);
 
+/* How many kinds of noise of @latent numbers (gan_noise_fill) an input's name tells of: 32 of "z_32_kinds", else 0. */
+int64_t keras_noise_kinds (const char *name, int64_t latent);
+
 enum keras_part { KERAS_GENERATOR, KERAS_JUDGE, KERAS_ENCODER };
 
 /* A network of a preset as Keras would have saved it, as `load_model` and `load_weights` read it. Its weights are those of

@@ -15,6 +15,7 @@
 
 #define VERSION "2.4.0" /* whose files these equal */
 #define EPSILON 1e-5    /* of net/layers.h */
+#define KINDS "_kinds"
 
 #define GLOROT "{\"class_name\": \"GlorotUniform\", \"config\": {\"seed\": null}}"
 #define ZEROS "{\"class_name\": \"Zeros\", \"config\": {}}"
@@ -376,6 +377,21 @@ write_code (struct keras_writer *writer)
   writer->c += size;
 }
 
+/* "z", or "z_32_kinds": the noise's name tells how it is to be drawn, since nothing else of such a file could. */
+static char *
+noise_name (const struct gan_net *net)
+{
+  return net->kinds ? g_strdup_printf ("z_%d" KINDS, (int) net->kinds) : g_strdup ("z");
+}
+
+int64_t
+keras_noise_kinds (const char *name, int64_t latent)
+{
+  char *end;
+  int64_t kinds = g_str_has_prefix (name, "z_") ? g_ascii_strtoll (name + 2, &end, 10) : 0;
+  return kinds > 0 && kinds <= latent && g_str_equal (end, KINDS) ? kinds : 0;
+}
+
 /* The inputs and, with classes or a code, how they come together. */
 static void
 write_inputs (struct keras_writer *writer, const struct gan_preset *preset, bool generator)
@@ -388,7 +404,7 @@ write_inputs (struct keras_writer *writer, const struct gan_preset *preset, bool
   g_autofree char *extents =
     generator ? g_strdup_printf ("%" G_GINT64_FORMAT, net->latent)
               : g_strdup_printf ("%d, %d, %" G_GINT64_FORMAT, preset->side, preset->side, net->channels);
-  const char *first = generator ? "z" : "picture";
+  g_autofree char *first = generator ? noise_name (net) : g_strdup ("picture");
   keras_add_input (writer, first, extents);
   g_strlcpy (writer->last, first, NAME_SIZE);
   writer->vector = generator;
@@ -478,9 +494,10 @@ keras_tree_gan (const struct gan_preset *preset, const struct gan_net *net, enum
     return NULL;
   g_string_append_printf (text, "{\"class_name\": \"%s\", \"config\": {\"name\": \"%s\", \"layers\": [%s]",
                           writer.functional ? "Functional" : "Sequential", names[part], layers->str);
+  g_autofree char *noise = noise_name (net);
   if (writer.functional)
     g_string_append_printf (text, ", \"input_layers\": [[\"%s\", 0, 0]%s%s], \"output_layers\": [[\"%s\", 0, 0]]",
-                            part == KERAS_GENERATOR ? "z" : "picture", net->conditional ? ", [\"labels\", 0, 0]" : "",
+                            part == KERAS_GENERATOR ? noise : "picture", net->conditional ? ", [\"labels\", 0, 0]" : "",
                             code ? ", [\"code\", 0, 0]" : "", writer.last);
   g_string_append (text, "}}");
   finish_groups (&writer, root, preset);

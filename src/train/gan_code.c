@@ -17,15 +17,30 @@ numbers (struct graph *graph, int64_t n)
   return graph_constant (graph, tensor);
 }
 
+/* A 1 at one of the first @n columns, drawn evenly, of (rows, columns) */
+static sym
+draw_one (struct graph *graph, int64_t rows, int64_t n, int64_t columns, unsigned stream)
+{
+  sym number = sym_floor (sym_scale (sym_uniform (graph, SHAPE (rows, 1), stream), n));
+  return sym_equal (number, numbers (graph, columns));
+}
+
+sym
+gan_noise_draw (struct graph *graph, int64_t n, const struct gan_net *net, unsigned stream)
+{
+  sym z = sym_normal (graph, SHAPE (n, net->latent), stream);
+  if (!net->kinds)
+    return z;
+  return sym_add (z, sym_scale (draw_one (graph, n, net->kinds, net->latent, stream + 1), gan_kind_step (net)));
+}
+
 sym
 gan_code_draw (struct graph *graph, int64_t n, const struct gan_net *net, unsigned stream)
 {
   sym parts[2];
   int count = 0;
-  if (net->codes) {
-    sym category = sym_floor (sym_scale (sym_uniform (graph, SHAPE (n, 1), stream), net->codes));
-    parts[count++] = sym_equal (category, numbers (graph, net->codes));
-  }
+  if (net->codes)
+    parts[count++] = draw_one (graph, n, net->codes, net->codes, stream);
   if (net->continuous)
     parts[count++] = sym_affine (sym_uniform (graph, SHAPE (n, net->continuous), stream + 1), 2, -1);
   return count == 0 ? (sym){graph, -1} : count == 1 ? parts[0] : sym_concat (parts, 2, 1);

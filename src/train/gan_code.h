@@ -8,7 +8,12 @@
 
 #include "net/gan.h"
 
-#define GAN_CODE_STREAMS 2 /* taken from @stream on */
+/* Taken from @stream on. */
+#define GAN_CODE_STREAMS 2
+#define GAN_NOISE_STREAMS 2
+
+/* @n noises (n, latent) of the kinds of @net, as gan_noise_fill has them. */
+sym gan_noise_draw (struct graph *graph, int64_t n, const struct gan_net *net, unsigned stream);
 
 /* @n codes (n, gan_code_size): a 1 at a random category, then numbers even in -1..1. The null symbol without a code. */
 sym gan_code_draw (struct graph *graph, int64_t n, const struct gan_net *net, unsigned stream);

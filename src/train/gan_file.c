@@ -68,6 +68,7 @@ file_of (struct weights *run, const struct gan_settings *settings, const char *p
   struct gan_net net = settings->net;
   net.channels = gan_channels (preset, &net);
   net.classes = classes_of (&net, run);
+  net.kinds = MAX (net.kinds, 0); /* of a run from before there were any: not said */
   if (net.conditional && (net.classes < 1 || net.classes > GAN_CLASSES_MAX))
     return manifest_fail (error, path, "its weights are not those of its settings"), NULL;
   g_autoptr (net_file) file = gan_file_new (preset, &net, run);

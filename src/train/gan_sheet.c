@@ -91,14 +91,13 @@ gan_sample (struct trainer *trainer, const char *path, GError **error)
     return false;
   struct tensor *code = plan_input (state->sampler, "code");
   float *z = tensor_floats (plan_input (state->sampler, "z"));
-  random_normal_fill (key, 0, z, n * latent);
   for (int i = 0; i < n; i++) {
     int row = i / state->columns, column = i % state->columns;
     labels[i] = column;
     if (code)
       set_code (state, row, column, code_key, tensor_floats (code) + i * size);
-    if (state->net.codes || row >= SHEET_SIDE) /* of these one noise a row */
-      random_normal_fill (key, row < SHEET_SIDE ? row * latent : 0, z + i * latent, latent);
+    bool same = state->net.codes || row >= SHEET_SIDE; /* of these one noise a row */
+    gan_noise_fill (key, !same ? i : row < SHEET_SIDE ? row : 0, &state->net, 0, z + i * latent);
   }
   gan_set_labels (state->sampler, labels);
   return draw (trainer, path, error);
@@ -119,7 +118,8 @@ gan_walk_sheet (struct trainer *trainer, const char *path, GError **error)
   struct tensor *code = plan_input (state->sampler, "code");
   for (int i = 0; i < n; i++) {
     int row = i / state->columns, column = i % state->columns;
-    random_normal_fill (key, 2 * row * latent, ends, 2 * latent);
+    gan_noise_fill (key, 2 * row, &state->net, 0, ends);
+    gan_noise_fill (key, 2 * row + 1, &state->net, 0, ends + latent);
     gan_walk (ends, ends + latent, latent, state->columns > 1 ? (double) column / (state->columns - 1) : 0,
               tensor_floats (plan_input (state->sampler, "z")) + i * latent);
     labels[i] = state->net.classes ? row % state->net.classes : 0;

@@ -86,9 +86,9 @@ gan_build_inspector (struct trainer *trainer, GError **error)
   g_autoptr (graph) graph = graph_new ();
   sym real = graph_input (graph, "real", SHAPE (n, state->net.channels, side, side)), spread, unused;
   struct gan_pass pass = {.net = &state->net, .training = true, .labels = gan_labels (graph, n, &state->net)};
-  pass.code = gan_code_draw (graph, n, &state->net, STREAM_INSPECT + 1);
+  pass.code = gan_code_draw (graph, n, &state->net, STREAM_INSPECT + GAN_NOISE_STREAMS);
   graph_push (graph, "generator");
-  sym fake = gan_generator (sym_normal (graph, SHAPE (n, state->net.latent), STREAM_INSPECT), state->preset, pass);
+  sym fake = gan_generator (gan_noise_draw (graph, n, &state->net, STREAM_INSPECT), state->preset, pass);
   graph_pop (graph);
   pass.training = false;
   graph_push (graph, "judge");

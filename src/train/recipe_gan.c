@@ -37,6 +37,10 @@ static const struct option options[] = {
   {"title", OPTION_STRING, AT (title), "title of the result"},
   {"license", OPTION_STRING, AT (license), "licence of the result"},
   GAN_OPTIONS (struct gan_settings, net.),
+  {"kinds", OPTION_INT, AT (net.kinds),
+   "of noise: one of the first N numbers is much larger, with nothing between them, as there is none between kinds of "
+   "pictures; 0 = one kind; -1 = 0, of dcgan-28 and noise-gan-28 without classes and --codes 32",
+   -1, GAN_KINDS_MAX, -1},
   {"batch", OPTION_INT, AT (batch), "pictures a step; 0 = 64, of dcgan-28 and noise-gan-28 32", 0, 1024, 0},
   {"judge-steps", OPTION_INT, AT (judge_steps), "steps of the judge to one of the generator", 1, 100, 1},
   {"loss", OPTION_CHOICE, AT (loss), "of judge and generator", .fallback = GAN_NON_SATURATING,
@@ -106,6 +110,10 @@ settle (void *object, struct run_settings *run)
     settings->judge_rate = settings->rate;
   if (settings->warm_up < 0)
     settings->warm_up = preset->warm_up;
+  if (settings->net.kinds < 0)
+    settings->net.kinds = settings->net.conditional || settings->net.codes || preset->kinds > settings->net.latent
+                            ? 0
+                            : preset->kinds;
   if (settings->information_augment < 0)
     settings->information_augment = settings->net.codes > 0;
   if (settings->net.judge == GAN_JUDGE_PAIRWISE && settings->loss == GAN_NON_SATURATING)
@@ -127,6 +135,8 @@ check_settings (const struct trainer *trainer, GError **error)
       ? "--codes and --continuous want a judge, which this preset has not"
     : code && settings->net.judge == GAN_JUDGE_LINEAR
       ? "--codes and --continuous are read off the judge's layers: leave --judge linear out"
+    : settings->net.kinds > settings->net.latent ? "--kinds takes a number of --latent each: there are not as many"
+    : settings->net.kinds > 0 && !judged         ? "an autoencoder's noise is of one kind: leave --kinds out"
     : settings->net.codes == 1 ? "--codes wants two categories at least"
     : settings->net.judge == GAN_JUDGE_PAIRWISE && settings->loss != GAN_RELATIVISTIC
       ? "--judge pairwise is judged by --loss relativistic"
