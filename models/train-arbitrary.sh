@@ -10,4 +10,4 @@ exec "$models/../impasto" train arbitrary "$paintings" --photos "$photos" --enco
   --features "$features" --size 192 --rate 0.002 --style-weight 20 --zoom 3 --steps 3000 \
   --title "any painting as a style" \
   --license "non-commercial research (photographs of the training); paintings in the public domain" \
-  --output "$models/arbitrary.safetensors" "$@"
+  --output "$models/arbitrary.safetensors" --overwrite "$@"

@@ -19,4 +19,4 @@ udnie: Udnie, Francis Picabia, 1913;\
 mosaic: Mosaic of ducks, Roman, antiquity" \
   --title Classics --license "non-commercial research (photographs of the training); paintings in the public domain" \
   --photos "$photos" --features "$features" --steps 7000 --photograph=no --brush=no \
-  --output "$(dirname "$0")/classics.safetensors" "$@"
+  --output "$(dirname "$0")/classics.safetensors" --overwrite "$@"

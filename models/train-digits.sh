@@ -8,4 +8,4 @@ digits=$1
 shift
 exec "$(dirname "$0")/../impasto" train classifier --data "$digits" --title "handwritten digits" \
   --license "CC BY-SA 3.0, as the digits of MNIST that it was trained on" \
-  --output "$(dirname "$0")/digits.safetensors" "$@"
+  --output "$(dirname "$0")/digits.safetensors" --overwrite "$@"

@@ -45,4 +45,4 @@ exec "$(dirname "$0")/../impasto" train style $files --names "$names" --title Ma
   --license "non-commercial research (photographs of the training); paintings in the public domain" \
   --photos "$photos" --features "$features" --width 16 --inner 96 --residuals 4 --size 224 --brush=no \
   --content-weight 1.4 --style-weight 11 --adversary-weight 0 --rate 0.0015 --steps 8000 \
-  --output "$(dirname "$0")/masters.safetensors" "$@"
+  --output "$(dirname "$0")/masters.safetensors" --overwrite "$@"

@@ -9,4 +9,4 @@ shift 3
 exec "$(dirname "$0")/../impasto" train perceptual --photos "$photos" --paintings "$paintings" --teacher "$teacher" \
   --batch 4 --painted 1 --steps 1600 \
   --license "non-commercial research (photographs of the training); teacher: VGG-19, CC BY 4.0" \
-  --output "$(dirname "$0")/perceptual.safetensors" "$@"
+  --output "$(dirname "$0")/perceptual.safetensors" --overwrite "$@"

@@ -18,6 +18,11 @@ for size in 96 97 98; do "$impasto" paint "$picture" --style alpha --size $size 
 run train gan --steps 1; refused 2 "wants --data"; check "train gan: data are wanted"
 run train gan --data photos --preset dcgan-64 --width 0.05 --latent 8 --batch 2 --steps 2 --translation --r1 1 -o drawer.safetensors
 [ $status = 0 ] && [ -s drawer.safetensors ]; check "train gan: a generator of crops"
+run train gan --data photos --preset dcgan-64 --steps 1 -o result.png; refused 2 'ends in .safetensors'; check "train: a result called otherwise"
+cp drawer.safetensors kept
+run train gan --data photos --preset dcgan-64 --steps 1 -o drawer.safetensors
+[ $status = 4 ] && grep -q 'overwrite' err && cmp -s kept drawer.safetensors; check "train: a file that is there"
+run train gan stray --data photos --preset dcgan-64 --steps 1; refused 2 "no 'stray'"; check "train gan: a word too many"
 run generate drawer.safetensors -n 6 --columns 3 -o drawn.png; [ $status = 0 ] && [ "$(cat out)" = drawn.png ] && painted drawn.png
 check "generate: a sheet"
 cp drawn.png before.png

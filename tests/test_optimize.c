@@ -458,6 +458,20 @@ test_replay (void)
   }
   g_autofree char *image = impasto_options_get (options, "style-image");
   g_assert_true (g_str_has_prefix (image, painting));
+  g_autofree char *elsewhere = file ("moved.safetensors"), *text = NULL; /* a feature network that is named */
+  gsize size;
+  g_assert_true (g_file_get_contents (features_path, &text, &size, NULL) &&
+                 g_file_set_contents (elsewhere, text, (gssize) size, NULL));
+  g_autoptr (ImpastoOptions) named = impasto_paint_options_new (), other = impasto_paint_options_new ();
+  impasto_options_set (named, "features", elsewhere, NULL);
+  g_assert_true (impasto_paint_options_replay (named, output, FALSE, &error));
+  g_autofree char *kept = impasto_options_get (named, "features");
+  g_assert_cmpstr (kept, ==, elsewhere);
+  impasto_options_set (other, "features", painting, NULL);
+  g_assert_false (impasto_paint_options_replay (other, output, FALSE, &error));
+  check_error (error, IMPASTO_ERROR_INPUT, "another feature network");
+  g_clear_error (&error);
+  g_assert_true (impasto_paint_options_replay (other, output, TRUE, &error));
   g_free (save_waves ("painting.png", 64, 48, 3)); /* another painting of that name */
   g_autoptr (ImpastoOptions) fresh = impasto_paint_options_new ();
   g_assert_false (impasto_paint_options_replay (fresh, output, FALSE, &error));

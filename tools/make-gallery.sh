@@ -30,7 +30,8 @@ done
 
 knows () { grep -q -e "--$1" "$work/help"; }
 
-# painted NAME PHOTO ARGUMENT...: paints an example picture and says where the painting is.
+# painted NAME PHOTO ARGUMENT...: paints an example picture and says where the painting is. The page prints such commands as a
+# reader types them: with the picture under examples/, and with names for what is made on the way.
 painted () {
   name=$1 photo=$2
   shift 2
@@ -57,8 +58,8 @@ cat >"$page" <<'END'
 # Gallery
 
 Made by [tools/make-gallery.sh](../tools/make-gallery.sh) from the packs in [models](../models) and the computed photographs in
-[examples](../examples): nothing was retouched, and each picture can be made again with the command beside it. Sheets are
-scaled down; paintings for them are 400 pixels wide, so that strokes can be seen.
+[examples](../examples): nothing was retouched, and each picture can be made again, in a clone of this repository, with commands
+like those beside it. Sheets are scaled down; paintings for them are 400 to 640 pixels wide, so that strokes can be seen.
 END
 
 # --- Styles ---
@@ -70,7 +71,7 @@ for photo in $photos; do
   done
   "$sheet" "$work/new/styles-$photo.jpg" --columns 6 --cell 184x138 --bytes 200000 $cells
   section "Every style: $photo" "styles-$photo.jpg" "the picture $photo in every style" <<END
-    impasto paint examples/$photo.jpg --style NAME --size 400
+    impasto paint examples/$photo.jpg --style NAME --size 400 -o NAME.png
 END
 done
 
@@ -93,7 +94,7 @@ if painted probe harbour --style "$a:0.5,$b:0.5" --size 64 >/dev/null 2>&1; then
 From $a to $b, and from $c to $d. A blend is one pass of the network with weights over its styles, not two paintings
 laid over each other.
 
-    impasto paint examples/harbour.jpg --style $a:0.75,$b:0.25
+    impasto paint examples/harbour.jpg --style $a:0.75,$b:0.25 --size 400 -o blend.png
 END
 else
   echo "make-gallery: no blends in this build, or $a and $b are of different packs" >&2
@@ -113,7 +114,7 @@ if knows brush; then
   section "Brush" brush.jpg "the same styles with brushes from half to twice the size" <<END
 $a and $b, with brushes from half to twice the size they were learned with.
 
-    impasto paint examples/valley.jpg --style $a --brush 2
+    impasto paint examples/valley.jpg --style $a --brush 2 --size 640 -o brush.png
 END
 fi
 
@@ -129,7 +130,7 @@ if knows strength; then
   section "Strength" strength.jpg "the same styles from strength 0 to 1.5" <<END
 $c and $a. 0 is the photograph itself, to the last bit of a pixel; beyond 1 is more than was learned.
 
-    impasto paint examples/harbour.jpg --style $c --strength 0.5
+    impasto paint examples/harbour.jpg --style $c --strength 0.5 --size 400 -o half.png
 END
 fi
 
@@ -145,9 +146,12 @@ if knows region; then
   "$sheet" "$work/new/regions.jpg" --columns 2 --cell 400x300 --bytes 130000 $cells
   section "Regions" regions.jpg "masks and the paintings made with them" <<END
 One style where the mask is white, another where it is black, and everything between where it is grey, in one pass: $a over $d,
-and $c beside $b. The masks are drawn by \`sheet --mask\`.
+and $c beside $b. The masks are drawn by \`tools/sheet\` of a build folder.
 
-    impasto paint examples/valley.jpg --style $d --region sky.png=$a
+    build-dev/tools/sheet --mask sky.png 512x384 0,0.38 0,0.56
+    impasto paint examples/valley.jpg --style $d --region sky.png=$a --size 640 -o sky-and-land.png
+    build-dev/tools/sheet --mask left.png 512x384 0.35,0 0.65,0
+    impasto paint examples/harbour.jpg --style $b --region left.png=$c --size 640 -o side-by-side.png
 END
 fi
 
@@ -169,7 +173,9 @@ if knows style-image && painted probe harbour --style-image "$root/examples/vall
   section "Any picture as a style" any.jpg "pictures painted after other pictures" <<END
 A style that no network was trained on, from one picture of it (here two paintings made by impasto).
 
-    impasto paint examples/harbour.jpg --style-image painting.jpg
+    impasto paint examples/still-life.jpg --style $d --size 512 -o first.png
+    impasto paint examples/valley.jpg --style $a --size 512 -o second.png
+    impasto paint examples/harbour.jpg --style-image first.png --size 512 -o any.png
 END
 fi
 

@@ -11,7 +11,7 @@ here=$(cd "$(dirname "$0")/.." && pwd)
 ninja -C "$build" tools/render
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for scene in ${*:-harbour valley still-life village}; do
+for scene in ${*:-harbour valley still-life}; do
   "$build/tools/render" "$scene" >"$work/$scene.ppm"
   vips copy "$work/$scene.ppm" "$work/$scene.jpg[Q=86,optimize-coding,strip]"
   mv "$work/$scene.jpg" "$here/examples/$scene.jpg"

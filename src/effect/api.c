@@ -147,12 +147,30 @@ struct _ImpastoPainter {
   char *output; /* or NULL */
 };
 
+/* An option that the method does not look at is a mistake of whoever gave it. */
+static bool
+check_given (const ImpastoOptions *options, const struct paint_settings *settings, GError **error)
+{
+  static const char *const of_image[] = {"fusion",    "fusion-strength",    "style-size", "palette",
+                                         "brushwork", "brushwork-strength", NULL};
+  const char *name = NULL, *with = NULL;
+  for (const struct option *own = optimize_options; own->name; own++)
+    if (paint_method (settings->method) != &method_optimize && options_given (options, own->name))
+      name = own->name, with = "--method optimize";
+  for (int i = 0; of_image[i]; i++)
+    if (!(settings->style_image && *settings->style_image) && options_given (options, of_image[i]))
+      name = of_image[i], with = "--style-image";
+  if (name)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--%s goes with %s", name, with);
+  return !name;
+}
+
 ImpastoPainter *
 impasto_painter_new (const ImpastoOptions *options, GError **error)
 {
   const struct paint_settings *settings = options_settings (options, paint_options);
   g_return_val_if_fail (settings, NULL);
-  struct painter *made = painter_new (settings, error);
+  struct painter *made = check_given (options, settings, error) ? painter_new (settings, error) : NULL;
   if (!made)
     return NULL;
   ImpastoPainter *painter = g_new0 (ImpastoPainter, 1);
@@ -212,7 +230,7 @@ impasto_painter_forecast (ImpastoPainter *painter, const char *path, ImpastoFore
     .operations = inside.operations,
     .plan_seconds = inside.prepare_seconds,
     .streams = inside.streams,
-    .threads = cpu_threads (),
+    .threads = painter_threads (painter->inner),
   };
   return ok;
 }

@@ -14,6 +14,8 @@
 #include "graph/op.h"
 #include "net/gan.h"
 #include "net/layers.h"
+#include "net/manifest.h"
+#include "net/net_file.h"
 #include "net/pack.h"
 
 struct describe_settings {
@@ -265,6 +267,46 @@ describe_generator (const char *path, struct shape shape, const struct describe_
   return g_strconcat (head->str, "\n", body, NULL);
 }
 
+/* A network of ours that is neither a pack nor a generator: what pictures are compared by, a classifier, the painter of
+ * --style-image. */
+static char *
+describe_net_file (const char *path, const struct net *net, struct shape shape, const struct describe_settings *settings,
+                   GError **error)
+{
+  g_autoptr (net_file) file = net_file_load (path, net, error);
+  if (!file)
+    return NULL;
+  g_autoptr (graph) graph = graph_new ();
+  net_build (net, graph, shape, file->settings);
+  g_autofree char *body = graph_description (graph, file->weights, settings, error);
+  if (!body || settings->format != FORMAT_LAYERS)
+    return g_steal_pointer (&body);
+  g_autoptr (GString) head = g_string_new (NULL);
+  g_autofree char *training = file->training ? text_json_write_object (file->training, FALSE) : NULL;
+  append_line (head, "model", path);
+  append_line (head, "title", file->title);
+  append_line (head, "network", net->name);
+  append_line (head, "license", file->license);
+  append_line (head, "provenance", file->provenance);
+  append_line (head, "training", training);
+  return g_strconcat (head->str, "\n", body, NULL);
+}
+
+static char *
+describe_file (const char *path, struct shape shape, const struct describe_settings *settings, GError **error)
+{
+  if (generator_matches (path))
+    return describe_generator (path, shape, settings, error);
+  g_autofree char *name = manifest_network (path);
+  const struct net *net = name ? net_find (name) : NULL;
+  if (net && net->build && net != &net_style)
+    return describe_net_file (path, net, shape, settings, error);
+  if (!g_str_has_suffix (path, ".onnx"))
+    return describe_pack (path, shape, settings, error);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: of an ONNX model impasto run %s --info tells", path, path);
+  return NULL;
+}
+
 char *
 impasto_describe (const char *what, const ImpastoOptions *options, GError **error)
 {
@@ -282,13 +324,12 @@ impasto_describe (const char *what, const ImpastoOptions *options, GError **erro
     bool head = body && settings->format == FORMAT_LAYERS;
     return head ? g_strdup_printf ("%s: %s\n\n%s", net->name, net->help, body) : g_steal_pointer (&body);
   }
-  if (generator_matches (what))
-    return describe_generator (what, shape, settings, error);
+  g_autofree char *pack = style_pack (what), *file = pack ? NULL : style_pack_file (what),
+                  *names = g_strjoinv (", ", (char **) impasto_nets ());
   if (g_file_test (what, G_FILE_TEST_EXISTS) || g_str_has_suffix (what, ".safetensors"))
-    return describe_pack (what, shape, settings, error);
-  g_autofree char *pack = style_pack (what), *names = g_strjoinv (", ", (char **) impasto_nets ());
-  if (pack)
-    return describe_pack (pack, shape, settings, error);
+    return describe_file (what, shape, settings, error);
+  if (pack || (file && g_file_test (file, G_FILE_TEST_EXISTS)))
+    return describe_file (pack ? pack : file, shape, settings, error);
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
                "'%s' is no pack's file, no style and no network; there are %s", what, names);
   return NULL;

@@ -76,30 +76,13 @@ impasto_export_options_new (void)
 
 /* Which style */
 
-/* A pack's file: @pack itself, or NAME.safetensors in a folder of styles; NULL when there is none. */
-static char *
-find_pack (const char *pack)
-{
-  if (g_str_has_suffix (pack, ".safetensors") || strchr (pack, G_DIR_SEPARATOR))
-    return g_strdup (pack);
-  g_autofree char *name = g_strconcat (pack, ".safetensors", NULL);
-  g_auto (GStrv) folders = impasto_style_folders ();
-  for (char **folder = folders; *folder; folder++) {
-    char *path = g_build_filename (*folder, name, NULL);
-    if (g_file_test (path, G_FILE_TEST_EXISTS))
-      return path;
-    g_free (path);
-  }
-  return NULL;
-}
-
 /* The style that the options name; with all styles, any of the pack. */
 static bool
 find_style (const struct export_settings *settings, struct style *style, GError **error)
 {
   if (!settings->pack)
     return style_find (settings->style, style, error);
-  g_autofree char *path = find_pack (settings->pack);
+  g_autofree char *path = style_pack_file (settings->pack);
   if (!path && !settings->style && !settings->all_styles) /* a style where a pack was meant to be */
     return style_find (settings->pack, style, error);
   if (!path) {
@@ -381,8 +364,10 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
     return export_run (settings, path, error);
   bool keras = g_str_has_suffix (path, ".h5");
   if (!keras && !g_str_has_suffix (path, ".onnx")) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: a model's file ends in .onnx or, for Keras, in .h5",
-                 path);
+    if (find_style (settings, &style, error)) /* else that is the mistake */
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                   "%s: a style's file ends in .onnx or, for Keras, in .h5; .safetensors is for runs and generators", path);
+    style_clear (&style);
     return FALSE;
   }
   if (!check_names (settings, error) ||

@@ -218,6 +218,32 @@ optimize_describe (const void *data, JsonObject *recipe)
   json_object_set_object_member (recipe, "optimize", settings);
 }
 
+/* The feature network a painting was optimised by: the one that is given, which must be the same unless forced, or one of
+ * that name where packs are, or beside the painting. */
+static char *
+recorded_features (const struct recipe_source *source, const char *given, const char *name, const char *sha256,
+               GError **error)
+{
+  if (given) {
+    g_autofree char *is = style_sha256 (given, error);
+    if (is && !source->force && !g_str_equal (is, sha256))
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+                   "%s: %s is another feature network than it was painted with (SHA-256 %.12s..., was %.12s...); --force "
+                   "takes it",
+                   source->painting, given, is, sha256);
+    return is && (source->force || g_str_equal (is, sha256)) ? g_strdup (given) : NULL;
+  }
+  g_auto (GStrv) folders = impasto_style_folders ();
+  g_autofree char *beside = g_path_get_dirname (source->painting);
+  g_autoptr (GPtrArray) all = g_ptr_array_new ();
+  for (char **folder = folders; *folder; folder++)
+    g_ptr_array_add (all, *folder);
+  g_ptr_array_add (all, beside);
+  g_ptr_array_add (all, NULL);
+  return recipe_find_file (source, "the feature network", name, sha256, (const char *const *) all->pdata,
+                           "name it with --features", error);
+}
+
 static bool
 optimize_replay (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
                  GError **error)
@@ -235,22 +261,14 @@ optimize_replay (JsonObject *recipe, const struct recipe_source *source, struct 
   g_autofree char *images = style_images_replay (recipe, source, error);
   if (!images)
     return false;
-  g_auto (GStrv) folders = impasto_style_folders ();
-  g_autofree char *beside = g_path_get_dirname (source->painting);
-  g_autoptr (GPtrArray) all = g_ptr_array_new ();
-  for (char **folder = folders; *folder; folder++)
-    g_ptr_array_add (all, *folder);
-  g_ptr_array_add (all, beside);
-  g_ptr_array_add (all, NULL);
-  g_autofree char *path = recipe_find_file (source, "the feature network", features, sha256,
-                                            (const char *const *) all->pdata, "put it beside the painting", error);
+  struct optimize_settings *to = settings->optimize;
+  g_autofree char *path = recorded_features (source, to->features, features, sha256, error);
   g_autoptr (JsonObject) stored = json_object_new ();
   for (const struct option *option = optimize_options; option->name; option++) { /* never names of files */
     JsonNode *value = json_object_get_member (json_node_get_object (own), option->name);
     if (value && option->type != OPTION_STRING && !g_str_equal (option->name, "preview"))
       json_object_set_member (stored, option->name, json_node_copy (value));
   }
-  struct optimize_settings *to = settings->optimize;
   if (!path || !option_from_json (optimize_options, to, stored, error))
     return false;
   g_free (to->features);

@@ -199,6 +199,12 @@ painter_style (const struct painter *painter)
   return painter->method->style (painter->self);
 }
 
+int
+painter_threads (const struct painter *painter)
+{
+  return painter->settings.threads ? (int) painter->settings.threads : cpu_threads ();
+}
+
 const char *
 painter_file (const struct painter *painter)
 {

@@ -151,6 +151,8 @@ bool painter_prepare (struct painter *painter, int width, int height, bool alpha
  * pixels are undefined. IMPASTO_ERROR_MEMORY; IMPASTO_ERROR_NUMERIC: NaN or infinity; IMPASTO_ERROR_CANCELLED. */
 bool painter_run (struct painter *painter, struct picture *picture, const struct paint_job *job, GError **error);
 
+int painter_threads (const struct painter *painter);
+
 /* painter_prepare for the picture in a file. When it cannot be held within the limit, but its method can do without,
  * ->streams is set. */
 bool painter_prepare_file (struct painter *painter, const char *path, struct paint_forecast *forecast, GError **error);

@@ -258,6 +258,8 @@ impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gbo
   option_init (paint_options, &from);
   option_init (optimize_options, &own);
   from.optimize = &own;
+  if (to_own && options_given (options, "features"))
+    own.features = g_strdup (to_own->features);
   g_autoptr (GError) local = NULL;
   bool styled = options_given (options, "style") || options_given (options, "style-image");
   bool ok = recipe_read (text, &source, styled, &from, &local);

@@ -261,6 +261,15 @@ style_folders_find (const char *name)
 }
 
 char *
+style_pack_file (const char *name)
+{
+  if (g_str_has_suffix (name, PACK_SUFFIX) || strchr (name, G_DIR_SEPARATOR))
+    return g_strdup (name);
+  g_autofree char *file = g_strconcat (name, PACK_SUFFIX, NULL);
+  return style_folders_find (file);
+}
+
+char *
 style_pack (const char *name)
 {
   g_autoptr (GPtrArray) styles = impasto_styles (NULL);

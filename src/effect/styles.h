@@ -30,6 +30,10 @@ void style_clear (struct style *style);
 /* The file @name in the first of the folders of packs that has it; a new string, NULL when there is none. */
 char *style_folders_find (const char *name);
 
+/* A pack by its name: the file that @name is, or NAME.safetensors in a folder of packs; a new string, NULL when there is
+ * none. */
+char *style_pack_file (const char *name);
+
 /* Of a file; a new string. IMPASTO_ERROR_INPUT. */
 char *style_sha256 (const char *path, GError **error);
 

@@ -77,11 +77,16 @@ build_net (struct subject *subject, const char *name, const struct subject_optio
   return true;
 }
 
+/* The network of a style, or of a pack, of which any style does. */
 static bool
 build_style (struct subject *subject, const char *name, struct shape shape, GError **error)
 {
   struct style style = {0};
-  if (!style_find (name, &style, error))
+  g_autofree char *of_style = style_pack (name), *file = of_style ? NULL : style_pack_file (name);
+  bool whole = file && g_file_test (file, G_FILE_TEST_EXISTS);
+  if (whole)
+    style.pack = style_open_pack (file, error);
+  if (whole ? !style.pack : !style_find (name, &style, error))
     return false;
   weights_unref (subject->weights);
   subject->weights = weights_ref (style.pack->weights);

@@ -580,6 +580,7 @@ const struct recipe recipe_arbitrary = {
   .help = "a painter that takes any painting as its style (AdaIN: Huang 2017; attention: AdaAttN, Liu 2021)",
   .options = options,
   .settings_size = sizeof (struct settings),
+  .paintings = true,
   .start = start,
   .step = step,
   .reals = reals,

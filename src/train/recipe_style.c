@@ -337,6 +337,7 @@ const struct recipe recipe_style = {
   .help = "a painter for one painting or several, from photographs (Johnson 2016, Dumoulin 2017, with a patch judge)",
   .options = options,
   .settings_size = sizeof (struct style_settings),
+  .paintings = true,
   .settle = settle,
   .start = start,
   .step = step,

@@ -43,7 +43,9 @@ const struct option run_options[] = {
   {"resume", OPTION_STRING, offsetof (struct run_settings, resume), "go on with this run", .metavar = "RUN"},
   {"accept-changes", OPTION_BOOL, offsetof (struct run_settings, accept_changes),
    "go on with another recipe or other data than the run had"},
-  {"output", OPTION_STRING, offsetof (struct run_settings, output), "where the result is written", .metavar = "FILE"},
+  {"output", OPTION_STRING, offsetof (struct run_settings, output),
+   "where the result is written; a run without it writes result.safetensors in its folder", .metavar = "FILE"},
+  {"overwrite", OPTION_BOOL, offsetof (struct run_settings, overwrite), "replace a file that is there already"},
   {NULL},
 };
 
@@ -300,12 +302,35 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
   return false;
 }
 
-/* That the result can be written is found out before hours of work. */
+/* That the result can be written, and replaces nothing, is found out before hours of work. What a resumed run replaces is
+ * its own. */
 static bool
-check_output (const char *path, GError **error)
+check_output (const struct trainer *trainer, GError **error)
 {
-  g_autoptr (draft) draft = path ? draft_new (path, error) : NULL;
-  return !path || draft;
+  const char *path = trainer->run.output;
+  if (!path)
+    return true;
+  if (!g_str_has_suffix (path, ".safetensors")) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: the result's name ends in .safetensors", path);
+    return false;
+  }
+  if (g_file_test (path, G_FILE_TEST_EXISTS) && !trainer->run.overwrite && !trainer->run.resume) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s is there already; --overwrite replaces it", path);
+    return false;
+  }
+  g_autoptr (draft) draft = draft_new (path, error);
+  return draft != NULL;
+}
+
+static bool
+check_inputs (const struct trainer *trainer, GError **error)
+{
+  if (trainer->recipe->paintings || !trainer->inputs || !trainer->inputs[0])
+    return true;
+  g_autofree char *shown = text_show (trainer->inputs[0]);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train %s takes options alone, no '%s'", trainer->recipe->name,
+               shown);
+  return false;
 }
 
 static bool
@@ -340,7 +365,7 @@ take_up (struct trainer *trainer, GError **error)
 static bool
 run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError **error)
 {
-  if (!check_output (trainer->run.output, error))
+  if (!check_inputs (trainer, error) || !check_output (trainer, error))
     return false;
   cpu_set_threads (trainer->run.threads);
   if (trainer->run.resume && !take_up (trainer, error))

@@ -21,6 +21,7 @@ struct run_settings {
   char *runs;                       /* folder that holds the run folders */
   char *resume;                     /* run folder to go on with, or NULL */
   bool accept_changes;              /* of recipe and data, at a resume */
+  bool overwrite;                   /* the result may replace a file */
   char *output;                     /* what the recipe makes, or NULL */
 };
 extern const struct option run_options[];
@@ -73,6 +74,7 @@ struct recipe {
   const char *name, *help;
   const struct option *options;
   size_t settings_size;
+  bool paintings; /* its inputs are paintings; otherwise it takes none */
   /* Fills in numbers that are 0 and whose defaults depend on other settings; or NULL. */
   void (*settle) (void *settings, struct run_settings *run);
   /* Opens data, builds plans; weights of a resumed checkpoint are in trainer->weights already. */
