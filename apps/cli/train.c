@@ -8,6 +8,7 @@
 #include "progress.h"
 
 static const ImpastoOption options[] = {
+  {"overwrite", IMPASTO_OPTION_BOOLEAN, "replace a file that is there already"},
   PROGRESS_OPTIONS,
   {NULL},
 };
@@ -79,6 +80,18 @@ on_step (const ImpastoTrainProgress *now, gpointer data)
   return !interrupt_pending ();
 }
 
+/* A run that goes on replaces what is its own. */
+static bool
+check_output (const struct arguments *arguments, GError **error)
+{
+  g_autofree char *output = impasto_options_get (arguments->options, "output"),
+                  *resume = impasto_options_get (arguments->options, "resume");
+  if (!output || resume || arguments_flag (arguments, "overwrite") || !g_file_test (output, G_FILE_TEST_EXISTS))
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s is there already; --overwrite replaces it", output);
+  return false;
+}
+
 static int
 train_run (const struct arguments *arguments)
 {
@@ -88,7 +101,7 @@ train_run (const struct arguments *arguments)
     g_autofree char *names = g_strjoinv (", ", (char **) impasto_recipes ());
     return complain_usage ("train wants a recipe: %s; impasto train --help shows how", names);
   }
-  if (!progress_init (&told.progress, arguments, &error))
+  if (!check_output (arguments, &error) || !progress_init (&told.progress, arguments, &error))
     return complain (error);
   interrupt_install ();
   progress_show (&told.progress, "getting ready");

@@ -14,9 +14,9 @@
 #define RECIPE_DEPTH 16 /* of brackets in recipe.json */
 
 /* What may differ between a run and its continuation; and of that what belongs to a call. */
-static const char *const free_options[] = {"threads", "save-every",     "sample-every", "keep",      "runs",
-                                           "resume",  "accept-changes", "output",       "overwrite", NULL};
-static const char *const call_options[] = {"runs", "resume", "accept-changes", "overwrite", NULL};
+static const char *const free_options[] = {"threads", "save-every",     "sample-every", "keep", "runs",
+                                           "resume",  "accept-changes", "output",       NULL};
+static const char *const call_options[] = {"runs", "resume", "accept-changes", NULL};
 
 /* A file's name as it holds from every folder, a new string; NULL where @node is none. What is not there is left as it is:
  * the name of something that ships. */

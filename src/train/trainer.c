@@ -45,7 +45,6 @@ const struct option run_options[] = {
    "go on with another recipe or other data than the run had"},
   {"output", OPTION_STRING, offsetof (struct run_settings, output),
    "where the result is written; a run without it writes result.safetensors in its folder", .metavar = "FILE"},
-  {"overwrite", OPTION_BOOL, offsetof (struct run_settings, overwrite), "replace a file that is there already"},
   {NULL},
 };
 
@@ -302,8 +301,7 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
   return false;
 }
 
-/* That the result can be written, and replaces nothing, is found out before hours of work. What a resumed run replaces is
- * its own. */
+/* That the result can be written is found out before hours of work. */
 static bool
 check_output (const struct trainer *trainer, GError **error)
 {
@@ -312,10 +310,6 @@ check_output (const struct trainer *trainer, GError **error)
     return true;
   if (!g_str_has_suffix (path, ".safetensors")) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: the result's name ends in .safetensors", path);
-    return false;
-  }
-  if (g_file_test (path, G_FILE_TEST_EXISTS) && !trainer->run.overwrite && !trainer->run.resume) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s is there already; --overwrite replaces it", path);
     return false;
   }
   g_autoptr (draft) draft = draft_new (path, error);

@@ -21,7 +21,6 @@ struct run_settings {
   char *runs;                       /* folder that holds the run folders */
   char *resume;                     /* run folder to go on with, or NULL */
   bool accept_changes;              /* of recipe and data, at a resume */
-  bool overwrite;                   /* the result may replace a file */
   char *output;                     /* what the recipe makes, or NULL */
 };
 extern const struct option run_options[];
