@@ -153,13 +153,24 @@ check_given (const ImpastoOptions *options, const struct paint_settings *setting
 {
   static const char *const of_image[] = {"fusion",    "fusion-strength",    "style-size", "palette",
                                          "brushwork", "brushwork-strength", NULL};
+  static const char *const of_networks[] = {"wrap", "strokes", NULL};
+  const struct optimize_settings *own = settings->optimize;
+  bool optimize = paint_method (settings->method) == &method_optimize;
+  bool image = settings->style_image && *settings->style_image && !optimize;
   const char *name = NULL, *with = NULL;
-  for (const struct option *own = optimize_options; own->name; own++)
-    if (paint_method (settings->method) != &method_optimize && options_given (options, own->name))
-      name = own->name, with = "--method optimize";
+  for (const struct option *option = optimize_options; option->name; option++)
+    if (!optimize && options_given (options, option->name))
+      name = option->name, with = "--method optimize";
   for (int i = 0; of_image[i]; i++)
-    if (!(settings->style_image && *settings->style_image) && options_given (options, of_image[i]))
-      name = of_image[i], with = "--style-image";
+    if (!image && options_given (options, of_image[i]))
+      name = of_image[i], with = "--style-image as a network paints it (--method image)";
+  for (int i = 0; of_networks[i]; i++)
+    if (optimize && options_given (options, of_networks[i]))
+      name = of_networks[i], with = "the methods network and image";
+  if (optimize && own && options_given (options, "rate") && own->optimizer != OPTIMIZE_ADAM)
+    name = "rate", with = "--optimizer adam";
+  if (optimize && own && options_given (options, "patches") && own->patch_weight == 0)
+    name = "patches", with = "--patch-weight";
   if (name)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--%s goes with %s", name, with);
   return !name;

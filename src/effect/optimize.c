@@ -10,6 +10,7 @@
 #include "compile/plan.h"
 #include "effect/optimize_run.h"
 #include "effect/recipe.h"
+#include "effect/stylize.h"
 #include "effect/styles.h"
 #include "image/pixels.h"
 #include "impasto/impasto.h"
@@ -130,10 +131,33 @@ optimize_close (void *data)
   g_free (self->paintings);
   g_clear_pointer (&self->images, g_array_unref);
   g_clear_pointer (&self->features, features_free);
+  g_clear_pointer (&self->network, json_object_unref);
   option_clear (optimize_options, &self->settings);
   g_free (self->features_sha256);
   g_free (self->name);
   g_free (self);
+}
+
+/* Finds out what the network paints that painting begins with, if it does. */
+static bool
+look_at_start (struct optimize *self, GError **error)
+{
+  bool style = self->paint->style && *self->paint->style, network = optimize_start (self) == OPTIMIZE_START_NETWORK;
+  if (style != network) {
+    g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                         network ? "--start network wants a --style to begin with"
+                                 : "--style is what painting begins with: it goes with --start network");
+    return false;
+  }
+  if (!network)
+    return true;
+  void *opened = method_network.open (self->paint, error);
+  if (!opened)
+    return false;
+  self->network = json_object_new ();
+  stylize_describe_styles (opened, self->network);
+  method_network.close (opened);
+  return true;
 }
 
 static void *
@@ -143,8 +167,8 @@ optimize_open (const struct paint_settings *settings, GError **error)
   self->paint = settings;
   option_init (optimize_options, &self->settings);
   g_autoptr (JsonObject) given = settings->optimize ? option_to_json (optimize_options, settings->optimize) : NULL;
-  if ((!given || option_from_json (optimize_options, &self->settings, given, error)) && load_paintings (self, error) &&
-      load_features (self, error))
+  if ((!given || option_from_json (optimize_options, &self->settings, given, error)) && look_at_start (self, error) &&
+      load_paintings (self, error) && load_features (self, error))
     return self;
   optimize_close (self);
   return NULL;
@@ -216,6 +240,8 @@ optimize_describe (const void *data, JsonObject *recipe)
   for (const char *const *name = (const char *const[]){"features", "preview", "state", NULL}; *name; name++)
     json_object_remove_member (settings, *name);
   json_object_set_object_member (recipe, "optimize", settings);
+  if (self->network)
+    json_object_set_object_member (recipe, "network", json_object_ref (self->network));
 }
 
 /* The feature network a painting was optimised by: the one that is given, which must be the same unless forced, or one of
@@ -245,6 +271,17 @@ recorded_features (const struct recipe_source *source, const char *given, const 
 }
 
 static bool
+replay_start (JsonNode *network, const struct recipe_source *source, struct paint_settings *settings, GError **error)
+{
+  if (!network)
+    return true;
+  if (JSON_NODE_HOLDS_OBJECT (network))
+    return recipe_replay_mixes (json_node_get_object (network), source, settings, error);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: its recipe has a network that is none", source->painting);
+  return false;
+}
+
+static bool
 optimize_replay (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
                  GError **error)
 {
@@ -259,7 +296,8 @@ optimize_replay (JsonObject *recipe, const struct recipe_source *source, struct 
     return false;
   }
   g_autofree char *images = style_images_replay (recipe, source, error);
-  if (!images)
+  JsonNode *network = json_object_get_member (recipe, "network"); /* what painting began with */
+  if (!images || !replay_start (network, source, settings, error))
     return false;
   struct optimize_settings *to = settings->optimize;
   g_autofree char *path = recorded_features (source, to->features, features, sha256, error);

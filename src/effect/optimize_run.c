@@ -8,6 +8,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/draft.h"
 #include "base/random.h"
 #include "base/text_json.h"
 #include "compile/plan.h"
@@ -18,6 +19,7 @@
 #define FIRST_LEVEL 384 /* longer side of the coarsest size, at most */
 #define LEVELS_MAX OPTIMIZE_LEVELS_MAX
 #define SAVE_SECONDS 30
+#define PREVIEW_RECIPE "{\"command\":\"preview\"}" /* by which previews are known, and replaced */
 
 /* A run. */
 struct run {
@@ -110,12 +112,12 @@ measure_style (struct run *run, int i, struct style_target *target, GError **err
   return self->settings.patch_weight == 0 || run->patches;
 }
 
-static enum optimize_start
-start_of (const struct optimize *self)
+enum optimize_start
+optimize_start (const struct optimize *self)
 {
   if (self->settings.start != OPTIMIZE_START_AUTO)
     return self->settings.start;
-  return self->paint->style ? OPTIMIZE_START_NETWORK : OPTIMIZE_START_PHOTO;
+  return self->paint->style && *self->paint->style ? OPTIMIZE_START_NETWORK : OPTIMIZE_START_PHOTO;
 }
 
 /* @picture becomes what the feed-forward network of --style paints from it. */
@@ -139,7 +141,7 @@ start_picture (const struct run *run, struct picture *picture, GError **error)
 {
   struct random_key key = {.seed = run->optimize->paint->seed};
   int64_t n = (int64_t) 3 * picture->width * picture->height;
-  switch (start_of (run->optimize)) {
+  switch (optimize_start (run->optimize)) {
   case OPTIMIZE_START_NETWORK: return paint_by_network (run, picture, error);
   case OPTIMIZE_START_NOISE: random_uniform_fill (key, 0, picture->rgb, n); return true;
   default: return true;
@@ -173,6 +175,8 @@ write_preview (const struct run *run, GError **error)
     return false;
   level_picture (run->level, small->rgb);
   g_autoptr (picture) whole = picture_resize (small, run->photo->width, run->photo->height, error);
+  if (whole)
+    whole->recipe = g_strdup (PREVIEW_RECIPE);
   return whole && picture_save (whole, run->preview_path, NULL, error);
 }
 
@@ -217,8 +221,8 @@ run_level (struct run *run, GError **error)
     bool crossed = every && level_done (run->level) / every != before / every;
     if (crossed && run->preview_path && !write_preview (run, error))
       return false;
-    if (g_get_monotonic_time () - run->saved > SAVE_SECONDS * G_USEC_PER_SEC && !save_state (run, error))
-      return false;
+    if (g_get_monotonic_time () - run->saved > SAVE_SECONDS * G_USEC_PER_SEC)
+      save_state (run, NULL); /* a disk that is full now may have room when it counts */
   }
   return true;
 }
@@ -294,7 +298,8 @@ identity (const struct run *run)
   json_object_set_int_member (object, "width", run->photo->width);
   json_object_set_int_member (object, "height", run->photo->height);
   json_object_set_string_member (object, "features", self->features_sha256);
-  json_object_set_string_member (object, "style", self->paint->style ? self->paint->style : "");
+  g_autofree char *network = self->network ? text_json_write_object (self->network, FALSE) : NULL;
+  json_object_set_string_member (object, "style", network ? network : "");
   json_object_set_int_member (object, "seed", self->paint->seed);
   json_object_set_double_member (object, "brush", self->paint->brush);
   json_object_set_string_member (object, "precision", self->forecast.precision);
@@ -304,6 +309,22 @@ identity (const struct run *run)
   json_object_set_string_member (object, "style-image", paintings->str);
   g_string_free (paintings, TRUE);
   return text_json_write_object (object, FALSE);
+}
+
+/* That the files beside the painting can be written, and replace nothing but their like, is found out before the work. */
+static bool
+check_files (const struct run *run, GError **error)
+{
+  g_autofree char *recipe = run->preview_path ? picture_recipe (run->preview_path, NULL) : NULL;
+  bool there = run->preview_path && g_file_test (run->preview_path, G_FILE_TEST_EXISTS);
+  if (there && g_strcmp0 (recipe, PREVIEW_RECIPE) != 0) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT,
+                 "%s: is there already and no preview, which --preview would make of it; choose another -o",
+                 run->preview_path);
+    return false;
+  }
+  g_autoptr (draft) state = run->state_path ? draft_new (run->state_path, error) : NULL;
+  return !run->state_path || state;
 }
 
 bool
@@ -318,7 +339,7 @@ optimize_run (void *data, struct picture *picture, const struct paint_job *job, 
                    : output             ? optimize_state_path (output)
                                         : NULL;
   run.preview_path = output && self->settings.preview ? optimize_preview_path (output) : NULL;
-  bool ok = run_levels (&run, picture->rgb, error);
+  bool ok = check_files (&run, error) && run_levels (&run, picture->rgb, error);
   if (ok && run.state_path)
     g_unlink (run.state_path);
   end_level (&run);

@@ -4,6 +4,8 @@
  * forecasts: sizes from coarse to fine, and what each is painted by. */
 #pragma once
 
+#include <json-glib/json-glib.h>
+
 #include "effect/optimize_level.h"
 #include "effect/style_images.h"
 
@@ -19,6 +21,7 @@ struct optimize {
   struct optimize_settings settings;
   struct features *features;
   char *features_sha256, *name;
+  JsonObject *network; /* that paints what painting begins with, as recipes tell; or NULL */
   GArray *images; /* struct style_image */
   struct painting *paintings;
   int n_paintings;
@@ -35,6 +38,9 @@ struct optimize_levels {
 };
 
 struct optimize_levels optimize_levels (const struct optimize *self, int width, int height);
+
+/* What painting begins with: never OPTIMIZE_START_AUTO. */
+enum optimize_start optimize_start (const struct optimize *self);
 
 /* Rough cost of a step of level @i, in pixels. */
 double optimize_cost (const struct optimize_levels *levels, int i);

@@ -261,8 +261,13 @@ impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gbo
   if (to_own && options_given (options, "features"))
     own.features = g_strdup (to_own->features);
   g_autoptr (GError) local = NULL;
-  bool styled = options_given (options, "style") || options_given (options, "style-image");
-  bool ok = recipe_read (text, &source, styled, &from, &local);
+  bool style = options_given (options, "style"), images = options_given (options, "style-image");
+  bool ok = recipe_read (text, &source, style || images, &from, &local);
+  const struct method *method = paint_method (from.method);
+  if (ok && style && !images && method == &method_image)
+    from.method = to->method; /* the painting that gave the style is not there any more */
+  if (ok && style && !images && method == &method_optimize) /* it gives what painting begins with alone */
+    ok = recipe_read (text, &source, false, &from, &local);
   for (const struct option *option = paint_options; ok && option->name; option++) {
     g_autofree char *value = option_get (paint_options, &from, option->name);
     bool read = paint_option_is_stored (option) || option->type == OPTION_STRING;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/text.h"
+#include "image/picture.h"
 #include "net/manifest.h"
 #include "train/run_pack.h"
 
@@ -192,7 +193,12 @@ find_row (const struct pack *pack, const char *name, GError **error)
 struct pack *
 style_open_pack (const char *path, GError **error)
 {
-  return run_pack_matches (path) ? run_pack_load (path, error) : pack_load (path, error);
+  if (run_pack_matches (path))
+    return run_pack_load (path, error);
+  if (!picture_can_save (path, NULL) || !g_file_test (path, G_FILE_TEST_EXISTS))
+    return pack_load (path, error);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: is a picture; --style-image paints in its style", path);
+  return NULL;
 }
 
 static bool

@@ -118,15 +118,21 @@ stylize_file (const void *self)
   return ((const struct stylize *) self)->style.pack->path;
 }
 
-static void
-stylize_describe (const void *self, JsonObject *recipe)
+void
+stylize_describe_styles (const void *self, JsonObject *recipe)
 {
   const struct stylize *stylize = self;
   g_autofree char *pack = g_path_get_basename (stylize_file (self));
   json_object_set_string_member (recipe, "style", stylize->text);
   json_object_set_string_member (recipe, "pack", pack);
   json_object_set_string_member (recipe, "sha256", stylize->style.sha256);
-  steered_describe (&stylize->steered, recipe);
+}
+
+static void
+stylize_describe (const void *self, JsonObject *recipe)
+{
+  stylize_describe_styles (self, recipe);
+  steered_describe (&((const struct stylize *) self)->steered, recipe);
 }
 
 const struct method method_network = {

@@ -111,7 +111,7 @@ static const struct format formats[] = {
   },
   {
     .name = "JPEG",
-    .extensions = ".jpg .jpeg",
+    .extensions = ".jpg .jpeg .jpe .jfif",
     .matches = is_jpeg,
     .load = vips_jpegload,
     .save = save_jpeg,
@@ -151,7 +151,7 @@ static const struct format formats[] = {
   },
   {
     .name = "HEIC",
-    .extensions = ".heic",
+    .extensions = ".heic .heif",
     .matches = is_heic,
     .load = vips_heifload,
     .save = save_heic,
