@@ -106,9 +106,6 @@ control_parse_mix (const char *option, const char *text, GError **error)
     style_fail (error, IMPASTO_ERROR_USAGE, "--%s: the weights %s", option,
                 sum == 0 ? "are all zero" : "are too large");
   else {
-    for (guint i = parts->len; i-- > 0;)
-      if (g_array_index (parts, struct control_part, i).weight == 0) /* has no say in which pack paints either */
-        g_array_remove_index (parts, i);
     for (guint i = 0; i < parts->len; i++)
       g_array_index (parts, struct control_part, i).weight /= sum;
     return g_steal_pointer (&parts);
