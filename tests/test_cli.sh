@@ -31,6 +31,11 @@ run paint "$picture" --style; refused 2 "wants a value"; check "an option withou
 run paint --style alpha; refused 2 "wants a picture"; check "no picture"
 run paint "$picture"; refused 2 "style is wanted"; check "no style"
 run train syle; refused 2 "did you mean style"; check "unknown recipe, the nearest named"
+run train gna; refused 2 "did you mean gan"; check "two letters swapped"
+run train gan --preset dcgan28; refused 2 "not 'dcgan28'; did you mean dcgan-28?"; check "no such choice, the nearest named"
+run data chek data; refused 2 "did you mean check"; check "data: a slip"
+run describe alhpa; refused 2 "did you mean alpha"; check "describe: no such style, the nearest named"
+run describe pach; refused 2 "did you mean patch"; check "describe: no such network, the nearest named"
 run styles >/dev/null; "$impasto" styles >/dev/full 2>err; status=$?; [ $status = 4 ]; check "standard output is full"
 
 # --- Styles ---

@@ -66,7 +66,11 @@ data_run (const struct arguments *arguments)
 {
   g_autoptr (GError) error = NULL;
   struct progress progress;
-  if (arguments->n_words != 2 || !g_str_equal (arguments->words[0], "check"))
+  static const char *const known[] = {"check", NULL};
+  const char *nearest = arguments->n_words > 0 ? impasto_nearest (arguments->words[0], known) : NULL;
+  if (nearest && !g_str_equal (arguments->words[0], nearest))
+    return complain_usage ("data wants: check PLACE, not '%s'; did you mean %s?", arguments->words[0], nearest);
+  if (arguments->n_words != 2 || !nearest)
     return complain_usage ("data wants: check PLACE; impasto data --help shows how");
   if (!progress_init (&progress, arguments, &error))
     return complain (error);

@@ -4,6 +4,7 @@
  * Graphviz; the plan with kernels and memory. */
 #include <string.h>
 
+#include "base/text.h"
 #include "base/text_json.h"
 #include "compile/plan.h"
 #include "device/cpu.h"
@@ -265,6 +266,19 @@ describe_generator (const char *path, struct shape shape, const struct describe_
   return g_strconcat (head->str, "\n", body, NULL);
 }
 
+/* The network or style that a slip of the hand turned into @what; a new string, or NULL. */
+static char *
+nearest_name (const char *what)
+{
+  g_autoptr (GPtrArray) styles = impasto_styles (NULL), names = g_ptr_array_new ();
+  for (const char *const *net = impasto_nets (); *net; net++)
+    g_ptr_array_add (names, (gpointer) *net);
+  for (guint i = 0; i < styles->len; i++)
+    g_ptr_array_add (names, ((ImpastoStyle *) styles->pdata[i])->name);
+  g_ptr_array_add (names, NULL);
+  return g_strdup (text_nearest (what, (const char *const *) names->pdata));
+}
+
 char *
 impasto_describe (const char *what, const ImpastoOptions *options, GError **error)
 {
@@ -289,7 +303,8 @@ impasto_describe (const char *what, const ImpastoOptions *options, GError **erro
   g_autofree char *pack = style_pack (what), *names = g_strjoinv (", ", (char **) impasto_nets ());
   if (pack)
     return describe_pack (pack, shape, settings, error);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-               "'%s' is no pack's file, no style and no network; there are %s", what, names);
+  g_autofree char *meant = nearest_name (what);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "'%s' is no pack's file, no style and no network; %s%s%s",
+               what, meant ? "did you mean " : "there are ", meant ? meant : names, meant ? "?" : "");
   return NULL;
 }
