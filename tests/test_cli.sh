@@ -103,6 +103,7 @@ run runs --json; [ $status = 0 ] && [ "$(grep -c '"state":"finished".*"figures":
 run runs 1 runs/00002-gan; [ $status = 0 ] && grep -q '^rate *0.1 *0.2$' out && grep -q '^loss *1.5 *2.5$' out
 check "two runs side by side"
 run runs 1 2 -o two.svg; [ $status = 0 ] && grep -q '>00002-gan</text>' two.svg; check "their curves as SVG"
+run runs 1 2 -o two.svg -q; [ $status = 0 ] && [ ! -s out ] && [ ! -s err ]; check "their curves, quietly"
 run runs 1 -o one.png; [ $status = 0 ] && [ "$(size_of one.png)" = "340 250" ]; check "curves as a picture"
 run runs 3; refused 3 "3: is no run folder"; check "no such run"
 run runs 1 -o result.gif; refused 2 "result.gif"; check "curves of no such format"

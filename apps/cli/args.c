@@ -147,6 +147,28 @@ arguments_flag (const struct arguments *arguments, const char *name)
   return impasto_options_get_boolean (arguments->options, name);
 }
 
+bool
+arguments_quiet (const struct arguments *arguments)
+{
+  return arguments_flag (arguments, "quiet");
+}
+
+void
+print_notes (const struct arguments *arguments, const char *text)
+{
+  g_auto (GStrv) lines = g_strsplit (text ? text : "", "\n", -1);
+  for (char **line = lines; *line && !arguments_quiet (arguments); line++)
+    if (**line)
+      fprintf (stderr, "impasto: %s\n", *line);
+}
+
+void
+print_written (const struct arguments *arguments, const char *path)
+{
+  if (!arguments_quiet (arguments))
+    puts (path);
+}
+
 int
 complain (const GError *error)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Commands: each is a struct command in its own file and a row in command_table (main.c). A command prints results to
- * stdout and everything else to stderr; its exit status is an ImpastoError, 0 when all went well. */
+ * stdout and everything else to stderr; its exit status is an ImpastoError, 0 when all went well. Every command takes
+ * --quiet: then it says neither what it noticed nor what its files are called, but still what was asked for, and errors. */
 #pragma once
 
 #include <impasto/impasto.h>
@@ -48,6 +49,12 @@ char *arguments_text (const struct arguments *arguments, const char *name);
 /* The values of an option of the command's lists, in the order of the line; free with g_strfreev. */
 char **arguments_list (const struct arguments *arguments, const char *name);
 bool arguments_flag (const struct arguments *arguments, const char *name);
+bool arguments_quiet (const struct arguments *arguments); /* --quiet */
+
+/* Prints each line of @text as a note, "impasto: line", to stderr, unless --quiet. */
+void print_notes (const struct arguments *arguments, const char *text);
+/* Prints the name of a file that was written to stdout, unless --quiet. */
+void print_written (const struct arguments *arguments, const char *path);
 
 /* Prints "impasto: message" and returns the exit status. */
 int complain (const GError *error);

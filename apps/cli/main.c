@@ -53,11 +53,25 @@ print_overview (void)
         "7 network, weights or input do not fit, 130 stopped.");
 }
 
+/* The command's, and those of all. */
+static ImpastoOptions *
+new_options (const struct command *command, const char *subject, GError **error)
+{
+  static const ImpastoOption common[] = {
+    {"quiet", IMPASTO_OPTION_BOOLEAN, "say nothing but errors and what was asked for"},
+    {NULL},
+  };
+  ImpastoOptions *options = command->options (subject, error);
+  if (options)
+    impasto_options_add (options, "Any command", common);
+  return options;
+}
+
 static int
 print_help (const struct command *command, const char *subject)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (ImpastoOptions) options = command->options (subject, &error);
+  g_autoptr (ImpastoOptions) options = new_options (command, subject, &error);
   if (!options)
     return complain (error);
   for (int i = 0; command->examples[i]; i++)
@@ -102,7 +116,7 @@ run_command (const struct command *command, char **argv)
   if (wants_help (argv))
     return print_help (command, subject);
   g_autoptr (GError) error = NULL;
-  struct arguments arguments = {.options = command->options (subject, &error), .lists = command->lists};
+  struct arguments arguments = {.options = new_options (command, subject, &error), .lists = command->lists};
   int status;
   if (arguments.options && arguments_parse (&arguments, argv, &error))
     status = command->run (&arguments);

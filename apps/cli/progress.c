@@ -21,7 +21,7 @@ progress_init (struct progress *progress, const struct arguments *arguments, GEr
     return false;
   }
   *progress = (struct progress){
-    .quiet = arguments_flag (arguments, "quiet"),
+    .quiet = arguments_quiet (arguments),
     .verbose = arguments_flag (arguments, "verbose"),
     .json = json,
   };

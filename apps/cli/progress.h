@@ -14,12 +14,11 @@ struct progress {
   gint64 last; /* when the line was last written, microseconds */
 };
 
-/* --quiet, --verbose and --progress: rows for a command's option table. */
+/* --verbose and --progress: rows for a command's option table. */
 /* clang-format off */
 #define PROGRESS_OPTIONS \
   {"progress", IMPASTO_OPTION_STRING, "how to tell: auto (a line on a terminal), json (a JSON line an event), none", \
    .text = "auto", .metavar = "HOW"}, \
-  {"quiet", IMPASTO_OPTION_BOOLEAN, "say nothing but errors"}, \
   {"verbose", IMPASTO_OPTION_BOOLEAN, "say what it took: memory, times, precision"}
 /* clang-format on */
 

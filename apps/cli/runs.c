@@ -87,14 +87,14 @@ find_run (const char *word, const char *folder, const GPtrArray *runs)
 }
 
 static int
-draw (const char *const *folders, const char *output)
+draw (const struct arguments *arguments, const char *const *folders, const char *output)
 {
   g_autoptr (GError) error = NULL;
   if (!g_str_has_suffix (output, ".svg") && !impasto_picture_can_save (output, &error))
     return complain (error);
   if (!impasto_runs_draw (folders, output, &error))
     return complain (error);
-  puts (output);
+  print_written (arguments, output);
   return 0;
 }
 
@@ -110,7 +110,7 @@ compare (const struct arguments *arguments, const char *folder, const char *outp
   g_ptr_array_add (chosen, NULL);
   const char *const *folders = (const char *const *) chosen->pdata;
   if (*output)
-    return draw (folders, output);
+    return draw (arguments, folders, output);
   g_autofree char *text = impasto_runs_compare (folders, &error);
   if (!text)
     return complain (error);
@@ -132,7 +132,7 @@ list (const struct arguments *arguments, const char *folder, const char *output)
     for (guint i = 0; i < runs->len; i++)
       g_ptr_array_add (folders, ((ImpastoRun *) runs->pdata[i])->folder);
     g_ptr_array_add (folders, NULL);
-    return draw ((const char *const *) folders->pdata, output);
+    return draw (arguments, (const char *const *) folders->pdata, output);
   }
   for (guint i = 0; i < runs->len; i++)
     if (arguments_flag (arguments, "json"))
