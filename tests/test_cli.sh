@@ -12,7 +12,7 @@ status=$?
 
 # --- What it says about itself ---
 
-run --version; [ $status = 0 ] && grep -q '^impasto [0-9]' out && grep -q 'oneDNN.*threads' out; check "version"
+run --version; [ $status = 0 ] && grep -q '^impasto [0-9]' out && grep -q 'oneDNN.*thread' out; check "version"
 run; [ $status = 2 ] && grep -q 'paint ' out; check "no command: an overview"
 for command in paint replay styles train bench describe export run eval generate data runs explain; do
   run $command --help
@@ -75,7 +75,7 @@ rm models/perceptual.safetensors
 # --- Data ---
 
 mkdir data; cp "$picture" data/a.jpg
-run data check data --size 32; [ $status = 0 ] && grep -q '^1 pictures, 1 of them used' out && [ ! -s err ]
+run data check data --size 32; [ $status = 0 ] && grep -q '^1 picture, 1 of them used' out && [ ! -s err ]
 check "a folder that is well"
 cp "$picture" data/b.jpg; run data check data --size 32
 [ $status = 0 ] && grep -q '^duplicate: data/b.jpg: the same as data/a.jpg' out && grep -q '^to know: 1 duplicate' out

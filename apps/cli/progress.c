@@ -85,7 +85,7 @@ progress_pictures (guint done, guint all, gpointer data)
   struct progress *progress = data;
   if (progress_due (progress)) {
     g_autofree char *bar = progress_bar ((double) done / MAX (all, 1));
-    progress_show (progress, "%s %u of %u pictures", bar, done, all);
+    progress_show (progress, "%s %u of %u picture%s", bar, done, all, plural (all));
   }
   return !interrupt_pending ();
 }
@@ -98,6 +98,12 @@ progress_bar (double share)
     g_string_append_c (bar, i < share * BAR_WIDTH - 0.5 ? '#' : '.');
   g_string_append_c (bar, ']');
   return g_string_free (bar, FALSE);
+}
+
+const char *
+plural (gint64 n)
+{
+  return n == 1 ? "" : "s";
 }
 
 char *

@@ -45,6 +45,9 @@ gboolean progress_pictures (guint done, guint all, gpointer data);
 /* "[#####.....] ": @share of a bar; a new string. */
 char *progress_bar (double share);
 
+/* "s", or "" where @n is one: for "%d picture%s". */
+const char *plural (gint64 n);
+
 /* "1 h 05 min", "3 min 20 s", "12 s"; a new string. */
 char *duration_text (double seconds);
 

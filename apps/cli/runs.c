@@ -58,9 +58,10 @@ static void
 print_line (const ImpastoRun *run, int width)
 {
   g_autofree char *took = duration_text (run->seconds),
-                  *steps = run->steps > 0 ? g_strdup_printf ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " steps",
-                                                             run->step, run->steps)
-                                          : g_strdup_printf ("%" G_GINT64_FORMAT " steps", run->step);
+                  *steps = run->steps > 0
+                             ? g_strdup_printf ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " step%s", run->step,
+                                                run->steps, plural (run->steps))
+                             : g_strdup_printf ("%" G_GINT64_FORMAT " step%s", run->step, plural (run->step));
   printf ("%s%*s  %-8s  %-20s  %-14s ", run->name, width - (int) g_utf8_strlen (run->name, -1), "", run->state, steps,
           took);
   for (int i = 0; i < MIN (run->n_values, FIGURES); i++)

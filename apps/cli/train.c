@@ -103,10 +103,11 @@ train_run (const struct arguments *arguments)
   if (done && !told.progress.quiet && !told.progress.json) {
     g_autofree char *took = duration_text ((g_get_monotonic_time () - start) * 1e-6);
     if (told.trained)
-      fprintf (stderr, "impasto: %" G_GINT64_FORMAT " steps in %s, loss %.4g\n", told.step, took, told.loss);
+      fprintf (stderr, "impasto: %" G_GINT64_FORMAT " step%s in %s, loss %.4g\n", told.step, plural (told.step), took,
+               told.loss);
     else
-      fprintf (stderr, "impasto: its %" G_GINT64_FORMAT " steps are done; --steps N --accept-changes goes further\n",
-               told.step);
+      fprintf (stderr, "impasto: its %" G_GINT64_FORMAT " step%s done; --steps N --accept-changes goes further\n",
+               told.step, told.step == 1 ? " is" : "s are");
     puts (told.output);
   }
   g_free (told.folder);

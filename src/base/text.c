@@ -49,6 +49,12 @@ text_number (double x)
   return g_strdup (text);
 }
 
+const char *
+text_plural (gint64 n)
+{
+  return n == 1 ? "" : "s";
+}
+
 /* The fewest insertions, deletions, replacements and swaps of neighbours that turn @a into @b (Levenshtein's distance with
  * Damerau's swaps, each place edited once). */
 static guint
