@@ -12,7 +12,6 @@
 #include "files.h"
 #include "progress.h"
 
-#define MIB 1048576.0
 #define EVENT_INTERVAL 250000 /* microseconds between JSON lines of one picture */
 
 struct times {
@@ -52,15 +51,6 @@ struct job {
   guint done, painted, skipped;
   int status; /* of the first picture that failed */
 };
-
-/* Peak memory of this process in bytes since it was last reset; 0 when the kernel does not say. */
-static guint64
-peak_memory (void)
-{
-  g_autofree char *text = NULL;
-  const char *line = g_file_get_contents ("/proc/self/status", &text, NULL, NULL) ? strstr (text, "VmHWM:") : NULL;
-  return line ? g_ascii_strtoull (line + strlen ("VmHWM:"), NULL, 10) * 1024 : 0;
-}
 
 static void
 reset_peak_memory (void)

@@ -115,6 +115,14 @@ duration_text (double seconds)
   return s >= 60 ? g_strdup_printf ("%d min %02d s", s / 60, s % 60) : g_strdup_printf ("%d s", s);
 }
 
+guint64
+peak_memory (void)
+{
+  g_autofree char *text = NULL;
+  const char *line = g_file_get_contents ("/proc/self/status", &text, NULL, NULL) ? strstr (text, "VmHWM:") : NULL;
+  return line ? g_ascii_strtoull (line + strlen ("VmHWM:"), NULL, 10) * 1024 : 0;
+}
+
 static volatile gint holding, noted;
 
 static void

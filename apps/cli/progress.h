@@ -9,6 +9,8 @@
 
 #include "command.h"
 
+#define MIB 1048576.0
+
 struct progress {
   bool quiet, verbose, json, terminal;
   gint64 last; /* when the line was last written, microseconds */
@@ -50,6 +52,9 @@ const char *plural (gint64 n);
 
 /* "1 h 05 min", "3 min 20 s", "12 s"; a new string. */
 char *duration_text (double seconds);
+
+/* Peak memory of this process in bytes since it was last reset; 0 when the kernel does not say. */
+guint64 peak_memory (void);
 
 /* From now on Ctrl-C and SIGTERM end the program at once with status 130; between interrupt_hold (true) and (false)
  * they wait: the first is only noted, the second ends it. Holds of several threads are counted; the last
