@@ -30,6 +30,9 @@ run paint "$picture" --size big; refused 2 "whole number"; check "an option's va
 run paint "$picture" --style; refused 2 "wants a value"; check "an option without its value"
 run paint --style alpha; refused 2 "wants a picture"; check "no picture"
 run paint "$picture"; refused 2 "style is wanted"; check "no style"
+for command in paint train data; do
+  run $command --quiet --verbose; refused 2 "contradict each other"; check "$command: quiet and verbose"
+done
 run train syle; refused 2 "did you mean style"; check "unknown recipe, the nearest named"
 run train gna; refused 2 "did you mean gan"; check "two letters swapped"
 run train gan --preset dcgan28; refused 2 "not 'dcgan28'; did you mean dcgan-28?"; check "no such choice, the nearest named"
@@ -77,6 +80,9 @@ rm models/perceptual.safetensors
 mkdir data; cp "$picture" data/a.jpg
 run data check data --size 32; [ $status = 0 ] && grep -q '^1 picture, 1 of them used' out && [ ! -s err ]
 check "a folder that is well"
+run data check data --size 32 --verbose; [ $status = 0 ] && grep -q '^impasto: 1 picture in .*, peak memory [1-9][0-9]* MiB$' err
+check "what that took"
+run data check data --size 32 -q; [ $status = 0 ] && [ ! -s out ] && [ ! -s err ]; check "a folder that is well, quietly"
 cp "$picture" data/b.jpg; run data check data --size 32
 [ $status = 0 ] && grep -q '^duplicate: data/b.jpg: the same as data/a.jpg' out && grep -q '^to know: 1 duplicate' out
 check "the same picture twice"

@@ -117,6 +117,11 @@ arguments_parse (struct arguments *arguments, char **argv, GError **error)
   arguments->n_words = words->len;
   g_ptr_array_add (words, NULL);
   arguments->words = (char **) g_ptr_array_free (words, FALSE);
+  if (ok && impasto_options_has (arguments->options, "verbose") && arguments_flag (arguments, "verbose") &&
+      arguments_quiet (arguments)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--quiet and --verbose contradict each other");
+    ok = false;
+  }
   return ok;
 }
 

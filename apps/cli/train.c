@@ -31,8 +31,23 @@ struct told {
   char *folder, *output;
   gint64 step;
   double loss;
-  bool trained; /* at least a step */
+  bool trained;        /* at least a step */
+  gint64 first;        /* step of this call */
+  gint64 begun, ended; /* when it began, and when the last one ended, microseconds */
 };
+
+static void
+begin (struct told *told, const ImpastoTrainProgress *now)
+{
+  told->folder = g_strdup (now->folder);
+  told->output = g_strdup (now->output);
+  told->first = now->step;
+  told->begun = g_get_monotonic_time () - (now->steps_per_second > 0 ? 1e6 / now->steps_per_second : 0);
+  if (!told->progress.quiet && !told->progress.json)
+    fprintf (stderr, "impasto: run %s\n", now->folder);
+  if (told->progress.verbose)
+    fprintf (stderr, "impasto: %s, %d thread%s\n", now->precision, now->threads, plural (now->threads));
+}
 
 static void
 tell_json (struct progress *progress, const ImpastoTrainProgress *now)
@@ -55,12 +70,9 @@ static gboolean
 on_step (const ImpastoTrainProgress *now, gpointer data)
 {
   struct told *told = data;
-  if (!told->folder) {
-    told->folder = g_strdup (now->folder);
-    told->output = g_strdup (now->output);
-    if (!told->progress.quiet && !told->progress.json)
-      fprintf (stderr, "impasto: run %s\n", now->folder);
-  }
+  if (!told->folder)
+    begin (told, now);
+  told->ended = g_get_monotonic_time ();
   told->step = now->step;
   told->loss = now->n_values ? now->values[0] : 0;
   told->trained |= now->n_values > 0;
@@ -77,6 +89,16 @@ on_step (const ImpastoTrainProgress *now, gpointer data)
       now->step, now->steps, now->n_values ? now->names[0] : "loss", told->loss, now->steps_per_second, left);
   }
   return !interrupt_pending ();
+}
+
+static void
+say_what_it_took (const struct told *told)
+{
+  if (told->trained)
+    fprintf (stderr, "impasto: %.3g s a step, ", (told->ended - told->begun) * 1e-6 / (told->step - told->first + 1));
+  else
+    fputs ("impasto: ", stderr);
+  fprintf (stderr, "peak memory %.0f MiB\n", peak_memory () / MIB);
 }
 
 static int
@@ -100,6 +122,8 @@ train_run (const struct arguments *arguments)
   interrupt_forget ();
   interrupt_hold (false);
   int status = done ? 0 : complain (error);
+  if (told.progress.verbose && told.folder)
+    say_what_it_took (&told);
   if (done && !told.progress.quiet && !told.progress.json) {
     g_autofree char *took = duration_text ((g_get_monotonic_time () - start) * 1e-6);
     if (told.trained)

@@ -28,6 +28,8 @@ IMPASTO_API ImpastoOptions *impasto_train_options_new (const char *recipe, GErro
  * @folder: of the run
  * @output: where its result will be
  * @message: (nullable): something to be read, such as a photograph that is left out; lines joined by newlines
+ * @precision: of the arithmetic: "f32" or "bf16"
+ * @threads: how many
  */
 typedef struct {
   gint64 step, steps;
@@ -37,6 +39,8 @@ typedef struct {
   double steps_per_second, seconds_left;
   const char *folder, *output;
   const char *message;
+  const char *precision;
+  int threads;
 } ImpastoTrainProgress;
 
 /* Called after every step, or once, without figures, where a resumed run has none left; %FALSE stops the run after a

@@ -96,6 +96,8 @@ forward (const struct train_progress *progress, void *data)
     .folder = progress->folder,
     .output = progress->output,
     .message = progress->message,
+    .precision = precision_names[progress->precision],
+    .threads = progress->threads,
   };
   return !call->func || call->func (&told, call->data);
 }

@@ -235,6 +235,8 @@ tell (struct trainer *trainer, const struct train_stats *stats, double rate, tra
                                .seconds_left = left > 0 ? left / rate : 0,
                                .folder = trainer->folder,
                                .output = output,
+                               .precision = precision_settle (trainer->run.precision),
+                               .threads = cpu_threads (),
                                .message = trainer->message->len ? trainer->message->str : NULL};
   bool go_on = !progress || progress (&now, data);
   g_string_truncate (trainer->message, 0);

@@ -45,7 +45,9 @@ struct train_progress {
   const struct train_stats *stats;
   double steps_per_second, seconds_left;
   const char *folder, *output; /* of the run; where its result will be */
-  const char *message;         /* something the user should read, lines joined by newlines; or NULL */
+  enum precision precision;    /* of its arithmetic: never auto */
+  int threads;
+  const char *message; /* something the user should read, lines joined by newlines; or NULL */
 };
 
 /* Called after every step, or once, without figures, where a resumed run has none left; false stops the run after a
