@@ -99,7 +99,7 @@ rm -r data
 run runs; refused 3 "runs: there is no such folder"; check "no runs"
 for number in 1 2; do
   mkdir -p runs/0000$number-gan
-  echo "{\"recipe\":\"gan\",\"settings\":{\"rate\":0.$number},\"run\":{\"steps\":3}}" >runs/0000$number-gan/recipe.json
+  echo "{\"recipe\":\"gan\",\"settings\":{\"rate\":0.$number},\"run\":{\"steps\":3,\"keep\":$number,\"output\":\"$number\"}}" >runs/0000$number-gan/recipe.json
   echo "2026-01-31 12:00:00  finished: x" >runs/0000$number-gan/log.txt
   for step in 1 2 3; do echo "{\"step\":$step,\"loss\":$number.5,\"seconds\":2}"; done >runs/0000$number-gan/stats.jsonl
 done
@@ -108,6 +108,12 @@ check "runs, a line each"
 run runs --json; [ $status = 0 ] && [ "$(grep -c '"state":"finished".*"figures":{"loss":[12].5' out)" = 2 ]; check "runs as JSON"
 run runs 1 runs/00002-gan; [ $status = 0 ] && grep -q '^rate *0.1 *0.2$' out && grep -q '^loss *1.5 *2.5$' out
 check "two runs side by side"
+! grep -q '^keep\|^output' out; check "without what does not decide about the result"
+run runs --json; head -n 1 out >first; run runs 1 --json; [ $status = 0 ] && cmp -s out first; check "one run as JSON"
+run runs 1 2 --json; [ $status = 0 ] && [ "$(wc -l <out)" = 3 ] && head -n 1 out | cmp -s - first &&
+  tail -n 1 out | grep -q '^{"runs":\["00001-gan","00002-gan"\],"settings":{"rate":\[0.1,0.2\]},"figures":{"loss":\[1.5,2.5\]}}$'
+check "two runs side by side as JSON"
+run runs 1 3 --json; refused 3 "3: is no run folder" && [ ! -s out ]; check "no such run, as JSON"
 run runs 1 2 -o two.svg; [ $status = 0 ] && grep -q '>00002-gan</text>' two.svg; check "their curves as SVG"
 run runs 1 2 -o two.svg -q; [ $status = 0 ] && [ ! -s out ] && [ ! -s err ]; check "their curves, quietly"
 run runs 1 -o one.png; [ $status = 0 ] && [ "$(size_of one.png)" = "340 250" ]; check "curves as a picture"

@@ -14,7 +14,7 @@
 static const ImpastoOption options[] = {
   {"runs", IMPASTO_OPTION_STRING, "folder of the run folders", .text = "runs", .metavar = "DIR"},
   {"output", IMPASTO_OPTION_STRING, "draw their curves into this SVG file or picture", .metavar = "FILE"},
-  {"json", IMPASTO_OPTION_BOOLEAN, "a JSON line a run"},
+  {"json", IMPASTO_OPTION_BOOLEAN, "a JSON line a run; with several RUNs one more, of what differs"},
   {NULL},
 };
 
@@ -99,6 +99,24 @@ draw (const struct arguments *arguments, const char *const *folders, const char 
   return 0;
 }
 
+/* A line each, and one that compares them. */
+static int
+compare_json (const char *const *folders)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = impasto_runs_compare_json (folders, &error);
+  for (const char *const *folder = folders; *folder && !error; folder++) {
+    g_autoptr (ImpastoRun) run = impasto_run_load (*folder, &error);
+    if (run)
+      print_json (run);
+  }
+  if (error)
+    return complain (error);
+  if (folders[1])
+    puts (text);
+  return 0;
+}
+
 static int
 compare (const struct arguments *arguments, const char *folder, const char *output)
 {
@@ -112,6 +130,8 @@ compare (const struct arguments *arguments, const char *folder, const char *outp
   const char *const *folders = (const char *const *) chosen->pdata;
   if (*output)
     return draw (arguments, folders, output);
+  if (arguments_flag (arguments, "json"))
+    return compare_json (folders);
   g_autofree char *text = impasto_runs_compare (folders, &error);
   if (!text)
     return complain (error);
@@ -163,7 +183,8 @@ const struct command command_runs = {
   .notes =
     "A RUN is a folder, or the name or number of one in --runs. A run is going, finished, stopped (by Ctrl-C), failed\n"
     "(the reason stands below) or cut off; figures are means of its last 20 steps. With RUNs: the settings in which\n"
-    "they differ, their last figures, and those at the last step that all of them reached.",
+    "they differ, but for those that do not decide about the result, such as --keep; their last figures, and those at\n"
+    "the last step that all of them reached.",
   .options = runs_options,
   .run = runs_run,
 };

@@ -89,6 +89,7 @@ typedef struct {
 } ImpastoRun;
 
 IMPASTO_API void impasto_run_free (ImpastoRun *run);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoRun, impasto_run_free)
 
 /**
  * impasto_runs:
@@ -101,6 +102,15 @@ IMPASTO_API void impasto_run_free (ImpastoRun *run);
 IMPASTO_API GPtrArray *impasto_runs (const char *folder, GPtrArray **broken, GError **error);
 
 /**
+ * impasto_run_load:
+ * @folder: a run's
+ * @error: IMPASTO_ERROR_INPUT: it is none, or is damaged
+ *
+ * Returns: (transfer full): the run
+ */
+IMPASTO_API ImpastoRun *impasto_run_load (const char *folder, GError **error);
+
+/**
  * impasto_runs_compare:
  * @folders: (array zero-terminated=1): run folders
  * @error: IMPASTO_ERROR_INPUT: one that is none
@@ -108,6 +118,16 @@ IMPASTO_API GPtrArray *impasto_runs (const char *folder, GPtrArray **broken, GEr
  * Returns: (transfer full): lines of text: what they are, the settings in which they differ, their figures
  */
 IMPASTO_API char *impasto_runs_compare (const char *const *folders, GError **error);
+
+/**
+ * impasto_runs_compare_json:
+ * @folders: (array zero-terminated=1): run folders
+ * @error: IMPASTO_ERROR_INPUT: one that is none
+ *
+ * Returns: (transfer full): a line of JSON: "runs", "settings" that differ and "figures" at the end, arrays with an element a
+ * run; "step" and "figures_at_step" where they are of different lengths
+ */
+IMPASTO_API char *impasto_runs_compare_json (const char *const *folders, GError **error);
 
 /**
  * impasto_runs_draw:
