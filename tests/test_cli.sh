@@ -13,7 +13,12 @@ status=$?
 # --- What it says about itself ---
 
 run --version; [ $status = 0 ] && grep -q '^impasto [0-9]' out && grep -q 'oneDNN.*thread' out; check "version"
+cp out version; run -V; [ $status = 0 ] && cmp -s out version; check "version, by its letter"
 run; [ $status = 2 ] && grep -q 'paint ' out; check "no command: an overview"
+cp out overview
+for words in help --help -h "help --help" "help -h" "help help"; do
+  run $words; [ $status = 0 ] && cmp -s out overview; check "$words: the overview"
+done
 for command in paint replay styles train bench describe export run eval generate data runs explain; do
   run $command --help
   [ $status = 0 ] && [ "$(head -n 2 out | grep -c "^  impasto $command")" = 2 ] && [ "$(awk 'length > 120' out)" = "" ]
@@ -22,6 +27,8 @@ for command in paint replay styles train bench describe export run eval generate
 done
 run train style --help; [ $status = 0 ] && grep -q -- '--photos' out && grep -q -- '--resume' out
 check "help of a recipe"
+run help paint extra; refused 2 "help paint takes no 'extra'"; check "help: a word too many"
+run help train gan extra; refused 2 "help train takes no 'extra'"; check "help of a recipe: a word too many"
 run describe patch --help; [ $status = 0 ] && grep -q -- '--heads' out; check "help of a network"
 run pant; refused 2 "did you mean paint"; check "unknown command, the nearest named"
 run paint --styel alpha "$picture"; refused 2 "did you mean --style"; check "unknown option, the nearest named"

@@ -22,6 +22,7 @@ struct command {
   const char *examples[8];  /* two at least, NULL-terminated */
   const char *notes;        /* a paragraph for the help text, or NULL */
   const char *const *lists; /* options that may be given several times, NULL-terminated; or NULL */
+  bool has_subjects;        /* @subject below decides about the options: "help train gan" makes sense */
   /* New options; @subject is the first word on the line, or NULL: a recipe, a network. NULL with @error. */
   ImpastoOptions *(*options) (const char *subject, GError **error);
   int (*run) (const struct arguments *arguments);

@@ -86,15 +86,30 @@ print_help (const struct command *command, const char *subject)
   return 0;
 }
 
+static bool
+is_help (const char *word)
+{
+  return g_str_equal (word, "--help") || g_str_equal (word, "-h");
+}
+
 /* impasto help [COMMAND [SUBJECT]] */
 static int
 run_help (char **argv)
 {
-  const struct command *command = argv[0] ? command_find (argv[0]) : NULL;
+  const char *words[3] = {NULL};
+  size_t n = 0, most = 1;
+  for (; *argv && n < G_N_ELEMENTS (words); argv++)
+    if (!is_help (*argv))
+      words[n++] = *argv;
+  const struct command *command = n > 0 ? command_find (words[0]) : NULL;
+  if (command && command->has_subjects)
+    most = 2;
+  if (n > 0 && !command && !g_str_equal (words[0], "help"))
+    return fail_unknown (words[0]);
+  if (n > most)
+    return complain_usage ("help %s takes no '%s'", words[0], words[most]);
   if (command)
-    return print_help (command, argv[1]);
-  if (argv[0] && !g_str_equal (argv[0], "help"))
-    return fail_unknown (argv[0]);
+    return print_help (command, words[1]);
   print_overview ();
   return 0;
 }
@@ -104,7 +119,7 @@ static bool
 wants_help (char **argv)
 {
   for (; *argv && !g_str_equal (*argv, "--"); argv++)
-    if (g_str_equal (*argv, "--help") || g_str_equal (*argv, "-h"))
+    if (is_help (*argv))
       return true;
   return false;
 }
@@ -158,9 +173,9 @@ main (int argc, char **argv)
   int status;
   if (command)
     status = run_command (command, argv + 2);
-  else if (g_str_equal (first, "--version"))
+  else if (g_str_equal (first, "--version") || g_str_equal (first, "-V"))
     status = print_version ();
-  else if (g_str_equal (first, "help") || g_str_equal (first, "--help") || g_str_equal (first, "-h"))
+  else if (g_str_equal (first, "help") || is_help (first))
     status = run_help (argv + 2);
   else if (first[0] == '-')
     status = complain_usage ("unknown option %s; impasto help lists commands", first);

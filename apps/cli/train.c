@@ -156,6 +156,7 @@ const struct command command_train = {
     "pictures are compared), gan (a generator of pictures from noise), translate (a style from many pictures, without\n"
     "pairs), classifier (what tells classes of pictures apart, digits for one). impasto train RECIPE --help lists the\n"
     "options of one. Ctrl-C saves a checkpoint and says how to go on.",
+  .has_subjects = true,
   .options = train_options,
   .run = train_run,
 };
