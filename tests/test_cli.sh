@@ -27,6 +27,17 @@ for command in paint replay styles train bench describe export run eval generate
 done
 run train style --help; [ $status = 0 ] && grep -q -- '--photos' out && grep -q -- '--resume' out
 check "help of a recipe"
+cp out help; for words in "help train style" "help train style --help"; do
+  run $words; [ $status = 0 ] && cmp -s out help; check "$words: the same"
+done
+for recipe in style:2400,.with.--into.300 arbitrary:2400 perceptual:2400 gan:5000 translate:20000,.of.the.pairs.4000 \
+  classifier:2000; do
+  run train ${recipe%%:*} --help; [ $status = 0 ] && [ "$(grep -c "^  impasto train" out)" -le 2 ] &&
+    head -n 1 out | grep -q "^  impasto train ${recipe%%:*} " && grep -q "^impasto train ${recipe%%:*} .*\[-o " out &&
+    grep -q -e "--steps N .*training steps; 0 = ${recipe#*:} (" out
+  check "help of train ${recipe%%:*}: its own examples, usage and steps"
+done
+run train gan --help; ! grep -q PAINTING out; check "help of train gan: no paintings"
 run help paint extra; refused 2 "help paint takes no 'extra'"; check "help: a word too many"
 run help train gan extra; refused 2 "help train takes no 'extra'"; check "help of a recipe: a word too many"
 run describe patch --help; [ $status = 0 ] && grep -q -- '--heads' out; check "help of a network"

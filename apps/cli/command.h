@@ -25,6 +25,8 @@ struct command {
   bool has_subjects;        /* @subject below decides about the options: "help train gan" makes sense */
   /* New options; @subject is the first word on the line, or NULL: a recipe, a network. NULL with @error. */
   ImpastoOptions *(*options) (const char *subject, GError **error);
+  /* Changes a copy of the command to what help says of it with @subject; or NULL. */
+  void (*narrow) (struct command *command, const char *subject);
   int (*run) (const struct arguments *arguments);
 };
 

@@ -74,11 +74,14 @@ print_help (const struct command *command, const char *subject)
   g_autoptr (ImpastoOptions) options = new_options (command, subject, &error);
   if (!options)
     return complain (error);
-  for (int i = 0; command->examples[i]; i++)
-    printf ("  %s\n", command->examples[i]);
-  printf ("\nimpasto %s %s\n%s.\n", command->name, command->usage, command->summary);
-  if (command->notes)
-    printf ("\n%s\n", command->notes);
+  struct command shown = *command;
+  if (shown.narrow && subject)
+    shown.narrow (&shown, subject);
+  for (int i = 0; shown.examples[i]; i++)
+    printf ("  %s\n", shown.examples[i]);
+  printf ("\nimpasto %s %s\n%s.\n", shown.name, shown.usage, shown.summary);
+  if (shown.notes)
+    printf ("\n%s\n", shown.notes);
   g_autofree char *text = impasto_options_help (options);
   if (*text)
     printf ("\n%s", text);

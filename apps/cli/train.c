@@ -139,6 +139,24 @@ train_run (const struct arguments *arguments)
   return status;
 }
 
+/* Help of one recipe. */
+static void
+train_narrow (struct command *command, const char *recipe)
+{
+  const char *const *examples = impasto_recipe_examples (recipe);
+  g_autofree char *usage = g_strdup_printf ("%s %s", recipe, impasto_recipe_usage (recipe)),
+                  *summary = g_strdup (impasto_recipe_help (recipe));
+  *summary = g_ascii_toupper (*summary);
+  for (int i = 0; i < 2; i++)
+    command->examples[i] = examples[i];
+  command->examples[2] = NULL;
+  command->usage = g_intern_string (usage);
+  command->summary = g_intern_string (summary);
+  command->notes =
+    "Ctrl-C saves a checkpoint and says how to go on. --resume RUN goes on: by the run's recipe.json, but for\n"
+    "what the command says.";
+}
+
 const struct command command_train = {
   .name = "train",
   .summary = "Learns a style, a translation or a generator from pictures",
@@ -158,5 +176,6 @@ const struct command command_train = {
     "options of one. Ctrl-C saves a checkpoint and says how to go on.",
   .has_subjects = true,
   .options = train_options,
+  .narrow = train_narrow,
   .run = train_run,
 };

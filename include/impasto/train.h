@@ -13,6 +13,11 @@ G_BEGIN_DECLS
 IMPASTO_API const char *const *impasto_recipes (void);
 IMPASTO_API const char *impasto_recipe_help (const char *recipe);
 
+/* What follows a recipe's name on the command line ("PAINTING... --photos DIR [-o PACK]"), and one or two whole commands,
+ * %NULL-terminated; %NULL: no such recipe. */
+IMPASTO_API const char *impasto_recipe_usage (const char *recipe);
+IMPASTO_API const char *const *impasto_recipe_examples (const char *recipe);
+
 /* (transfer full): the recipe's options and those of every run; IMPASTO_ERROR_USAGE: no such recipe. */
 IMPASTO_API ImpastoOptions *impasto_train_options_new (const char *recipe, GError **error);
 

@@ -73,6 +73,9 @@ struct trainer {
 
 struct recipe {
   const char *name, *help;
+  const char *usage;       /* what follows the name: "PAINTING... --photos DIR [-o PACK]" */
+  const char *examples[3]; /* one or two whole commands, NULL-terminated */
+  const char *steps;       /* help of --steps: what 0 means */
   const struct option *options;
   size_t settings_size;
   /* Fills in numbers that are 0 and whose defaults depend on other settings; or NULL. */
