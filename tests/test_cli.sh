@@ -48,6 +48,8 @@ run paint "$picture" --size big; refused 2 "whole number"; check "an option's va
 run paint "$picture" --style; refused 2 "wants a value"; check "an option without its value"
 run paint --style alpha; refused 2 "wants a picture"; check "no picture"
 run paint "$picture"; refused 2 "style is wanted"; check "no style"
+run paint "$picture" --style alpha -o=result.png; refused 2 "write -o result.png or --output=result.png" && [ ! -e =result.png ]
+check "a letter with an equals sign"
 for command in paint train data; do
   run $command --quiet --verbose; refused 2 "contradict each other"; check "$command: quiet and verbose"
 done

@@ -84,6 +84,11 @@ take_option (const struct arguments *arguments, const char *argument, const char
       g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "unknown option -%c", argument[1]);
       return 0;
     }
+    if (argument[2] == '=' && impasto_options_wants_value (options, full)) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: write -%c %s or --%s%s", argument, argument[1],
+                   argument + 3, full, argument + 2);
+      return 0;
+    }
     name = g_strdup (full);
     value = argument[2] ? argument + 2 : NULL;
   }
