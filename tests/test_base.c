@@ -446,11 +446,15 @@ static void
 test_text_nearest (void)
 {
   static const char *const names[] = {"starry-night", "great-wave", "the-scream", "mosaic", "a", NULL};
+  static const char *const short_names[] = {"gan", "style", NULL};
 
   g_assert_cmpstr (text_nearest ("stary-night", names), ==, "starry-night");
   g_assert_cmpstr (text_nearest ("greatwave", names), ==, "great-wave");
   g_assert_cmpstr (text_nearest ("mosiac", names), ==, "mosaic");
   g_assert_cmpstr (text_nearest ("mosaic", names), ==, "mosaic");
+  g_assert_cmpstr (text_nearest ("gna", short_names), ==, "gan"); /* a swap is one slip */
+  g_assert_cmpstr (text_nearest ("agn", short_names), ==, "gan");
+  g_assert_cmpstr (text_nearest ("nag", short_names), ==, NULL);
   g_assert_cmpstr (text_nearest ("b", names), ==, NULL);
   g_assert_cmpstr (text_nearest ("cubism", names), ==, NULL);
   g_assert_cmpstr (text_nearest ("", names), ==, NULL);

@@ -12,8 +12,13 @@ status=$?
 
 # --- What it says about itself ---
 
-run --version; [ $status = 0 ] && grep -q '^impasto [0-9]' out && grep -q 'oneDNN.*threads' out; check "version"
+run --version; [ $status = 0 ] && grep -q '^impasto [0-9]' out && grep -q 'oneDNN.*thread' out; check "version"
+cp out version; run -V; [ $status = 0 ] && cmp -s out version; check "version, by its letter"
 run; [ $status = 2 ] && grep -q 'paint ' out; check "no command: an overview"
+cp out overview
+for words in help --help -h "help --help" "help -h" "help help"; do
+  run $words; [ $status = 0 ] && cmp -s out overview; check "$words: the overview"
+done
 for command in paint replay styles train bench describe export run eval generate data runs explain; do
   run $command --help
   [ $status = 0 ] && [ "$(head -n 2 out | grep -c "^  impasto $command")" = 2 ] && [ "$(awk 'length > 120' out)" = "" ]
@@ -22,6 +27,19 @@ for command in paint replay styles train bench describe export run eval generate
 done
 run train style --help; [ $status = 0 ] && grep -q -- '--photos' out && grep -q -- '--resume' out
 check "help of a recipe"
+cp out help; for words in "help train style" "help train style --help"; do
+  run $words; [ $status = 0 ] && cmp -s out help; check "$words: the same"
+done
+for recipe in style:2400,.with.--into.300 arbitrary:2400 perceptual:2400 gan:5000 translate:20000,.of.the.pairs.4000 \
+  classifier:2000; do
+  run train ${recipe%%:*} --help; [ $status = 0 ] && [ "$(grep -c "^  impasto train" out)" -le 2 ] &&
+    head -n 1 out | grep -q "^  impasto train ${recipe%%:*} " && grep -q "^impasto train ${recipe%%:*} .*\[-o " out &&
+    grep -q -e "--steps N .*training steps; 0 = ${recipe#*:} (" out
+  check "help of train ${recipe%%:*}: its own examples, usage and steps"
+done
+run train gan --help; ! grep -q PAINTING out; check "help of train gan: no paintings"
+run help paint extra; refused 2 "help paint takes no 'extra'"; check "help: a word too many"
+run help train gan extra; refused 2 "help train takes no 'extra'"; check "help of a recipe: a word too many"
 run describe patch --help; [ $status = 0 ] && grep -q -- '--heads' out; check "help of a network"
 run pant; refused 2 "did you mean paint"; check "unknown command, the nearest named"
 run paint --styel alpha "$picture"; refused 2 "did you mean --style"; check "unknown option, the nearest named"
@@ -30,7 +48,17 @@ run paint "$picture" --size big; refused 2 "whole number"; check "an option's va
 run paint "$picture" --style; refused 2 "wants a value"; check "an option without its value"
 run paint --style alpha; refused 2 "wants a picture"; check "no picture"
 run paint "$picture"; refused 2 "style is wanted"; check "no style"
+run paint "$picture" --style alpha -o=result.png; refused 2 "write -o result.png or --output=result.png" && [ ! -e =result.png ]
+check "a letter with an equals sign"
+for command in paint train data; do
+  run $command --quiet --verbose; refused 2 "contradict each other"; check "$command: quiet and verbose"
+done
 run train syle; refused 2 "did you mean style"; check "unknown recipe, the nearest named"
+run train gna; refused 2 "did you mean gan"; check "two letters swapped"
+run train gan --preset dcgan28; refused 2 "not 'dcgan28'; did you mean dcgan-28?"; check "no such choice, the nearest named"
+run data chek data; refused 2 "did you mean check"; check "data: a slip"
+run describe alhpa; refused 2 "did you mean alpha"; check "describe: no such style, the nearest named"
+run describe pach; refused 2 "did you mean patch"; check "describe: no such network, the nearest named"
 run styles >/dev/null; "$impasto" styles >/dev/full 2>err; status=$?; [ $status = 4 ]; check "standard output is full"
 
 # --- Styles ---
@@ -70,8 +98,11 @@ rm models/perceptual.safetensors
 # --- Data ---
 
 mkdir data; cp "$picture" data/a.jpg
-run data check data --size 32; [ $status = 0 ] && grep -q '^1 pictures, 1 of them used' out && [ ! -s err ]
+run data check data --size 32; [ $status = 0 ] && grep -q '^1 picture, 1 of them used' out && [ ! -s err ]
 check "a folder that is well"
+run data check data --size 32 --verbose; [ $status = 0 ] && grep -q '^impasto: 1 picture in .*, peak memory [1-9][0-9]* MiB$' err
+check "what that took"
+run data check data --size 32 -q; [ $status = 0 ] && [ ! -s out ] && [ ! -s err ]; check "a folder that is well, quietly"
 cp "$picture" data/b.jpg; run data check data --size 32
 [ $status = 0 ] && grep -q '^duplicate: data/b.jpg: the same as data/a.jpg' out && grep -q '^to know: 1 duplicate' out
 check "the same picture twice"
@@ -88,7 +119,7 @@ rm -r data
 run runs; refused 3 "runs: there is no such folder"; check "no runs"
 for number in 1 2; do
   mkdir -p runs/0000$number-gan
-  echo "{\"recipe\":\"gan\",\"settings\":{\"rate\":0.$number},\"run\":{\"steps\":3}}" >runs/0000$number-gan/recipe.json
+  echo "{\"recipe\":\"gan\",\"settings\":{\"rate\":0.$number},\"run\":{\"steps\":3,\"keep\":$number,\"output\":\"$number\"}}" >runs/0000$number-gan/recipe.json
   echo "2026-01-31 12:00:00  finished: x" >runs/0000$number-gan/log.txt
   for step in 1 2 3; do echo "{\"step\":$step,\"loss\":$number.5,\"seconds\":2}"; done >runs/0000$number-gan/stats.jsonl
 done
@@ -97,7 +128,14 @@ check "runs, a line each"
 run runs --json; [ $status = 0 ] && [ "$(grep -c '"state":"finished".*"figures":{"loss":[12].5' out)" = 2 ]; check "runs as JSON"
 run runs 1 runs/00002-gan; [ $status = 0 ] && grep -q '^rate *0.1 *0.2$' out && grep -q '^loss *1.5 *2.5$' out
 check "two runs side by side"
+! grep -q '^keep\|^output' out; check "without what does not decide about the result"
+run runs --json; head -n 1 out >first; run runs 1 --json; [ $status = 0 ] && cmp -s out first; check "one run as JSON"
+run runs 1 2 --json; [ $status = 0 ] && [ "$(wc -l <out)" = 3 ] && head -n 1 out | cmp -s - first &&
+  tail -n 1 out | grep -q '^{"runs":\["00001-gan","00002-gan"\],"settings":{"rate":\[0.1,0.2\]},"figures":{"loss":\[1.5,2.5\]}}$'
+check "two runs side by side as JSON"
+run runs 1 3 --json; refused 3 "3: is no run folder" && [ ! -s out ]; check "no such run, as JSON"
 run runs 1 2 -o two.svg; [ $status = 0 ] && grep -q '>00002-gan</text>' two.svg; check "their curves as SVG"
+run runs 1 2 -o two.svg -q; [ $status = 0 ] && [ ! -s out ] && [ ! -s err ]; check "their curves, quietly"
 run runs 1 -o one.png; [ $status = 0 ] && [ "$(size_of one.png)" = "340 250" ]; check "curves as a picture"
 run runs 3; refused 3 "3: is no run folder"; check "no such run"
 run runs 1 -o result.gif; refused 2 "result.gif"; check "curves of no such format"

@@ -51,6 +51,12 @@ rm -r reals samples
 run eval small.png --against "$picture"; refused 3 "40x30, but .*--preview"; check "eval: sizes that differ"
 run eval small.png --against "$picture" --preview; [ $status = 0 ] && grep -q 'was scaled to 40x30' err
 check "eval: a preview"
+run eval small.png --against "$picture" --preview -q; [ $status = 0 ] && [ "$(wc -l <out)" = 2 ] && [ ! -s err ]
+check "eval: quietly, the figures all the same"
+run explain small.png --style-image "$picture" --features eye.safetensors --size 40 --style-size 64 -o maps.png
+[ $status = 0 ] && [ -s maps.png ] && grep -q '^layer1 ' out && grep -q '^impasto: maps in maps.png$' err; check "explain: maps and a table"
+run explain small.png --style-image "$picture" --features eye.safetensors --size 40 --style-size 64 -o maps.png --overwrite -q
+[ $status = 0 ] && grep -q '^layer1 ' out && [ ! -s err ]; check "explain: quietly"
 cp cut.png painted/c.png; cp small.png wanted/c.png; cp small.png painted/d.png
 run eval painted --against wanted; [ $status = 3 ] && [ "$(wc -l <out)" = 4 ] && [ "$(wc -l <err)" = 2 ] &&
   grep -q 'c.png.*truncated' err && grep -q 'd.png: there is no picture of its name in wanted' err

@@ -10,6 +10,7 @@
 run export alpha; [ $status = 0 ] && [ "$(cat out)" = alpha.onnx ] && grep -q Nobody alpha.onnx
 check "a style as a model, named after it"
 run export alpha; refused 4 "alpha.onnx is there already; --overwrite"; check "a model that is there stays"
+run export alpha -q -o quiet.onnx; [ $status = 0 ] && [ -s quiet.onnx ] && [ ! -s out ] && [ ! -s err ]; check "a model, quietly"
 cp alpha.onnx first.onnx; run export --style alpha --overwrite
 [ $status = 0 ] && cmp -s alpha.onnx first.onnx; check "the same bytes again"
 run export pair --style beta -o beta.onnx; [ $status = 0 ] && ! cmp -s alpha.onnx beta.onnx

@@ -16,8 +16,10 @@ mkdir photos
 for size in 96 97 98; do "$impasto" paint "$picture" --style alpha --size $size -o photos/$size.png >/dev/null; done
 "$make_pack" --perceptual eye.safetensors
 run train gan --steps 1; refused 2 "wants --data"; check "train gan: data are wanted"
-run train gan --data photos --preset dcgan-64 --width 0.05 --latent 8 --batch 2 --steps 2 --translation --r1 1 -o drawer.safetensors
+run train gan --data photos --preset dcgan-64 --width 0.05 --latent 8 --batch 2 --steps 2 --translation --r1 1 -v -o drawer.safetensors
 [ $status = 0 ] && [ -s drawer.safetensors ]; check "train gan: a generator of crops"
+grep -Eq '^impasto: (f32|bf16), [1-9][0-9]* threads?$' err && grep -q '^impasto: [0-9.]* s a step, peak memory [1-9][0-9]* MiB$' err &&
+  grep -q '^impasto: 2 steps in ' err; check "train: what it took"
 run train gan --data photos --preset dcgan-64 --steps 1 -o result.png; refused 2 'ends in .safetensors'; check "train: a result called otherwise"
 cp drawer.safetensors kept
 run train gan --data photos --preset dcgan-64 --steps 1 -o drawer.safetensors
@@ -30,6 +32,7 @@ run generate drawer.safetensors -n 6 --columns 3 -o drawn.png; [ $status = 4 ] &
 check "generate: a file that is there"
 run generate drawer.safetensors -n 6 --columns 3 -o drawn.png --overwrite; [ $status = 0 ] && cmp -s drawn.png before.png
 check "generate: the same again"
+run generate drawer.safetensors -n 6 -q -o quiet.png; painted quiet.png && [ ! -s out ]; check "generate: quietly"
 run generate drawer.safetensors -n 3 -o singly/; [ $status = 0 ] && painted singly/000002.png && [ "$(ls singly | wc -l)" = 3 ]
 check "generate: pictures one by one"
 run generate drawer.safetensors -n 3 -o drawn.idx; refused 2 "grey"; check "generate: colours in an IDX file"

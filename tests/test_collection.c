@@ -142,7 +142,7 @@ test_classes (void)
   g_autofree char *all = g_strjoinv ("\n", report);
   g_assert_cmpuint (g_strv_length (report), ==, 3);
   g_assert_nonnull (strstr (all, "classes/empty: holds no pictures"));
-  g_assert_nonnull (strstr (all, "1 pictures lie beside the class folders"));
+  g_assert_nonnull (strstr (all, "1 picture lies beside the class folders"));
   g_assert_nonnull (strstr (all, "classes/cat/broken.png: "));
   expect_error ("classes/cat/deep", (struct dataset_options){.classes = true}, "holds no folders of pictures");
 }

@@ -235,7 +235,7 @@ test_classes (void)
   save_bytes ("zoo/cat/list.csv", "a,b", 3);
   struct doctor_report *report = check ("zoo", (struct doctor_options){.classes = true});
   expect (report, (const char *const[]){"beside|zoo/fox|holds no pictures, hence is no class",
-                                        "beside|zoo|1 pictures lie beside the class folders and are left out",
+                                        "beside|zoo|1 picture lies beside the class folders and is left out",
                                         "beside|zoo|1 file is no picture by name, such as list.csv",
                                         "class|dog|a class of 2, the largest has 21",
                                         "class|eel|a class of 1, the largest has 21", NULL});

@@ -157,6 +157,29 @@ test_changed_data (gconstpointer data)
   job_clear (&job);
 }
 
+/* A run from when doubles were written with 17 digits is no other. */
+static void
+test_old_numbers (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree void *settings = g_malloc0 (recipe_gan.settings_size);
+  struct trainer trainer = {.recipe = &recipe_gan, .settings = settings, .folder = (char *) "run"};
+  option_init (recipe_gan.options, settings);
+  option_init (run_options, &trainer.run);
+  g_assert_true (option_set (recipe_gan.options, settings, "rate", "0.0004", &error));
+  recipe_gan.settle (settings, &trainer.run);
+  g_autofree char *now = origin_recipe (&trainer);
+  g_autoptr (GString) before = g_string_new (now);
+  g_assert_cmpuint (g_string_replace (before, "\"rate\" : 0.0004,", "\"rate\" : 0.00040000000000000002,", 0), ==, 1);
+  g_assert_true (origin_check_recipe (&trainer, before->str, &error));
+  g_assert_no_error (error);
+  g_string_replace (before, "0.00040000000000000002", "0.00050000000000000001", 0);
+  g_assert_false (origin_check_recipe (&trainer, before->str, &error));
+  check_error (error, IMPASTO_ERROR_USAGE, "was \"rate\" : 0.0005, is \"rate\" : 0.0004");
+  option_clear (recipe_gan.options, settings);
+  option_clear (run_options, &trainer.run);
+}
+
 /* A run from before there was an option goes on as long as it is off. */
 static void
 test_new_option (void)
@@ -192,5 +215,6 @@ main (int argc, char **argv)
   }
   g_test_add_func ("/resume/child/killed/subprocess", child_killed);
   g_test_add_func ("/resume/new_option", test_new_option);
+  g_test_add_func ("/resume/old_numbers", test_old_numbers);
   return fixture_run ();
 }

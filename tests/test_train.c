@@ -428,7 +428,7 @@ test_messages (void)
     {"features", "/nowhere", IMPASTO_ERROR_INPUT, "nowhere"},
     {"features", "/red.png", IMPASTO_ERROR_INPUT, "red.png"},
     {"start", "/vgg.safetensors", IMPASTO_ERROR_INPUT, "is no style pack"},
-    {"names", "one", IMPASTO_ERROR_USAGE, "lists 1 names for 2 paintings"},
+    {"names", "one", IMPASTO_ERROR_USAGE, "lists 1 name for 2 paintings"},
     {"names", "one;one", IMPASTO_ERROR_USAGE, "names two styles"},
     {"names", "one;Two Words", IMPASTO_ERROR_USAGE, "is no name for a style"},
     {"size", "72", IMPASTO_ERROR_USAGE, "multiple of 16"},

@@ -84,6 +84,11 @@ take_option (const struct arguments *arguments, const char *argument, const char
       g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "unknown option -%c", argument[1]);
       return 0;
     }
+    if (argument[2] == '=' && impasto_options_wants_value (options, full)) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: write -%c %s or --%s%s", argument, argument[1],
+                   argument + 3, full, argument + 2);
+      return 0;
+    }
     name = g_strdup (full);
     value = argument[2] ? argument + 2 : NULL;
   }
@@ -117,6 +122,11 @@ arguments_parse (struct arguments *arguments, char **argv, GError **error)
   arguments->n_words = words->len;
   g_ptr_array_add (words, NULL);
   arguments->words = (char **) g_ptr_array_free (words, FALSE);
+  if (ok && impasto_options_has (arguments->options, "verbose") && arguments_flag (arguments, "verbose") &&
+      arguments_quiet (arguments)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--quiet and --verbose contradict each other");
+    ok = false;
+  }
   return ok;
 }
 
@@ -145,6 +155,28 @@ bool
 arguments_flag (const struct arguments *arguments, const char *name)
 {
   return impasto_options_get_boolean (arguments->options, name);
+}
+
+bool
+arguments_quiet (const struct arguments *arguments)
+{
+  return arguments_flag (arguments, "quiet");
+}
+
+void
+print_notes (const struct arguments *arguments, const char *text)
+{
+  g_auto (GStrv) lines = g_strsplit (text ? text : "", "\n", -1);
+  for (char **line = lines; *line && !arguments_quiet (arguments); line++)
+    if (**line)
+      fprintf (stderr, "impasto: %s\n", *line);
+}
+
+void
+print_written (const struct arguments *arguments, const char *path)
+{
+  if (!arguments_quiet (arguments))
+    puts (path);
 }
 
 int

@@ -7,8 +7,6 @@
 #include "command.h"
 #include "progress.h"
 
-#define MIB 1048576.0
-
 static const ImpastoOption options[] = {
   {"json", IMPASTO_OPTION_BOOLEAN, "the line as JSON"},
   {NULL},

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Commands: each is a struct command in its own file and a row in command_table (main.c). A command prints results to
- * stdout and everything else to stderr; its exit status is an ImpastoError, 0 when all went well. */
+ * stdout and everything else to stderr; its exit status is an ImpastoError, 0 when all went well. Every command takes
+ * --quiet: then it says neither what it noticed nor what its files are called, but still what was asked for, and errors. */
 #pragma once
 
 #include <impasto/impasto.h>
@@ -21,8 +22,11 @@ struct command {
   const char *examples[8];  /* two at least, NULL-terminated */
   const char *notes;        /* a paragraph for the help text, or NULL */
   const char *const *lists; /* options that may be given several times, NULL-terminated; or NULL */
+  bool has_subjects;        /* @subject below decides about the options: "help train gan" makes sense */
   /* New options; @subject is the first word on the line, or NULL: a recipe, a network. NULL with @error. */
   ImpastoOptions *(*options) (const char *subject, GError **error);
+  /* Changes a copy of the command to what help says of it with @subject; or NULL. */
+  void (*narrow) (struct command *command, const char *subject);
   int (*run) (const struct arguments *arguments);
 };
 
@@ -48,6 +52,12 @@ char *arguments_text (const struct arguments *arguments, const char *name);
 /* The values of an option of the command's lists, in the order of the line; free with g_strfreev. */
 char **arguments_list (const struct arguments *arguments, const char *name);
 bool arguments_flag (const struct arguments *arguments, const char *name);
+bool arguments_quiet (const struct arguments *arguments); /* --quiet */
+
+/* Prints each line of @text as a note, "impasto: line", to stderr, unless --quiet. */
+void print_notes (const struct arguments *arguments, const char *text);
+/* Prints the name of a file that was written to stdout, unless --quiet. */
+void print_written (const struct arguments *arguments, const char *path);
 
 /* Prints "impasto: message" and returns the exit status. */
 int complain (const GError *error);

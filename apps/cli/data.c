@@ -66,15 +66,25 @@ data_run (const struct arguments *arguments)
 {
   g_autoptr (GError) error = NULL;
   struct progress progress;
-  if (arguments->n_words != 2 || !g_str_equal (arguments->words[0], "check"))
+  static const char *const known[] = {"check", NULL};
+  const char *nearest = arguments->n_words > 0 ? impasto_nearest (arguments->words[0], known) : NULL;
+  if (nearest && !g_str_equal (arguments->words[0], nearest))
+    return complain_usage ("data wants: check PLACE, not '%s'; did you mean %s?", arguments->words[0], nearest);
+  if (arguments->n_words != 2 || !nearest)
     return complain_usage ("data wants: check PLACE; impasto data --help shows how");
   if (!progress_init (&progress, arguments, &error))
     return complain (error);
+  gint64 start = g_get_monotonic_time ();
   interrupt_install ();
   interrupt_hold (true);
   g_autoptr (ImpastoDataReport) report =
     impasto_data_check (arguments->words[1], arguments->options, progress_pictures, &progress, &error);
   progress_show (&progress, NULL);
+  if (report && progress.verbose) {
+    g_autofree char *took = duration_text ((g_get_monotonic_time () - start) * 1e-6);
+    fprintf (stderr, "impasto: %u picture%s in %s, peak memory %.0f MiB\n", report->n_pictures,
+             plural (report->n_pictures), took, peak_memory () / MIB);
+  }
   interrupt_forget ();
   interrupt_hold (false);
   if (!report)

@@ -34,6 +34,7 @@ const struct command command_describe = {
   .notes = "Models are what impasto train gan makes and what Keras saves (.h5).\n"
            "Networks: style, vgg19, resnet18, perceptual, arbitrary, patch, dcgan-28, noise-gan-28, vae-28, dcgan-64,\n"
            "painter-gan, anime, classifier; impasto describe NET --help lists their settings.",
+  .has_subjects = true,
   .options = describe_options,
   .run = describe_run,
 };

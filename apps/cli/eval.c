@@ -88,6 +88,7 @@ partner_of (const struct partners *partners, const struct input *input, GError *
 }
 
 struct job {
+  const struct arguments *arguments;
   bool json;
   ImpastoEvaluator *evaluator;
   struct partners content, against;
@@ -168,9 +169,8 @@ evaluate_input (struct job *job, const struct input *input, ImpastoFigures *figu
 {
   g_autoptr (GError) error = NULL;
   bool ok = look_at (job, input, figures, &error);
-  g_auto (GStrv) notes = g_strsplit (figures->notes ? figures->notes : "", "\n", -1);
-  for (char **line = notes; ok && *line; line++)
-    fprintf (stderr, "impasto: %s\n", *line);
+  if (ok)
+    print_notes (job->arguments, figures->notes);
   if (ok && job->json)
     print_json (input, figures);
   else if (ok)
@@ -234,7 +234,7 @@ eval_run (const struct arguments *arguments)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *reals = arguments_text (arguments, "reals");
-  struct job job = {0};
+  struct job job = {.arguments = arguments};
   if (*reals)
     return eval_sets (arguments);
   if (start (&job, arguments, &error))

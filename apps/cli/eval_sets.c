@@ -114,7 +114,7 @@ int
 eval_sets (const struct arguments *arguments)
 {
   g_autoptr (GError) error = NULL;
-  struct progress progress = {.terminal = isatty (STDERR_FILENO)};
+  struct progress progress = {.terminal = isatty (STDERR_FILENO) && !arguments_quiet (arguments)};
   const char *wrong = complaint (arguments);
   if (wrong)
     return complain_usage ("%s", wrong);
@@ -127,10 +127,7 @@ eval_sets (const struct arguments *arguments)
   interrupt_hold (false);
   if (!report)
     return complain (error);
-  g_auto (GStrv) notes = g_strsplit (report->notes, "\n", -1);
-  for (char **note = notes; *note; note++)
-    if (**note)
-      fprintf (stderr, "impasto: %s\n", *note);
+  print_notes (arguments, report->notes);
   if (arguments_flag (arguments, "json"))
     print_json (report);
   else

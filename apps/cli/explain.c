@@ -69,7 +69,8 @@ explain_run (const struct arguments *arguments)
   g_autoptr (ImpastoExplanation) explanation = impasto_explain (arguments->words[0], arguments->options, path, &error);
   if (!explanation)
     return complain (error);
-  fprintf (stderr, "impasto: %s\nimpasto: maps in %s\n", explanation->notes, path);
+  g_autofree char *notes = g_strdup_printf ("%s\nmaps in %s", explanation->notes, path);
+  print_notes (arguments, notes);
   if (!arguments_flag (arguments, "json"))
     print_rows (explanation, *judge);
   for (guint i = 0; arguments_flag (arguments, "json") && i < explanation->rows->len; i++)

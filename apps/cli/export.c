@@ -41,7 +41,7 @@ export_run (const struct arguments *arguments)
   }
   if (!impasto_export (arguments->options, path, &error))
     return complain (error);
-  puts (path);
+  print_written (arguments, path);
   return 0;
 }
 

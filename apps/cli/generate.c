@@ -35,7 +35,7 @@ generate_run (const struct arguments *arguments)
   }
   if (!impasto_generate (arguments->words[0], arguments->options, path, &error))
     return complain (error);
-  puts (path);
+  print_written (arguments, path);
   return 0;
 }
 

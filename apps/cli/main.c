@@ -53,18 +53,35 @@ print_overview (void)
         "7 network, weights or input do not fit, 130 stopped.");
 }
 
+/* The command's, and those of all. */
+static ImpastoOptions *
+new_options (const struct command *command, const char *subject, GError **error)
+{
+  static const ImpastoOption common[] = {
+    {"quiet", IMPASTO_OPTION_BOOLEAN, "say nothing but errors and what was asked for"},
+    {NULL},
+  };
+  ImpastoOptions *options = command->options (subject, error);
+  if (options)
+    impasto_options_add (options, "Any command", common);
+  return options;
+}
+
 static int
 print_help (const struct command *command, const char *subject)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (ImpastoOptions) options = command->options (subject, &error);
+  g_autoptr (ImpastoOptions) options = new_options (command, subject, &error);
   if (!options)
     return complain (error);
-  for (int i = 0; command->examples[i]; i++)
-    printf ("  %s\n", command->examples[i]);
-  printf ("\nimpasto %s %s\n%s.\n", command->name, command->usage, command->summary);
-  if (command->notes)
-    printf ("\n%s\n", command->notes);
+  struct command shown = *command;
+  if (shown.narrow && subject)
+    shown.narrow (&shown, subject);
+  for (int i = 0; shown.examples[i]; i++)
+    printf ("  %s\n", shown.examples[i]);
+  printf ("\nimpasto %s %s\n%s.\n", shown.name, shown.usage, shown.summary);
+  if (shown.notes)
+    printf ("\n%s\n", shown.notes);
   g_autofree char *text = impasto_options_help (options);
   if (*text)
     printf ("\n%s", text);
@@ -72,15 +89,30 @@ print_help (const struct command *command, const char *subject)
   return 0;
 }
 
+static bool
+is_help (const char *word)
+{
+  return g_str_equal (word, "--help") || g_str_equal (word, "-h");
+}
+
 /* impasto help [COMMAND [SUBJECT]] */
 static int
 run_help (char **argv)
 {
-  const struct command *command = argv[0] ? command_find (argv[0]) : NULL;
+  const char *words[3] = {NULL};
+  size_t n = 0, most = 1;
+  for (; *argv && n < G_N_ELEMENTS (words); argv++)
+    if (!is_help (*argv))
+      words[n++] = *argv;
+  const struct command *command = n > 0 ? command_find (words[0]) : NULL;
+  if (command && command->has_subjects)
+    most = 2;
+  if (n > 0 && !command && !g_str_equal (words[0], "help"))
+    return fail_unknown (words[0]);
+  if (n > most)
+    return complain_usage ("help %s takes no '%s'", words[0], words[most]);
   if (command)
-    return print_help (command, argv[1]);
-  if (argv[0] && !g_str_equal (argv[0], "help"))
-    return fail_unknown (argv[0]);
+    return print_help (command, words[1]);
   print_overview ();
   return 0;
 }
@@ -90,7 +122,7 @@ static bool
 wants_help (char **argv)
 {
   for (; *argv && !g_str_equal (*argv, "--"); argv++)
-    if (g_str_equal (*argv, "--help") || g_str_equal (*argv, "-h"))
+    if (is_help (*argv))
       return true;
   return false;
 }
@@ -102,7 +134,7 @@ run_command (const struct command *command, char **argv)
   if (wants_help (argv))
     return print_help (command, subject);
   g_autoptr (GError) error = NULL;
-  struct arguments arguments = {.options = command->options (subject, &error), .lists = command->lists};
+  struct arguments arguments = {.options = new_options (command, subject, &error), .lists = command->lists};
   int status;
   if (arguments.options && arguments_parse (&arguments, argv, &error))
     status = command->run (&arguments);
@@ -144,9 +176,9 @@ main (int argc, char **argv)
   int status;
   if (command)
     status = run_command (command, argv + 2);
-  else if (g_str_equal (first, "--version"))
+  else if (g_str_equal (first, "--version") || g_str_equal (first, "-V"))
     status = print_version ();
-  else if (g_str_equal (first, "help") || g_str_equal (first, "--help") || g_str_equal (first, "-h"))
+  else if (g_str_equal (first, "help") || is_help (first))
     status = run_help (argv + 2);
   else if (first[0] == '-')
     status = complain_usage ("unknown option %s; impasto help lists commands", first);

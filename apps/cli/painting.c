@@ -12,7 +12,6 @@
 #include "files.h"
 #include "progress.h"
 
-#define MIB 1048576.0
 #define EVENT_INTERVAL 250000 /* microseconds between JSON lines of one picture */
 
 struct times {
@@ -53,15 +52,6 @@ struct job {
   int status; /* of the first picture that failed */
 };
 
-/* Peak memory of this process in bytes since it was last reset; 0 when the kernel does not say. */
-static guint64
-peak_memory (void)
-{
-  g_autofree char *text = NULL;
-  const char *line = g_file_get_contents ("/proc/self/status", &text, NULL, NULL) ? strstr (text, "VmHWM:") : NULL;
-  return line ? g_ascii_strtoull (line + strlen ("VmHWM:"), NULL, 10) * 1024 : 0;
-}
-
 static void
 reset_peak_memory (void)
 {
@@ -99,9 +89,9 @@ say_what_it_took (const struct item *item)
   const struct job *job = item->job;
   const ImpastoForecast *forecast = &item->forecast;
   const struct times *times = &item->times;
-  fprintf (stderr, "%s: %dx%d, style %s of %s, %s, %d threads\n", item->input->path, forecast->width, forecast->height,
+  fprintf (stderr, "%s: %dx%d, style %s of %s, %s, %d thread%s\n", item->input->path, forecast->width, forecast->height,
            impasto_painter_get_style (job->painter), impasto_painter_get_pack (job->painter), forecast->precision,
-           forecast->threads);
+           forecast->threads, plural (forecast->threads));
   fprintf (stderr, "  painting: %s, %dx%d, %.1f GFLOP\n", item->path, forecast->paint_width, forecast->paint_height,
            forecast->operations * 1e-9);
   fprintf (stderr, "  memory: forecast %.0f MiB, peak %.0f MiB\n", (forecast->bytes + item->beside) / MIB,
@@ -456,8 +446,8 @@ painting_run (const struct arguments *arguments, char **words)
   interrupt_hold (false);
   progress_show (&job.progress, NULL);
   if (job.skipped && !job.progress.quiet)
-    fprintf (stderr, "impasto: %u of %u were there already; --overwrite paints them again\n", job.skipped,
-             job.inputs->len);
+    fprintf (stderr, "impasto: %u of %u %s there already; --overwrite paints %s again\n", job.skipped, job.inputs->len,
+             job.skipped == 1 ? "was" : "were", job.skipped == 1 ? "it" : "them");
   naming_clear (&job.naming);
   g_clear_pointer (&job.painter, impasto_painter_free);
   g_clear_pointer (&job.inputs, g_ptr_array_unref);

@@ -21,7 +21,7 @@ progress_init (struct progress *progress, const struct arguments *arguments, GEr
     return false;
   }
   *progress = (struct progress){
-    .quiet = arguments_flag (arguments, "quiet"),
+    .quiet = arguments_quiet (arguments),
     .verbose = arguments_flag (arguments, "verbose"),
     .json = json,
   };
@@ -85,7 +85,7 @@ progress_pictures (guint done, guint all, gpointer data)
   struct progress *progress = data;
   if (progress_due (progress)) {
     g_autofree char *bar = progress_bar ((double) done / MAX (all, 1));
-    progress_show (progress, "%s %u of %u pictures", bar, done, all);
+    progress_show (progress, "%s %u of %u picture%s", bar, done, all, plural (all));
   }
   return !interrupt_pending ();
 }
@@ -100,6 +100,12 @@ progress_bar (double share)
   return g_string_free (bar, FALSE);
 }
 
+const char *
+plural (gint64 n)
+{
+  return n == 1 ? "" : "s";
+}
+
 char *
 duration_text (double seconds)
 {
@@ -107,6 +113,14 @@ duration_text (double seconds)
   if (s >= 3600)
     return g_strdup_printf ("%d h %02d min", s / 3600, s / 60 % 60);
   return s >= 60 ? g_strdup_printf ("%d min %02d s", s / 60, s % 60) : g_strdup_printf ("%d s", s);
+}
+
+guint64
+peak_memory (void)
+{
+  g_autofree char *text = NULL;
+  const char *line = g_file_get_contents ("/proc/self/status", &text, NULL, NULL) ? strstr (text, "VmHWM:") : NULL;
+  return line ? g_ascii_strtoull (line + strlen ("VmHWM:"), NULL, 10) * 1024 : 0;
 }
 
 static volatile gint holding, noted;

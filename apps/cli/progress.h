@@ -9,17 +9,18 @@
 
 #include "command.h"
 
+#define MIB 1048576.0
+
 struct progress {
   bool quiet, verbose, json, terminal;
   gint64 last; /* when the line was last written, microseconds */
 };
 
-/* --quiet, --verbose and --progress: rows for a command's option table. */
+/* --verbose and --progress: rows for a command's option table. */
 /* clang-format off */
 #define PROGRESS_OPTIONS \
   {"progress", IMPASTO_OPTION_STRING, "how to tell: auto (a line on a terminal), json (a JSON line an event), none", \
    .text = "auto", .metavar = "HOW"}, \
-  {"quiet", IMPASTO_OPTION_BOOLEAN, "say nothing but errors"}, \
   {"verbose", IMPASTO_OPTION_BOOLEAN, "say what it took: memory, times, precision"}
 /* clang-format on */
 
@@ -46,8 +47,14 @@ gboolean progress_pictures (guint done, guint all, gpointer data);
 /* "[#####.....] ": @share of a bar; a new string. */
 char *progress_bar (double share);
 
+/* "s", or "" where @n is one: for "%d picture%s". */
+const char *plural (gint64 n);
+
 /* "1 h 05 min", "3 min 20 s", "12 s"; a new string. */
 char *duration_text (double seconds);
+
+/* Peak memory of this process in bytes since it was last reset; 0 when the kernel does not say. */
+guint64 peak_memory (void);
 
 /* From now on Ctrl-C and SIGTERM end the program at once with status 130; between interrupt_hold (true) and (false)
  * they wait: the first is only noted, the second ends it. Holds of several threads are counted; the last

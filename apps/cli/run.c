@@ -12,7 +12,6 @@ static const ImpastoOption options[] = {
    .metavar = "[NAME=]FILE"},
   {"info", IMPASTO_OPTION_BOOLEAN,
    "print inputs, outputs, opset, ops, parameters, metadata, and what is not supported"},
-  {"quiet", IMPASTO_OPTION_BOOLEAN, "do not say what was guessed"},
   {NULL},
 };
 
@@ -38,16 +37,6 @@ print_info (const struct arguments *arguments)
   return 0;
 }
 
-/* Each line of @text after the program's name. */
-static void
-print_notes (const char *text)
-{
-  g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
-  for (char **line = lines; *line; line++)
-    if (**line)
-      fprintf (stderr, "impasto: %s\n", *line);
-}
-
 static int
 run_run (const struct arguments *arguments)
 {
@@ -66,8 +55,7 @@ run_run (const struct arguments *arguments)
   g_autofree char *summary = NULL, *notes = NULL;
   bool ok = impasto_run (arguments->words[0], arguments->options, (const char *const *) inputs->pdata,
                          (const char *const *) outputs, &summary, &notes, &error);
-  if (!arguments_flag (arguments, "quiet"))
-    print_notes (notes);
+  print_notes (arguments, notes);
   if (!ok)
     return complain (error);
   if (!*outputs)

@@ -14,7 +14,7 @@
 static const ImpastoOption options[] = {
   {"runs", IMPASTO_OPTION_STRING, "folder of the run folders", .text = "runs", .metavar = "DIR"},
   {"output", IMPASTO_OPTION_STRING, "draw their curves into this SVG file or picture", .metavar = "FILE"},
-  {"json", IMPASTO_OPTION_BOOLEAN, "a JSON line a run"},
+  {"json", IMPASTO_OPTION_BOOLEAN, "a JSON line a run; with several RUNs one more, of what differs"},
   {NULL},
 };
 
@@ -58,9 +58,10 @@ static void
 print_line (const ImpastoRun *run, int width)
 {
   g_autofree char *took = duration_text (run->seconds),
-                  *steps = run->steps > 0 ? g_strdup_printf ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " steps",
-                                                             run->step, run->steps)
-                                          : g_strdup_printf ("%" G_GINT64_FORMAT " steps", run->step);
+                  *steps = run->steps > 0
+                             ? g_strdup_printf ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT " step%s", run->step,
+                                                run->steps, plural (run->steps))
+                             : g_strdup_printf ("%" G_GINT64_FORMAT " step%s", run->step, plural (run->step));
   printf ("%s%*s  %-8s  %-20s  %-14s ", run->name, width - (int) g_utf8_strlen (run->name, -1), "", run->state, steps,
           took);
   for (int i = 0; i < MIN (run->n_values, FIGURES); i++)
@@ -87,14 +88,32 @@ find_run (const char *word, const char *folder, const GPtrArray *runs)
 }
 
 static int
-draw (const char *const *folders, const char *output)
+draw (const struct arguments *arguments, const char *const *folders, const char *output)
 {
   g_autoptr (GError) error = NULL;
   if (!g_str_has_suffix (output, ".svg") && !impasto_picture_can_save (output, &error))
     return complain (error);
   if (!impasto_runs_draw (folders, output, &error))
     return complain (error);
-  puts (output);
+  print_written (arguments, output);
+  return 0;
+}
+
+/* A line each, and one that compares them. */
+static int
+compare_json (const char *const *folders)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *text = impasto_runs_compare_json (folders, &error);
+  for (const char *const *folder = folders; *folder && !error; folder++) {
+    g_autoptr (ImpastoRun) run = impasto_run_load (*folder, &error);
+    if (run)
+      print_json (run);
+  }
+  if (error)
+    return complain (error);
+  if (folders[1])
+    puts (text);
   return 0;
 }
 
@@ -110,7 +129,9 @@ compare (const struct arguments *arguments, const char *folder, const char *outp
   g_ptr_array_add (chosen, NULL);
   const char *const *folders = (const char *const *) chosen->pdata;
   if (*output)
-    return draw (folders, output);
+    return draw (arguments, folders, output);
+  if (arguments_flag (arguments, "json"))
+    return compare_json (folders);
   g_autofree char *text = impasto_runs_compare (folders, &error);
   if (!text)
     return complain (error);
@@ -132,7 +153,7 @@ list (const struct arguments *arguments, const char *folder, const char *output)
     for (guint i = 0; i < runs->len; i++)
       g_ptr_array_add (folders, ((ImpastoRun *) runs->pdata[i])->folder);
     g_ptr_array_add (folders, NULL);
-    return draw ((const char *const *) folders->pdata, output);
+    return draw (arguments, (const char *const *) folders->pdata, output);
   }
   for (guint i = 0; i < runs->len; i++)
     if (arguments_flag (arguments, "json"))
@@ -162,7 +183,8 @@ const struct command command_runs = {
   .notes =
     "A RUN is a folder, or the name or number of one in --runs. A run is going, finished, stopped (by Ctrl-C), failed\n"
     "(the reason stands below) or cut off; figures are means of its last 20 steps. With RUNs: the settings in which\n"
-    "they differ, their last figures, and those at the last step that all of them reached.",
+    "they differ, but for those that do not decide about the result, such as --keep; their last figures, and those at\n"
+    "the last step that all of them reached.",
   .options = runs_options,
   .run = runs_run,
 };

@@ -32,8 +32,23 @@ struct told {
   char *folder, *output;
   gint64 step;
   double loss;
-  bool trained; /* at least a step */
+  bool trained;        /* at least a step */
+  gint64 first;        /* step of this call */
+  gint64 begun, ended; /* when it began, and when the last one ended, microseconds */
 };
+
+static void
+begin (struct told *told, const ImpastoTrainProgress *now)
+{
+  told->folder = g_strdup (now->folder);
+  told->output = g_strdup (now->output);
+  told->first = now->step;
+  told->begun = g_get_monotonic_time () - (now->steps_per_second > 0 ? 1e6 / now->steps_per_second : 0);
+  if (!told->progress.quiet && !told->progress.json)
+    fprintf (stderr, "impasto: run %s\n", now->folder);
+  if (told->progress.verbose)
+    fprintf (stderr, "impasto: %s, %d thread%s\n", now->precision, now->threads, plural (now->threads));
+}
 
 static void
 tell_json (struct progress *progress, const ImpastoTrainProgress *now)
@@ -56,12 +71,9 @@ static gboolean
 on_step (const ImpastoTrainProgress *now, gpointer data)
 {
   struct told *told = data;
-  if (!told->folder) {
-    told->folder = g_strdup (now->folder);
-    told->output = g_strdup (now->output);
-    if (!told->progress.quiet && !told->progress.json)
-      fprintf (stderr, "impasto: run %s\n", now->folder);
-  }
+  if (!told->folder)
+    begin (told, now);
+  told->ended = g_get_monotonic_time ();
   told->step = now->step;
   told->loss = now->n_values ? now->values[0] : 0;
   told->trained |= now->n_values > 0;
@@ -92,6 +104,16 @@ check_output (const struct arguments *arguments, GError **error)
   return false;
 }
 
+static void
+say_what_it_took (const struct told *told)
+{
+  if (told->trained)
+    fprintf (stderr, "impasto: %.3g s a step, ", (told->ended - told->begun) * 1e-6 / (told->step - told->first + 1));
+  else
+    fputs ("impasto: ", stderr);
+  fprintf (stderr, "peak memory %.0f MiB\n", peak_memory () / MIB);
+}
+
 static int
 train_run (const struct arguments *arguments)
 {
@@ -113,18 +135,39 @@ train_run (const struct arguments *arguments)
   interrupt_forget ();
   interrupt_hold (false);
   int status = done ? 0 : complain (error);
+  if (told.progress.verbose && told.folder)
+    say_what_it_took (&told);
   if (done && !told.progress.quiet && !told.progress.json) {
     g_autofree char *took = duration_text ((g_get_monotonic_time () - start) * 1e-6);
     if (told.trained)
-      fprintf (stderr, "impasto: %" G_GINT64_FORMAT " steps in %s, loss %.4g\n", told.step, took, told.loss);
+      fprintf (stderr, "impasto: %" G_GINT64_FORMAT " step%s in %s, loss %.4g\n", told.step, plural (told.step), took,
+               told.loss);
     else
-      fprintf (stderr, "impasto: its %" G_GINT64_FORMAT " steps are done; --steps N --accept-changes goes further\n",
-               told.step);
+      fprintf (stderr, "impasto: its %" G_GINT64_FORMAT " step%s done; --steps N --accept-changes goes further\n",
+               told.step, told.step == 1 ? " is" : "s are");
     puts (told.output);
   }
   g_free (told.folder);
   g_free (told.output);
   return status;
+}
+
+/* Help of one recipe. */
+static void
+train_narrow (struct command *command, const char *recipe)
+{
+  const char *const *examples = impasto_recipe_examples (recipe);
+  g_autofree char *usage = g_strdup_printf ("%s %s", recipe, impasto_recipe_usage (recipe)),
+                  *summary = g_strdup (impasto_recipe_help (recipe));
+  *summary = g_ascii_toupper (*summary);
+  for (int i = 0; i < 2; i++)
+    command->examples[i] = examples[i];
+  command->examples[2] = NULL;
+  command->usage = g_intern_string (usage);
+  command->summary = g_intern_string (summary);
+  command->notes =
+    "Ctrl-C saves a checkpoint and says how to go on. --resume RUN goes on: by the run's recipe.json, but for\n"
+    "what the command says.";
 }
 
 const struct command command_train = {
@@ -144,6 +187,8 @@ const struct command command_train = {
     "pictures are compared), gan (a generator of pictures from noise), translate (a style from many pictures, without\n"
     "pairs), classifier (what tells classes of pictures apart, digits for one). impasto train RECIPE --help lists the\n"
     "options of one. Ctrl-C saves a checkpoint and says how to go on.",
+  .has_subjects = true,
   .options = train_options,
+  .narrow = train_narrow,
   .run = train_run,
 };

@@ -42,9 +42,10 @@ IMPASTO_API char *impasto_machine (void);
  * impasto_json_tidy:
  * @json: JSON as json-glib writes it
  *
- * json-glib writes doubles with an exponent, NaN and infinity in a way that nobody reads: 1e-08.0, nan.0.
+ * json-glib writes doubles with an exponent, NaN and infinity in a way that nobody reads: 1e-08.0, nan.0; and others with more
+ * digits than they need: 0.40000000000000002.
  *
- * Returns: (transfer full): the same as JSON: 1e-08, null
+ * Returns: (transfer full): the same as JSON: 1e-08, null, 0.4
  */
 IMPASTO_API char *impasto_json_tidy (const char *json);
 

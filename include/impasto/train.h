@@ -13,6 +13,11 @@ G_BEGIN_DECLS
 IMPASTO_API const char *const *impasto_recipes (void);
 IMPASTO_API const char *impasto_recipe_help (const char *recipe);
 
+/* What follows a recipe's name on the command line ("PAINTING... --photos DIR [-o PACK]"), and one or two whole commands,
+ * %NULL-terminated; %NULL: no such recipe. */
+IMPASTO_API const char *impasto_recipe_usage (const char *recipe);
+IMPASTO_API const char *const *impasto_recipe_examples (const char *recipe);
+
 /* (transfer full): the recipe's options and those of every run; IMPASTO_ERROR_USAGE: no such recipe. */
 IMPASTO_API ImpastoOptions *impasto_train_options_new (const char *recipe, GError **error);
 
@@ -28,6 +33,8 @@ IMPASTO_API ImpastoOptions *impasto_train_options_new (const char *recipe, GErro
  * @folder: of the run
  * @output: where its result will be
  * @message: (nullable): something to be read, such as a photograph that is left out; lines joined by newlines
+ * @precision: of the arithmetic: "f32" or "bf16"
+ * @threads: how many
  */
 typedef struct {
   gint64 step, steps;
@@ -37,6 +44,8 @@ typedef struct {
   double steps_per_second, seconds_left;
   const char *folder, *output;
   const char *message;
+  const char *precision;
+  int threads;
 } ImpastoTrainProgress;
 
 /* Called after every step, or once, without figures, where a resumed run has none left; %FALSE stops the run after a
@@ -85,6 +94,7 @@ typedef struct {
 } ImpastoRun;
 
 IMPASTO_API void impasto_run_free (ImpastoRun *run);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoRun, impasto_run_free)
 
 /**
  * impasto_runs:
@@ -97,6 +107,15 @@ IMPASTO_API void impasto_run_free (ImpastoRun *run);
 IMPASTO_API GPtrArray *impasto_runs (const char *folder, GPtrArray **broken, GError **error);
 
 /**
+ * impasto_run_load:
+ * @folder: a run's
+ * @error: IMPASTO_ERROR_INPUT: it is none, or is damaged
+ *
+ * Returns: (transfer full): the run
+ */
+IMPASTO_API ImpastoRun *impasto_run_load (const char *folder, GError **error);
+
+/**
  * impasto_runs_compare:
  * @folders: (array zero-terminated=1): run folders
  * @error: IMPASTO_ERROR_INPUT: one that is none
@@ -104,6 +123,16 @@ IMPASTO_API GPtrArray *impasto_runs (const char *folder, GPtrArray **broken, GEr
  * Returns: (transfer full): lines of text: what they are, the settings in which they differ, their figures
  */
 IMPASTO_API char *impasto_runs_compare (const char *const *folders, GError **error);
+
+/**
+ * impasto_runs_compare_json:
+ * @folders: (array zero-terminated=1): run folders
+ * @error: IMPASTO_ERROR_INPUT: one that is none
+ *
+ * Returns: (transfer full): a line of JSON: "runs", "settings" that differ and "figures" at the end, arrays with an element a
+ * run; "step" and "figures_at_step" where they are of different lengths
+ */
+IMPASTO_API char *impasto_runs_compare_json (const char *const *folders, GError **error);
 
 /**
  * impasto_runs_draw:

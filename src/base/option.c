@@ -408,8 +408,11 @@ set_wanted (const struct option *option, const char *dashes, const char *text, i
   g_autofree char *wanted = kind_of (option)->wanted (option);
   g_autofree char *shown = text != NULL ? text_show (text) : NULL;
 
+  const char *meant = text != NULL && option->choices != NULL ? text_nearest (text, option->choices) : NULL;
+
   if (shown != NULL)
-    g_set_error (error, IMPASTO_ERROR, code, "%s%s wants %s, not '%s'", dashes, option->name, wanted, shown);
+    g_set_error (error, IMPASTO_ERROR, code, "%s%s wants %s, not '%s'%s%s%s", dashes, option->name, wanted, shown,
+                 meant != NULL ? "; did you mean " : "", meant != NULL ? meant : "", meant != NULL ? "?" : "");
   else
     g_set_error (error, IMPASTO_ERROR, code, "%s%s wants %s", dashes, option->name, wanted);
 }

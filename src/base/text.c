@@ -49,27 +49,37 @@ text_number (double x)
   return g_strdup (text);
 }
 
-/* Levenshtein's distance: the fewest insertions, deletions and replacements that turn @a into @b. */
+const char *
+text_plural (gint64 n)
+{
+  return n == 1 ? "" : "s";
+}
+
+/* The fewest insertions, deletions, replacements and swaps of neighbours that turn @a into @b (Levenshtein's distance with
+ * Damerau's swaps, each place edited once). */
 static guint
 edit_distance (const char *a, const char *b)
 {
-  guint row[NAME_MAX_LENGTH + 1];
+  guint rows[3][NAME_MAX_LENGTH + 1];
+  guint *before = rows[0], *last = rows[1], *row = rows[2]; /* of a[i - 2], a[i - 1], a[i] */
   guint b_length = (guint) strlen (b);
 
   for (guint j = 0; j <= b_length; j++)
-    row[j] = j;
+    last[j] = j;
   for (guint i = 0; a[i] != '\0'; i++) {
-    guint diagonal = row[0];
+    guint *spent = before;
 
     row[0] = i + 1;
     for (guint j = 0; j < b_length; j++) {
-      guint replaced = diagonal + (a[i] != b[j]);
-
-      diagonal = row[j + 1];
-      row[j + 1] = MIN (replaced, MIN (row[j], row[j + 1]) + 1);
+      row[j + 1] = MIN (last[j] + (a[i] != b[j]), MIN (row[j], last[j + 1]) + 1);
+      if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j])
+        row[j + 1] = MIN (row[j + 1], before[j - 1] + 1);
     }
+    before = last;
+    last = row;
+    row = spent;
   }
-  return row[b_length];
+  return last[b_length];
 }
 
 const char *

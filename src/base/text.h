@@ -15,5 +15,8 @@ char *text_cut (const char *text, int length);
 /* The shortest decimal that reads back as exactly @x, with a '.' in every locale: "0.1", "1e-05", "3". */
 char *text_number (double x);
 
+/* "s", or "" where @n is one: for "%d picture%s". */
+const char *text_plural (gint64 n);
+
 /* The string of the NULL-terminated @names that a slip of the hand would turn into @text, or NULL. */
 const char *text_nearest (const char *text, const char *const *names);

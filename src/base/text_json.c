@@ -3,7 +3,10 @@
  * JSON as text; see text_json.h. */
 #include "base/text_json.h"
 
+#include <math.h>
 #include <string.h>
+
+#include "base/text.h"
 
 /* Number, word, or half a number: what stands between brackets, commas and strings. */
 static gsize
@@ -15,19 +18,34 @@ token_length (const char *at)
   return n;
 }
 
-/* "1e-08.0" as "1e-08", "nan.0" and "-inf.0" as "null". */
+/* A double as text_number writes it, but still a double for those who tell by the point; NULL where @token is none. */
+static char *
+shortest (const char *token)
+{
+  char *end;
+  double x = g_ascii_strtod (token, &end);
+
+  if (*end || !isfinite (x) || !strpbrk (token, ".eE"))
+    return NULL;
+  g_autofree char *number = text_number (x);
+  return g_strconcat (number, strpbrk (number, ".e") ? "" : ".0", NULL);
+}
+
+/* "1e-08.0" as "1e-08", "nan.0" and "-inf.0" as "null", "0.40000000000000002" as "0.4". */
 static void
 append_token (GString *out, const char *token, gsize n)
 {
   bool dotted = n > 2 && token[n - 2] == '.' && token[n - 1] == '0';
   const char *word = token + (token[0] == '-');
 
-  if (dotted && (g_str_has_prefix (word, "nan.") || g_str_has_prefix (word, "inf.")))
+  if (dotted && (g_str_has_prefix (word, "nan.") || g_str_has_prefix (word, "inf."))) {
     g_string_append (out, "null");
-  else if (dotted && g_ascii_isdigit (word[0]) && memchr (token, 'e', n))
-    g_string_append_len (out, token, n - 2);
-  else
-    g_string_append_len (out, token, n);
+    return;
+  }
+  if (dotted && g_ascii_isdigit (word[0]) && memchr (token, 'e', n))
+    n -= 2;
+  g_autofree char *same = g_strndup (token, n), *number = g_ascii_isdigit (word[0]) ? shortest (same) : NULL;
+  g_string_append (out, number && strlen (number) < n ? number : same);
 }
 
 /* Bytes of the string that begins at @at with its quotes, or what there is of it. */

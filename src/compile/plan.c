@@ -17,6 +17,14 @@
 
 const char *const precision_names[] = {"auto", "f32", "bf16", NULL};
 
+enum precision
+precision_settle (enum precision precision)
+{
+  if (precision != PRECISION_AUTO)
+    return precision;
+  return cpu_has_bf16 () ? PRECISION_BF16 : PRECISION_F32;
+}
+
 static bool
 bind_memory (struct plan *plan, const struct plan_options *options, GError **error)
 {
@@ -100,9 +108,7 @@ plan_compile (struct graph *graph, struct weights *weights, const struct plan_op
   plan->inputs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) tensor_unref);
   plan->outputs = g_hash_table_new_full (g_str_hash, g_str_equal, NULL, (GDestroyNotify) tensor_unref);
   plan->weights = weights ? weights_ref (weights) : weights_new ();
-  plan->precision = options->precision;
-  if (plan->precision == PRECISION_AUTO)
-    plan->precision = cpu_has_bf16 () ? PRECISION_BF16 : PRECISION_F32;
+  plan->precision = precision_settle (options->precision);
   struct cpu_scope scope = cpu_enter (options->threads);
   plan->threads = cpu_threads ();
   bool ok = compile_steps (plan, graph, options, error);

@@ -14,6 +14,9 @@
 enum precision { PRECISION_AUTO, PRECISION_F32, PRECISION_BF16 };
 extern const char *const precision_names[]; /* "auto", "f32", "bf16", NULL */
 
+/* What auto becomes on this machine; the others are themselves. */
+enum precision precision_settle (enum precision precision);
+
 struct plan_options {
   enum precision precision; /* auto: bf16 where the CPU has it */
   int threads;              /* 0 = all */

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/text.h"
 #include "device/cpu.h"
 #include "effect/optimize.h"
 #include "effect/options.h"
@@ -22,7 +23,8 @@ char *
 impasto_machine (void)
 {
   cpu_set_threads (0);
-  return g_strdup_printf ("%s, %s, %d threads", cpu_version (), cpu_isa (), cpu_threads ());
+  return g_strdup_printf ("%s, %s, %d thread%s", cpu_version (), cpu_isa (), cpu_threads (),
+                          text_plural (cpu_threads ()));
 }
 
 /* ImpastoPicture is struct picture under a name of our own. */

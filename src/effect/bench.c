@@ -133,8 +133,8 @@ report_layers (struct plan *plan, int64_t runs, ImpastoBench *bench)
       g_string_append_printf (text, " %9.0f %8.1f%%", gflops, 100 * gflops / bench->peak_gflops);
     g_string_append_c (text, '\n');
   }
-  g_string_append_printf (text, "measured peak: %.0f GFLOP/s in %s, %d threads\n", bench->peak_gflops, bench->precision,
-                          bench->threads);
+  g_string_append_printf (text, "measured peak: %.0f GFLOP/s in %s, %d thread%s\n", bench->peak_gflops,
+                          bench->precision, bench->threads, text_plural (bench->threads));
   bench->layers = g_string_free (text, FALSE);
 }
 

@@ -4,6 +4,7 @@
  * Graphviz; the plan with kernels and memory. */
 #include <string.h>
 
+#include "base/text.h"
 #include "base/text_json.h"
 #include "compile/plan.h"
 #include "device/cpu.h"
@@ -307,6 +308,19 @@ describe_file (const char *path, struct shape shape, const struct describe_setti
   return NULL;
 }
 
+/* The network or style that a slip of the hand turned into @what; a new string, or NULL. */
+static char *
+nearest_name (const char *what)
+{
+  g_autoptr (GPtrArray) styles = impasto_styles (NULL), names = g_ptr_array_new ();
+  for (const char *const *net = impasto_nets (); *net; net++)
+    g_ptr_array_add (names, (gpointer) *net);
+  for (guint i = 0; i < styles->len; i++)
+    g_ptr_array_add (names, ((ImpastoStyle *) styles->pdata[i])->name);
+  g_ptr_array_add (names, NULL);
+  return g_strdup (text_nearest (what, (const char *const *) names->pdata));
+}
+
 char *
 impasto_describe (const char *what, const ImpastoOptions *options, GError **error)
 {
@@ -330,7 +344,8 @@ impasto_describe (const char *what, const ImpastoOptions *options, GError **erro
     return describe_file (what, shape, settings, error);
   if (pack || (file && g_file_test (file, G_FILE_TEST_EXISTS)))
     return describe_file (pack ? pack : file, shape, settings, error);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-               "'%s' is no pack's file, no style and no network; there are %s", what, names);
+  g_autofree char *meant = nearest_name (what);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "'%s' is no pack's file, no style and no network; %s%s%s",
+               what, meant ? "did you mean " : "there are ", meant ? meant : names, meant ? "?" : "");
   return NULL;
 }

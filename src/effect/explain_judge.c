@@ -3,6 +3,7 @@
  * A judge (effect/judges.h) asked about a picture: a row a score map, and the map over the picture. */
 #include <string.h>
 
+#include "base/text.h"
 #include "compile/plan.h"
 #include "effect/explain.h"
 #include "effect/judges.h"
@@ -103,8 +104,8 @@ explain_judge (const struct picture *picture, const struct explain_settings *set
   if (!weights)
     return NULL;
   if (settings->head > judges_heads (&judges)) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: it has %d score maps, --head says %d", path,
-                 judges_heads (&judges), (int) settings->head);
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: it has %d score map%s, --head says %d", path,
+                 judges_heads (&judges), text_plural (judges_heads (&judges)), (int) settings->head);
     return NULL;
   }
   g_autoptr (picture) square = judges.side ? middle (picture, error) : NULL;

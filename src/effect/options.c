@@ -9,7 +9,7 @@
 struct group {
   const char *heading;
   const struct option *table;
-  struct option *made; /* the table, when it was made from a program's */
+  struct option *made; /* the table, when it was made from a program's, or a copy with other help texts */
   void *object;
 };
 
@@ -83,6 +83,18 @@ options_settings (const ImpastoOptions *options, const struct option *table)
     if (g_array_index (options->groups, struct group, i).table == table)
       return g_array_index (options->groups, struct group, i).object;
   return NULL;
+}
+
+void
+options_explain (ImpastoOptions *options, const char *name, const char *help)
+{
+  struct group *group = find (options, name);
+  gsize n = 1; /* with the end */
+  g_return_if_fail (group && !group->made);
+  while (group->table[n - 1].name)
+    n++;
+  group->made = g_memdup2 (group->table, n * sizeof *group->made);
+  ((struct option *) option_find (group->made, name))->help = help;
 }
 
 void
@@ -216,7 +228,7 @@ impasto_options_help (const ImpastoOptions *options)
   GString *text = g_string_new (NULL);
   for (guint i = 0; i < options->groups->len; i++) {
     const struct group *group = &g_array_index (options->groups, struct group, i);
-    g_autofree char *help = option_help (group->table);
+    g_autofree char *help = option_help (group->made ? group->made : group->table);
     if (!*help)
       continue;
     g_string_append_printf (text, "%s%s%s", text->len ? "\n" : "", group->heading ? group->heading : "",

@@ -59,6 +59,15 @@ impasto_runs (const char *folder, GPtrArray **broken, GError **error)
   return runs;
 }
 
+ImpastoRun *
+impasto_run_load (const char *folder, GError **error)
+{
+  struct run_record *record = run_record_load (folder, error);
+  ImpastoRun *run = record ? run_new (record) : NULL;
+  run_record_free (record);
+  return run;
+}
+
 static GPtrArray *
 load_all (const char *const *folders, GError **error)
 {
@@ -77,6 +86,13 @@ impasto_runs_compare (const char *const *folders, GError **error)
 {
   g_autoptr (GPtrArray) records = load_all (folders, error);
   return records ? run_records_compare (records) : NULL;
+}
+
+char *
+impasto_runs_compare_json (const char *const *folders, GError **error)
+{
+  g_autoptr (GPtrArray) records = load_all (folders, error);
+  return records ? run_records_compare_json (records) : NULL;
 }
 
 gboolean

@@ -34,6 +34,20 @@ impasto_recipe_help (const char *recipe)
   return found ? found->help : NULL;
 }
 
+const char *
+impasto_recipe_usage (const char *recipe)
+{
+  const struct recipe *found = recipe_find (recipe);
+  return found ? found->usage : NULL;
+}
+
+const char *const *
+impasto_recipe_examples (const char *recipe)
+{
+  const struct recipe *found = recipe_find (recipe);
+  return found ? found->examples : NULL;
+}
+
 static const struct recipe *
 find (const char *name, GError **error)
 {
@@ -58,6 +72,7 @@ impasto_train_options_new (const char *name, GError **error)
   ImpastoOptions *options = impasto_options_new ();
   options_add (options, "Recipe", recipe->options, recipe->settings_size);
   options_add (options, "Run", run_options, sizeof (struct run_settings));
+  options_explain (options, "steps", recipe->steps);
   return options;
 }
 
@@ -96,6 +111,8 @@ forward (const struct train_progress *progress, void *data)
     .folder = progress->folder,
     .output = progress->output,
     .message = progress->message,
+    .precision = precision_names[progress->precision],
+    .threads = progress->threads,
   };
   return !call->func || call->func (&told, call->data);
 }

@@ -205,9 +205,11 @@ list_classes (struct collection *collection, GError **error)
                  "%s: holds no folders of pictures; each folder in it is to be one class", collection->path);
     return false;
   }
+  bool one = beside->len == 1;
   if (beside->len > 0)
-    note (collection, "%s: %u pictures lie beside the class folders and are left out: %s%s", collection->path,
-          beside->len, ((struct item *) beside->pdata[0])->path, beside->len > 1 ? " and others" : "");
+    note (collection, "%s: %u picture%s beside the class folders and %s left out: %s%s", collection->path, beside->len,
+          one ? " lies" : "s lie", one ? "is" : "are", ((struct item *) beside->pdata[0])->path,
+          one ? "" : " and others");
   return true;
 }
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "impasto/error.h"
 #include "train/collection.h"
 
@@ -246,8 +247,8 @@ make_crop (struct dataset *dataset, uint64_t step, int item, float *out, int *la
       bitmap_free (bitmap);
     return ok;
   }
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: none of its %u pictures can be used", dataset->dir,
-               dataset->n);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: none of its %u picture%s can be used", dataset->dir,
+               dataset->n, text_plural (dataset->n));
   return false;
 }
 
@@ -457,8 +458,9 @@ find_readable (struct dataset *dataset, GError **error)
     if (bitmap != NULL || local != NULL)
       return local == NULL;
   }
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: none of its %u pictures can be used; the first: %s",
-               dataset->dir, dataset->n, (const char *) dataset->problems->pdata[dataset->problems->len - dataset->n]);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: none of its %u picture%s can be used; the first: %s",
+               dataset->dir, dataset->n, text_plural (dataset->n),
+               (const char *) dataset->problems->pdata[dataset->problems->len - dataset->n]);
   return false;
 }
 
@@ -477,8 +479,8 @@ choose (struct dataset *dataset, GError **error)
     return false;
   }
   if (o->first >= all || o->count > all - o->first) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: holds %u pictures, but %u from number %u are wanted",
-                 dataset->dir, all, MAX (o->count, 1), o->first);
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: holds %u picture%s, but %u from number %u are wanted",
+                 dataset->dir, all, text_plural (all), MAX (o->count, 1), o->first);
     return false;
   }
   dataset->first = o->first;
@@ -487,7 +489,8 @@ choose (struct dataset *dataset, GError **error)
     dataset->n = o->held ? dataset->n / o->hold : dataset->n - dataset->n / o->hold;
   if (dataset->n == 0) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                 "%s: has %u pictures, and of %u one is held out: there are too few", dataset->dir, all, o->hold);
+                 "%s: has %u picture%s, and of %u one is held out: there are too few", dataset->dir, all,
+                 text_plural (all), o->hold);
     return false;
   }
   dataset->entries = g_new0 (struct entry, dataset->n);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "image/picture.h"
 #include "impasto/error.h"
 #include "train/collection.h"
@@ -375,8 +376,8 @@ summarize (struct doctor *doctor)
   struct doctor_report *report = doctor->report;
   GString *summary = g_string_new (NULL);
 
-  g_string_append_printf (summary, "%u pictures, %u of them used in crops of %d x %d, %s", report->pictures,
-                          report->used, doctor->options->size, doctor->options->size,
+  g_string_append_printf (summary, "%u picture%s, %u of them used in crops of %d x %d, %s", report->pictures,
+                          text_plural (report->pictures), report->used, doctor->options->size, doctor->options->size,
                           doctor->options->channels == 3 ? "in colour" : "grey");
   append_sizes (doctor, summary);
   g_string_append_c (summary, '\n');

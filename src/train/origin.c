@@ -10,12 +10,11 @@
 #include "base/text_json.h"
 #include "impasto/error.h"
 #include "train/inventory.h"
+#include "train/runs.h"
 
 #define RECIPE_DEPTH 16 /* of brackets in recipe.json */
 
-/* What may differ between a run and its continuation; and of that what belongs to a call. */
-static const char *const free_options[] = {"threads", "save-every",     "sample-every", "keep", "runs",
-                                           "resume",  "accept-changes", "output",       NULL};
+/* Of run_free_options, what belongs to a call. */
 static const char *const call_options[] = {"runs", "resume", "accept-changes", NULL};
 
 /* A file's name as it holds from every folder, a new string; NULL where @node is none. What is not there is left as it is:
@@ -87,8 +86,8 @@ static JsonObject *
 lasting_json (const struct trainer *trainer)
 {
   JsonObject *object = recipe_json (trainer), *run = json_object_get_object_member (object, "run");
-  for (int i = 0; free_options[i]; i++)
-    json_object_remove_member (run, free_options[i]);
+  for (int i = 0; run_free_options[i]; i++)
+    json_object_remove_member (run, run_free_options[i]);
   return object;
 }
 

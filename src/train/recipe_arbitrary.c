@@ -578,6 +578,9 @@ stop (struct trainer *trainer)
 const struct recipe recipe_arbitrary = {
   .name = "arbitrary",
   .help = "a painter that takes any painting as its style (AdaIN: Huang 2017; attention: AdaAttN, Liu 2021)",
+  .usage = "PAINTINGS... --photos DIR [-o FILE]",
+  .examples = {"impasto train arbitrary paintings/ --photos photos/ -o arbitrary.safetensors"},
+  .steps = "training steps; 0 = 2400",
   .options = options,
   .settings_size = sizeof (struct settings),
   .paintings = true,

@@ -370,6 +370,9 @@ stop (struct trainer *trainer)
 const struct recipe recipe_classifier = {
   .name = "classifier",
   .help = "a reader of classes, digits for one: the space in which sets of such pictures are compared",
+  .usage = "--data DIR|IDX [-o FILE]",
+  .examples = {"impasto train classifier --data digits/ -o digits-eye.safetensors"},
+  .steps = "training steps; 0 = 2000",
   .options = options,
   .settings_size = sizeof (struct settings),
   .settle = settle,

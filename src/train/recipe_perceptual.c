@@ -448,6 +448,9 @@ stop (struct trainer *trainer)
 const struct recipe recipe_perceptual = {
   .name = "perceptual",
   .help = "the eye of the losses: a narrow network that sees what VGG-19 sees (distillation)",
+  .usage = "--photos DIR --teacher VGG19 [--paintings DIR] [-o FILE]",
+  .examples = {"impasto train perceptual --photos photos/ --teacher vgg19.safetensors -o perceptual.safetensors"},
+  .steps = "training steps; 0 = 2400",
   .options = options,
   .settings_size = sizeof (struct settings),
   .settle = settle,

@@ -335,6 +335,10 @@ stop (struct trainer *trainer)
 const struct recipe recipe_style = {
   .name = "style",
   .help = "a painter for one painting or several, from photographs (Johnson 2016, Dumoulin 2017, with a patch judge)",
+  .usage = "PAINTING... --photos DIR [--into PACK] [-o PACK]",
+  .examples = {"impasto train style painting.jpg --photos photos/ -o mine.safetensors",
+               "impasto train style second.jpg --photos photos/ --into mine.safetensors -o both.safetensors"},
+  .steps = "training steps; 0 = 2400, with --into 300",
   .options = options,
   .settings_size = sizeof (struct style_settings),
   .paintings = true,

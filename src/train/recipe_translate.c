@@ -461,6 +461,11 @@ stop (struct trainer *trainer)
 const struct recipe recipe_translate = {
   .name = "translate",
   .help = "photographs into paintings or drawings, without pairs (CycleGAN, Zhu 2017; CUT, Park 2020)",
+  .usage = "--photos DIR --paintings DIR|PAINTING [--preset NAME] [-o PACK]",
+  .examples =
+    {"impasto train translate --photos photos/ --paintings drawings/ -o drawn.safetensors",
+     "impasto train translate --preset painter-gan --photos photos/ --paintings starry.jpg -o mine.safetensors"},
+  .steps = "training steps; 0 = 20000, of the pairs 4000",
   .options = options,
   .settings_size = sizeof (struct translate_settings),
   .settle = settle,

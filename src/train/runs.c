@@ -21,6 +21,8 @@
 #define CELL 28           /* characters of a setting, at most */
 
 const char *const run_state_names[] = {"going", "finished", "stopped", "failed", "cut off", NULL};
+const char *const run_free_options[] = {"threads", "save-every",     "sample-every", "keep", "runs",
+                                        "resume",  "accept-changes", "output",       NULL};
 
 static bool
 fail (const char *folder, const char *what, GError **error)
@@ -182,11 +184,12 @@ run_records (const char *dir, GPtrArray **broken, GError **error)
   return records;
 }
 
-/* Comparison: a table of rows, each a name and a cell a run. */
+/* Comparison: tables of rows, each a name and a cell a run, as text and as JSON. */
 
 struct row {
   char *name;
   GPtrArray *cells; /* char * */
+  JsonArray *values;
 };
 
 static void
@@ -195,16 +198,39 @@ row_free (gpointer data)
   struct row *row = data;
   g_free (row->name);
   g_ptr_array_unref (row->cells);
+  json_array_unref (row->values);
   g_free (row);
 }
 
-static GPtrArray *
+static struct row *
 row_new (GPtrArray *rows, const char *name)
 {
   struct row *row = g_new (struct row, 1);
-  *row = (struct row){g_strdup (name), g_ptr_array_new_with_free_func (g_free)};
+  *row = (struct row){g_strdup (name), g_ptr_array_new_with_free_func (g_free), json_array_new ()};
   g_ptr_array_add (rows, row);
-  return row->cells;
+  return row;
+}
+
+/* Takes both over. */
+static void
+row_add (struct row *row, char *cell, JsonNode *value)
+{
+  g_ptr_array_add (row->cells, cell);
+  json_array_add_element (row->values, value);
+}
+
+static void
+row_add_text (struct row *row, const char *text)
+{
+  row_add (row, text_cut (text, CELL), json_node_init_string (json_node_alloc (), text));
+}
+
+static void
+row_add_number (struct row *row, double value)
+{
+  char text[G_ASCII_DTOSTR_BUF_SIZE];
+  g_ascii_formatd (text, sizeof text, "%.4g", value);
+  row_add (row, g_strdup (isfinite (value) ? text : NOTHING), json_node_init_double (json_node_alloc (), value));
 }
 
 /* A setting as one short line. */
@@ -221,7 +247,30 @@ node_text (JsonNode *node)
   return text_cut (json, CELL);
 }
 
-/* Members of an object of recipe.json in which the runs differ; @part NULL: of the whole. */
+static JsonNode *
+setting (const struct run_record *record, const char *part, const char *name)
+{
+  JsonNode *object = json_object_get_member (record->options, part);
+  return object && JSON_NODE_HOLDS_OBJECT (object) ? json_object_get_member (json_node_get_object (object), name)
+                                                   : NULL;
+}
+
+/* Whether the runs differ in it. What another recipe does not have goes without saying. */
+static bool
+differs (const GPtrArray *records, const struct run_record *of, const char *part, const char *name)
+{
+  JsonNode *here = setting (of, part, name);
+  bool differ = false;
+  for (guint k = 0; k < records->len; k++) {
+    JsonNode *there = setting (records->pdata[k], part, name);
+    if (!there && !g_str_equal (((const struct run_record *) records->pdata[k])->recipe, of->recipe))
+      return false;
+    differ |= !there || !json_node_equal (here, there);
+  }
+  return differ;
+}
+
+/* Members of an object of recipe.json in which the runs differ, but for those that do not decide about the result. */
 static void
 add_differences (GPtrArray *rows, const GPtrArray *records, const char *part)
 {
@@ -233,24 +282,14 @@ add_differences (GPtrArray *rows, const GPtrArray *records, const char *part)
     g_autoptr (GList) names =
       node && JSON_NODE_HOLDS_OBJECT (node) ? json_object_get_members (json_node_get_object (node)) : NULL;
     for (GList *at = names; at; at = at->next) {
-      if (!g_hash_table_add (seen, at->data))
+      if (!g_hash_table_add (seen, at->data) || g_strv_contains (run_free_options, at->data) ||
+          !differs (records, of, part, at->data))
         continue;
-      g_autoptr (GPtrArray) cells = g_ptr_array_new_with_free_func (g_free);
-      bool differ = false, lacking = false;
+      struct row *row = row_new (rows, at->data);
       for (guint k = 0; k < records->len; k++) {
-        const struct run_record *record = records->pdata[k];
-        JsonNode *object = json_object_get_member (record->options, part);
-        g_ptr_array_add (cells, node_text (object && JSON_NODE_HOLDS_OBJECT (object)
-                                             ? json_object_get_member (json_node_get_object (object), at->data)
-                                             : NULL));
-        differ |= !g_str_equal (cells->pdata[0], cells->pdata[k]);
-        lacking |= g_str_equal (cells->pdata[k], NOTHING) && !g_str_equal (record->recipe, of->recipe);
+        JsonNode *value = setting (records->pdata[k], part, at->data);
+        row_add (row, node_text (value), value ? json_node_copy (value) : json_node_init_null (json_node_alloc ()));
       }
-      if (!differ || lacking) /* other recipes have other settings: that goes without saying */
-        continue;
-      GPtrArray *row = row_new (rows, at->data);
-      for (guint k = 0; k < cells->len; k++)
-        g_ptr_array_add (row, g_strdup (cells->pdata[k]));
     }
   }
 }
@@ -261,13 +300,6 @@ value_near (const struct curves *curves, const struct curve *curve, int64_t step
 {
   const struct bucket *bucket = &curve->bucket[(step - 1) / curves->width];
   return bucket->n > 0 ? bucket->sum / (double) bucket->n : NAN;
-}
-
-static char *
-value_text (double value)
-{
-  char text[G_ASCII_DTOSTR_BUF_SIZE];
-  return g_strdup (isfinite (value) ? g_ascii_formatd (text, sizeof text, "%.4g", value) : NOTHING);
 }
 
 /* The figures at the end, @step 0, or at a step. */
@@ -282,12 +314,12 @@ add_figures (GPtrArray *rows, const GPtrArray *records, int64_t step)
       const struct curve *named = of->curves->list->pdata[i];
       if (!g_hash_table_add (seen, named->name))
         continue;
-      GPtrArray *row = row_new (rows, named->name);
+      struct row *row = row_new (rows, named->name);
       for (guint k = 0; k < records->len; k++) {
         const struct curves *curves = ((const struct run_record *) records->pdata[k])->curves;
         const struct curve *curve = curves_find (curves, named->name);
         double value = !curve ? NAN : step == 0 ? curve_last (curve) : value_near (curves, curve, step);
-        g_ptr_array_add (row, value_text (value));
+        row_add_number (row, value);
       }
     }
   }
@@ -296,20 +328,58 @@ add_figures (GPtrArray *rows, const GPtrArray *records, int64_t step)
 static void
 add_facts (GPtrArray *rows, const GPtrArray *records)
 {
-  GPtrArray *run = row_new (rows, "run"), *recipe = row_new (rows, "recipe"), *state = row_new (rows, "state"),
-            *steps = row_new (rows, "steps"), *pace = row_new (rows, "seconds a step");
+  struct row *run = row_new (rows, "run"), *recipe = row_new (rows, "recipe"), *state = row_new (rows, "state"),
+             *steps = row_new (rows, "steps"), *pace = row_new (rows, "seconds a step");
 
   for (guint k = 0; k < records->len; k++) {
     const struct run_record *record = records->pdata[k];
     int64_t done = record->curves->steps;
-    g_ptr_array_add (run, text_cut (record->name, CELL));
-    g_ptr_array_add (recipe, text_cut (record->recipe, CELL));
-    g_ptr_array_add (state, g_strdup (run_state_names[record->state]));
-    g_ptr_array_add (steps, record->steps > 0
-                              ? g_strdup_printf ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT, done, record->steps)
-                              : g_strdup_printf ("%" G_GINT64_FORMAT, done));
-    g_ptr_array_add (pace, value_text (done > 0 ? record->curves->seconds / (double) done : NAN));
+    g_autofree char *of = record->steps > 0
+                            ? g_strdup_printf ("%" G_GINT64_FORMAT " of %" G_GINT64_FORMAT, done, record->steps)
+                            : g_strdup_printf ("%" G_GINT64_FORMAT, done);
+    row_add_text (run, record->name);
+    row_add_text (recipe, record->recipe);
+    row_add_text (state, run_state_names[record->state]);
+    row_add_text (steps, of);
+    row_add_number (pace, done > 0 ? record->curves->seconds / (double) done : NAN);
   }
+}
+
+/* What there is to say of some runs. */
+struct comparison {
+  GPtrArray *facts, *settings, *last, *common; /* struct row */
+  int64_t step; /* of common: the last that all have reached; no rows when it is the last */
+};
+
+static void
+compare (struct comparison *comparison, const GPtrArray *records)
+{
+  GPtrArray **const tables[] = {&comparison->facts, &comparison->settings, &comparison->last, &comparison->common};
+  int64_t step = INT64_MAX, longest = 0;
+
+  for (size_t t = 0; t < G_N_ELEMENTS (tables); t++)
+    *tables[t] = g_ptr_array_new_with_free_func (row_free);
+  for (guint k = 0; k < records->len; k++) {
+    const struct run_record *record = records->pdata[k];
+    step = MIN (step, record->curves->steps);
+    longest = MAX (longest, record->curves->steps);
+  }
+  add_facts (comparison->facts, records);
+  add_differences (comparison->settings, records, "settings");
+  add_differences (comparison->settings, records, "run");
+  add_figures (comparison->last, records, 0);
+  if (step > 0 && step < longest)
+    add_figures (comparison->common, records, step);
+  comparison->step = step;
+}
+
+static void
+comparison_clear (struct comparison *comparison)
+{
+  g_ptr_array_unref (comparison->facts);
+  g_ptr_array_unref (comparison->settings);
+  g_ptr_array_unref (comparison->last);
+  g_ptr_array_unref (comparison->common);
 }
 
 static void
@@ -329,25 +399,11 @@ append_rows (GString *text, const GPtrArray *rows, const char *head, int name_wi
 char *
 run_records_compare (const GPtrArray *records)
 {
-  g_autoptr (GPtrArray) facts = g_ptr_array_new_with_free_func (row_free),
-                        settings = g_ptr_array_new_with_free_func (row_free),
-                        last = g_ptr_array_new_with_free_func (row_free),
-                        common = g_ptr_array_new_with_free_func (row_free);
-  GPtrArray *const tables[] = {facts, settings, last, common};
-  int64_t step = INT64_MAX, longest = 0;
+  struct comparison all;
+  compare (&all, records);
+  GPtrArray *const tables[] = {all.facts, all.settings, all.last, all.common};
   int name_width = 0, cell_width = 9;
 
-  for (guint k = 0; k < records->len; k++) {
-    const struct run_record *record = records->pdata[k];
-    step = MIN (step, record->curves->steps);
-    longest = MAX (longest, record->curves->steps);
-  }
-  add_facts (facts, records);
-  add_differences (settings, records, "settings");
-  add_differences (settings, records, "run");
-  add_figures (last, records, 0);
-  if (step > 0 && step < longest)
-    add_figures (common, records, step);
   for (size_t t = 0; t < G_N_ELEMENTS (tables); t++)
     for (guint i = 0; i < tables[t]->len; i++) {
       const struct row *row = tables[t]->pdata[i];
@@ -355,11 +411,43 @@ run_records_compare (const GPtrArray *records)
       for (guint k = 0; k < row->cells->len; k++)
         cell_width = MAX (cell_width, (int) strlen (row->cells->pdata[k]));
     }
-  g_autofree char *at = g_strdup_printf ("figures at step %" G_GINT64_FORMAT ":", step);
+  g_autofree char *at = g_strdup_printf ("figures at step %" G_GINT64_FORMAT ":", all.step);
   GString *text = g_string_new (NULL);
-  append_rows (text, facts, "", name_width, cell_width);
-  append_rows (text, settings, "settings that differ:", name_width, cell_width);
-  append_rows (text, last, "figures at the end, means of the last 20 steps:", name_width, cell_width);
-  append_rows (text, common, at, name_width, cell_width);
+  append_rows (text, all.facts, "", name_width, cell_width);
+  append_rows (text, all.settings, "settings that differ:", name_width, cell_width);
+  append_rows (text, all.last, "figures at the end, means of the last 20 steps:", name_width, cell_width);
+  append_rows (text, all.common, at, name_width, cell_width);
+  comparison_clear (&all);
   return g_string_free (text, FALSE);
+}
+
+static JsonObject *
+rows_json (const GPtrArray *rows)
+{
+  JsonObject *object = json_object_new ();
+  for (guint i = 0; i < rows->len; i++) {
+    const struct row *row = rows->pdata[i];
+    json_object_set_array_member (object, row->name, json_array_ref (row->values));
+  }
+  return object;
+}
+
+char *
+run_records_compare_json (const GPtrArray *records)
+{
+  g_autoptr (JsonObject) object = json_object_new ();
+  JsonArray *names = json_array_new ();
+  struct comparison all;
+  compare (&all, records);
+  for (guint k = 0; k < records->len; k++)
+    json_array_add_string_element (names, ((const struct run_record *) records->pdata[k])->name);
+  json_object_set_array_member (object, "runs", names);
+  json_object_set_object_member (object, "settings", rows_json (all.settings));
+  json_object_set_object_member (object, "figures", rows_json (all.last));
+  if (all.common->len > 0) {
+    json_object_set_int_member (object, "step", all.step);
+    json_object_set_object_member (object, "figures_at_step", rows_json (all.common));
+  }
+  comparison_clear (&all);
+  return text_json_write_object (object, FALSE);
 }

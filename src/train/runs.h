@@ -17,6 +17,10 @@ enum run_state {
 };
 extern const char *const run_state_names[];
 
+/* Options of a run that do not decide about its result: they may differ between a run and its continuation.
+ * NULL-terminated. */
+extern const char *const run_free_options[];
+
 struct run_record {
   char *folder, *name; /* the name is the folder's */
   char *recipe;
@@ -43,3 +47,8 @@ GPtrArray *run_records (const char *dir, GPtrArray **broken, GError **error);
 /* Several runs side by side as lines of text: what they are, the settings in which they differ, their last figures, and those
  * at the last step that all have reached. A new string. */
 char *run_records_compare (const GPtrArray *records);
+
+/* The same as one line of JSON, arrays with an element a run: {"runs": names, "settings": {name: values}, "figures": {name:
+ * means}, "step": n, "figures_at_step": {name: means}}. null: it has none; the last two where the runs are of different
+ * lengths. A new string. */
+char *run_records_compare_json (const GPtrArray *records);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "device/cpu.h"
 #include "image/pixels.h"
 #include "impasto/error.h"
@@ -97,8 +98,9 @@ style_data_name (struct style_data *data, char **paths, const char *names, GErro
   }
   g_auto (GStrv) given = names ? g_strsplit (names, ";", -1) : NULL;
   if (given && g_strv_length (given) != (guint) data->n_styles) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--names lists %u names for %d paintings",
-                 g_strv_length (given), data->n_styles);
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--names lists %u name%s for %d painting%s",
+                 g_strv_length (given), text_plural (g_strv_length (given)), data->n_styles,
+                 text_plural (data->n_styles));
     return false;
   }
   data->names = g_new0 (char *, data->n_styles + 1);

@@ -236,6 +236,8 @@ tell (struct trainer *trainer, const struct train_stats *stats, double rate, tra
                                .seconds_left = left > 0 ? left / rate : 0,
                                .folder = trainer->folder,
                                .output = output,
+                               .precision = precision_settle (trainer->run.precision),
+                               .threads = cpu_threads (),
                                .message = trainer->message->len ? trainer->message->str : NULL};
   bool go_on = !progress || progress (&now, data);
   g_string_truncate (trainer->message, 0);
@@ -351,8 +353,8 @@ take_up (struct trainer *trainer, GError **error)
   if (trainer->step <= trainer->run.steps)
     return true;
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-               "%s: %" G_GINT64_FORMAT " steps are done already, --steps %" G_GINT64_FORMAT " wants fewer",
-               trainer->folder, trainer->step, trainer->run.steps);
+               "%s: %" G_GINT64_FORMAT " step%s done already, --steps %" G_GINT64_FORMAT " wants fewer",
+               trainer->folder, trainer->step, trainer->step == 1 ? " is" : "s are", trainer->run.steps);
   return false;
 }
 
@@ -387,9 +389,9 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
   bool changed = trainer->run.resume && trainer->run.accept_changes; /* the checkpoint is now one of another recipe */
   if ((first || changed) && !checkpoint_save (trainer, error))
     return false;
-  trainer_log (trainer, "%s at step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s, %d threads",
+  trainer_log (trainer, "%s at step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s, %d thread%s",
                trainer->run.resume ? "resumed" : "started", trainer->step, trainer->run.steps, cpu_isa (),
-               cpu_threads ());
+               cpu_threads (), text_plural (cpu_threads ()));
   if (trainer->step == 0 && (!write_sheet (trainer, trainer->recipe->reals, "reals.png", error) ||
                              !write_sheet (trainer, trainer->recipe->sample, "fakes_init.png", error)))
     return false;

@@ -45,7 +45,9 @@ struct train_progress {
   const struct train_stats *stats;
   double steps_per_second, seconds_left;
   const char *folder, *output; /* of the run; where its result will be */
-  const char *message;         /* something the user should read, lines joined by newlines; or NULL */
+  enum precision precision;    /* of its arithmetic: never auto */
+  int threads;
+  const char *message; /* something the user should read, lines joined by newlines; or NULL */
 };
 
 /* Called after every step, or once, without figures, where a resumed run has none left; false stops the run after a
@@ -71,6 +73,9 @@ struct trainer {
 
 struct recipe {
   const char *name, *help;
+  const char *usage;       /* what follows the name: "PAINTING... --photos DIR [-o PACK]" */
+  const char *examples[3]; /* one or two whole commands, NULL-terminated */
+  const char *steps;       /* help of --steps: what 0 means */
   const struct option *options;
   size_t settings_size;
   bool paintings; /* its inputs are paintings; otherwise it takes none */
