@@ -515,6 +515,23 @@ test_draft_commit (void)
   g_rmdir (folder);
 }
 
+/* A process that is about to end leaves nothing half-written; what was finished before stays. */
+static void
+test_draft_abandoned (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *folder = g_dir_make_tmp ("impasto-XXXXXX", NULL);
+  g_autofree char *kept = g_build_filename (folder, "kept.png", NULL), *half = g_build_filename (folder, "half.png", NULL);
+  g_autoptr (draft) done = draft_new (kept, &error), going = draft_new (half, &error);
+  g_assert_true (draft_write (done, "x", 1, &error) && draft_commit (done, &error) && draft_write (going, "x", 1, &error));
+  g_assert_no_error (error);
+  draft_abandon_all ();
+  g_assert_false (g_file_test (going->path, G_FILE_TEST_EXISTS));
+  g_assert_true (g_file_test (kept, G_FILE_TEST_EXISTS));
+  g_unlink (kept);
+  g_assert_cmpint (g_rmdir (folder), ==, 0);
+}
+
 static void
 test_draft_refusals (void)
 {
@@ -581,6 +598,7 @@ main (int argc, char **argv)
   g_test_add_func ("/text/show", test_text_show);
   g_test_add_func ("/text/nearest", test_text_nearest);
   g_test_add_func ("/draft/commit", test_draft_commit);
+  g_test_add_func ("/draft/abandoned", test_draft_abandoned);
   g_test_add_func ("/draft/refusals", test_draft_refusals);
   g_test_add_func ("/draft/full", test_draft_full);
   return g_test_run ();

@@ -108,5 +108,7 @@ last=$(sed -n 's/.*"step":\([0-9]*\),.*/\1/p' out | tail -n 1)
 stop_at '"step":' TERM "$@" --steps 100000 -o never.safetensors --progress json --resume "$folder"
 [ $status = 130 ] && [ "$(sed -n 's/.*"step":\([0-9]*\),.*/\1/p' out | head -n 1)" = $((last + 1)) ]
 check "train: goes on from there"
+(trap '' HUP; stop_at '"step":1,' HUP "$@" --steps 3 -o hung.safetensors --progress json; [ $status = 0 ]) && [ -s hung.safetensors ]
+check "train: under nohup a terminal that closes stops nothing"
 
 end_of_cases

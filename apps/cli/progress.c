@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define LINE_INTERVAL 100000 /* microseconds */
@@ -48,8 +49,13 @@ progress_show (struct progress *progress, const char *format, ...)
   if (format) {
     va_list args;
     va_start (args, format);
-    vfprintf (stderr, format, args);
+    g_autofree char *line = g_strdup_vprintf (format, args);
     va_end (args);
+    struct winsize size;
+    int columns = ioctl (STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1 ? size.ws_col - 1 : G_MAXINT;
+    if (g_utf8_validate (line, -1, NULL) && g_utf8_strlen (line, -1) > columns) /* what wraps cannot be taken back */
+      *g_utf8_offset_to_pointer (line, columns) = '\0';
+    fputs (line, stderr);
   }
   fflush (stderr);
 }
@@ -129,6 +135,7 @@ static void
 end (void)
 {
   static const char text[] = "\nimpasto: stopped\n";
+  impasto_abandon ();
   ssize_t written = write (STDERR_FILENO, text, sizeof text - 1);
   _exit (written < 0 ? IMPASTO_ERROR_CANCELLED : IMPASTO_ERROR_CANCELLED);
 }
@@ -144,10 +151,11 @@ on_signal (int number)
 void
 interrupt_install (void)
 {
-  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+  struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
   sigaction (SIGINT, &action, NULL);
   sigaction (SIGTERM, &action, NULL);
-  sigaction (SIGHUP, &action, NULL);
+  if (sigaction (SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* else it is meant to outlive its terminal */
+    sigaction (SIGHUP, &action, NULL);
 }
 
 void

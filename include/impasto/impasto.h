@@ -32,6 +32,14 @@ G_BEGIN_DECLS
 IMPASTO_API const char *impasto_version (void);
 
 /**
+ * impasto_abandon:
+ *
+ * Deletes what is half-written, whoever writes it. For a program that ends at once, from a signal handler too; nothing
+ * else of the library may be called after it.
+ */
+IMPASTO_API void impasto_abandon (void);
+
+/**
  * impasto_machine:
  *
  * Returns: (transfer full): what the library runs on: "oneDNN 2.6.3, avx512_amx, 2 threads"

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gstdio.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -16,6 +17,43 @@
 #define RANDOM 6 /* characters behind it */
 #define SUFFIX_MAX 16
 #define WRITE_MAX ((size_t) 1 << 30) /* bytes a call */
+#define OPEN_MAX 64 /* drafts at a time that can be abandoned; more are written all the same */
+
+/* Names of the drafts there are, where a signal handler may read them. */
+static struct {
+  gint taken;            /* by a draft, which fills in the name next */
+  volatile gint written; /* the name is whole */
+  char path[PATH_MAX];
+} names[OPEN_MAX];
+
+static int
+note_name (const char *path)
+{
+  for (int i = 0; i < OPEN_MAX; i++)
+    if (g_atomic_int_compare_and_exchange (&names[i].taken, 0, 1)) {
+      bool fits = g_strlcpy (names[i].path, path, PATH_MAX) < PATH_MAX;
+      g_atomic_int_set (&names[i].written, fits);
+      return i;
+    }
+  return -1;
+}
+
+static void
+forget_name (int i)
+{
+  if (i < 0)
+    return;
+  g_atomic_int_set (&names[i].written, 0);
+  g_atomic_int_set (&names[i].taken, 0);
+}
+
+void
+draft_abandon_all (void)
+{
+  for (int i = 0; i < OPEN_MAX; i++)
+    if (names[i].written)
+      unlink (names[i].path);
+}
 
 static bool
 fail (const struct draft *draft, int number, GError **error)
@@ -69,14 +107,17 @@ draft_new (const char *target, GError **error)
   if (!check_target (target, error))
     return NULL;
   draft = g_new0 (struct draft, 1);
+  draft->noted = -1;
   draft->target = g_strdup (target);
   draft->path = temporary_path (target);
-  draft->fd = g_mkstemp_full (draft->path, O_WRONLY | O_CLOEXEC, 0666); /* less the user's umask */
+  draft->fd = g_mkstemp_full (draft->path, O_RDWR | O_CLOEXEC, 0666); /* less the user's umask */
   if (draft->fd < 0) {
     fail (draft, errno, error);
     g_clear_pointer (&draft->path, g_free); /* no file of ours to delete */
     g_clear_pointer (&draft, draft_free);
+    return NULL;
   }
+  draft->noted = note_name (draft->path);
   return draft;
 }
 
@@ -124,6 +165,8 @@ draft_commit (struct draft *draft, GError **error)
   if (g_rename (draft->path, draft->target) != 0)
     return fail (draft, errno, error);
   g_clear_pointer (&draft->path, g_free);
+  forget_name (draft->noted);
+  draft->noted = -1;
   sync_folder (draft->target);
   return true;
 }
@@ -137,6 +180,7 @@ draft_free (struct draft *draft)
     close (draft->fd);
   if (draft->path != NULL)
     g_unlink (draft->path);
+  forget_name (draft->noted);
   g_free (draft->path);
   g_free (draft->target);
   g_free (draft);

@@ -7,7 +7,8 @@
  *     if (draft == NULL || !draft_write (draft, data, size, error) || !draft_commit (draft, error))
  *       return false;
  *
- * A library that wants a file name writes to draft->path; it ends like the target (".png"). One thread at a time. */
+ * A library that wants a file name writes to draft->path; it ends like the target (".png"). Any number of threads, each
+ * with drafts of its own. */
 #pragma once
 
 #include <glib.h>
@@ -18,7 +19,8 @@ typedef struct draft draft;
 struct draft {
   char *target; /* where the file shall be */
   char *path;   /* where it is meanwhile */
-  int fd;       /* open for writing */
+  int fd;       /* open for writing, and reading what was written */
+  int noted;    /* for draft_abandon_all */
 };
 
 /* IMPASTO_ERROR_OUTPUT: the folder is missing or not writable, or @target exists and is not a regular file. */
@@ -32,6 +34,10 @@ bool draft_commit (struct draft *draft, GError **error);
 
 /* Whether @name, without folders, is a draft's: of one that nobody writes any more, it may be deleted. */
 bool draft_is (const char *name);
+
+/* Deletes the files of all drafts there are, whoever writes them, for a process that is about to end: called from signal
+ * handlers, too. */
+void draft_abandon_all (void);
 
 /* Deletes the file unless it was committed. */
 void draft_free (struct draft *draft);

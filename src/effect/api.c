@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/draft.h"
 #include "base/text.h"
 #include "device/cpu.h"
 #include "effect/optimize.h"
@@ -17,6 +18,12 @@ const char *
 impasto_version (void)
 {
   return IMPASTO_VERSION;
+}
+
+void
+impasto_abandon (void)
+{
+  draft_abandon_all ();
 }
 
 char *

@@ -1,14 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Pictures to files. The encoder pulls rows out of the float planes while it writes, so that saving needs no second
- * copy of the picture. It writes into a temporary file of the same folder, which is synchronised and renamed onto the
- * target: the target is the old file or the whole new one, never a part. */
-#include <errno.h>
-#include <fcntl.h>
-#include <glib/gstdio.h>
+ * copy of the picture. It writes into a draft: the target is the old file or the whole new one, never a part. */
 #include <math.h>
-#include <unistd.h>
+#include <string.h>
 
+#include "base/draft.h"
 #include "image/stream.h"
 #include "image/vips.h"
 
@@ -132,22 +129,6 @@ describe (struct source *source, const struct picture_save_options *options)
   return image;
 }
 
-/* Opens a new file beside @path with a short random name; like any new file it obeys the umask. */
-static int
-open_temporary (const char *path, char **name)
-{
-  g_autofree char *folder = g_path_get_dirname (path);
-  for (int attempt = 0; attempt < 100; attempt++) {
-    g_autofree char *candidate = g_strdup_printf ("%s/.impasto-%08x.part", folder, g_random_int ());
-    const int fd = g_open (candidate, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    if (fd >= 0)
-      *name = g_steal_pointer (&candidate);
-    if (fd >= 0 || errno != EEXIST)
-      return fd;
-  }
-  return -1;
-}
-
 /* libvips tells this in the thread that saves. */
 static void
 on_eval (VipsImage *image, VipsProgress *progress, struct source *source)
@@ -206,14 +187,9 @@ save (const struct picture *picture, struct row_store *rows, const char *path,
   if (!picture_can_save (path, error) || !check (picture, path, options, error))
     return false;
   const struct format *format = format_of_path (path);
-  struct stat status;
   if (!image_start (format->heif, path, error))
     return false;
   vips_error_clear ();
-  if (g_stat (path, &status) == 0 && !S_ISREG (status.st_mode)) {
-    image_refuse (error, IMPASTO_ERROR_OUTPUT, path, "cannot write: is there already and not a regular file");
-    return false;
-  }
 
   const bool alpha = rows ? row_store_planes (rows) == 4 : picture->alpha != NULL;
   struct source source = {
@@ -224,26 +200,15 @@ save (const struct picture *picture, struct row_store *rows, const char *path,
     .flatten = alpha && !format->alpha,
     .deep = format->deep && (options->bits ? options->bits : picture->bits) == 16,
   };
-  g_autofree char *temporary = NULL;
-  const int fd = open_temporary (path, &temporary);
-  if (fd < 0) {
-    image_refuse (error, IMPASTO_ERROR_OUTPUT, path, "cannot write: %s", g_strerror (errno));
+  g_autoptr (draft) draft = draft_new (path, error);
+  if (!draft)
     return false;
-  }
-  const bool encoded = encode (format, &source, fd) && !source.stopped;
-  const bool synced = encoded && fsync (fd) == 0;
-  const bool closed = close (fd) == 0;
-  if (synced && closed && g_rename (temporary, path) == 0)
-    return true;
-
-  const int cause = errno;
-  g_unlink (temporary);
+  if (encode (format, &source, draft->fd) && !source.stopped)
+    return draft_commit (draft, error);
   if (source.stopped)
     image_refuse (error, IMPASTO_ERROR_CANCELLED, path, "stopped while saving");
   else if (g_atomic_int_get (&source.nonfinite))
     image_refuse (error, IMPASTO_ERROR_NUMERIC, path, "not written: the picture holds NaN or infinity");
-  else if (encoded)
-    image_refuse (error, IMPASTO_ERROR_OUTPUT, path, "cannot write: %s", g_strerror (cause));
   else
     image_failed (error, IMPASTO_ERROR_OUTPUT, path, "cannot write");
   return false;
