@@ -51,6 +51,11 @@ run paint small.png --style alpha --suffix ../b; refused 2 "part of a name"; che
 run paint small.png --style alpha --region small.png=beta@; refused 2 "a strength is 0..2"; check "a region without its strength"
 run paint small.png --style alpha --quality 30 -o rough.jpg
 [ $status = 0 ] && run replay rough.jpg small.png -o again.jpg && cmp -s rough.jpg again.jpg; check "replay: quality, too"
+mkdir again; cp small.png again/a.png; (cd again && "$impasto" paint . --style alpha -q && "$impasto" paint . --style alpha -q; [ "$(ls | tr '\n' ' ')" = 'a-alpha.png a.png ' ])
+check "a folder's own results are not painted again"
+printf 'x' >"again/$(printf 'bad\377.png')"; run paint again --style alpha -o bytes/ --progress json
+[ $status = 3 ] && iconv -f UTF-8 -t UTF-8 out >/dev/null; check "JSON of names in other bytes"
+rm -rf again bytes
 rm -f rough.jpg again.jpg
 run paint small.png --style alpha -o missing/result.png; refused 4 "missing/result.png"
 check "a folder that is not there"

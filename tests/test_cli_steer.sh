@@ -65,6 +65,8 @@ done
 run replay made.png absent.jpg -o result.png; refused 3 "absent.jpg: no such file"; check "replay: no picture"
 run replay made.png small.png --saturation 1 -o again.png; painted again.png && ! cmp -s again.png made.png
 check "replay: the line comes before the recipe"
+cp made.png keep.png; run replay made.png small.png -o made.png; [ $status = 4 ] && grep -q 'painted by' err && cmp -s made.png keep.png
+check "replay: not over the painting that it replays"
 run replay made.png; refused 2 "wants a painting and a picture"; check "replay: nothing to paint"
 run replay "$picture" small.png -o result.png; refused 3 "no recipe"; check "replay: no painting"
 mkdir moved; cp made.png moved/; (cd moved && "$impasto" replay made.png ../small.png -o result.png >../out 2>../err); status=$?

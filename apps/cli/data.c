@@ -7,6 +7,8 @@
 #include "command.h"
 #include "progress.h"
 
+#define LINES_A_KIND 20 /* of findings; more are counted */
+
 static const ImpastoOption options[] = {
   {"json", IMPASTO_OPTION_BOOLEAN, "a JSON line a finding, and one of the whole"},
   PROGRESS_OPTIONS,
@@ -52,11 +54,21 @@ plain_name (const char *name)
 static void
 print_lines (const ImpastoDataReport *report, bool quiet)
 {
+  g_autoptr (GHashTable) counts = g_hash_table_new (g_str_hash, g_str_equal);
   for (guint i = 0; i < report->findings->len; i++) {
     const ImpastoDataFinding *finding = report->findings->pdata[i];
     g_autofree char *name = plain_name (finding->name);
-    printf ("%s: %s: %s\n", finding->kind, name, finding->text);
+    guint count = GPOINTER_TO_UINT (g_hash_table_lookup (counts, finding->kind)) + 1;
+    g_hash_table_insert (counts, (gpointer) finding->kind, GUINT_TO_POINTER (count));
+    if (count <= LINES_A_KIND)
+      printf ("%s: %s: %s\n", finding->kind, name, finding->text);
   }
+  GHashTableIter iter;
+  gpointer kind, count;
+  g_hash_table_iter_init (&iter, counts);
+  while (g_hash_table_iter_next (&iter, &kind, &count))
+    if (GPOINTER_TO_UINT (count) > LINES_A_KIND)
+      printf ("%s: %u more; --json lists all\n", (const char *) kind, GPOINTER_TO_UINT (count) - LINES_A_KIND);
   if (!quiet)
     fputs (report->summary, stdout);
 }

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "command.h"
+#include "files.h"
 #include "progress.h"
 
 static const ImpastoOption options[] = {
@@ -62,6 +63,9 @@ explain_run (const struct arguments *arguments)
   const char *path = *given ? given : "explained.png";
   if (arguments->n_words != 1)
     return complain_usage ("explain wants one picture");
+  g_autofree char *painting = impasto_options_get (arguments->options, "style-image");
+  if (same_file (path, arguments->words[0]) || (painting && same_file (path, painting)))
+    return complain_usage ("explain would replace %s, which it reads; choose another name with -o", path);
   if (g_file_test (path, G_FILE_TEST_EXISTS) && !arguments_flag (arguments, "overwrite")) {
     g_set_error (&error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s is there already; --overwrite replaces it", path);
     return complain (error);

@@ -33,7 +33,7 @@ by_relative (gconstpointer a, gconstpointer b)
   return strcmp ((*(struct input *const *) a)->relative, (*(struct input *const *) b)->relative);
 }
 
-static bool
+bool
 same_file (const char *a, const char *b)
 {
   GStatBuf x, y;
@@ -77,6 +77,8 @@ inputs_collect (char **words, bool recursive, const char *output, GError **error
                    recursive ? "" : "; --recursive looks below it");
       return NULL;
     }
+    for (guint i = 0; i < found->len; i++)
+      ((struct input *) found->pdata[i])->found = true;
     g_ptr_array_sort (found, by_relative);
     g_ptr_array_extend_and_steal (inputs, g_steal_pointer (&found));
   }
@@ -189,6 +191,11 @@ naming_result (struct naming *naming, const struct input *input, bool make, bool
                    "%s: the painting would replace the photograph itself; choose another name with -o or --suffix",
                    path),
            NULL;
+  for (guint i = 0; naming->sources && i < naming->sources->len; i++)
+    if (same_file (path, naming->sources->pdata[i]))
+      return refuse (error, "%s: the painting would replace what it is painted by; choose another name with -o or --suffix",
+                     path),
+             NULL;
   if (other)
     return refuse (error, "%s: would be written twice, for %s and for %s; --suffix or other folders keep them apart",
                    path, other, input->path),
@@ -204,4 +211,21 @@ naming_result (struct naming *naming, const struct input *input, bool make, bool
     return NULL;
   g_hash_table_insert (naming->taken, g_strdup (path), g_strdup (input->path));
   return g_steal_pointer (&path);
+}
+
+void
+naming_leave_results (const struct naming *naming, GPtrArray *inputs)
+{
+  g_autoptr (GHashTable) results = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  for (guint i = 0; i < inputs->len; i++) {
+    g_autofree char *name = made_name (naming, inputs->pdata[i]);
+    g_hash_table_add (results, g_canonicalize_filename (name, NULL));
+  }
+  for (guint i = inputs->len; i-- > 0;) {
+    const struct input *input = inputs->pdata[i];
+    g_autofree char *path = g_canonicalize_filename (input->path, NULL), *name = made_name (naming, input);
+    g_autofree char *own = g_canonicalize_filename (name, NULL);
+    if (input->found && !g_str_equal (own, path) && g_hash_table_contains (results, path))
+      g_ptr_array_remove_index (inputs, i);
+  }
 }

@@ -2,15 +2,19 @@
  *
  * Which pictures go in, and what each result is called. Names that the program makes up never replace a file unless it
  * was told --overwrite; a file that the user names with -o is replaced. No result ever takes the place of its own
- * input. */
+ * input, nor of a file that it is painted by. */
 #pragma once
 
 #include <glib.h>
 #include <stdbool.h>
 
+/* Whether both are there and one, by whatever names. */
+bool same_file (const char *a, const char *b);
+
 struct input {
   char *path;
   char *relative; /* below the folder that was given, or its base name */
+  bool found;     /* in a folder */
 };
 
 /* Files stay as they are given; folders become the pictures in them, sorted, with what is below when @recursive, but for
@@ -24,7 +28,8 @@ struct naming {
   const char *format; /* of --format, or "" */
   const char *style;
   bool overwrite;
-  bool folder;       /* -o is a folder */
+  const GPtrArray *sources; /* files that pictures are painted by, which no result replaces */
+  bool folder;              /* -o is a folder */
   GHashTable *taken; /* results so far -> their inputs */
 };
 
@@ -32,6 +37,10 @@ struct naming {
  * IMPASTO_ERROR_OUTPUT. */
 bool naming_init (struct naming *naming, const GPtrArray *inputs, char **words, GError **error);
 void naming_clear (struct naming *naming);
+
+/* Takes out of @inputs what was found in a folder and would be the result of another of them: painted before. Once the
+ * style is known. */
+void naming_leave_results (const struct naming *naming, GPtrArray *inputs);
 
 /* The result of @input, or NULL: IMPASTO_ERROR_OUTPUT when it must not or cannot be written. @exists tells that it is
  * refused because it is there already. Folders are made when @make. */

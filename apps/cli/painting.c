@@ -72,12 +72,20 @@ since (gint64 *start)
 
 /* --- What is said; with the lock held --- */
 
+/* Names of files may be of any bytes, JSON is UTF-8. */
+static void
+set_text (JsonObject *object, const char *name, const char *text)
+{
+  g_autofree char *valid = g_utf8_make_valid (text, -1);
+  json_object_set_string_member (object, name, valid);
+}
+
 static JsonObject *
 event (const struct job *job, const char *name, const struct input *input)
 {
   JsonObject *object = json_object_new ();
   json_object_set_string_member (object, "event", name);
-  json_object_set_string_member (object, "input", input->path);
+  set_text (object, "input", input->path);
   json_object_set_int_member (object, "done", job->done + 1);
   json_object_set_int_member (object, "of", job->inputs->len);
   return object;
@@ -106,7 +114,7 @@ tell_painted (const struct item *item)
   struct job *job = item->job;
   JsonObject *object = event (job, "painted", item->input);
   const struct times *times = &item->times;
-  json_object_set_string_member (object, "output", item->path);
+  set_text (object, "output", item->path);
   json_object_set_int_member (object, "width", item->forecast.paint_width);
   json_object_set_int_member (object, "height", item->forecast.paint_height);
   json_object_set_int_member (object, "forecast_bytes", item->forecast.bytes + item->beside);
@@ -119,10 +127,26 @@ tell_painted (const struct item *item)
 }
 
 static void
+tell_forecast (const struct item *item)
+{
+  const ImpastoForecast *forecast = &item->forecast;
+  if (item->job->progress.json) {
+    JsonObject *object = event (item->job, "forecast", item->input);
+    set_text (object, "output", item->path);
+    json_object_set_int_member (object, "width", forecast->paint_width);
+    json_object_set_int_member (object, "height", forecast->paint_height);
+    json_object_set_int_member (object, "forecast_bytes", forecast->bytes);
+    progress_json (&item->job->progress, object);
+  } else if (!item->job->progress.quiet)
+    printf ("%s -> %s: %dx%d, %.0f MiB of memory\n", item->input->path, item->path, forecast->paint_width,
+            forecast->paint_height, forecast->bytes / MIB);
+}
+
+static void
 tell_failed (const struct item *item, const char *name)
 {
   JsonObject *object = event (item->job, name, item->input);
-  json_object_set_string_member (object, "message", item->error->message);
+  set_text (object, "message", item->error->message);
   json_object_set_int_member (object, "code", item->error->code);
   progress_json (&item->job->progress, object);
 }
@@ -196,9 +220,11 @@ conclude (struct item *item)
     job->status = job->status ? job->status : status;
   } else {
     job->painted++;
+    if (item->forecast.frames > 1 && !job->progress.quiet)
+      fprintf (stderr, "impasto: %s: has %d frames or pages; the first is painted\n", item->input->path,
+               item->forecast.frames);
     if (job->dry)
-      printf ("%s -> %s: %dx%d, %.0f MiB of memory\n", item->input->path, item->path, item->forecast.paint_width,
-              item->forecast.paint_height, item->forecast.bytes / MIB);
+      tell_forecast (item);
     else {
       if (job->progress.verbose)
         say_what_it_took (item);
@@ -410,22 +436,44 @@ start (struct job *job, char **words, GError **error)
     return false;
   job->pack_seconds = since (&begin);
   job->naming.style = impasto_painter_get_style (job->painter);
+  naming_leave_results (&job->naming, job->inputs);
   job->reader = g_thread_pool_new (read_item, job, 1, TRUE, error);
   job->writer = job->reader ? g_thread_pool_new (write_item, job, 1, TRUE, error) : NULL;
   return job->writer != NULL;
+}
+
+/* Files that may be meant by the parts of a mix or a region: "FILE:WEIGHT", "MASK=FILE:WEIGHT@STRENGTH", joined by ','. */
+static void
+add_sources (GPtrArray *sources, const char *text)
+{
+  g_auto (GStrv) parts = g_strsplit_set (text ? text : "", ",\n=", -1);
+  for (char **part = parts; *part; part++)
+    for (char *end; **part; *end = '\0') {
+      g_ptr_array_add (sources, g_strdup (g_strstrip (*part)));
+      char *colon = strrchr (*part, ':'), *at = strrchr (*part, '@');
+      end = MAX (colon, at) ? MAX (colon, at) : *part;
+    }
 }
 
 int
 painting_run (const struct arguments *arguments, char **words)
 {
   g_autofree char *output = arguments_text (arguments, "output"), *format = arguments_text (arguments, "format");
-  g_autofree char *suffix = impasto_options_get (arguments->options, "suffix");
+  g_autofree char *suffix = impasto_options_get (arguments->options, "suffix"),
+                  *images = impasto_options_get (arguments->options, "style-image"),
+                  *regions = impasto_options_get (arguments->options, "region");
+  g_autoptr (GPtrArray) sources = g_ptr_array_new_with_free_func (g_free);
+  add_sources (sources, images);
+  add_sources (sources, regions);
+  for (char **word = arguments->words; word < words; word++) /* what is replayed */
+    g_ptr_array_add (sources, g_strdup (*word));
   g_autoptr (GError) error = NULL;
   struct job job = {
     .arguments = arguments,
     .naming = {.output = output,
                .format = format,
                .suffix = suffix,
+               .sources = sources,
                .overwrite = arguments_flag (arguments, "overwrite")},
     .dry = arguments_flag (arguments, "dry-run"),
   };

@@ -174,6 +174,7 @@ typedef struct _ImpastoPainter ImpastoPainter;
  * @height: likewise
  * @paint_width: of the painting
  * @paint_height: likewise
+ * @frames: of the file, or pages; the first is painted
  * @bytes: of memory at the peak, the program included
  * @limit: bytes that may be used
  * @precision: "f32" or "bf16"
@@ -185,7 +186,7 @@ typedef struct _ImpastoPainter ImpastoPainter;
  * What painting a picture will take.
  */
 typedef struct {
-  int width, height, paint_width, paint_height;
+  int width, height, paint_width, paint_height, frames;
   guint64 bytes, limit;
   const char *precision;
   int threads;

@@ -244,6 +244,7 @@ impasto_painter_forecast (ImpastoPainter *painter, const char *path, ImpastoFore
     .height = inside.height,
     .paint_width = inside.paint_width,
     .paint_height = inside.paint_height,
+    .frames = inside.frames,
     .bytes = inside.bytes,
     .limit = inside.limit,
     .precision = inside.precision,

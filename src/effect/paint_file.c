@@ -86,6 +86,7 @@ prepare (struct painter *painter, const char *path, const char *output, struct p
     g_propagate_error (error, g_steal_pointer (&local));
   if (!ready)
     g_prefix_error (error, "%s: ", path);
+  forecast->frames = info->frames;
   return ready;
 }
 

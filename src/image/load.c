@@ -115,6 +115,7 @@ picture_probe (const char *path, int64_t max_pixels, struct picture_info *info, 
     .bits = image_is_deep (image) ? 16 : 8,
     .grey = image_is_grey (image),
     .alpha = vips_image_hasalpha (image),
+    .frames = vips_image_get_n_pages (image),
     .format = format->name,
   };
   return true;

@@ -28,6 +28,7 @@ struct picture_info {
   int width, height; /* upright */
   int bits;          /* 8 or 16 */
   bool grey, alpha;
+  int frames;         /* or pages; all but the first are left alone */
   const char *format; /* "JPEG" */
 };
 
