@@ -36,6 +36,31 @@ test_resume (gconstpointer words)
   job_free (job);
 }
 
+/* A recipe.json from before there were kinds of noise: the run goes on without. */
+static void
+test_older (void)
+{
+  g_autoptr (GError) error = NULL;
+  struct job *job = job_new ("steps=4 latent=40 kinds=0 save-every=1");
+  job->stop_at = 2;
+  g_assert_false (job_run (job, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  g_autofree char *path = file_of (job->folder, "recipe.json"), *text = NULL;
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  g_auto (GStrv) around = g_strsplit (text, "\"kinds\" : 0,", -1);
+  g_assert_cmpint (g_strv_length (around), ==, 2);
+  g_autofree char *older = g_strconcat (around[0], around[1], NULL);
+  g_assert_true (g_file_set_contents (path, older, -1, NULL));
+  g_ptr_array_set_size (job->given, 0);
+  g_ptr_array_add (job->given, NULL);
+  job_set (job, "resume", job->folder);
+  job->stop_at = 0;
+  job_run (job, &error);
+  g_assert_no_error (error);
+  job_free (job);
+}
+
 /* With its folder alone a run goes on by its recipe.json, also in where and how often it writes; an option that is given is
  * looked at, and the files' names hold from any folder. */
 static void
@@ -229,6 +254,7 @@ main (int argc, char **argv)
     g_autofree char *path = g_strdup_printf ("/gan_runs/resume/%u", i);
     g_test_add_data_func (path, resumes[i], test_resume);
   }
+  g_test_add_func ("/gan_runs/older", test_older);
   g_test_add_func ("/gan_runs/taken_up", test_taken_up);
   g_test_add_func ("/gan_runs/taken_up/elsewhere", test_taken_up_elsewhere);
   g_test_add_func ("/gan_runs/other_networks", test_other_networks);

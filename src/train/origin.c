@@ -13,6 +13,7 @@
 #include "train/runs.h"
 
 #define RECIPE_DEPTH 16 /* of brackets in recipe.json */
+#define SHOWN 200       /* characters of a value in a message */
 
 /* Of run_free_options, what belongs to a call. */
 static const char *const call_options[] = {"runs", "resume", "accept-changes", NULL};
@@ -163,6 +164,16 @@ lay_over (JsonObject *to, const struct option *table, const void *object, const 
       json_object_set_member (to, *names, json_node_copy (json_object_get_member (all, *names)));
 }
 
+/* Of options that there were not yet: below 0 is what the recipe thinks best by now, 0 what it did then. */
+static void
+add_new_options (JsonObject *settings, const struct option *table)
+{
+  for (const struct option *o = table; o->name; o++)
+    if (!json_object_has_member (settings, o->name) && (o->type == OPTION_INT || o->type == OPTION_FLOAT) &&
+        o->fallback < 0)
+      json_object_set_int_member (settings, o->name, 0);
+}
+
 static char **
 strings_of (JsonArray *array)
 {
@@ -185,6 +196,7 @@ origin_read (struct trainer *trainer, const char *const *given, struct run_setti
   JsonObject *object = json_node_get_object (top);
   JsonObject *settings = json_object_get_object_member (object, "settings");
   JsonObject *run_was = json_object_get_object_member (object, "run");
+  add_new_options (settings, options);
   lay_over (settings, options, trainer->settings, given);
   lay_over (run_was, run_options, &trainer->run, given);
   lay_over (run_was, run_options, &trainer->run, call_options);
@@ -208,24 +220,33 @@ take_change (struct trainer *trainer, const char *what, const char *difference, 
   return trainer->run.accept_changes;
 }
 
-static const char *
-without_comma (char *line)
+/* The member @name as a message has it, a new string. */
+static char *
+member_text (JsonObject *object, const char *name)
 {
-  g_strstrip (line);
-  if (g_str_has_suffix (line, ","))
-    line[strlen (line) - 1] = '\0';
-  return line;
+  JsonNode *node = json_object_get_member (object, name);
+  g_autofree char *text = node ? text_json_write (node, FALSE) : NULL, *shown = text ? text_cut (text, SHOWN) : NULL;
+  return shown ? g_strdup_printf ("\"%s\" : %s", name, shown) : g_strdup_printf ("no \"%s\"", name);
 }
 
-/* The first line in which two texts differ, for the message that refuses a changed recipe. */
+/* The first member in which the two differ, looked for in members that are objects, too; a new string, NULL: in none. */
 static char *
-first_difference (const char *was, const char *is)
+first_difference (JsonObject *was, JsonObject *is)
 {
-  g_auto (GStrv) a = g_strsplit (was, "\n", -1), b = g_strsplit (is, "\n", -1);
-  for (int i = 0; a[i] && b[i]; i++)
-    if (!g_str_equal (a[i], b[i]))
-      return g_strdup_printf ("was %s, is %s", without_comma (a[i]), without_comma (b[i]));
-  return g_strdup ("one is longer than the other");
+  g_autoptr (GList) of_was = json_object_get_members (was), of_is = json_object_get_members (is);
+  g_autoptr (GList) names = g_list_concat (g_steal_pointer (&of_is), g_steal_pointer (&of_was));
+  char *found = NULL;
+  for (GList *l = names; l && !found; l = l->next) {
+    JsonNode *a = json_object_get_member (was, l->data), *b = json_object_get_member (is, l->data);
+    if (a && b && JSON_NODE_HOLDS_OBJECT (a) && JSON_NODE_HOLDS_OBJECT (b)) {
+      found = first_difference (json_node_get_object (a), json_node_get_object (b));
+      continue;
+    }
+    g_autofree char *before = member_text (was, l->data), *now = member_text (is, l->data);
+    if (!g_str_equal (before, now))
+      found = g_strdup_printf ("was %s, is %s", before, now);
+  }
+  return found;
 }
 
 static bool
@@ -257,20 +278,15 @@ drop_new_options (JsonObject *is, JsonNode *before)
 bool
 origin_check_recipe (struct trainer *trainer, const char *was, GError **error)
 {
-  g_autofree char *before = text_json_tidy (was);
-  g_autoptr (JsonNode) node = text_json_read (before, RECIPE_DEPTH);
+  g_autoptr (JsonNode) node = text_json_read (was, RECIPE_DEPTH);
   g_autoptr (JsonObject) now = lasting_json (trainer);
+  if (!node || !JSON_NODE_HOLDS_OBJECT (node))
+    return take_change (trainer, "recipe has", "that of its checkpoint cannot be read", error);
+  JsonObject *before = json_node_get_object (node);
   drop_new_options (now, node);
-  if (node && JSON_NODE_HOLDS_OBJECT (node)) { /* of an earlier version: as its user typed them */
-    make_all_absolute (trainer->recipe, json_node_get_object (node));
-    g_free (before);
-    before = text_json_write_object (json_node_get_object (node), TRUE);
-  }
-  g_autofree char *is = text_json_write_object (now, TRUE);
-  if (g_str_equal (before, is))
-    return true;
-  g_autofree char *difference = first_difference (before, is);
-  return take_change (trainer, "recipe has", difference, error);
+  make_all_absolute (trainer->recipe, before); /* of an earlier version: as its user typed them */
+  g_autofree char *difference = first_difference (before, now);
+  return !difference || take_change (trainer, "recipe has", difference, error);
 }
 
 bool
