@@ -93,4 +93,25 @@ twist '&quot;size&quot;' '\&quot;sise\&quot;'; refused 3 "sise"; check "replay: 
 twist '&quot;brush&quot;:1.0' '\&quot;brush\&quot;:9.0'; refused 3 "brush"; check "replay: a value out of range"
 twist '&quot;seed&quot;:1' '[[[[[[[[[[[[[[[[[['; refused 3 "deeper"; check "replay: a deep recipe"
 
+# --- Painting by optimisation ---
+
+"$make_pack" --features vgg.safetensors
+cp small.png photo.png; cp small.png slow-preview.png
+optimize () { run paint photo.png --method optimize --style-image small.png --features vgg.safetensors --steps 2 "$@"; }
+optimize --preview 1 -o slow.png; [ $status = 4 ] && grep -q 'no preview' err && cmp -s small.png slow-preview.png && [ ! -e slow.png ]
+check "optimize: a preview replaces no other picture"
+rm slow-preview.png; optimize --preview 1 -o slow.png; painted slow.png && [ -s slow-preview.png ]; check "optimize: a preview"
+optimize --preview 1 -o slow.png; painted slow.png; check "optimize: the next run's preview"
+optimize --state nowhere/state -o result.png; refused 4 'nowhere/state'; check "optimize: a state that cannot be kept, before the work"
+for option in --wrap '--strokes pixels' '--palette 0' '--rate 0.1' '--patches 9' '--start network' '--start photo --style alpha'; do
+  optimize $option -o result.png; refused 2 "goes with\|wants a --style"; check "optimize: $option"
+done
+run paint photo.png --style alpha --steps 3 -o result.png; refused 2 '--steps goes with --method optimize'; check "an option of another method"
+run paint photo.png --style alpha --palette 0 -o result.png; refused 2 '--palette goes with --style-image'; check "a painting's palette without one"
+optimize --style alpha -o begun.png; painted begun.png && run replay begun.png photo.png --features vgg.safetensors -o again.png &&
+  painted again.png && cmp -s begun.png again.png; check "optimize: from the network's painting, replayed"
+mkdir away; cp begun.png small.png away/; run replay away/begun.png photo.png -o result.png; refused 3 'name it with --features'; check "replay: a feature network that is elsewhere"
+optimize -o plain.png; run replay begun.png photo.png --features vgg.safetensors --style beta -o other.png
+painted other.png && ! cmp -s other.png begun.png; check "replay: another style to begin with"
+
 end_of_cases
