@@ -65,7 +65,11 @@ done
 run replay made.png absent.jpg -o result.png; refused 3 "absent.jpg: no such file"; check "replay: no picture"
 run replay made.png small.png --saturation 1 -o again.png; painted again.png && ! cmp -s again.png made.png
 check "replay: the line comes before the recipe"
-cp made.png keep.png; run replay made.png small.png -o made.png; [ $status = 4 ] && grep -q 'painted by' err && cmp -s made.png keep.png
+cp made.png 'a,b.png'; cp made.png keep.png; run explain small.png --style-image keep.png -o keep.png --overwrite
+[ $status = 2 ] && grep -q 'would replace' err && cmp -s keep.png made.png; check "explain: not over what it reads"
+for mask in 'keep.png' ; do run paint small.png --style alpha --region $mask=beta@0.5 -o $mask; [ $status = 4 ] && cmp -s keep.png made.png; done
+check "paint: not over a mask"
+run replay made.png small.png -o made.png; [ $status = 4 ] && grep -q 'painted by' err && cmp -s made.png keep.png
 check "replay: not over the painting that it replays"
 run replay made.png; refused 2 "wants a painting and a picture"; check "replay: nothing to paint"
 run replay "$picture" small.png -o result.png; refused 3 "no recipe"; check "replay: no painting"
@@ -113,5 +117,11 @@ optimize --style alpha -o begun.png; painted begun.png && run replay begun.png p
 mkdir away; cp begun.png small.png away/; run replay away/begun.png photo.png -o result.png; refused 3 'name it with --features'; check "replay: a feature network that is elsewhere"
 optimize -o plain.png; run replay begun.png photo.png --features vgg.safetensors --style beta -o other.png
 painted other.png && ! cmp -s other.png begun.png; check "replay: another style to begin with"
+"$make_pack" models/gone.safetensors gone; optimize --style gone -o lost.png; rm models/gone.safetensors
+run replay lost.png photo.png --features vgg.safetensors -o result.png; refused 3 'gone.safetensors'; check "replay: the pack it began with is gone"
+run replay lost.png photo.png --features vgg.safetensors --style beta -o found.png; painted found.png && cmp -s found.png other.png
+check "replay: another style in its place"
+run replay lost.png photo.png --features vgg.safetensors --start photo -o bare.png; painted bare.png && "$impasto" eval bare.png --against plain.png | grep -q ' inf '
+check "replay: the photograph to begin with"
 
 end_of_cases

@@ -24,6 +24,8 @@ run train gan --data photos --preset dcgan-64 --steps 1 -o result.png; refused 2
 cp drawer.safetensors kept
 run train gan --data photos --preset dcgan-64 --steps 1 -o drawer.safetensors
 [ $status = 4 ] && grep -q 'overwrite' err && cmp -s kept drawer.safetensors; check "train: a file that is there"
+run train gan --resume runs/00001-gan -o kept; refused 4 'kept is there already\|safetensors'; cp drawer.safetensors kept.safetensors
+run train gan --resume runs/00001-gan -o kept.safetensors; [ $status = 4 ] && grep -q overwrite err; check "train: a run that goes on, into a file that is there"
 run train gan stray --data photos --preset dcgan-64 --steps 1; refused 2 "no 'stray'"; check "train gan: a word too many"
 run generate drawer.safetensors -n 6 --columns 3 -o drawn.png; [ $status = 0 ] && [ "$(cat out)" = drawn.png ] && painted drawn.png
 check "generate: a sheet"
@@ -98,7 +100,13 @@ run paint small.png --style "$into:further:0.5,$into:learned:0.5" -o mixed.png; 
 check "paint: a style of a run beside those of the pack that it joins"
 run export "$into" -o again.safetensors; [ $status = 0 ] && run paint small.png --style again.safetensors:further -o again.png &&
   same_pixels again.png further.png; check "export: a run of train style as a pack"
+cp further.safetensors models/learned2.safetensors; cp models/learned.safetensors before; cp further.safetensors models/learned.safetensors
+run paint small.png --style "$into:further" -o result.png; refused 3 'has a style further already'; check "paint: a run whose pack has its style by now"
+"$make_pack" models/learned.safetensors width=4 other; run export "$into" -o result.safetensors
+[ $status = 3 ] && [ ! -e result.safetensors ]; check "export: a run whose pack is another by now"
+cp before models/learned.safetensors; rm models/learned2.safetensors
 run paint small.png --style "$into" -o result.png; refused 2 'holds 2 styles'; check "paint: a run of several styles, none chosen"
+run export "$into" --judge x --opset 17 -o result.safetensors; refused 2 'as a whole'; check "export: options that a pack has no use for"
 run export "$into" --style further -o again.safetensors --overwrite; refused 2 'as a whole'; check "export: one style of a run"
 stop_at '"step":2,' INT "$@" --steps 100000 -o never.safetensors --progress json
 folder=$(sed -n 's/.*--resume \([^ ]*\).*/\1/p' err)
@@ -108,7 +116,7 @@ last=$(sed -n 's/.*"step":\([0-9]*\),.*/\1/p' out | tail -n 1)
 stop_at '"step":' TERM "$@" --steps 100000 -o never.safetensors --progress json --resume "$folder"
 [ $status = 130 ] && [ "$(sed -n 's/.*"step":\([0-9]*\),.*/\1/p' out | head -n 1)" = $((last + 1)) ]
 check "train: goes on from there"
-(trap '' HUP; stop_at '"step":1,' HUP "$@" --steps 3 -o hung.safetensors --progress json; [ $status = 0 ]) && [ -s hung.safetensors ]
+(trap '' HUP; stop_at '"step":1,' HUP "$@" --steps 30 -o hung.safetensors --progress json; [ $status = 0 ]) && [ -s hung.safetensors ]
 check "train: under nohup a terminal that closes stops nothing"
 
 end_of_cases

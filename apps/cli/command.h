@@ -19,7 +19,7 @@ struct command {
   const char *name;
   const char *summary;      /* one line */
   const char *usage;        /* what follows the name: "IN... --style NAME [-o OUT]" */
-  const char *examples[8];  /* two at least, NULL-terminated */
+  const char *examples[8];  /* two at least of a whole command, NULL-terminated */
   const char *notes;        /* a paragraph for the help text, or NULL */
   const char *const *lists; /* options that may be given several times, NULL-terminated; or NULL */
   bool has_subjects;        /* @subject below decides about the options: "help train gan" makes sense */

@@ -87,7 +87,6 @@ data_run (const struct arguments *arguments)
   if (!progress_init (&progress, arguments, &error))
     return complain (error);
   gint64 start = g_get_monotonic_time ();
-  interrupt_install ();
   interrupt_hold (true);
   g_autoptr (ImpastoDataReport) report =
     impasto_data_check (arguments->words[1], arguments->options, progress_pictures, &progress, &error);

@@ -118,7 +118,6 @@ eval_sets (const struct arguments *arguments)
   const char *wrong = complaint (arguments);
   if (wrong)
     return complain_usage ("%s", wrong);
-  interrupt_install ();
   interrupt_hold (true);
   g_autoptr (ImpastoSetReport) report =
     impasto_eval_sets (arguments->words[0], arguments->options, progress_pictures, &progress, &error);

@@ -85,11 +85,11 @@ inputs_collect (char **words, bool recursive, const char *output, GError **error
   return g_steal_pointer (&inputs);
 }
 
-/* "jpg" and "JPEG" are, "tif" and "tiff". */
+/* "jpg" and "JPEG" are, "tif" and "tiff", "heic" and "heif": each format has a first letter of its own. */
 static bool
 same_format (const char *a, const char *b)
 {
-  return g_ascii_strncasecmp (a, b, 2) == 0;
+  return g_ascii_strncasecmp (a, b, 1) == 0;
 }
 
 bool
@@ -213,10 +213,11 @@ naming_result (struct naming *naming, const struct input *input, bool make, bool
   return g_steal_pointer (&path);
 }
 
-void
+guint
 naming_leave_results (const struct naming *naming, GPtrArray *inputs)
 {
   g_autoptr (GHashTable) results = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  guint before = inputs->len;
   for (guint i = 0; i < inputs->len; i++) {
     g_autofree char *name = made_name (naming, inputs->pdata[i]);
     g_hash_table_add (results, g_canonicalize_filename (name, NULL));
@@ -228,4 +229,5 @@ naming_leave_results (const struct naming *naming, GPtrArray *inputs)
     if (input->found && !g_str_equal (own, path) && g_hash_table_contains (results, path))
       g_ptr_array_remove_index (inputs, i);
   }
+  return before - inputs->len;
 }

@@ -38,9 +38,9 @@ struct naming {
 bool naming_init (struct naming *naming, const GPtrArray *inputs, char **words, GError **error);
 void naming_clear (struct naming *naming);
 
-/* Takes out of @inputs what was found in a folder and would be the result of another of them: painted before. Once the
- * style is known. */
-void naming_leave_results (const struct naming *naming, GPtrArray *inputs);
+/* Takes out of @inputs what was found in a folder and would be the result of another of them: painted before. How many
+ * these were. Once the style is known. */
+guint naming_leave_results (const struct naming *naming, GPtrArray *inputs);
 
 /* The result of @input, or NULL: IMPASTO_ERROR_OUTPUT when it must not or cannot be written. @exists tells that it is
  * refused because it is there already. Folders are made when @make. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "command.h"
+#include "progress.h"
 
 static const struct command *const command_table[] = {
   &command_paint,    &command_replay, &command_styles,  &command_train, &command_bench,
@@ -136,6 +137,7 @@ run_command (const struct command *command, char **argv)
   g_autoptr (GError) error = NULL;
   struct arguments arguments = {.options = new_options (command, subject, &error), .lists = command->lists};
   int status;
+  interrupt_install (); /* half a file must not stay */
   if (arguments.options && arguments_parse (&arguments, argv, &error))
     status = command->run (&arguments);
   else

@@ -72,20 +72,12 @@ since (gint64 *start)
 
 /* --- What is said; with the lock held --- */
 
-/* Names of files may be of any bytes, JSON is UTF-8. */
-static void
-set_text (JsonObject *object, const char *name, const char *text)
-{
-  g_autofree char *valid = g_utf8_make_valid (text, -1);
-  json_object_set_string_member (object, name, valid);
-}
-
 static JsonObject *
 event (const struct job *job, const char *name, const struct input *input)
 {
   JsonObject *object = json_object_new ();
   json_object_set_string_member (object, "event", name);
-  set_text (object, "input", input->path);
+  json_object_set_string_member (object, "input", input->path);
   json_object_set_int_member (object, "done", job->done + 1);
   json_object_set_int_member (object, "of", job->inputs->len);
   return object;
@@ -114,7 +106,7 @@ tell_painted (const struct item *item)
   struct job *job = item->job;
   JsonObject *object = event (job, "painted", item->input);
   const struct times *times = &item->times;
-  set_text (object, "output", item->path);
+  json_object_set_string_member (object, "output", item->path);
   json_object_set_int_member (object, "width", item->forecast.paint_width);
   json_object_set_int_member (object, "height", item->forecast.paint_height);
   json_object_set_int_member (object, "forecast_bytes", item->forecast.bytes + item->beside);
@@ -132,10 +124,10 @@ tell_forecast (const struct item *item)
   const ImpastoForecast *forecast = &item->forecast;
   if (item->job->progress.json) {
     JsonObject *object = event (item->job, "forecast", item->input);
-    set_text (object, "output", item->path);
+    json_object_set_string_member (object, "output", item->path);
     json_object_set_int_member (object, "width", forecast->paint_width);
     json_object_set_int_member (object, "height", forecast->paint_height);
-    json_object_set_int_member (object, "forecast_bytes", forecast->bytes);
+    json_object_set_int_member (object, "forecast_bytes", forecast->bytes + item->beside);
     progress_json (&item->job->progress, object);
   } else if (!item->job->progress.quiet)
     printf ("%s -> %s: %dx%d, %.0f MiB of memory\n", item->input->path, item->path, forecast->paint_width,
@@ -146,7 +138,7 @@ static void
 tell_failed (const struct item *item, const char *name)
 {
   JsonObject *object = event (item->job, name, item->input);
-  set_text (object, "message", item->error->message);
+  json_object_set_string_member (object, "message", item->error->message);
   json_object_set_int_member (object, "code", item->error->code);
   progress_json (&item->job->progress, object);
 }
@@ -436,7 +428,10 @@ start (struct job *job, char **words, GError **error)
     return false;
   job->pack_seconds = since (&begin);
   job->naming.style = impasto_painter_get_style (job->painter);
-  naming_leave_results (&job->naming, job->inputs);
+  guint left = naming_leave_results (&job->naming, job->inputs);
+  if (left && !job->progress.quiet)
+    fprintf (stderr, "impasto: left out as %s: %u picture%s of a folder\n", left == 1 ? "a result" : "results", left,
+             plural (left));
   job->reader = g_thread_pool_new (read_item, job, 1, TRUE, error);
   job->writer = job->reader ? g_thread_pool_new (write_item, job, 1, TRUE, error) : NULL;
   return job->writer != NULL;
@@ -447,6 +442,7 @@ static void
 add_sources (GPtrArray *sources, const char *text)
 {
   g_auto (GStrv) parts = g_strsplit_set (text ? text : "", ",\n=", -1);
+  g_ptr_array_add (sources, g_strdup (text ? text : "")); /* a file, whatever its name */
   for (char **part = parts; *part; part++)
     for (char *end; **part; *end = '\0') {
       g_ptr_array_add (sources, g_strdup (g_strstrip (*part)));
@@ -479,7 +475,6 @@ painting_run (const struct arguments *arguments, char **words)
   };
   g_mutex_init (&job.lock);
   g_cond_init (&job.changed);
-  interrupt_install ();
   if (start (&job, words, &error)) {
     job.start = g_get_monotonic_time ();
     impasto_painter_set_progress (job.painter, on_progress, &job);

@@ -63,7 +63,8 @@ progress_show (struct progress *progress, const char *format, ...)
 void
 print_json_node (JsonNode *node, bool pretty)
 {
-  g_autofree char *written = json_to_string (node, pretty), *text = impasto_json_tidy (written);
+  g_autofree char *written = json_to_string (node, pretty), *tidy = impasto_json_tidy (written);
+  g_autofree char *text = g_utf8_make_valid (tidy, -1); /* names of files may be of any bytes */
   puts (text);
   fflush (stdout);
 }

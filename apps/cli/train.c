@@ -32,8 +32,7 @@ struct told {
   char *folder, *output;
   gint64 step;
   double loss;
-  bool trained;        /* at least a step */
-  gint64 first;        /* step of this call */
+  gint64 trained;      /* steps of this call, those that were taken back included */
   gint64 begun, ended; /* when it began, and when the last one ended, microseconds */
 };
 
@@ -42,7 +41,6 @@ begin (struct told *told, const ImpastoTrainProgress *now)
 {
   told->folder = g_strdup (now->folder);
   told->output = g_strdup (now->output);
-  told->first = now->step;
   told->begun = g_get_monotonic_time () - (now->steps_per_second > 0 ? 1e6 / now->steps_per_second : 0);
   if (!told->progress.quiet && !told->progress.json)
     fprintf (stderr, "impasto: run %s\n", now->folder);
@@ -76,7 +74,7 @@ on_step (const ImpastoTrainProgress *now, gpointer data)
   told->ended = g_get_monotonic_time ();
   told->step = now->step;
   told->loss = now->n_values ? now->values[0] : 0;
-  told->trained |= now->n_values > 0;
+  told->trained += now->n_values > 0;
   if (now->message && !told->progress.json && !told->progress.quiet) {
     progress_show (&told->progress, NULL);
     fprintf (stderr, "impasto: %s\n", now->message);
@@ -92,13 +90,12 @@ on_step (const ImpastoTrainProgress *now, gpointer data)
   return !interrupt_pending ();
 }
 
-/* A run that goes on replaces what is its own. */
+/* What a run replaces that goes on and is told no other name is its own. */
 static bool
 check_output (const struct arguments *arguments, GError **error)
 {
-  g_autofree char *output = impasto_options_get (arguments->options, "output"),
-                  *resume = impasto_options_get (arguments->options, "resume");
-  if (!output || resume || arguments_flag (arguments, "overwrite") || !g_file_test (output, G_FILE_TEST_EXISTS))
+  g_autofree char *output = impasto_options_get (arguments->options, "output");
+  if (!output || arguments_flag (arguments, "overwrite") || !g_file_test (output, G_FILE_TEST_EXISTS))
     return true;
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s is there already; --overwrite replaces it", output);
   return false;
@@ -108,7 +105,7 @@ static void
 say_what_it_took (const struct told *told)
 {
   if (told->trained)
-    fprintf (stderr, "impasto: %.3g s a step, ", (told->ended - told->begun) * 1e-6 / (told->step - told->first + 1));
+    fprintf (stderr, "impasto: %.3g s a step, ", (told->ended - told->begun) * 1e-6 / told->trained);
   else
     fputs ("impasto: ", stderr);
   fprintf (stderr, "peak memory %.0f MiB\n", peak_memory () / MIB);
@@ -125,7 +122,6 @@ train_run (const struct arguments *arguments)
   }
   if (!check_output (arguments, &error) || !progress_init (&told.progress, arguments, &error))
     return complain (error);
-  interrupt_install ();
   progress_show (&told.progress, "getting ready");
   interrupt_hold (true); /* a first Ctrl-C lets the step end and saves a checkpoint */
   gint64 start = g_get_monotonic_time ();

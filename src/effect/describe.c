@@ -302,7 +302,7 @@ describe_file (const char *path, struct shape shape, const struct describe_setti
   const struct net *net = name ? net_find (name) : NULL;
   if (net && net->build && net != &net_style)
     return describe_net_file (path, net, shape, settings, error);
-  if (!g_str_has_suffix (path, ".onnx"))
+  if (!g_str_has_suffix (path, ".onnx") || !g_file_test (path, G_FILE_TEST_EXISTS))
     return describe_pack (path, shape, settings, error);
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: of an ONNX model impasto run %s --info tells", path, path);
   return NULL;
@@ -340,7 +340,8 @@ impasto_describe (const char *what, const ImpastoOptions *options, GError **erro
   }
   g_autofree char *pack = style_pack (what), *file = pack ? NULL : style_pack_file (what),
                   *names = g_strjoinv (", ", (char **) impasto_nets ());
-  if (g_file_test (what, G_FILE_TEST_EXISTS) || g_str_has_suffix (what, ".safetensors"))
+  if (g_file_test (what, G_FILE_TEST_EXISTS) || g_str_has_suffix (what, ".safetensors") ||
+      g_str_has_suffix (what, ".onnx") || generator_matches (what))
     return describe_file (what, shape, settings, error);
   if (pack || (file && g_file_test (file, G_FILE_TEST_EXISTS)))
     return describe_file (pack ? pack : file, shape, settings, error);

@@ -338,13 +338,15 @@ export_painter (const struct style *style, const char *judge, const char *path, 
 
 /* What a run has learnt so far, as the pack that it would end with. */
 static bool
-export_run (const struct export_settings *settings, const char *path, GError **error)
+export_run (const ImpastoOptions *options, const char *path, GError **error)
 {
-  if (settings->style || settings->all_styles || settings->fixed) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-                 "%s: becomes a pack as a whole; leave --style, --all-styles and --fixed out", settings->pack);
-    return false;
-  }
+  const struct export_settings *settings = options_settings (options, export_options);
+  for (const struct option *option = export_options; option->name; option++)
+    if (!g_str_equal (option->name, "pack") && options_given (options, option->name)) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: becomes a pack as a whole; leave --%s out",
+                   settings->pack, option->name);
+      return false;
+    }
   g_autoptr (pack) pack = run_pack_load (settings->pack, error);
   if (!pack)
     return false;
@@ -361,7 +363,7 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
   if (settings->pack && generator_matches (settings->pack))
     return export_generator (settings, path, error);
   if (settings->pack && g_str_has_suffix (path, ".safetensors") && run_pack_matches (settings->pack))
-    return export_run (settings, path, error);
+    return export_run (options, path, error);
   bool keras = g_str_has_suffix (path, ".h5");
   if (!keras && !g_str_has_suffix (path, ".onnx")) {
     if (find_style (settings, &style, error)) /* else that is the mistake */

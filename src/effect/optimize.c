@@ -273,7 +273,7 @@ recorded_features (const struct recipe_source *source, const char *given, const 
 static bool
 replay_start (JsonNode *network, const struct recipe_source *source, struct paint_settings *settings, GError **error)
 {
-  if (!network)
+  if (!network || source->other_start)
     return true;
   if (JSON_NODE_HOLDS_OBJECT (network))
     return recipe_replay_mixes (json_node_get_object (network), source, settings, error);

@@ -248,7 +248,7 @@ recipe_read (const char *text, const struct recipe_source *source, bool styled, 
 gboolean
 impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gboolean force, GError **error)
 {
-  const struct recipe_source source = {painting, force};
+  struct recipe_source source = {painting, force};
   struct paint_settings *to = options_settings (options, paint_options), from = {0};
   g_return_val_if_fail (to, FALSE);
   g_autofree char *text = picture_recipe (painting, error);
@@ -262,6 +262,8 @@ impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gbo
     own.features = g_strdup (to_own->features);
   g_autoptr (GError) local = NULL;
   bool style = options_given (options, "style"), images = options_given (options, "style-image");
+  bool start = to_own && options_given (options, "start") && to_own->start >= OPTIMIZE_START_PHOTO;
+  source.other_start = style || start;
   bool ok = recipe_read (text, &source, style || images, &from, &local);
   const struct method *method = paint_method (from.method);
   if (ok && style && !images && method == &method_image)

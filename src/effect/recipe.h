@@ -12,6 +12,7 @@ enum { RECIPE_MAX_BYTES = 48 << 10, RECIPE_MAX_DEPTH = 6 };
 struct recipe_source {
   const char *painting; /* the file that holds the recipe */
   bool force;           /* a file of the right name will do, whatever is in it */
+  bool other_start;     /* what painting by optimisation begins with is said otherwise */
 };
 
 /* The file of base name @name with @sha256 in one of @folders (NULL-terminated); a new string. IMPASTO_ERROR_INPUT: none,

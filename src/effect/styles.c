@@ -195,9 +195,13 @@ style_open_pack (const char *path, GError **error)
 {
   if (run_pack_matches (path))
     return run_pack_load (path, error);
-  if (!picture_can_save (path, NULL) || !g_file_test (path, G_FILE_TEST_EXISTS))
+  bool folder = g_file_test (path, G_FILE_TEST_IS_DIR);
+  bool picture = picture_can_save (path, NULL) && g_file_test (path, G_FILE_TEST_EXISTS);
+  if (!folder && !picture)
     return pack_load (path, error);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: is a picture; --style-image paints in its style", path);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", path,
+               folder ? "is no run of train style or translate that has a checkpoint"
+                      : "is a picture; --style-image paints in its style");
   return NULL;
 }
 

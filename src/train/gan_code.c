@@ -26,12 +26,12 @@ draw_one (struct graph *graph, int64_t rows, int64_t n, int64_t columns, unsigne
 }
 
 sym
-gan_noise_draw (struct graph *graph, int64_t n, const struct gan_net *net, unsigned stream)
+gan_noise_draw (struct graph *graph, int64_t n, const struct gan_net *net, unsigned stream, unsigned kinds)
 {
   sym z = sym_normal (graph, SHAPE (n, net->latent), stream);
   if (!net->kinds)
     return z;
-  return sym_add (z, sym_scale (draw_one (graph, n, net->kinds, net->latent, stream + 1), gan_kind_step (net)));
+  return sym_add (z, sym_scale (draw_one (graph, n, net->kinds, net->latent, kinds), gan_kind_step (net)));
 }
 
 sym

@@ -8,12 +8,10 @@
 
 #include "net/gan.h"
 
-/* Taken from @stream on. */
-#define GAN_CODE_STREAMS 2
-#define GAN_NOISE_STREAMS 2
+#define GAN_CODE_STREAMS 2 /* taken from @stream on */
 
-/* @n noises (n, latent) of the kinds of @net, as gan_noise_fill has them. */
-sym gan_noise_draw (struct graph *graph, int64_t n, const struct gan_net *net, unsigned stream);
+/* @n noises (n, latent) of the kinds of @net, as gan_noise_fill has them: numbers from @stream, kinds from another one. */
+sym gan_noise_draw (struct graph *graph, int64_t n, const struct gan_net *net, unsigned stream, unsigned kinds);
 
 /* @n codes (n, gan_code_size): a 1 at a random category, then numbers even in -1..1. The null symbol without a code. */
 sym gan_code_draw (struct graph *graph, int64_t n, const struct gan_net *net, unsigned stream);

@@ -11,10 +11,11 @@
 
 /* Random numbers of this recipe; a range for each thing that draws. */
 enum stream {
-  STREAM_BETWEEN = 601,
+  STREAM_Z = 600,
+  STREAM_BETWEEN,
   STREAM_NOISE_REAL,
   STREAM_NOISE_FAKE,
-  STREAM_Z = 606,    /* GAN_NOISE_STREAMS */
+  STREAM_KIND,
   STREAM_CODE = 610, /* GAN_CODE_STREAMS */
   STREAM_REAL = 620,
   STREAM_FAKE = STREAM_REAL + GAN_AUGMENT_STREAMS,
@@ -149,7 +150,7 @@ build_adversaries (struct build *build, sym real, sym rate, sym judge_rate, sym 
   struct optimizer_options options = gan_optimizer (settings);
   struct graph *graph = build->graph;
   bool both = parts & GAN_STEP_GENERATOR;
-  sym z = gan_noise_draw (graph, settings->batch, &build->state->net, STREAM_Z);
+  sym z = gan_noise_draw (graph, settings->batch, &build->state->net, STREAM_Z, STREAM_KIND);
   build->code = gan_code_draw (graph, settings->batch, &build->state->net, STREAM_CODE);
   sym fake = generate (build, z, "generator", true, both), recognised, lost = {graph, -1};
   sym seen_real = seen_by_judge (build, real, STREAM_NOISE_REAL, STREAM_REAL);

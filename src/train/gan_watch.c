@@ -18,7 +18,8 @@
 #include "train/recipe.h"
 
 #define INSPECT_EVERY 25 /* steps */
-#define STREAM_INSPECT 612
+#define STREAM_INSPECT 612 /* and GAN_CODE_STREAMS behind it */
+#define STREAM_INSPECT_KIND 615
 
 const struct watch_row gan_watches[] = {
   {"gradient", WATCHDOG_EXPLOSION, WATCH_JUMPS, 100, 3, 0.2, 0},
@@ -86,9 +87,9 @@ gan_build_inspector (struct trainer *trainer, GError **error)
   g_autoptr (graph) graph = graph_new ();
   sym real = graph_input (graph, "real", SHAPE (n, state->net.channels, side, side)), spread, unused;
   struct gan_pass pass = {.net = &state->net, .training = true, .labels = gan_labels (graph, n, &state->net)};
-  pass.code = gan_code_draw (graph, n, &state->net, STREAM_INSPECT + GAN_NOISE_STREAMS);
+  pass.code = gan_code_draw (graph, n, &state->net, STREAM_INSPECT + 1);
   graph_push (graph, "generator");
-  sym fake = gan_generator (gan_noise_draw (graph, n, &state->net, STREAM_INSPECT), state->preset, pass);
+  sym fake = gan_generator (gan_noise_draw (graph, n, &state->net, STREAM_INSPECT, STREAM_INSPECT_KIND), state->preset, pass);
   graph_pop (graph);
   pass.training = false;
   graph_push (graph, "judge");

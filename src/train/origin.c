@@ -220,12 +220,19 @@ take_change (struct trainer *trainer, const char *what, const char *difference, 
   return trainer->run.accept_changes;
 }
 
-/* The member @name as a message has it, a new string. */
+/* The member @name as text, a new string; NULL: it has none. */
 static char *
 member_text (JsonObject *object, const char *name)
 {
   JsonNode *node = json_object_get_member (object, name);
-  g_autofree char *text = node ? text_json_write (node, FALSE) : NULL, *shown = text ? text_cut (text, SHOWN) : NULL;
+  return node ? text_json_write (node, FALSE) : NULL;
+}
+
+/* How a message has it, a new string. */
+static char *
+member_shown (const char *name, const char *text)
+{
+  g_autofree char *shown = text ? text_cut (text, SHOWN) : NULL;
   return shown ? g_strdup_printf ("\"%s\" : %s", name, shown) : g_strdup_printf ("no \"%s\"", name);
 }
 
@@ -243,8 +250,10 @@ first_difference (JsonObject *was, JsonObject *is)
       continue;
     }
     g_autofree char *before = member_text (was, l->data), *now = member_text (is, l->data);
-    if (!g_str_equal (before, now))
-      found = g_strdup_printf ("was %s, is %s", before, now);
+    if (g_strcmp0 (before, now) == 0)
+      continue;
+    g_autofree char *was_shown = member_shown (l->data, before), *is_shown = member_shown (l->data, now);
+    found = g_strdup_printf ("was %s, is %s", was_shown, is_shown);
   }
   return found;
 }

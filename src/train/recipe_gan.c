@@ -39,7 +39,8 @@ static const struct option options[] = {
   GAN_OPTIONS (struct gan_settings, net.),
   {"kinds", OPTION_INT, AT (net.kinds),
    "of noise: one of the first N numbers is much larger, with nothing between them, as there is none between kinds of "
-   "pictures; 0 = one kind; -1 = 0, of dcgan-28 and noise-gan-28 without classes and --codes 32",
+   "pictures; 0 = one kind; -1 = as --start has it, else of dcgan-28 and noise-gan-28 without classes and --codes 32, 0 "
+   "of others",
    -1, GAN_KINDS_MAX, -1},
   {"batch", OPTION_INT, AT (batch), "pictures a step; 0 = 64, of dcgan-28 and noise-gan-28 32", 0, 1024, 0},
   {"judge-steps", OPTION_INT, AT (judge_steps), "steps of the judge to one of the generator", 1, 100, 1},
@@ -91,6 +92,23 @@ static const struct option options[] = {
   {NULL},
 };
 
+/* How many kinds of noise a run has that nothing is said of: as many as the model that it goes on from. */
+static int64_t
+usual_kinds (const struct gan_settings *settings)
+{
+  const struct gan_preset *preset = gan_presets[settings->preset];
+  const struct gan_net *net = &settings->net;
+  const char *path = settings->start;
+  bool own = net->conditional || net->codes || preset->kinds > net->latent;
+  g_autoptr (keras) keras = path && g_str_has_suffix (path, ".h5") ? keras_load (path, NULL) : NULL;
+  g_autoptr (net_file) file = !path || keras                 ? NULL
+                              : gan_checkpoint_matches (path) ? gan_checkpoint_load (path, NULL)
+                                                              : net_file_load (path, &preset->net, NULL);
+  if (keras && keras->n_inputs > 0)
+    return keras_noise_kinds (keras_input_name (keras, 0), net->latent);
+  return file ? ((const struct gan_net *) file->settings)->kinds : own ? 0 : preset->kinds;
+}
+
 static void
 settle (void *object, struct run_settings *run)
 {
@@ -111,9 +129,7 @@ settle (void *object, struct run_settings *run)
   if (settings->warm_up < 0)
     settings->warm_up = preset->warm_up;
   if (settings->net.kinds < 0)
-    settings->net.kinds = settings->net.conditional || settings->net.codes || preset->kinds > settings->net.latent
-                            ? 0
-                            : preset->kinds;
+    settings->net.kinds = usual_kinds (settings);
   if (settings->information_augment < 0)
     settings->information_augment = settings->net.codes > 0;
   if (settings->net.judge == GAN_JUDGE_PAIRWISE && settings->loss == GAN_NON_SATURATING)

@@ -26,7 +26,9 @@ style_of (const struct source *source, GError **error)
   struct style_data data = {0};
   struct pack *pack = NULL;
   g_autoptr (pack) into = settings->into ? pack_load (settings->into, error) : NULL;
-  if ((!settings->into || into) && style_data_name (&data, source->paintings, settings->names, error)) {
+  if (into && into->settings.layers)
+    manifest_fail (error, settings->into, "takes no styles");
+  else if ((!settings->into || into) && style_data_name (&data, source->paintings, settings->names, error)) {
     struct style_net net = settings->net;
     net.styles = data.n_styles;
     pack = into ? style_pack_extend (into, source->weights, &data, NULL, settings, error)

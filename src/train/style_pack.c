@@ -108,6 +108,19 @@ style_pack_fit_net (const struct pack *pack, int64_t styles)
   return net;
 }
 
+/* That what a run has of the pack's trunk, if anything, is that of the pack. */
+static bool
+check_trunk (const struct pack *pack, const char *part, struct tensor *there, GError **error)
+{
+  struct tensor *from = weights_find (pack->weights, part);
+  if (!there || (shape_equal (&there->shape, &from->shape) && there->dtype == from->dtype &&
+                 memcmp (there->data, from->data, there->size) == 0))
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s is not the pack that this run began with (%s)", pack->path,
+               part);
+  return false;
+}
+
 bool
 style_pack_fit (const struct pack *pack, const struct style_net *net, struct weights *weights, GError **error)
 {
@@ -118,11 +131,8 @@ style_pack_fit (const struct pack *pack, const struct style_net *net, struct wei
     struct tensor *there = weights_find (weights, name);
     if (is_brush (part) || (there && style_pack_is_row (part)))
       continue;
-    if (there && (!shape_equal (&there->shape, &from->shape) || memcmp (there->data, from->data, there->size))) {
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s is not the pack that this run began with (%s)",
-                   pack->path, part);
+    if (!check_trunk (pack, part, there, error))
       return false;
-    }
     if (!style_pack_is_row (part)) {
       weights_add (weights, name, from);
       continue;
@@ -194,10 +204,17 @@ style_pack_extend (const struct pack *pack, struct weights *weights, const struc
   struct style_net settings = pack->settings;
   g_autoptr (weights) all = weights_new ();
   settings.styles += data->n_styles;
+  for (int i = 0; i < data->n_styles; i++)
+    if (pack_find_style (pack, data->names[i]) >= 0) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s has a style %s already", pack->path, data->names[i]);
+      return NULL;
+    }
   for (guint i = 0; i < weights_count (pack->weights); i++) {
     const char *part = weights_name (pack->weights, i);
     struct tensor *from = weights_at (pack->weights, i);
     g_autofree char *name = painter_name (part, true);
+    if (!style_pack_is_row (part) && !is_brush (part) && !check_trunk (pack, part, weights_find (weights, name), error))
+      return NULL;
     g_autoptr (tensor) table = NULL;
     if (style_pack_is_row (part) &&
         !(table = extend_table (from, pack->settings.styles, weights_find (weights, name), error)))
