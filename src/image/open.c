@@ -296,14 +296,16 @@ image_to_srgb (VipsImage *image, bool precise, const char *path, GError **error)
   return g_steal_pointer (&rgb);
 }
 
-/* vips_resize of 8.14 enlarges to half a pixel beside the place. */
+/* Across first, so that what libvips keeps of a picture that comes in rows is as narrow as the result. vips_resize of 8.14
+ * enlarges to half a pixel beside the place. */
 int
 image_scale (VipsImage *image, VipsImage **scaled, int width, int height)
 {
   const int w = MIN (width, image->Xsize), h = MIN (height, image->Ysize);
-  g_autoptr (vips_image) reduced = NULL;
+  g_autoptr (vips_image) narrow = NULL, reduced = NULL;
   g_autoptr (GObject) cubic = NULL;
-  if (vips_resize (image, &reduced, (double) w / image->Xsize, "vscale", (double) h / image->Ysize, NULL) != 0)
+  if (vips_resize (image, &narrow, (double) w / image->Xsize, "vscale", 1.0, NULL) != 0 ||
+      vips_resize (narrow, &reduced, 1, "vscale", (double) h / image->Ysize, NULL) != 0)
     return -1;
   if (reduced->Xsize != w || reduced->Ysize != h) {
     vips_error ("image_scale", "%s", "unexpected size");
