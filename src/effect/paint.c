@@ -242,7 +242,8 @@ paint_blends (const struct painter *painter)
 bool
 paint_needs_photograph (const struct painter *painter)
 {
-  return paint_blends (painter) || painter->settings.keep_colors != KEEP_COLORS_NO;
+  return !paint_is_photograph (painter) &&
+         (paint_blends (painter) || painter->settings.keep_colors != KEEP_COLORS_NO);
 }
 
 /* Bytes of this process in memory now: what is free for it is what the system has left, and this. */
