@@ -74,7 +74,7 @@ least_memory (const char *pack, const struct setting *settings, const char *phot
   g_autoptr (GError) error = NULL;
   g_autoptr (painter) painter = make_painter (pack, settings, "1M");
   struct paint_forecast forecast;
-  g_assert_false (painter_prepare_file (painter, photo, &forecast, &error));
+  g_assert_false (painter_prepare_file (painter, photo, NULL, &forecast, &error));
   check_error (error, IMPASTO_ERROR_MEMORY, photo);
   g_assert_true (forecast.streams);
   return g_strdup_printf ("%" G_GUINT64_FORMAT, forecast.bytes);
@@ -88,9 +88,9 @@ compare (const struct setting *settings, bool photograph)
                   *streamed = file ("streamed.tif"), *memory = least_memory (pack, settings, photo);
   g_autoptr (painter) plenty = make_painter (pack, settings, "100G"), tight = make_painter (pack, settings, memory);
   struct paint_forecast forecast;
-  g_assert_true (painter_prepare_file (plenty, photo, &forecast, &error));
+  g_assert_true (painter_prepare_file (plenty, photo, NULL, &forecast, &error));
   g_assert_false (forecast.streams);
-  g_assert_true (painter_prepare_file (tight, photo, &forecast, &error));
+  g_assert_true (painter_prepare_file (tight, photo, NULL, &forecast, &error));
   g_assert_no_error (error);
   g_assert_true (forecast.streams);
   guint before = count_files ();

@@ -6,6 +6,7 @@
  * memory for it; otherwise the stations wait for each other. */
 #include "painting.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -208,7 +209,7 @@ conclude (struct item *item)
     job->painted++;
     if (job->dry)
       printf ("%s -> %s: %dx%d, %.0f MiB of memory\n", item->input->path, item->path, item->forecast.paint_width,
-              item->forecast.paint_height, item->forecast.bytes / MIB);
+              item->forecast.paint_height, ceil (item->forecast.bytes / MIB)); /* --memory takes it */
     else {
       if (job->progress.verbose)
         say_what_it_took (item);
@@ -339,6 +340,7 @@ paint_item (struct item *item, guint i, struct item **next)
   else
     reset_peak_memory ();
   gint64 start = g_get_monotonic_time ();
+  impasto_painter_set_output (job->painter, item->path);
   if (item->error || !impasto_painter_forecast (job->painter, item->input->path, &item->forecast, &item->error) ||
       job->dry)
     return;
@@ -358,7 +360,6 @@ paint_item (struct item *item, guint i, struct item **next)
   *next = read_ahead (item, i + 1);
   start = job->painting_since = job->told = g_get_monotonic_time ();
   job->now = item;
-  impasto_painter_set_output (job->painter, item->path);
   interrupt_hold (true); /* what takes long saves what it has */
   if (!impasto_painter_paint (job->painter, item->picture, &item->error))
     g_prefix_error (&item->error, "%s: ", item->input->path);

@@ -8,8 +8,8 @@
 
 #include "impasto/error.h"
 
-#define RUNGS 2 /* between which a brush lies */
-#define STEPS 2 /* rungs an octave: a step of 0.01 moves a mix by less than 0.06 */
+#define RUNGS 2   /* between which a brush lies */
+#define STEPS 2   /* rungs an octave: a step of 0.01 moves a mix by less than 0.06 */
 #define SPARED 16 /* pixels a side that a method gets ready for when it will not be asked */
 
 /* The rungs next to the brush: their sizes, and the share of the second. */
@@ -80,6 +80,7 @@ brush_prepare (struct painter *painter, int width, int height, bool held, uint64
         return false;
     }
     forecast->bytes = MAX (forecast->bytes, beside + one.bytes);
+    forecast->reading = MAX (forecast->reading, beside + one.reading);
     forecast->held = MAX (forecast->held, one.held);
     forecast->fixed = MAX (forecast->fixed, one.fixed);
     forecast->operations += one.operations;

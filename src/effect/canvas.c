@@ -438,6 +438,9 @@ canvas_prepare (struct canvas *canvas, int width, int height, int mixes, uint64_
   for (int i = 0; i < ROLES; i++)
     if (canvas->plans[i].plan)
       forecast->held += boundary_bytes (canvas->plans[i].width, canvas->plans[i].height);
+  /* The rows of a small picture have all been read when its plan runs. */
+  forecast->reading =
+    canvas_is_small (canvas) ? forecast->held + tile_pass_bytes (&canvas->grid, canvas->mixes, false) : forecast->bytes;
   if (ready) {
     forecast->operations = operations_of (canvas);
     forecast->precision = precision_names[plan_precision (canvas_plan (canvas))];

@@ -116,6 +116,7 @@ picture_probe (const char *path, int64_t max_pixels, struct picture_info *info, 
     .grey = image_is_grey (image),
     .alpha = vips_image_hasalpha (image),
     .format = format->name,
+    .decoding = image_decoding_bytes (image, format),
   };
   return true;
 }

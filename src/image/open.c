@@ -14,6 +14,7 @@
 
 #include "image/vips.h"
 
+#define DECODER_ROWS 640 /* of a file that libvips keeps, its caches of lines and scaling counted in: measured */
 #define FLOAT_SLACK 1e-3 /* beyond 0..1 */
 #define FLOAT_BRIGHT 4   /* mean of colours that are not from 0 to 255 */
 
@@ -223,6 +224,12 @@ image_open (const char *path, int64_t max_pixels, int shrink, const struct forma
   if (found)
     *found = format;
   return g_steal_pointer (&image);
+}
+
+uint64_t
+image_decoding_bytes (VipsImage *image, const struct format *format)
+{
+  return VIPS_IMAGE_SIZEOF_LINE (image) * DECODER_ROWS + (format->decoding ? format->decoding (image) : 0);
 }
 
 bool

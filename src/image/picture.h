@@ -29,6 +29,7 @@ struct picture_info {
   int bits;          /* 8 or 16 */
   bool grey, alpha;
   const char *format; /* "JPEG" */
+  uint64_t decoding;  /* bytes that reading it takes beside its pixels, an upper bound */
 };
 
 struct picture_save_options {
