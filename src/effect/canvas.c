@@ -435,8 +435,10 @@ canvas_prepare (struct canvas *canvas, int width, int height, int mixes, uint64_
                                         : prepare_tiles (canvas, limit, &bytes, error);
   forecast->bytes = forecast->fixed + bytes;
   forecast->held = forecast->fixed;
+  if (canvas_is_small (canvas)) /* whether its plan is ready or has been refused */
+    forecast->held += boundary_bytes (canvas->grid.tile_width, canvas->grid.tile_height);
   for (int i = 0; i < ROLES; i++)
-    if (canvas->plans[i].plan)
+    if (canvas->plans[i].plan && i != ROLE_WHOLE)
       forecast->held += boundary_bytes (canvas->plans[i].width, canvas->plans[i].height);
   /* The rows of a small picture have all been read when its plan runs. */
   forecast->reading =
