@@ -194,7 +194,7 @@ test_advice (void)
   for (int k = 0; k < 2; k++) {
     g_autofree char *most = least_memory (pack, settings[k], photo);
     const uint64_t bytes = g_ascii_strtoull (most, NULL, 10);
-    for (uint64_t less = 1; less < 30; less += 6) {
+    for (uint64_t less = 1; less < 30; less += 14) {
       g_autofree char *memory = memory_of (bytes - (less << 20));
       g_autoptr (painter) tight = make_painter (pack, settings[k], memory);
       g_autoptr (GError) error = NULL;
@@ -248,7 +248,7 @@ process_bytes (const char *field)
 static void
 test_shrunk (void)
 {
-  enum { SLACK = 2 << 20, WIDTH = 6000, HEIGHT = 1500 };
+  enum { SLACK = 2 << 20, WIDTH = 5000, HEIGHT = 1000 };
   const struct setting settings[] = {{"size", "150"}, {"strength", "0"}, {NULL}};
   g_autofree char *pack = make_pack (true);
   uint64_t forecasts[2];
