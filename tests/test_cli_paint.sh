@@ -90,6 +90,13 @@ mkdir nothing; run paint nothing --style alpha -o painted; refused 3 "no picture
 run paint bomb.png --style alpha -o result.png; refused 3 "bomb.png"; check "a PNG bomb"
 run paint "$picture" --style alpha --memory 60M -o result.png; refused 5 "MiB of memory, 60 MiB are allowed.*--size"
 check "more memory than allowed"
+size=$(sed -n 's/.*--size \([0-9]*\)$/\1/p' err)
+run paint "$picture" --style alpha --memory 60M --size "$size" -o result.png --dry-run
+[ $status = 0 ]; check "the size that is advised"
+run paint "$picture" --style alpha -o result.png --dry-run
+memory=$(sed -n 's/.*, \([0-9]*\) MiB of memory$/\1M/p' out)
+run paint "$picture" --style alpha -o result.png --dry-run --memory "$memory"; [ $status = 0 ]
+check "what --dry-run says does as --memory"
 run paint "$picture" --style alpha --memory 2X -o result.png; refused 2 "memory wants"; check "a memory size"
 
 # --- Folders ---

@@ -2,11 +2,16 @@
  *
  * From file to file without holding the picture: the result is the one that is painted in memory. */
 #include <glib/gstdio.h>
+#include <malloc.h>
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "effect/canvas.h"
 #include "effect/colors.h"
+#include "effect/paint_internal.h"
+#include "image/vips.h"
 #include "image_fixture.h"
 #include "net/pack.h"
 
@@ -74,7 +79,7 @@ least_memory (const char *pack, const struct setting *settings, const char *phot
   g_autoptr (GError) error = NULL;
   g_autoptr (painter) painter = make_painter (pack, settings, "1M");
   struct paint_forecast forecast;
-  g_assert_false (painter_prepare_file (painter, photo, &forecast, &error));
+  g_assert_false (painter_prepare_file (painter, photo, NULL, &forecast, &error));
   check_error (error, IMPASTO_ERROR_MEMORY, photo);
   g_assert_true (forecast.streams);
   return g_strdup_printf ("%" G_GUINT64_FORMAT, forecast.bytes);
@@ -88,9 +93,9 @@ compare (const struct setting *settings, bool photograph)
                   *streamed = file ("streamed.tif"), *memory = least_memory (pack, settings, photo);
   g_autoptr (painter) plenty = make_painter (pack, settings, "100G"), tight = make_painter (pack, settings, memory);
   struct paint_forecast forecast;
-  g_assert_true (painter_prepare_file (plenty, photo, &forecast, &error));
+  g_assert_true (painter_prepare_file (plenty, photo, NULL, &forecast, &error));
   g_assert_false (forecast.streams);
-  g_assert_true (painter_prepare_file (tight, photo, &forecast, &error));
+  g_assert_true (painter_prepare_file (tight, photo, NULL, &forecast, &error));
   g_assert_no_error (error);
   g_assert_true (forecast.streams);
   guint before = count_files ();
@@ -147,6 +152,126 @@ test_brush (void)
   compare ((struct setting[]){{"brush", "0.9"}, {"size", "1100"}, {"keep-colors", "palette"}, {NULL}}, true);
 }
 
+static char *
+memory_of (uint64_t bytes)
+{
+  return g_strdup_printf ("%" G_GUINT64_FORMAT "M", (bytes + (1 << 20) - 1) >> 20);
+}
+
+/* Whole MiB that a forecast is of, rounded up, do as a limit. */
+static void
+test_forecast_as_limit (void)
+{
+  static const char *const sizes[] = {"0", "90", "500", "1024", "1100", "2000"};
+  g_autofree char *pack = make_pack (true), *photo = make_photo (1400, 460);
+  for (guint i = 0; i < G_N_ELEMENTS (sizes); i++) {
+    struct setting settings[] = {{"size", sizes[i]}, {NULL}};
+    struct paint_forecast forecast;
+    g_autoptr (painter) plenty = make_painter (pack, settings, "100G");
+    g_assert_true (painter_prepare_file (plenty, photo, NULL, &forecast, NULL));
+    g_autofree char *memory = memory_of (forecast.bytes);
+    g_autoptr (painter) tight = make_painter (pack, settings, memory);
+    g_assert_true (painter_prepare_file (tight, photo, NULL, &forecast, NULL));
+    g_assert_false (forecast.streams);
+  }
+}
+
+/* The size that is advised, or 0. */
+static int
+advised (const char *message)
+{
+  const char *size = strstr (message, "shrink it with --size ");
+  return size ? atoi (size + strlen ("shrink it with --size ")) : 0;
+}
+
+/* A size that is advised under a limit is accepted under it; what is said of the least size is so, too. */
+static void
+test_advice (void)
+{
+  static const struct setting settings[][2] = {{{NULL}}, {{"brush", "1.7"}, {NULL}}};
+  g_autofree char *pack = make_pack (false), *photo = make_photo (1400, 460);
+  int sizes = 0;
+  for (int k = 0; k < 2; k++) {
+    g_autofree char *most = least_memory (pack, settings[k], photo);
+    const uint64_t bytes = g_ascii_strtoull (most, NULL, 10);
+    for (uint64_t less = 1; less < 30; less += 14) {
+      g_autofree char *memory = memory_of (bytes - (less << 20));
+      g_autoptr (painter) tight = make_painter (pack, settings[k], memory);
+      g_autoptr (GError) error = NULL;
+      struct paint_forecast forecast;
+      if (painter_prepare_file (tight, photo, NULL, &forecast, &error))
+        continue;
+      g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);
+      const int size = advised (error->message);
+      if (!size) {
+        g_assert_nonnull (strstr (error->message, "; even --size 64 takes some "));
+        continue;
+      }
+      g_autofree char *text = g_strdup_printf ("%d", size);
+      const struct setting again[] = {{"size", text}, settings[k][0], {NULL}};
+      g_autoptr (painter) smaller = make_painter (pack, again, memory);
+      g_test_message ("%s: %s", memory, error->message);
+      g_assert_cmpint (size, >=, 64);
+      g_assert_cmpint (size, <, 1400);
+      g_assert_true (painter_prepare_file (smaller, photo, NULL, &forecast, NULL));
+      g_assert_cmpint (forecast.bytes, <=, forecast.limit);
+      sizes++;
+    }
+  }
+  g_assert_cmpint (sizes, >, 1);
+}
+
+/* A picture of noise, as JPEG. */
+static char *
+make_jpeg (int width, int height, bool progressive)
+{
+  char *path = file (progressive ? "progressive.jpg" : "baseline.jpg");
+  g_autoptr (vips_image) noise = NULL, grey = NULL, rgb = NULL;
+  g_assert_cmpint (vips_gaussnoise (&noise, width, height, "mean", 128.0, NULL), ==, 0);
+  g_assert_cmpint (vips_cast (noise, &grey, VIPS_FORMAT_UCHAR, NULL), ==, 0);
+  VipsImage *three[] = {grey, grey, grey};
+  g_assert_cmpint (vips_bandjoin (three, &rgb, 3, NULL), ==, 0);
+  g_assert_cmpint (vips_jpegsave (rgb, path, "interlace", progressive, "Q", 95, NULL), ==, 0);
+  return path;
+}
+
+static uint64_t
+process_bytes (const char *field)
+{
+  g_autofree char *text = NULL;
+  g_assert_true (g_file_get_contents ("/proc/self/status", &text, NULL, NULL));
+  const char *line = strstr (text, field);
+  return line ? g_ascii_strtoull (line + strlen (field) + 1, NULL, 10) * 1024 : 0;
+}
+
+/* A large photograph becomes a small one: no more is taken than was said, apart from the program. */
+static void
+test_shrunk (void)
+{
+  enum { SLACK = 2 << 20, WIDTH = 5000, HEIGHT = 1000 };
+  const struct setting settings[] = {{"size", "150"}, {"strength", "0"}, {NULL}};
+  g_autofree char *pack = make_pack (true);
+  uint64_t forecasts[2];
+  for (int progressive = 0; progressive < 2; progressive++) {
+    g_autofree char *photo = make_jpeg (WIDTH, HEIGHT, progressive), *output = file ("small.png"),
+                    *memory = least_memory (pack, settings, photo);
+    g_autoptr (painter) tight = make_painter (pack, settings, memory);
+    malloc_trim (0);
+    FILE *clear = fopen ("/proc/self/clear_refs", "we");
+    const bool reset = clear && fputs ("5", clear) >= 0;
+    if (clear)
+      fclose (clear);
+    const uint64_t before = process_bytes ("VmRSS:");
+    g_assert_true (painter_run_file (tight, photo, output, NULL, NULL, NULL));
+    const uint64_t peak = process_bytes ("VmHWM:"), taken = peak > before ? peak - before : 0;
+    forecasts[progressive] = g_ascii_strtoull (memory, NULL, 10);
+    g_test_message ("forecast %.1f MiB, taken %.1f", forecasts[progressive] / PAINT_MIB, taken / PAINT_MIB);
+    if (reset)
+      g_assert_cmpint (taken, <=, forecasts[progressive] - PAINT_BASE_BYTES + PAINT_CODE_BYTES + SLACK);
+  }
+  g_assert_cmpint (forecasts[1] - forecasts[0], ==, 6 * WIDTH * HEIGHT); /* of coefficients */
+}
+
 static bool
 stop (double share, const char *what, void *data)
 {
@@ -170,7 +295,8 @@ test_stopped (void)
 }
 
 static const struct test tests[] = {
-  TEST (plain), TEST (around), TEST (photograph), TEST (palette), TEST (brush), TEST (stopped),
+  TEST (plain),   TEST (around), TEST (photograph),        TEST (palette), TEST (brush),
+  TEST (stopped), TEST (advice), TEST (forecast_as_limit), TEST (shrunk),
 };
 
 int

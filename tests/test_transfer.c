@@ -354,7 +354,7 @@ test_file (void)
     struct paint_forecast forecast;
     settings_init (&settings, "a.png", options);
     g_autoptr (painter) painter = painter_new (&settings, &error);
-    bool ready = painter_prepare_file (painter, photo, &forecast, &error);
+    bool ready = painter_prepare_file (painter, photo, NULL, &forecast, &error);
     g_assert_true (ready == (i > 0));
     g_assert_true (forecast.streams == (i < 2));
     if (i == 0)

@@ -6,6 +6,7 @@
  * memory for it; otherwise the stations wait for each other. */
 #include "painting.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -131,7 +132,7 @@ tell_forecast (const struct item *item)
     progress_json (&item->job->progress, object);
   } else if (!item->job->progress.quiet)
     printf ("%s -> %s: %dx%d, %.0f MiB of memory\n", item->input->path, item->path, forecast->paint_width,
-            forecast->paint_height, forecast->bytes / MIB);
+            forecast->paint_height, ceil (forecast->bytes / MIB)); /* --memory takes it */
 }
 
 static void
@@ -347,6 +348,7 @@ paint_item (struct item *item, guint i, struct item **next)
   else
     reset_peak_memory ();
   gint64 start = g_get_monotonic_time ();
+  impasto_painter_set_output (job->painter, item->path);
   if (item->error || !impasto_painter_forecast (job->painter, item->input->path, &item->forecast, &item->error) ||
       job->dry)
     return;
@@ -366,7 +368,6 @@ paint_item (struct item *item, guint i, struct item **next)
   *next = read_ahead (item, i + 1);
   start = job->painting_since = job->told = g_get_monotonic_time ();
   job->now = item;
-  impasto_painter_set_output (job->painter, item->path);
   interrupt_hold (true); /* what takes long saves what it has */
   if (!impasto_painter_paint (job->painter, item->picture, &item->error))
     g_prefix_error (&item->error, "%s: ", item->input->path);

@@ -257,6 +257,7 @@ IMPASTO_API void impasto_painter_set_progress (ImpastoPainter *painter, ImpastoP
  *
  * Methods that take long write previews beside that file, and the state of a painting that was stopped, from which the
  * next impasto_painter_paint() of the same picture with the same settings goes on. Without it they write nothing.
+ * impasto_painter_forecast() counts what an encoder of that file's format takes.
  */
 IMPASTO_API void impasto_painter_set_output (ImpastoPainter *painter, const char *path);
 

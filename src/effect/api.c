@@ -238,7 +238,7 @@ gboolean
 impasto_painter_forecast (ImpastoPainter *painter, const char *path, ImpastoForecast *forecast, GError **error)
 {
   struct paint_forecast inside;
-  bool ok = painter_prepare_file (painter->inner, path, &inside, error);
+  bool ok = painter_prepare_file (painter->inner, path, painter->output, &inside, error);
   *forecast = (ImpastoForecast){
     .width = inside.width,
     .height = inside.height,

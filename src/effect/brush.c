@@ -8,8 +8,9 @@
 
 #include "impasto/error.h"
 
-#define RUNGS 2 /* between which a brush lies */
-#define STEPS 2 /* rungs an octave: a step of 0.01 moves a mix by less than 0.06 */
+#define RUNGS 2   /* between which a brush lies */
+#define STEPS 2   /* rungs an octave: a step of 0.01 moves a mix by less than 0.06 */
+#define SPARED 16 /* pixels a side that a method gets ready for when it will not be asked */
 
 /* The rungs next to the brush: their sizes, and the share of the second. */
 struct rungs {
@@ -55,6 +56,8 @@ brush_prepare (struct painter *painter, int width, int height, bool held, uint64
                struct method_forecast *forecast, GError **error)
 {
   struct rungs rungs = rungs_of (painter, width, height);
+  if (paint_is_photograph (painter))
+    return painter->method->prepare (painter->self, MIN (width, SPARED), MIN (height, SPARED), limit, forecast, error);
   if (!around (painter))
     return painter->method->prepare (painter->self, width, height, limit, forecast, error);
   uint64_t beside = 0; /* paintings, and rows at another size: of the photograph, then of the paintings */
@@ -77,6 +80,7 @@ brush_prepare (struct painter *painter, int width, int height, bool held, uint64
         return false;
     }
     forecast->bytes = MAX (forecast->bytes, beside + one.bytes);
+    forecast->reading = MAX (forecast->reading, beside + one.reading);
     forecast->held = MAX (forecast->held, one.held);
     forecast->fixed = MAX (forecast->fixed, one.fixed);
     forecast->operations += one.operations;

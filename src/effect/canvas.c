@@ -435,9 +435,14 @@ canvas_prepare (struct canvas *canvas, int width, int height, int mixes, uint64_
                                         : prepare_tiles (canvas, limit, &bytes, error);
   forecast->bytes = forecast->fixed + bytes;
   forecast->held = forecast->fixed;
+  if (canvas_is_small (canvas)) /* whether its plan is ready or has been refused */
+    forecast->held += boundary_bytes (canvas->grid.tile_width, canvas->grid.tile_height);
   for (int i = 0; i < ROLES; i++)
-    if (canvas->plans[i].plan)
+    if (canvas->plans[i].plan && i != ROLE_WHOLE)
       forecast->held += boundary_bytes (canvas->plans[i].width, canvas->plans[i].height);
+  /* The rows of a small picture have all been read when its plan runs. */
+  forecast->reading =
+    canvas_is_small (canvas) ? forecast->held + tile_pass_bytes (&canvas->grid, canvas->mixes, false) : forecast->bytes;
   if (ready) {
     forecast->operations = operations_of (canvas);
     forecast->precision = precision_names[plan_precision (canvas_plan (canvas))];

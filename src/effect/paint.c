@@ -22,11 +22,8 @@
 #include "effect/paint_internal.h"
 #include "effect/recolor.h"
 #include "image/pixels.h"
+#include "image/stream.h"
 #include "impasto/impasto.h"
-
-#define SIZE_LEAST 64 /* pixels of the longer side that are advised */
-#define MIB PAINT_MIB
-#define BASE_BYTES PAINT_BASE_BYTES
 
 static const struct method *const methods[] = {&method_network, &method_image, &method_optimize};
 static const char *const method_names[] = {"network", "image", "optimize", NULL};
@@ -117,7 +114,7 @@ parse_bytes (const char *text, uint64_t *bytes, GError **error)
   if (unit && (g_ascii_strcasecmp (end, "iB") == 0 || g_ascii_strcasecmp (end, "B") == 0))
     end += strlen (end);
   value = unit ? ldexp (value, 10 * (int) (unit - units + 1)) : value;
-  if (*end == '\0' && value >= MIB && value < 1e18) {
+  if (*end == '\0' && value >= PAINT_MIB && value < 1e18) {
     *bytes = value;
     return true;
   }
@@ -242,7 +239,7 @@ paint_blends (const struct painter *painter)
 bool
 paint_needs_photograph (const struct painter *painter)
 {
-  return paint_blends (painter) || painter->settings.keep_colors != KEEP_COLORS_NO;
+  return !paint_is_photograph (painter) && (paint_blends (painter) || painter->settings.keep_colors != KEEP_COLORS_NO);
 }
 
 /* Bytes of this process in memory now: what is free for it is what the system has left, and this. */
@@ -271,77 +268,76 @@ planes (int width, int height, bool alpha)
   return (3 + alpha) * sizeof (float) * (uint64_t) width * height;
 }
 
-/* Bytes at the peak: while the photograph is loaded and scaled, while it is painted, or while the painting is scaled and
- * finished. */
+uint64_t
+paint_base_bytes (const struct painter *painter)
+{
+  return PAINT_BASE_BYTES - (paint_is_photograph (painter) ? PAINT_CODE_BYTES : 0);
+}
+
+/* While the method runs, beside what it takes itself. */
 static uint64_t
-peak (const struct painter *painter, const struct paint_forecast *forecast, bool alpha,
-      const struct method_forecast *method)
+beside_bytes (const struct painter *painter, const struct paint_forecast *forecast, bool alpha)
 {
   int width = forecast->paint_width, height = forecast->paint_height;
-  uint64_t photo = planes (forecast->width, forecast->height, alpha), painting = planes (width, height, alpha);
-  uint64_t kept = paint_needs_photograph (painter) ? planes (width, height, false) : 0;
-  uint64_t loading = photo + method->held, running = painting + kept + method->bytes;
+  return paint_base_bytes (painter) + planes (width, height, alpha) +
+         (paint_needs_photograph (painter) ? planes (width, height, false) : 0);
+}
+
+/* Bytes at the peak: while the photograph is loaded, while it is scaled, while it is painted, while the painting is
+ * finished, or while it is saved. */
+static uint64_t
+peak (const struct painter *painter, const struct paint_task *task, const struct paint_forecast *forecast,
+      const struct method_forecast *method)
+{
+  const struct picture_info *info = &task->info;
+  int width = forecast->paint_width, height = forecast->paint_height;
+  uint64_t photo = planes (info->width, info->height, info->alpha), painting = planes (width, height, info->alpha);
+  uint64_t beside = beside_bytes (painter, forecast, info->alpha), loading = photo + info->decoding;
   uint64_t around = MAX (finish_bytes (&painter->settings.finish, width, height), recolor_bytes (painter, width));
-  uint64_t finishing = painting + kept + method->held + around;
-  if (painting != photo)
-    loading += painting + (alpha ? photo / 4 : 0);
-  return BASE_BYTES + MAX (loading, MAX (running, finishing));
-}
-
-static char *
-gigabytes (uint64_t bytes)
-{
-  return bytes < 1000 * MIB ? g_strdup_printf ("%.0f MiB", bytes / MIB)
-                            : g_strdup_printf ("%.1f GiB", bytes / MIB / 1024);
+  uint64_t saving = task->output ? stream_save_bytes (task->output, width, height, info->alpha, info->bits) : 0;
+  if (width != info->width || height != info->height)
+    loading = MAX (loading, photo + painting + (info->alpha ? photo / 4 : 0));
+  uint64_t between = MAX (paint_base_bytes (painter) + MAX (loading, painting + saving), beside + around);
+  return MAX (beside + method->bytes, between + method->held);
 }
 
 bool
-paint_fail_memory (const struct painter *painter, const struct paint_forecast *forecast, uint64_t fixed, GError **error)
+paint_ready_held (struct painter *painter, const struct paint_task *task, struct paint_forecast *forecast,
+                  GError **error)
 {
-  g_autofree char *needed = gigabytes (forecast->bytes), *there = gigabytes (forecast->limit), *hint = NULL;
-  int64_t longer = MAX (forecast->paint_width, forecast->paint_height);
-  if (forecast->streams) /* what its thumbnail takes is what counts */
-    longer = MIN (longer, CANVAS_PREVIEW);
-  double room = (double) forecast->limit - fixed, share = room / ((double) forecast->bytes - fixed);
-  int64_t size = share > 0 ? longer * sqrt (share) * 0.97 : 0; /* memory goes with the pixels */
-  size -= size > 400 ? size % 100 : 0;
-  if (size >= SIZE_LEAST) {
-    hint = g_strdup_printf ("; shrink it with --size %d", (int) size);
-  } else { /* what goes with the pixels, of so few, and the rest */
-    double small = (double) SIZE_LEAST / longer;
-    g_autofree char *least = gigabytes (fixed + (forecast->bytes - fixed) * MIN (1, small * small) / 0.9);
-    hint = g_strdup_printf ("; even --size %d takes some %s", SIZE_LEAST, least);
-  }
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "painting %dx%d needs %s of memory, %s are %s%s",
-               forecast->paint_width, forecast->paint_height, needed, there,
-               painter->memory == forecast->limit ? "allowed" : "free", hint);
-  return false;
-}
-
-bool
-painter_prepare (struct painter *painter, int width, int height, bool alpha, struct paint_forecast *forecast,
-                 GError **error)
-{
+  int width = task->info.width, height = task->info.height;
   *forecast = (struct paint_forecast){.width = width, .height = height, .paint_width = width, .paint_height = height};
   paint_size (painter, &forecast->paint_width, &forecast->paint_height);
   forecast->limit = paint_memory_limit (painter);
   struct method_forecast method = {0};
   g_autoptr (GError) local = NULL;
-  uint64_t beside = peak (painter, forecast, alpha, &method);
+  uint64_t beside = beside_bytes (painter, forecast, task->info.alpha);
   uint64_t room = forecast->limit > beside ? forecast->limit - beside : 0;
   gint64 start = g_get_monotonic_time ();
   bool ready = brush_prepare (painter, forecast->paint_width, forecast->paint_height, true, room, &method, &local);
   forecast->prepare_seconds = (g_get_monotonic_time () - start) * 1e-6;
   forecast->operations = method.operations;
   forecast->precision = method.precision;
-  forecast->bytes = peak (painter, forecast, alpha, &method);
-  bool fits =
-    ready ? forecast->bytes <= forecast->limit : !g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);
-  if (!fits)
-    return paint_fail_memory (painter, forecast, BASE_BYTES + method.fixed, error);
+  forecast->bytes = peak (painter, task, forecast, &method);
+  if (ready && forecast->bytes > forecast->limit)
+    return paint_too_large (error);
   if (!ready)
     g_propagate_error (error, g_steal_pointer (&local));
   return ready;
+}
+
+bool
+painter_prepare (struct painter *painter, int width, int height, bool alpha, struct paint_forecast *forecast,
+                 GError **error)
+{
+  struct paint_task task = {.info = {.width = width, .height = height, .alpha = alpha}};
+  g_autoptr (GError) local = NULL;
+  if (paint_ready_held (painter, &task, forecast, &local))
+    return true;
+  if (g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY))
+    return paint_fail_memory (painter, &task, paint_ready_held, forecast, error);
+  g_propagate_error (error, g_steal_pointer (&local));
+  return false;
 }
 
 bool

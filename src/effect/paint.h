@@ -67,6 +67,7 @@ bool paint_progress (const struct paint_job *job, double share, const char *what
 /* What a method takes, beside the picture's own planes (rgb and alpha of the painting's size). */
 struct method_forecast {
   uint64_t bytes;        /* at the peak of a run; planes that the method gives back while it runs are counted off */
+  uint64_t reading;      /* of them, while rows of a source are read, of run_rows */
   uint64_t held;         /* of them, what is there between pictures too, while the next is loaded */
   uint64_t fixed;        /* of them, what does not go with the picture's size: weights */
   double operations;     /* of a run */
@@ -154,9 +155,10 @@ bool painter_run (struct painter *painter, struct picture *picture, const struct
 
 int painter_threads (const struct painter *painter);
 
-/* painter_prepare for the picture in a file. When it cannot be held within the limit, but its method can do without,
+/* painter_prepare for the picture in a file, and a painting that will be saved to @output (or NULL: not known). When it cannot be held within the limit, but its method can do without,
  * ->streams is set. */
-bool painter_prepare_file (struct painter *painter, const char *path, struct paint_forecast *forecast, GError **error);
+bool painter_prepare_file (struct painter *painter, const char *path, const char *output,
+                           struct paint_forecast *forecast, GError **error);
 
 /* From @path to @output, without ever holding the picture; what is in between lies on disk, in $TMPDIR or /var/tmp. The
  * whole of @options is the file's. Errors as painter_run, picture_load and picture_save; IMPASTO_ERROR_MEMORY also for

@@ -11,8 +11,7 @@
 #include "image/stream.h"
 #include "impasto/error.h"
 
-#define BAND 32          /* rows that are worked on at a time */
-#define DECODER_ROWS 256 /* that libvips keeps, reading, scaling and writing, of 8 bytes a pixel */
+#define BAND 32 /* rows that are worked on at a time */
 
 /* Reading a picture that is enlarged much can take longer than painting it: those who wait may end that, too. What is told
  * meanwhile is what was told last. */
@@ -31,71 +30,95 @@ struct run {
   int width, height, planes;
 };
 
-/* Bytes held beside what the method says. */
+/* Bytes held all the time. */
 static uint64_t
-bytes_beside (const struct painter *painter, const struct paint_forecast *forecast, const struct picture_info *info,
-              const char *output)
+bytes_around (const struct painter *painter, int width)
 {
-  const struct finish *finish = &painter->settings.finish;
-  int w = forecast->paint_width, h = forecast->paint_height, rows = BAND + 2 * finish_reach (finish);
-  uint64_t coding = MAX (stream_load_bytes (info->format, info->width, info->height, info->alpha, info->bits),
-                         output ? stream_save_bytes (output, w, h, info->alpha, info->bits) : 0);
-  uint64_t around = (uint64_t) w * rows * sizeof (float) * (8 + FINISH_SCRATCH) + recolor_bytes (painter, w);
-  return PAINT_BASE_BYTES + coding + around + (uint64_t) MAX (w, info->width) * 8 * DECODER_ROWS;
+  int rows = BAND + 2 * finish_reach (&painter->settings.finish);
+  return paint_base_bytes (painter) + (uint64_t) width * rows * sizeof (float) * (8 + FINISH_SCRATCH) +
+         recolor_bytes (painter, width);
 }
 
-/* @memory: why the picture cannot be held. */
+/* In rows, with @room for the method. */
 static bool
-prepare_rows (struct painter *painter, const struct picture_info *info, const char *output,
-              struct paint_forecast *forecast, const GError *memory, GError **error)
+try_rows (struct painter *painter, const struct paint_task *task, uint64_t reading, uint64_t room,
+          struct paint_forecast *forecast, GError **error)
 {
-  if (!painter->method->run_rows) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s; --method %s wants the whole picture in memory",
-                 memory->message, painter->method->name);
-    return false;
-  }
   struct method_forecast method = {0};
-  uint64_t beside = bytes_beside (painter, forecast, info, output);
-  g_autoptr (GError) local = NULL;
-  bool ready = brush_prepare (painter, forecast->paint_width, forecast->paint_height, false,
-                              forecast->limit > beside ? forecast->limit - beside : 0, &method, &local);
-  forecast->bytes = beside + method.bytes;
+  const struct picture_info *info = &task->info;
+  int w = forecast->paint_width, h = forecast->paint_height;
+  uint64_t saving = task->output ? stream_save_bytes (task->output, w, h, info->alpha, info->bits) : 0;
+  gint64 start = g_get_monotonic_time ();
+  bool ready = brush_prepare (painter, w, h, false, room, &method, error);
+  forecast->prepare_seconds += (g_get_monotonic_time () - start) * 1e-6;
+  forecast->bytes =
+    bytes_around (painter, w) + MAX (method.bytes, MAX (reading + method.reading, saving + method.held));
   forecast->operations = method.operations;
   forecast->precision = method.precision;
   forecast->streams = true;
-  if (ready ? forecast->bytes > forecast->limit : g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY))
-    return paint_fail_memory (painter, forecast, PAINT_BASE_BYTES + method.fixed, error);
-  if (!ready)
-    g_propagate_error (error, g_steal_pointer (&local));
-  return ready;
+  return ready && forecast->bytes > forecast->limit ? paint_too_large (error) : ready;
 }
 
+/* Tiles are painted while the file is read, what is painted at once when it has been. */
 static bool
-prepare (struct painter *painter, const char *path, const char *output, struct picture_info *info,
-         struct paint_forecast *forecast, GError **error)
+ready_rows (struct painter *painter, const struct paint_task *task, struct paint_forecast *forecast, GError **error)
+{
+  const struct picture_info *info = &task->info;
+  uint64_t around = bytes_around (painter, forecast->paint_width), limit = forecast->limit;
+  uint64_t reading = info->decoding + stream_scale_bytes (info, forecast->paint_width, forecast->paint_height);
+  g_autoptr (GError) local = NULL;
+  if (try_rows (painter, task, reading, limit > around + reading ? limit - around - reading : 0, forecast, &local))
+    return true;
+  struct paint_forecast other = *forecast;
+  if (g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY) && limit > around &&
+      try_rows (painter, task, reading, limit - around, &other, NULL)) {
+    *forecast = other;
+    return true;
+  }
+  g_propagate_error (error, g_steal_pointer (&local));
+  return false;
+}
+
+/* Held, or else in rows where the method can; when neither fits, the forecast is of what takes less. */
+static bool
+ready_file (struct painter *painter, const struct paint_task *task, struct paint_forecast *forecast, GError **error)
 {
   g_autoptr (GError) local = NULL;
-  if (!picture_probe (path, 0, info, error))
-    return false;
-  bool ready = painter_prepare (painter, info->width, info->height, info->alpha, forecast, &local);
-  if (!ready && g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY)) {
-    gint64 start = g_get_monotonic_time ();
-    ready = prepare_rows (painter, info, output, forecast, local, error);
-    forecast->prepare_seconds += (g_get_monotonic_time () - start) * 1e-6;
-  } else if (!ready)
+  if (paint_ready_held (painter, task, forecast, &local))
+    return true;
+  if (!g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY) || !painter->method->run_rows) {
     g_propagate_error (error, g_steal_pointer (&local));
-  if (!ready)
-    g_prefix_error (error, "%s: ", path);
-  forecast->frames = info->frames;
-  return ready;
+    return false;
+  }
+  struct paint_forecast held = *forecast;
+  if (ready_rows (painter, task, forecast, error))
+    return true;
+  if (held.bytes < forecast->bytes)
+    *forecast = held;
+  return false;
 }
 
 bool
-painter_prepare_file (struct painter *painter, const char *path, struct paint_forecast *forecast, GError **error)
+painter_prepare_file (struct painter *painter, const char *path, const char *output, struct paint_forecast *forecast,
+                      GError **error)
 {
-  struct picture_info info;
+  struct paint_task task = {.output = output};
+  g_autoptr (GError) local = NULL, memory = NULL;
+  const bool rows = painter->method->run_rows != NULL;
   *forecast = (struct paint_forecast){0};
-  return prepare (painter, path, NULL, &info, forecast, error);
+  if (!picture_probe (path, 0, &task.info, error))
+    return false;
+  if (ready_file (painter, &task, forecast, &local)) {
+    forecast->frames = task.info.frames;
+    return true;
+  }
+  if (!g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY))
+    g_propagate_prefixed_error (error, g_steal_pointer (&local), "%s: ", path);
+  else if (!paint_fail_memory (painter, &task, ready_file, forecast, &memory))
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "%s: %s%s%s%s", path, memory->message,
+                 rows ? "" : "; --method ", rows ? "" : painter->method->name,
+                 rows ? "" : " wants the whole picture in memory");
+  return false;
 }
 
 static bool
@@ -311,8 +334,7 @@ painter_run_file (struct painter *painter, const char *path, const char *output,
                   const struct picture_save_options *options, const struct paint_job *job, GError **error)
 {
   struct paint_forecast forecast;
-  struct picture_info info;
-  if (!picture_can_save (output, error) || !prepare (painter, path, output, &info, &forecast, error))
+  if (!picture_can_save (output, error) || !painter_prepare_file (painter, path, output, &forecast, error))
     return false;
   if (!forecast.streams)
     return run_whole (painter, path, output, options, job, error);

@@ -57,6 +57,7 @@ steered_prepare (void *self, int width, int height, uint64_t limit, struct metho
   bool ready = canvas_prepare (steered->canvas, width, height, mixes_of (steered), limit > masks ? limit - masks : 1,
                                forecast, error);
   forecast->bytes += masks;
+  forecast->reading += masks;
   forecast->held += masks;
   forecast->fixed += masks;
   return ready;

@@ -99,12 +99,59 @@ save_avif (VipsImage *image, VipsTarget *target, int quality)
   return save_heif (image, target, quality, VIPS_FOREIGN_HEIF_COMPRESSION_AV1);
 }
 
+static uint64_t
+pixels_of (VipsImage *image)
+{
+  return (uint64_t) image->Xsize * image->Ysize;
+}
+
+static bool
+is_interlaced (VipsImage *image)
+{
+  int interlaced = 0;
+  return vips_image_get_typeof (image, "interlaced") && vips_image_get_int (image, "interlaced", &interlaced) == 0 &&
+         interlaced;
+}
+
+/* Interlaced: the whole of it, before the first row is known. */
+static uint64_t
+decode_png (VipsImage *image)
+{
+  return is_interlaced (image) ? VIPS_IMAGE_SIZEOF_IMAGE (image) : 0;
+}
+
+/* Progressive: the coefficients, of two bytes. */
+static uint64_t
+decode_jpeg (VipsImage *image)
+{
+  const char *chroma = "";
+  if (!is_interlaced (image))
+    return 0;
+  if (vips_image_get_typeof (image, "jpeg-chroma-subsample"))
+    vips_image_get_string (image, "jpeg-chroma-subsample", &chroma);
+  return pixels_of (image) * (strcmp (chroma, "4:2:0") == 0 && image->Bands == 3 ? 3 : 2 * image->Bands);
+}
+
+/* Twice, with alpha whether there is one or not. */
+static uint64_t
+decode_webp (VipsImage *image)
+{
+  return pixels_of (image) * 8;
+}
+
+static uint64_t
+decode_heif (VipsImage *image)
+{
+  return 2 * VIPS_IMAGE_SIZEOF_IMAGE (image);
+}
+
 static const struct format formats[] = {
   {
     .name = "PNG",
     .extensions = ".png",
     .matches = is_png,
     .load = vips_pngload,
+    .decoding = decode_png,
     .save = save_png,
     .alpha = true,
     .deep = true,
@@ -114,6 +161,7 @@ static const struct format formats[] = {
     .extensions = ".jpg .jpeg .jpe .jfif",
     .matches = is_jpeg,
     .load = vips_jpegload,
+    .decoding = decode_jpeg,
     .save = save_jpeg,
     .shrinks = true,
     .quality = 92,
@@ -123,6 +171,7 @@ static const struct format formats[] = {
     .extensions = ".webp",
     .matches = is_webp,
     .load = vips_webpload,
+    .decoding = decode_webp,
     .save = save_webp,
     .alpha = true,
     .whole = true,
@@ -142,6 +191,7 @@ static const struct format formats[] = {
     .extensions = ".avif",
     .matches = is_avif,
     .load = vips_heifload,
+    .decoding = decode_heif,
     .save = save_avif,
     .heif = true,
     .whole = true,
@@ -154,6 +204,7 @@ static const struct format formats[] = {
     .extensions = ".heic .heif",
     .matches = is_heic,
     .load = vips_heifload,
+    .decoding = decode_heif,
     .save = save_heic,
     .heif = true,
     .whole = true,
@@ -185,15 +236,6 @@ format_of_path (const char *path)
       if (g_ascii_strcasecmp (*name, dot) == 0)
         return &formats[i];
   }
-  return NULL;
-}
-
-const struct format *
-format_of_name (const char *name)
-{
-  for (size_t i = 0; i < G_N_ELEMENTS (formats); i++)
-    if (strcmp (formats[i].name, name) == 0)
-      return &formats[i];
   return NULL;
 }
 

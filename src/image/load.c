@@ -117,6 +117,7 @@ picture_probe (const char *path, int64_t max_pixels, struct picture_info *info, 
     .alpha = vips_image_hasalpha (image),
     .frames = vips_image_get_n_pages (image),
     .format = format->name,
+    .decoding = image_decoding_bytes (image, format),
   };
   return true;
 }

@@ -14,6 +14,7 @@
 
 #include "image/vips.h"
 
+#define DECODER_ROWS 640 /* of a file that libvips keeps, its caches of lines and scaling counted in: measured */
 #define FLOAT_SLACK 1e-3 /* beyond 0..1 */
 #define FLOAT_BRIGHT 4   /* mean of colours that are not from 0 to 255 */
 
@@ -225,6 +226,12 @@ image_open (const char *path, int64_t max_pixels, int shrink, const struct forma
   return g_steal_pointer (&image);
 }
 
+uint64_t
+image_decoding_bytes (VipsImage *image, const struct format *format)
+{
+  return VIPS_IMAGE_SIZEOF_LINE (image) * DECODER_ROWS + (format->decoding ? format->decoding (image) : 0);
+}
+
 bool
 image_is_grey (VipsImage *image)
 {
@@ -296,14 +303,16 @@ image_to_srgb (VipsImage *image, bool precise, const char *path, GError **error)
   return g_steal_pointer (&rgb);
 }
 
-/* vips_resize of 8.14 enlarges to half a pixel beside the place. */
+/* Across first, so that what libvips keeps of a picture that comes in rows is as narrow as the result. vips_resize of 8.14
+ * enlarges to half a pixel beside the place. */
 int
 image_scale (VipsImage *image, VipsImage **scaled, int width, int height)
 {
   const int w = MIN (width, image->Xsize), h = MIN (height, image->Ysize);
-  g_autoptr (vips_image) reduced = NULL;
+  g_autoptr (vips_image) narrow = NULL, reduced = NULL;
   g_autoptr (GObject) cubic = NULL;
-  if (vips_resize (image, &reduced, (double) w / image->Xsize, "vscale", (double) h / image->Ysize, NULL) != 0)
+  if (vips_resize (image, &narrow, (double) w / image->Xsize, "vscale", 1.0, NULL) != 0 ||
+      vips_resize (narrow, &reduced, 1, "vscale", (double) h / image->Ysize, NULL) != 0)
     return -1;
   if (reduced->Xsize != w || reduced->Ysize != h) {
     vips_error ("image_scale", "%s", "unexpected size");

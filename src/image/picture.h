@@ -30,6 +30,7 @@ struct picture_info {
   bool grey, alpha;
   int frames;         /* or pages; all but the first are left alone */
   const char *format; /* "JPEG" */
+  uint64_t decoding;  /* bytes that reading it takes beside its pixels, an upper bound */
 };
 
 struct picture_save_options {

@@ -5,12 +5,15 @@
  * side is a column of what lies on disk, of which many neighbours are taken at a time. */
 #include "image/stream.h"
 
+#include <malloc.h>
+#include <math.h>
 #include <string.h>
 
 #include "image/pixels.h"
 #include "image/vips.h"
 
 #define TURNED_ROWS 64 /* taken at a time from a picture on its side */
+#define SAVED_ROWS 256 /* that it keeps while it writes */
 
 struct stream {
   char *path;
@@ -207,7 +210,13 @@ read_rows (void *data, int y, int n, float *rows, int64_t stride, GError **error
   if ((y == 0 && (stream->next || !stream->region)) && !open_pass (stream, NULL, error))
     return false;
   g_return_val_if_fail (y == stream->next, false);
-  return pull (stream, n, rows, stride, error);
+  if (!pull (stream, n, rows, stride, error))
+    return false;
+  if (stream->next == stream->file_height) {
+    close_pass (stream); /* what it has taken is not to lie beside what comes after */
+    malloc_trim (0);
+  }
+  return true;
 }
 
 static bool
@@ -292,20 +301,21 @@ stream_about (struct stream *stream)
   return stream->about;
 }
 
-static uint64_t
-whole_bytes (const struct format *format, int width, int height, bool alpha, int bits)
-{
-  return format && format->whole ? 2 * (uint64_t) width * height * (3 + alpha) * (bits > 8 ? 2 : 1) : 0;
-}
-
+/* Across, rows come and go; down, libvips keeps some of the result's width, the more of them the more is left to Lanczos
+ * when it has shrunk by a whole number. Measured. */
 uint64_t
-stream_load_bytes (const char *format, int width, int height, bool alpha, int bits)
+stream_scale_bytes (const struct picture_info *info, int width, int height)
 {
-  return whole_bytes (format_of_name (format), width, height, alpha, bits);
+  const double shrink = MAX (1, (double) info->height / height), left = shrink / MAX (1, floor (shrink / 2));
+  const double rows = width <= info->width ? 300 + 300 * left : 64;
+  return width == info->width && height == info->height ? 0
+                                                        : sizeof (float) * (3 + info->alpha) * (uint64_t) width * rows;
 }
 
 uint64_t
 stream_save_bytes (const char *path, int width, int height, bool alpha, int bits)
 {
-  return whole_bytes (format_of_path (path), width, height, alpha, bits);
+  const struct format *format = format_of_path (path);
+  const uint64_t row = (uint64_t) width * (3 + alpha) * (bits > 8 ? 2 : 1);
+  return row * SAVED_ROWS + (format && format->whole ? 2 * row * height : 0);
 }

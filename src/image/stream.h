@@ -24,9 +24,8 @@ struct row_source stream_colours (struct stream *stream);
 /* A picture without planes that carries the file's metadata and depth. Owned by the stream. */
 struct picture *stream_about (struct stream *stream);
 
-/* Bytes that reading a file of this size, or saving to @path, takes apart from a few rows: formats that libvips codes as
- * a whole. @format as picture_probe names it. */
-uint64_t stream_load_bytes (const char *format, int width, int height, bool alpha, int bits);
+/* Bytes that scaling a file to @width x @height takes, beside reading it; and that saving to @path takes. */
+uint64_t stream_scale_bytes (const struct picture_info *info, int width, int height);
 uint64_t stream_save_bytes (const char *path, int width, int height, bool alpha, int bits);
 
 /* picture_save for rows in a store of 3 planes, or 4 with alpha; @about has the size, metadata, depth and recipe. */

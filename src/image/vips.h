@@ -30,7 +30,8 @@ struct format {
   bool heif;    /* in libvips' HEIF module */
   bool alpha;   /* can carry alpha */
   bool deep;    /* can carry more than 8 bits */
-  bool whole;   /* libvips decodes and encodes it as a whole */
+  bool whole;   /* libvips encodes it as a whole */
+  uint64_t (*decoding) (VipsImage *image); /* bytes that its decoder holds beside rows; NULL = none */
   int quality;  /* default */
 };
 
@@ -39,7 +40,6 @@ struct format {
 
 const struct format *format_find (const uint8_t *head, size_t size); /* by content, or NULL */
 const struct format *format_of_path (const char *path);              /* by extension, or NULL */
-const struct format *format_of_name (const char *name);              /* "JPEG", or NULL */
 char *format_extensions (void);                                      /* ".png .jpg ..."; a new string */
 
 /* Starts libvips, with the HEIF module when @heif. IMPASTO_ERROR_INPUT when libvips does not start or has no HEIF. */
@@ -55,6 +55,9 @@ void image_damaged (GError **error, const char *path, const struct format *forma
 /* Opens for reading from top to bottom; the header is read and checked, pixels are not. @shrink as the loader takes
  * it, 1 for the whole size. @format may be NULL. */
 VipsImage *image_open (const char *path, int64_t max_pixels, int shrink, const struct format **format, GError **error);
+
+/* Bytes at most that reading its pixels takes: what is kept of its rows on the way, and what its decoder holds. */
+uint64_t image_decoding_bytes (VipsImage *image, const struct format *format);
 
 /* Before pixels are read: whether floating point counts from 0 to 1, grey as it is, colours as linear light, where lamps may
  * be brighter. Other programs write it from 0 to 255 as well, so all of it is looked at. */
