@@ -521,9 +521,11 @@ test_draft_abandoned (void)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *folder = g_dir_make_tmp ("impasto-XXXXXX", NULL);
-  g_autofree char *kept = g_build_filename (folder, "kept.png", NULL), *half = g_build_filename (folder, "half.png", NULL);
+  g_autofree char *kept = g_build_filename (folder, "kept.png", NULL),
+                  *half = g_build_filename (folder, "half.png", NULL);
   g_autoptr (draft) done = draft_new (kept, &error), going = draft_new (half, &error);
-  g_assert_true (draft_write (done, "x", 1, &error) && draft_commit (done, &error) && draft_write (going, "x", 1, &error));
+  g_assert_true (draft_write (done, "x", 1, &error) && draft_commit (done, &error) &&
+                 draft_write (going, "x", 1, &error));
   g_assert_no_error (error);
   draft_abandon_all ();
   g_assert_false (g_file_test (going->path, G_FILE_TEST_EXISTS));

@@ -56,7 +56,8 @@ test_kinds (void)
     g_assert_cmpfloat_with_epsilon (own->rgb[i], of_keras->rgb[i], 1.01 / 255);
   g_autofree char *on = g_strdup_printf ("steps=1 latent=8 start=%s", model), *off = g_strconcat (on, " kinds=0", NULL),
                   *of_keras_too = g_strdup_printf ("steps=1 latent=8 start=%s", keras);
-  const char *const words[] = {on, of_keras_too, off}; /* a run that begins with it has its kinds, unless told otherwise */
+  const char *const words[] = {on, of_keras_too,
+                               off}; /* a run that begins with it has its kinds, unless told otherwise */
   for (int i = 0; i < 3; i++) {
     g_autofree char *run = run_whole (words[i]), *path = file_of (run, "recipe.json"), *recipe = NULL;
     g_assert_true (g_file_get_contents (path, &recipe, NULL, NULL));

@@ -193,7 +193,8 @@ naming_result (struct naming *naming, const struct input *input, bool make, bool
            NULL;
   for (guint i = 0; naming->sources && i < naming->sources->len; i++)
     if (same_file (path, naming->sources->pdata[i]))
-      return refuse (error, "%s: the painting would replace what it is painted by; choose another name with -o or --suffix",
+      return refuse (error,
+                     "%s: the painting would replace what it is painted by; choose another name with -o or --suffix",
                      path),
              NULL;
   if (other)

@@ -30,7 +30,7 @@ struct naming {
   bool overwrite;
   const GPtrArray *sources; /* files that pictures are painted by, which no result replaces */
   bool folder;              /* -o is a folder */
-  GHashTable *taken; /* results so far -> their inputs */
+  GHashTable *taken;        /* results so far -> their inputs */
 };
 
 /* Decides whether -o is a file or a folder. IMPASTO_ERROR_USAGE: several inputs into one file, an unknown format;

@@ -155,7 +155,8 @@ interrupt_install (void)
   struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART}, before;
   sigaction (SIGINT, &action, NULL);
   sigaction (SIGTERM, &action, NULL);
-  if (sigaction (SIGHUP, NULL, &before) == 0 && before.sa_handler != SIG_IGN) /* else it is meant to outlive its terminal */
+  if (sigaction (SIGHUP, NULL, &before) == 0 &&
+      before.sa_handler != SIG_IGN) /* else it is meant to outlive its terminal */
     sigaction (SIGHUP, &action, NULL);
 }
 

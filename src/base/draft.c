@@ -17,7 +17,7 @@
 #define RANDOM 6 /* characters behind it */
 #define SUFFIX_MAX 16
 #define WRITE_MAX ((size_t) 1 << 30) /* bytes a call */
-#define OPEN_MAX 64 /* drafts at a time that can be abandoned; more are written all the same */
+#define OPEN_MAX 64                  /* drafts at a time that can be abandoned; more are written all the same */
 
 /* Names of the drafts there are, where a signal handler may read them. */
 static struct {

@@ -271,8 +271,8 @@ describe_generator (const char *path, struct shape shape, const struct describe_
 /* A network of ours that is neither a pack nor a generator: what pictures are compared by, a classifier, the painter of
  * --style-image. */
 static char *
-describe_net_file (const char *path, const struct net *net, struct shape shape, const struct describe_settings *settings,
-                   GError **error)
+describe_net_file (const char *path, const struct net *net, struct shape shape,
+                   const struct describe_settings *settings, GError **error)
 {
   g_autoptr (net_file) file = net_file_load (path, net, error);
   if (!file)
@@ -304,7 +304,8 @@ describe_file (const char *path, struct shape shape, const struct describe_setti
     return describe_net_file (path, net, shape, settings, error);
   if (!g_str_has_suffix (path, ".onnx") || !g_file_test (path, G_FILE_TEST_EXISTS))
     return describe_pack (path, shape, settings, error);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: of an ONNX model impasto run %s --info tells", path, path);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: of an ONNX model impasto run %s --info tells", path,
+               path);
   return NULL;
 }
 

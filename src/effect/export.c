@@ -368,7 +368,8 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
   if (!keras && !g_str_has_suffix (path, ".onnx")) {
     if (find_style (settings, &style, error)) /* else that is the mistake */
       g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-                   "%s: a style's file ends in .onnx or, for Keras, in .h5; .safetensors is for runs and generators", path);
+                   "%s: a style's file ends in .onnx or, for Keras, in .h5; .safetensors is for runs and generators",
+                   path);
     style_clear (&style);
     return FALSE;
   }

@@ -123,7 +123,8 @@ generator_noise_net (const struct generator *generator)
     return *(const struct gan_net *) generator->file->settings;
   struct shape z = keras_input_shape (generator->keras, 0);
   int64_t latent = z.rank == 2 ? z.dim[1] : 0;
-  return (struct gan_net){.latent = latent, .kinds = keras_noise_kinds (keras_input_name (generator->keras, 0), latent)};
+  return (struct gan_net){.latent = latent,
+                          .kinds = keras_noise_kinds (keras_input_name (generator->keras, 0), latent)};
 }
 
 char *

@@ -248,15 +248,16 @@ optimize_describe (const void *data, JsonObject *recipe)
  * that name where packs are, or beside the painting. */
 static char *
 recorded_features (const struct recipe_source *source, const char *given, const char *name, const char *sha256,
-               GError **error)
+                   GError **error)
 {
   if (given) {
     g_autofree char *is = style_sha256 (given, error);
     if (is && !source->force && !g_str_equal (is, sha256))
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                   "%s: %s is another feature network than it was painted with (SHA-256 %.12s..., was %.12s...); --force "
-                   "takes it",
-                   source->painting, given, is, sha256);
+      g_set_error (
+        error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+        "%s: %s is another feature network than it was painted with (SHA-256 %.12s..., was %.12s...); --force "
+        "takes it",
+        source->painting, given, is, sha256);
     return is && (source->force || g_str_equal (is, sha256)) ? g_strdup (given) : NULL;
   }
   g_auto (GStrv) folders = impasto_style_folders ();
@@ -277,7 +278,8 @@ replay_start (JsonNode *network, const struct recipe_source *source, struct pain
     return true;
   if (JSON_NODE_HOLDS_OBJECT (network))
     return recipe_replay_mixes (json_node_get_object (network), source, settings, error);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: its recipe has a network that is none", source->painting);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: its recipe has a network that is none",
+               source->painting);
   return false;
 }
 

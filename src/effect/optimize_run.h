@@ -22,7 +22,7 @@ struct optimize {
   struct features *features;
   char *features_sha256, *name;
   JsonObject *network; /* that paints what painting begins with, as recipes tell; or NULL */
-  GArray *images; /* struct style_image */
+  GArray *images;      /* struct style_image */
   struct painting *paintings;
   int n_paintings;
   int width, height; /* what the forecast is of; 0 = none */

@@ -124,7 +124,7 @@ const struct method *paint_method (int index); /* as paint_settings.method count
 struct paint_forecast {
   int width, height; /* of the photograph */
   int paint_width, paint_height;
-  int frames; /* of the file, of which the first is painted */
+  int frames;             /* of the file, of which the first is painted */
   uint64_t bytes;         /* at the peak */
   uint64_t limit;         /* bytes that may be used */
   double operations;      /* multiplications and additions */

@@ -267,7 +267,7 @@ impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gbo
   bool ok = recipe_read (text, &source, style || images, &from, &local);
   const struct method *method = paint_method (from.method);
   if (ok && style && !images && method == &method_image)
-    from.method = to->method; /* the painting that gave the style is not there any more */
+    from.method = to->method;                               /* the painting that gave the style is not there any more */
   if (ok && style && !images && method == &method_optimize) /* it gives what painting begins with alone */
     ok = recipe_read (text, &source, false, &from, &local);
   for (const struct option *option = paint_options; ok && option->name; option++) {

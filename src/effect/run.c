@@ -207,7 +207,8 @@ bind (struct run *run, const char *const *texts, bool inputs, struct binding *bi
     g_autofree char *shown = text_show (file);
     const char *equals = strchr (file, '='), *slash = strchr (file, G_DIR_SEPARATOR);
     if (equals && !(slash && slash < equals) && !g_file_test (file, G_FILE_TEST_EXISTS))
-      return usage (error, "'%s': the model has no %s of that name; it has %s (./NAME=... is a file)", shown, kind, names);
+      return usage (error, "'%s': the model has no %s of that name; it has %s (./NAME=... is a file)", shown, kind,
+                    names);
     if (!port || *n == FILES_MAX)
       return usage (error, "the model has no %s for '%s'; it has %s", kind, shown, names);
     bindings[(*n)++] = (struct binding){port, file};

@@ -295,9 +295,7 @@ find_colon (const char *text)
 {
   const char *suffix = strstr (text, PACK_SUFFIX ":"), *last = strrchr (text, ':');
   g_autofree char *folder = last ? g_strndup (text, last - text) : NULL;
-  return suffix                                                  ? suffix + strlen (PACK_SUFFIX)
-         : folder && g_file_test (folder, G_FILE_TEST_IS_DIR) ? last
-                                                                 : NULL;
+  return suffix ? suffix + strlen (PACK_SUFFIX) : folder && g_file_test (folder, G_FILE_TEST_IS_DIR) ? last : NULL;
 }
 
 /* "FILE.safetensors:NAME", "FILE.safetensors", "NAME"; what is not there is NULL. RUN/ is a file as well. */

@@ -26,13 +26,13 @@ struct format {
   bool (*matches) (const uint8_t *head, size_t size);
   int (*load) (const char *path, VipsImage **out, ...);
   int (*save) (VipsImage *image, VipsTarget *target, int quality);
-  bool shrinks; /* load takes "shrink": 1, 2, 4, 8 */
-  bool heif;    /* in libvips' HEIF module */
-  bool alpha;   /* can carry alpha */
-  bool deep;    /* can carry more than 8 bits */
-  bool whole;   /* libvips encodes it as a whole */
+  bool shrinks;                            /* load takes "shrink": 1, 2, 4, 8 */
+  bool heif;                               /* in libvips' HEIF module */
+  bool alpha;                              /* can carry alpha */
+  bool deep;                               /* can carry more than 8 bits */
+  bool whole;                              /* libvips encodes it as a whole */
   uint64_t (*decoding) (VipsImage *image); /* bytes that its decoder holds beside rows; NULL = none */
-  int quality;  /* default */
+  int quality;                             /* default */
 };
 
 #define FORMAT_HEAD_SIZE 16 /* bytes that tell a format */

@@ -12,7 +12,7 @@
 #include "train/checkpoint.h"
 #include "train/gan_recipe.h"
 
-#define TITLE_MAX 200   /* characters */
+#define TITLE_MAX 200 /* characters */
 
 /* Adds the weights whose names begin with @prefix, and not with @without, under @instead. */
 static void

@@ -17,7 +17,7 @@
 #include "train/labels.h"
 #include "train/recipe.h"
 
-#define INSPECT_EVERY 25 /* steps */
+#define INSPECT_EVERY 25   /* steps */
 #define STREAM_INSPECT 612 /* and GAN_CODE_STREAMS behind it */
 #define STREAM_INSPECT_KIND 615
 
@@ -89,7 +89,8 @@ gan_build_inspector (struct trainer *trainer, GError **error)
   struct gan_pass pass = {.net = &state->net, .training = true, .labels = gan_labels (graph, n, &state->net)};
   pass.code = gan_code_draw (graph, n, &state->net, STREAM_INSPECT + 1);
   graph_push (graph, "generator");
-  sym fake = gan_generator (gan_noise_draw (graph, n, &state->net, STREAM_INSPECT, STREAM_INSPECT_KIND), state->preset, pass);
+  sym fake =
+    gan_generator (gan_noise_draw (graph, n, &state->net, STREAM_INSPECT, STREAM_INSPECT_KIND), state->preset, pass);
   graph_pop (graph);
   pass.training = false;
   graph_push (graph, "judge");

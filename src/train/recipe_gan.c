@@ -39,7 +39,8 @@ static const struct option options[] = {
   GAN_OPTIONS (struct gan_settings, net.),
   {"kinds", OPTION_INT, AT (net.kinds),
    "of noise: one of the first N numbers is much larger, with nothing between them, as there is none between kinds of "
-   "pictures; 0 = one kind; -1 = as --start has it, else of dcgan-28 and noise-gan-28 without classes and --codes 32, 0 "
+   "pictures; 0 = one kind; -1 = as --start has it, else of dcgan-28 and noise-gan-28 without classes and --codes 32, "
+   "0 "
    "of others",
    -1, GAN_KINDS_MAX, -1},
   {"batch", OPTION_INT, AT (batch), "pictures a step; 0 = 64, of dcgan-28 and noise-gan-28 32", 0, 1024, 0},
@@ -101,7 +102,7 @@ usual_kinds (const struct gan_settings *settings)
   const char *path = settings->start;
   bool own = net->conditional || net->codes || preset->kinds > net->latent;
   g_autoptr (keras) keras = path && g_str_has_suffix (path, ".h5") ? keras_load (path, NULL) : NULL;
-  g_autoptr (net_file) file = !path || keras                 ? NULL
+  g_autoptr (net_file) file = !path || keras                  ? NULL
                               : gan_checkpoint_matches (path) ? gan_checkpoint_load (path, NULL)
                                                               : net_file_load (path, &preset->net, NULL);
   if (keras && keras->n_inputs > 0)
@@ -153,7 +154,7 @@ check_settings (const struct trainer *trainer, GError **error)
       ? "--codes and --continuous are read off the judge's layers: leave --judge linear out"
     : settings->net.kinds > settings->net.latent ? "--kinds takes a number of --latent each: there are not as many"
     : settings->net.kinds > 0 && !judged         ? "an autoencoder's noise is of one kind: leave --kinds out"
-    : settings->net.codes == 1 ? "--codes wants two categories at least"
+    : settings->net.codes == 1                   ? "--codes wants two categories at least"
     : settings->net.judge == GAN_JUDGE_PAIRWISE && settings->loss != GAN_RELATIVISTIC
       ? "--judge pairwise is judged by --loss relativistic"
     : settings->label < 1 && !gan_losses[settings->loss].labels ? "--real-label goes with losses that have labels"

@@ -116,8 +116,8 @@ check_trunk (const struct pack *pack, const char *part, struct tensor *there, GE
   if (!there || (shape_equal (&there->shape, &from->shape) && there->dtype == from->dtype &&
                  memcmp (there->data, from->data, there->size) == 0))
     return true;
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s is not the pack that this run began with (%s)", pack->path,
-               part);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s is not the pack that this run began with (%s)",
+               pack->path, part);
   return false;
 }
 

@@ -324,8 +324,8 @@ check_inputs (const struct trainer *trainer, GError **error)
   if (trainer->recipe->paintings || !trainer->inputs || !trainer->inputs[0])
     return true;
   g_autofree char *shown = text_show (trainer->inputs[0]);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train %s takes options alone, no '%s'", trainer->recipe->name,
-               shown);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train %s takes options alone, no '%s'",
+               trainer->recipe->name, shown);
   return false;
 }
 
