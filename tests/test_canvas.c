@@ -10,6 +10,7 @@
 #include "effect/stylize.h"
 #include "image/pixels.h"
 #include "impasto/error.h"
+#include "process.h"
 
 #define PLENTY ((uint64_t) 8 << 30)
 
@@ -515,15 +516,6 @@ test_thumbnail_size (void)
 }
 
 /* --- Memory --- */
-
-static uint64_t
-process_bytes (const char *field)
-{
-  g_autofree char *text = NULL;
-  g_assert_true (g_file_get_contents ("/proc/self/status", &text, NULL, NULL));
-  const char *line = strstr (text, field);
-  return line ? g_ascii_strtoull (line + strlen (field) + 1, NULL, 10) * 1024 : 0;
-}
 
 /* Paints @photo with @painting's limit: no more is taken than was said. */
 static void

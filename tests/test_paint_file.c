@@ -14,6 +14,7 @@
 #include "image/vips.h"
 #include "image_fixture.h"
 #include "net/pack.h"
+#include "process.h"
 
 #define TEST_SUITE "paint-file"
 
@@ -233,15 +234,6 @@ make_jpeg (int width, int height, bool progressive)
   g_assert_cmpint (vips_bandjoin (three, &rgb, 3, NULL), ==, 0);
   g_assert_cmpint (vips_jpegsave (rgb, path, "interlace", progressive, "Q", 95, NULL), ==, 0);
   return path;
-}
-
-static uint64_t
-process_bytes (const char *field)
-{
-  g_autofree char *text = NULL;
-  g_assert_true (g_file_get_contents ("/proc/self/status", &text, NULL, NULL));
-  const char *line = strstr (text, field);
-  return line ? g_ascii_strtoull (line + strlen (field) + 1, NULL, 10) * 1024 : 0;
 }
 
 /* A large photograph becomes a small one: no more is taken than was said, apart from the program. */
