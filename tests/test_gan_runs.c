@@ -61,6 +61,24 @@ test_older (void)
   job_free (job);
 }
 
+/* A change is seen wherever in a long value it is. */
+static void
+test_long_difference (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *many = g_strnfill (400, 'x'), *words = g_strdup_printf ("steps=4 save-every=1 title=%sa", many),
+                  *other = g_strconcat (many, "b", NULL);
+  struct job *job = job_new (words);
+  job->stop_at = 2;
+  g_assert_false (job_run (job, &error));
+  g_clear_error (&error);
+  job_set (job, "resume", job->folder);
+  job_set (job, "title", other);
+  g_assert_false (job_run (job, &error));
+  check_error (error, IMPASTO_ERROR_USAGE, "\"title\" : ");
+  job_free (job);
+}
+
 /* With its folder alone a run goes on by its recipe.json, also in where and how often it writes; an option that is given is
  * looked at, and the files' names hold from any folder. */
 static void
@@ -255,6 +273,7 @@ main (int argc, char **argv)
     g_test_add_data_func (path, resumes[i], test_resume);
   }
   g_test_add_func ("/gan_runs/older", test_older);
+  g_test_add_func ("/gan_runs/long_difference", test_long_difference);
   g_test_add_func ("/gan_runs/taken_up", test_taken_up);
   g_test_add_func ("/gan_runs/taken_up/elsewhere", test_taken_up_elsewhere);
   g_test_add_func ("/gan_runs/other_networks", test_other_networks);
