@@ -4,8 +4,16 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+/* Whether memory is what the program asked for: a sanitizer keeps what is freed, and more around it. */
+#ifdef __SANITIZE_ADDRESS__
+#define PROCESS_COUNTS_MEMORY false
+#else
+#define PROCESS_COUNTS_MEMORY true
+#endif
 
 /* Bytes that a line of /proc/self/status tells: "VmHWM", "VmRSS"; 0: it has none. */
 static inline uint64_t
