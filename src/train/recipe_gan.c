@@ -454,7 +454,7 @@ const struct recipe recipe_gan = {
   .help = "a generator of pictures from noise, against a judge: digits, 28x28 or 64x64 pictures; or an autoencoder",
   .usage = "--data DIR|IDX [--preset NAME] [-o MODEL]",
   .examples = {"impasto train gan --data digits/ --preset dcgan-28 -o digits.safetensors",
-               "impasto train gan --data digits/ --conditional -o by-class.safetensors"},
+               "impasto train gan --data digits/ --conditional normalisation -o by-class.safetensors"},
   .steps = "training steps; 0 = 5000",
   .options = options,
   .settings_size = sizeof (struct gan_settings),
