@@ -34,6 +34,8 @@ run generate drawer.safetensors -n 6 --columns 3 -o drawn.png; [ $status = 4 ] &
 check "generate: a file that is there"
 run generate drawer.safetensors -n 6 --columns 3 -o drawn.png --overwrite; [ $status = 0 ] && cmp -s drawn.png before.png
 check "generate: the same again"
+run generate drawer.safetensors --interpolate 2 -n 2 -o walk.webp -q; run paint walk.webp --style alpha -o still.png
+[ $status = 0 ] && [ -s still.png ] && grep -q 'walk.webp: has 4 frames' err; check "paint: frames that are not painted are told"
 run generate drawer.safetensors -n 6 -q -o quiet.png; painted quiet.png && [ ! -s out ]; check "generate: quietly"
 run generate drawer.safetensors -n 3 -o singly/; [ $status = 0 ] && painted singly/000002.png && [ "$(ls singly | wc -l)" = 3 ]
 check "generate: pictures one by one"

@@ -275,3 +275,15 @@ checkpoint_recipe (struct weights *checkpoint, const struct recipe *recipe)
               g_str_equal (json_node_get_string (name), recipe->name) && manifest_object (object, "settings");
   return same ? g_steal_pointer (&node) : NULL;
 }
+
+void *
+checkpoint_settings (JsonNode *node, const struct recipe *recipe, const char *path, GError **error)
+{
+  g_autofree void *settings = g_malloc0 (recipe->settings_size);
+  option_init (recipe->options, settings);
+  if (option_from_json (recipe->options, settings, manifest_object (json_node_get_object (node), "settings"), error))
+    return g_steal_pointer (&settings);
+  g_prefix_error (error, "%s: ", path);
+  option_clear (recipe->options, settings);
+  return NULL;
+}

@@ -44,3 +44,8 @@ char *checkpoint_find (const char *path, GError **error);
 /* The object that tells of the run, {"recipe": NAME, "inputs": [...], "settings": {...}, "run": {...}}, from a checkpoint's
  * metadata; NULL: it is none of @recipe's. */
 JsonNode *checkpoint_recipe (struct weights *checkpoint, const struct recipe *recipe);
+
+/* The settings that such an object tells of, to be cleared by option_clear and freed. IMPASTO_ERROR_INPUT, naming @path. */
+void *checkpoint_settings (JsonNode *node, const struct recipe *recipe, const char *path, GError **error);
+
+#define CHECKPOINT_TEXT_MAX 200 /* characters of a title or licence out of one */

@@ -12,8 +12,6 @@
 #include "train/checkpoint.h"
 #include "train/gan_recipe.h"
 
-#define TITLE_MAX 200 /* characters */
-
 /* Adds the weights whose names begin with @prefix, and not with @without, under @instead. */
 static void
 take (struct weights *from, const char *prefix, const char *without, const char *instead, struct weights *to)
@@ -80,8 +78,8 @@ file_of (struct weights *run, const struct gan_settings *settings, const char *p
   weights_unref (file->weights);
   file->weights = checked;
   file->path = g_strdup (path);
-  file->title = text_cut (settings->title ? settings->title : preset->net.name, TITLE_MAX);
-  file->license = settings->license ? text_cut (settings->license, TITLE_MAX) : NULL;
+  file->title = text_cut (settings->title ? settings->title : preset->net.name, CHECKPOINT_TEXT_MAX);
+  file->license = settings->license ? text_cut (settings->license, CHECKPOINT_TEXT_MAX) : NULL;
   return g_steal_pointer (&file);
 }
 
@@ -91,18 +89,12 @@ gan_checkpoint_load (const char *path, GError **error)
   g_autofree char *checkpoint = checkpoint_find (path, error);
   g_autoptr (weights) run = checkpoint ? checkpoint_load (checkpoint, error) : NULL;
   g_autoptr (JsonNode) recipe = run ? checkpoint_recipe (run, &recipe_gan) : NULL;
-  struct gan_settings settings = {0};
-  struct net_file *file = NULL;
   if (run && !recipe)
     manifest_fail (error, checkpoint, "is no checkpoint of impasto train gan");
-  if (!recipe)
+  g_autofree struct gan_settings *settings = recipe ? checkpoint_settings (recipe, &recipe_gan, checkpoint, error) : NULL;
+  if (!settings)
     return NULL;
-  option_init (recipe_gan.options, &settings);
-  if (option_from_json (recipe_gan.options, &settings, manifest_object (json_node_get_object (recipe), "settings"),
-                        error))
-    file = file_of (run, &settings, checkpoint, error);
-  else
-    g_prefix_error (error, "%s: ", checkpoint);
-  option_clear (recipe_gan.options, &settings);
+  struct net_file *file = file_of (run, settings, checkpoint, error);
+  option_clear (recipe_gan.options, settings);
   return file;
 }

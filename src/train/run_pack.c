@@ -10,8 +10,6 @@
 #include "train/style_pack.h"
 #include "train/translate_recipe.h"
 
-#define TITLE_MAX 200 /* characters */
-
 /* A checkpoint that is being made a pack of. */
 struct source {
   char **paintings;
@@ -87,7 +85,7 @@ static void
 tame (char **text)
 {
   char *wild = *text;
-  *text = wild ? text_cut (wild, TITLE_MAX) : NULL;
+  *text = wild ? text_cut (wild, CHECKPOINT_TEXT_MAX) : NULL;
   g_free (wild);
 }
 
@@ -109,17 +107,15 @@ check_texts (struct pack *pack, const char *path, GError **error)
 }
 
 static struct pack *
-make (const struct kind *kind, JsonObject *recipe, struct weights *weights, const char *path, GError **error)
+make (const struct kind *kind, JsonNode *recipe, struct weights *weights, const char *path, GError **error)
 {
-  const struct option *options = kind->recipe->options;
-  g_auto (GStrv) paintings = inputs_of (recipe);
-  g_autofree void *settings = g_malloc0 (kind->recipe->settings_size);
+  g_auto (GStrv) paintings = inputs_of (json_node_get_object (recipe));
+  g_autofree void *settings = checkpoint_settings (recipe, kind->recipe, path, error);
   struct source source = {paintings, settings, weights};
-  option_init (options, settings);
-  g_autoptr (pack) pack = option_from_json (options, settings, manifest_object (recipe, "settings"), error)
-                            ? kind->make (&source, error)
-                            : NULL;
-  option_clear (options, settings);
+  if (!settings)
+    return NULL;
+  g_autoptr (pack) pack = kind->make (&source, error);
+  option_clear (kind->recipe->options, settings);
   if (!pack)
     g_prefix_error (error, "%s: ", path);
   if (!pack || !check_texts (pack, path, error) || !pack_check_weights (pack, path, error))
@@ -137,5 +133,5 @@ run_pack_load (const char *path, GError **error)
   const struct kind *kind = weights ? kind_of (weights, &recipe) : NULL;
   if (weights && !kind)
     manifest_fail (error, checkpoint, "is no checkpoint of impasto train style or translate");
-  return kind ? make (kind, json_node_get_object (recipe), weights, checkpoint, error) : NULL;
+  return kind ? make (kind, recipe, weights, checkpoint, error) : NULL;
 }
