@@ -63,7 +63,7 @@ paint_fail_memory (struct painter *painter, const struct paint_task *task, paint
   g_autofree char *needed = gigabytes (forecast->bytes, ceil), *there = gigabytes (forecast->limit, floor),
                   *hint = NULL;
   int longer = MAX (forecast->paint_width, forecast->paint_height);
-  struct paint_forecast least;
+  struct paint_forecast least = {0};
   if (longer > SIZE_LEAST && fits (painter, task, ready, SIZE_LEAST, &least))
     hint = g_strdup_printf ("; shrink it with --size %d", search (painter, task, ready, SIZE_LEAST, longer));
   else if (longer > SIZE_LEAST) {

@@ -91,7 +91,8 @@ gan_checkpoint_load (const char *path, GError **error)
   g_autoptr (JsonNode) recipe = run ? checkpoint_recipe (run, &recipe_gan) : NULL;
   if (run && !recipe)
     manifest_fail (error, checkpoint, "is no checkpoint of impasto train gan");
-  g_autofree struct gan_settings *settings = recipe ? checkpoint_settings (recipe, &recipe_gan, checkpoint, error) : NULL;
+  g_autofree struct gan_settings *settings =
+    recipe ? checkpoint_settings (recipe, &recipe_gan, checkpoint, error) : NULL;
   if (!settings)
     return NULL;
   struct net_file *file = file_of (run, settings, checkpoint, error);
