@@ -129,12 +129,20 @@ describe (struct source *source, const struct picture_save_options *options)
   return image;
 }
 
-/* libvips tells this in the thread that saves. */
+static bool
+stopped (struct source *source)
+{
+  const struct picture_save_options *options = source->options;
+  source->stopped = source->stopped || (options->go_on && !options->go_on (options->data));
+  return source->stopped;
+}
+
+/* libvips tells this in the thread that saves; never of a picture whose rows are all computed before that thread runs.
+ */
 static void
 on_eval (VipsImage *image, VipsProgress *progress, struct source *source)
 {
-  source->stopped |= !source->options->go_on (source->options->data);
-  vips_image_set_kill (image, source->stopped);
+  vips_image_set_kill (image, stopped (source));
 }
 
 static bool
@@ -203,7 +211,7 @@ save (const struct picture *picture, struct row_store *rows, const char *path,
   g_autoptr (draft) draft = draft_new (path, error);
   if (!draft)
     return false;
-  if (encode (format, &source, draft->fd) && !source.stopped)
+  if (encode (format, &source, draft->fd) && !stopped (&source))
     return draft_commit (draft, error);
   if (source.stopped)
     image_refuse (error, IMPASTO_ERROR_CANCELLED, path, "stopped while saving");
