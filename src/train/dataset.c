@@ -8,13 +8,10 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/random.h"
 #include "base/text.h"
 #include "impasto/error.h"
 #include "train/collection.h"
-
-#define DRAWS 8              /* random numbers reserved for a crop */
-#define SHUFFLE (1ull << 40) /* where the draws of an epoch's order begin: beyond those of any crop */
+#include "train/crop.h"
 
 struct entry {
   struct bitmap *bitmap; /* when kept */
@@ -140,49 +137,6 @@ fetch (struct dataset *dataset, guint i, bool *owned, GError **error)
 
 /* Crops */
 
-/* A permutation of 0..n-1: four rounds of a Feistel network over the next power of four, walked until inside. */
-static uint64_t
-shuffled (struct random_key key, uint64_t i, uint64_t n)
-{
-  int half = 1;
-  uint64_t mask;
-
-  while (half < 31 && (uint64_t) 1 << (2 * half) < n)
-    half++;
-  mask = ((uint64_t) 1 << half) - 1;
-  do {
-    uint64_t left = i >> half, right = i & mask;
-
-    for (uint64_t round = 0; round < 4; round++) {
-      uint64_t mixed = left ^ (random_bits (key, SHUFFLE | round << 32 | right) & mask);
-      left = right;
-      right = mixed;
-    }
-    i = left << half | right;
-  } while (i >= n);
-  return i;
-}
-
-/* Where crop @item of a step lies in the bitmap. */
-static struct bitmap_view
-draw_view (const struct dataset_options *o, struct random_key key, int item, const struct bitmap *bitmap)
-{
-  uint64_t first = (uint64_t) item * DRAWS;
-  double angle = (2 * random_uniform (key, first) - 1) * o->rotation * G_PI / 180;
-  double box = cos (angle) + fabs (sin (angle)); /* side of the upright square around a turned square of side 1 */
-  double zoom = box + random_uniform (key, first + 1) * MAX (o->zoom - box, 0);
-  double scale = MIN (bitmap->width, bitmap->height) / (zoom * o->size);
-  double reach = scale * box * o->size / 2;
-
-  return (struct bitmap_view){
-    .x = reach + random_uniform (key, first + 2) * (bitmap->width - 2 * reach),
-    .y = reach + random_uniform (key, first + 3) * (bitmap->height - 2 * reach),
-    .scale = scale,
-    .angle = angle,
-    .mirror = !o->keep_handedness && random_uniform (key, first + 4) < 0.5,
-  };
-}
-
 static size_t
 crop_floats (const struct dataset *dataset)
 {
@@ -226,7 +180,7 @@ make_crop (struct dataset *dataset, uint64_t step, int item, float *out, int *la
   uint64_t n = dataset->n, place = step * (uint64_t) o->batch + (uint64_t) item;
   struct random_key order = {.seed = o->seed, .stream = o->stream, .step = place / n};
   struct random_key key = {.seed = o->seed, .stream = o->stream, .step = step};
-  uint64_t first = shuffled (order, place % n, n);
+  uint64_t first = crop_picture (order, place % n, n);
 
   for (uint64_t k = 0; k < n; k++) {
     guint i = (guint) ((first + k) % n);
@@ -240,7 +194,7 @@ make_crop (struct dataset *dataset, uint64_t step, int item, float *out, int *la
     }
     if (bitmap == NULL)
       continue;
-    struct bitmap_view view = draw_view (o, key, item, bitmap);
+    struct bitmap_view view = crop_view (o, key, item, bitmap);
     bool ok = sample (dataset, bitmap, &view, out, error);
     *label = collection_label (dataset->collection, place_of (dataset, i));
     if (owned)
