@@ -77,6 +77,39 @@ test_palette (void)
   g_assert_cmpfloat_with_epsilon (tensor_floats (plan_output (plan, "loss"))[0], 4.625, 1e-4);
 }
 
+/* An edge of @photo in the photograph and of 0.5 in the painting, between two squares; strokes of @stroke. */
+static double
+calm_of (double photo, double stroke)
+{
+  enum { SIDE = 2 * CALM_SCALE, PIXELS = SIDE * SIDE };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  sym y = graph_input (graph, "y", SHAPE (1, 3, SIDE, SIDE)), x = graph_input (graph, "x", SHAPE (1, 3, SIDE, SIDE));
+  graph_output (graph, "loss", loss_calm (y, x, (sym){0}));
+  struct plan_options options = {.precision = PRECISION_F32, .threads = 1, .memory_limit = 1 << 28};
+  g_autoptr (plan) plan = plan_compile (graph, weights, &options, &error);
+  g_assert_no_error (error);
+  float *painting = tensor_floats (plan_input (plan, "y")), *scene = tensor_floats (plan_input (plan, "x"));
+  for (int i = 0; i < 3 * PIXELS; i++) {
+    bool right = i % SIDE >= CALM_SCALE;
+    painting[i] = (right ? 0.75 : 0.25) + (i % 2 ? stroke : -stroke);
+    scene[i] = right ? 0.3 + photo : 0.3;
+  }
+  plan_run (plan, 0, 0);
+  return tensor_floats (plan_output (plan, "loss"))[0];
+}
+
+/* Spots cost where the photograph is calm, less across its edges; strokes cost nothing. By hand: 0.5^2 exp (-30 edge). */
+static void
+test_calm (void)
+{
+  g_assert_cmpfloat_with_epsilon (calm_of (0, 0), 0.25, 1e-6);
+  g_assert_cmpfloat_with_epsilon (calm_of (0, 0.2), 0.25, 1e-6);
+  g_assert_cmpfloat_with_epsilon (calm_of (0.1, 0), 0.25 * exp (-3), 1e-6);
+  g_assert_cmpfloat_with_epsilon (calm_of (0.5, 0), 0, 1e-6);
+}
+
 static double
 distance (const float *a, const float *b, int64_t n)
 {
@@ -269,6 +302,7 @@ main (int argc, char **argv)
   fixture_begin (&argc, &argv);
   g_test_add_func ("/style/draws", test_draws);
   g_test_add_func ("/style/palette", test_palette);
+  g_test_add_func ("/style/calm", test_calm);
   g_test_add_func ("/style/start", test_start);
   g_test_add_func ("/style/into", test_into);
   g_test_add_func ("/style/descriptors", test_descriptors);

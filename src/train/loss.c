@@ -3,6 +3,9 @@
  * The losses of style transfer and of adversaries; see loss.h for formulas and sources. */
 #include "train/loss.h"
 
+/* A difference of a thirtieth in the photograph is an edge, across which a painting may change. */
+#define CALM_EDGE 30
+
 /* mean weight * x^2 as a scalar */
 static sym
 mean_square (sym x, sym weight)
@@ -49,6 +52,30 @@ loss_variation_weighted (sym picture, sym weight)
   sym dy = sym_sub (sym_slice (picture, 2, 1, h, 1), sym_slice (picture, 2, 0, h - 1, 1));
   sym dx = sym_sub (sym_slice (picture, 3, 1, w, 1), sym_slice (picture, 3, 0, w - 1, 1));
   return sym_add (mean_square (dy, weight), mean_square (dx, weight));
+}
+
+/* mean weight * dy^2 exp (-CALM_EDGE |dx|) of neighbours along @axis */
+static sym
+calm_along (sym picture, sym photo, sym weight, int axis)
+{
+  int64_t n = sym_shape (picture).dim[axis];
+  sym dy = sym_sub (sym_slice (picture, axis, 1, n, 1), sym_slice (picture, axis, 0, n - 1, 1));
+  sym dx = sym_sub (sym_slice (photo, axis, 1, n, 1), sym_slice (photo, axis, 0, n - 1, 1));
+  sym calm = sym_exp (sym_scale (sym_mean (sym_abs (dx), AXIS (1)), -CALM_EDGE));
+  if (weight.graph && !sym_null (weight))
+    calm = sym_mul (calm, weight);
+  return mean_square (dy, calm);
+}
+
+sym
+loss_calm (sym picture, sym photo, sym weight)
+{
+  struct shape shape = sym_shape (picture);
+  if (shape.rank != 4 || shape.dim[2] < 2 * CALM_SCALE || shape.dim[3] < 2 * CALM_SCALE)
+    return graph_fail (picture.graph, "calm: wants pictures of at least %dx%d", 2 * CALM_SCALE, 2 * CALM_SCALE);
+  sym y = sym_avg_pool (picture, CALM_SCALE, CALM_SCALE, 0);
+  sym x = sym_stop_gradient (sym_avg_pool (photo, CALM_SCALE, CALM_SCALE, 0));
+  return sym_add (calm_along (y, x, weight, 2), calm_along (y, x, weight, 3));
 }
 
 sym

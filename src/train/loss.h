@@ -22,6 +22,12 @@ sym loss_gram_weighted (sym gram, sym inverse, sym target, sym weight);
 sym loss_variation (sym picture);
 sym loss_variation_weighted (sym picture, sym weight);
 
+/* Edge-aware smoothness (after Godard 2017): mean of dy^2 exp (-30 |dx|) over neighbours of the picture y and the
+ * photograph x (n,c,h,w), both averaged over squares of CALM_SCALE pixels, |dx| over channels. Strokes are finer than
+ * that; clouds and spots where the photograph has none are not. */
+enum { CALM_SCALE = 8 };
+sym loss_calm (sym picture, sym photo, sym weight);
+
 /* mean weight * (picture - target)^2 */
 sym loss_pixels (sym picture, sym target, sym weight);
 

@@ -3,7 +3,7 @@
  * Training of the painter of any style: photographs and crops of paintings in, one decoder out (net/arbitrary.c).
  *
  *   L = content_weight * mean (n(f(y)) - n(f(x)))^2  +  style_weight * (L_gram + L_moments)  +  variation_weight * L_tv
- *     + range_weight * mean (y' - y)^2
+ *     + calm_weight * L_calm  +  range_weight * mean (y' - y)^2
  *
  * y is the painting y' held to 0..1; without the last term nothing would keep the network from spikes beyond white, which
  * lessen the contrast of all the rest, as y' has a given deviation. n: features less their mean over their deviation, so that
@@ -36,7 +36,7 @@ struct settings {
   char *photos, *encoder, *features, *start, *title, *license;
   int64_t batch, size;
   double zoom, recolour, identity;
-  double content_weight, style_weight, identity_weight, variation_weight, range_weight;
+  double content_weight, style_weight, identity_weight, variation_weight, calm_weight, range_weight;
   double rate, average;
   struct arbitrary_net net;
 };
@@ -66,6 +66,8 @@ static const struct option options[] = {
   {"identity-weight", OPTION_FLOAT, offsetof (struct settings, identity_weight), "how exactly photographs stay", 0, 1e6,
    50},
   {"variation-weight", OPTION_FLOAT, offsetof (struct settings, variation_weight), "smoothness", 0, 1e6, 2},
+  {"calm-weight", OPTION_FLOAT, offsetof (struct settings, calm_weight),
+   "how calm the painting is where the photograph is: fewer spots and clouds in skies", 0, 1e6, 0},
   {"range-weight", OPTION_FLOAT, offsetof (struct settings, range_weight), "against colours beyond black and white", 0,
    1e6, 10},
   {"rate", OPTION_FLOAT, offsetof (struct settings, rate), "learning rate", 1e-8, 1, 0.001},
@@ -185,10 +187,12 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
   sym identity = batch_mean (item_mean (sym_square (sym_sub (unclamped, photo))), stays);
   sym range = sym_reshape (sym_mean (sym_square (sym_sub (unclamped, painted)), AXES_ALL), SHAPE_SCALAR);
   sym variation = loss_variation (painted);
+  sym calm = loss_calm (painted, photo, sym_reshape (strength, SHAPE (-1, 1, 1, 1)));
   sym loss = sym_scale (content, settings->content_weight);
   loss = sym_add (loss, sym_scale (sym_add (gram, moments), settings->style_weight));
   loss = sym_add (loss, sym_scale (identity, settings->identity_weight));
   loss = sym_add (loss, sym_scale (variation, settings->variation_weight));
+  loss = sym_add (loss, sym_scale (calm, settings->calm_weight));
   loss = sym_add (loss, sym_scale (range, settings->range_weight));
   sym norm = optimizer_step (loss, "decoder.", rate, decay, &adam_options);
   graph_output (graph, "loss", loss);
@@ -197,6 +201,7 @@ build_training (struct trainer *trainer, struct state *state, GError **error)
   graph_output (graph, "moments", moments);
   graph_output (graph, "identity", identity);
   graph_output (graph, "variation", variation);
+  graph_output (graph, "calm", calm);
   graph_output (graph, "range", range);
   graph_output (graph, "gradient", norm);
   if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
@@ -430,8 +435,8 @@ fill_styles (struct trainer *trainer, struct state *state, GError **error)
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
-  static const char *const names[] = {"loss",     "content",   "gram",  "moments",
-                                      "identity", "variation", "range", "gradient"};
+  static const char *const names[] = {"loss",      "content", "gram",  "moments", "identity",
+                                      "variation", "calm",    "range", "gradient"};
   const struct settings *settings = trainer->settings;
   struct state *state = trainer->state;
   if (!dataset_batch (state->photos, trainer->step, tensor_floats (plan_input (state->plan, "photo")), error))
@@ -519,7 +524,8 @@ sample (struct trainer *trainer, const char *path, GError **error)
 static bool
 finish (struct trainer *trainer, const char *path, GError **error)
 {
-  static const char *const hidden[] = {"photos", ENCODER_OPTION, FEATURES_OPTION, "start", NULL}; /* places on this machine */
+  static const char *const hidden[] = {"photos", ENCODER_OPTION, FEATURES_OPTION, "start",
+                                       NULL}; /* places on this machine */
   const struct settings *settings = trainer->settings;
   g_autoptr (weights) averaged = recipe_averaged (trainer->weights, "");
   g_autoptr (net_file) file = net_file_new (&net_arbitrary, &settings->net, averaged);

@@ -4,7 +4,7 @@
  *
  *   L = content_weight * L_content + pixel_weight * p L_pixel
  *       + (1 - p)^2 (style_weight * L_gram + palette_weight * L_palette + variation_weight * L_tv
- *                    + adversary_weight * L_adv)
+ *                    + calm_weight * L_calm + adversary_weight * L_adv)
  *
  * p is the photograph's share of a picture's row. Content at FEATURE_CONTENT of the feature network (Johnson 2016); Gram
  * matrices at all of its taps on the picture at scales 1, 1/2 and 1/4, which stand in for the deeper blocks; each
@@ -56,6 +56,8 @@ static const struct option options[] = {
   {"palette-weight", OPTION_FLOAT, offsetof (struct style_settings, palette_weight),
    "how much the colours' means and covariances are the painting's", 0, 1e6, 1},
   {"variation-weight", OPTION_FLOAT, offsetof (struct style_settings, variation_weight), "smoothness", 0, 1e6, 4},
+  {"calm-weight", OPTION_FLOAT, offsetof (struct style_settings, calm_weight),
+   "how calm the painting is where the photograph is: fewer spots and clouds in skies", 0, 1e6, 0},
   {"adversary-weight", OPTION_FLOAT, offsetof (struct style_settings, adversary_weight),
    "the patch judge's say; 0 = none", 0, 1e6, 0.15},
   {"pixel-weight", OPTION_FLOAT, offsetof (struct style_settings, pixel_weight),
@@ -212,7 +214,7 @@ set_item (struct plan *plan, int64_t item, struct style_draw draw, const struct 
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
-  static const char *const names[] = {"loss",  "content",   "style", "palette",  "variation",
+  static const char *const names[] = {"loss",  "content",   "style", "palette",  "variation",     "calm",
                                       "pixel", "adversary", "judge", "gradient", "judge-gradient"};
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
