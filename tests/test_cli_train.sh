@@ -54,6 +54,15 @@ run export drawer.safetensors --judge drawer.safetensors -o judge.h5; refused 3 
 check "export: a judge that is not there"
 run generate runs/00001-gan -n 6 --columns 3 -o latest.png; [ $status = 0 ] && painted latest.png
 check "generate: from a run's latest checkpoint"
+run generate 1 -n 6 --columns 3 -o number.png; [ $status = 0 ] && cmp -s number.png latest.png; check "generate: from a run by its number"
+run generate 9 -o no.png; refused 3 "9: there is no such file"; check "generate: no run of that number"
+run describe 1; cp out by_number; run describe runs/00001-gan; [ $status = 0 ] && cmp -s out by_number; check "describe: a run by its number"
+run train gan --resume 1 -o resumed.safetensors; [ $status = 0 ] && [ -s resumed.safetensors ] && grep -q 'runs/00001-gan' err
+check "train gan: a run goes on by its number"
+mkdir elsewhere; cp -r runs/00001-gan elsewhere/00005-gan; run train gan --resume 5 --runs elsewhere -o fifth.safetensors
+[ $status = 0 ] && [ -s fifth.safetensors ] && grep -q 'elsewhere/00005-gan' err; check "train gan: by its number in another folder"
+run train gan --resume 7 --runs elsewhere; refused 3 "7/recipe.json"; check "train gan: no run of that number"
+rm -r elsewhere
 run export runs/00001-gan -o drawer2.safetensors; [ $status = 0 ] && cmp -s drawer.safetensors drawer2.safetensors ||
   run generate drawer2.safetensors -n 6 --columns 3 -o exported.png; [ $status = 0 ]; check "export: a model of a run"
 run export runs/00001-gan/network-000002.safetensors -o runs/00001-gan/network-000002.safetensors --overwrite
@@ -72,7 +81,12 @@ run paint photos/96.png --style turned.safetensors -o turned.png; [ $status = 0 
 check "train translate: the pack paints"
 run paint photos/96.png --style runs/*-translate -o going.png; [ "$status" = 0 ] && [ "$(size_of going.png)" = "$(size_of turned.png)" ]
 check "paint: a run's latest checkpoint"
-run export runs/*-translate -o exported.safetensors; [ $status = 0 ] &&
+number=$(ls runs | sed -n 's/^0*\([1-9][0-9]*\)-translate$/\1/p')
+run paint photos/96.png --style "$number" -o number.png; [ "$status" = 0 ] && cmp -s number.png going.png; check "paint: a run by its number"
+"$make_pack" models/numbers.safetensors width=4 "$number"; run paint photos/96.png --style "$number" -o style.png
+[ "$status" = 0 ] && ! cmp -s style.png going.png; check "paint: but a style comes first"
+rm models/numbers.safetensors
+run export "$number" -o exported.safetensors; [ $status = 0 ] &&
   run paint photos/96.png --style exported.safetensors -o exported.png && same_pixels exported.png turned.png
 check "export: a run of train translate as a pack"
 rm -r runs
