@@ -118,7 +118,12 @@ run paint tree --style beta -o order/
 [ "$(tr '\n' ' ' <out)" = "order/a.png order/small.png order/other.png order/gamma.png " ]; check "in the order they were given"
 rm order/other.png; run paint tree small.png other.png --style beta -o order/ --overwrite --memory 46M
 [ -s order/other.png ]; check "with memory for one at a time"
-rm tree/bad.png
+run paint nothing small.png twin-nothing --style alpha -o some/ --progress json
+[ $status = 3 ] && [ -s some/small.png ] && [ "$(wc -l <err)" = 2 ] && grep -q '^impasto: nothing: no pictures in this folder; --recursive' err &&
+  grep -q '"event":"failed","input":"nothing".*"code":3' out; check "a folder without pictures among others: the rest is painted"
+run replay some/small.png nothing other.png -o some/; [ $status = 3 ] && [ -s some/other.png ] && [ "$(wc -l <err)" = 1 ]
+check "replay: likewise"
+rm -r some tree/bad.png
 run paint tree --recursive --style alpha -o deep; [ $status = 0 ] && [ -s deep/a.png ] && [ -s deep/below/b.jpg ]
 check "with all that is below"
 touch -d 2000-01-01 deep/a.png; cp tree/a.png tree/c.png

@@ -420,8 +420,8 @@ start (struct job *job, char **words, GError **error)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "paint wants a picture; impasto paint --help shows how");
     return false;
   }
-  job->inputs = inputs_collect (words, arguments_flag (arguments, "recursive"), job->naming.output, error);
-  if (!job->inputs || !naming_init (&job->naming, job->inputs, words, error) || !check_output (job, error))
+  job->inputs = inputs_collect (words, arguments_flag (arguments, "recursive"), job->naming.output);
+  if (!naming_init (&job->naming, job->inputs, words, error) || !check_output (job, error))
     return false;
   gint64 begin = g_get_monotonic_time ();
   job->painter = impasto_painter_new (arguments->options, error);
