@@ -131,6 +131,7 @@ void
 naming_clear (struct naming *naming)
 {
   g_clear_pointer (&naming->taken, g_hash_table_unref);
+  g_clear_pointer (&naming->sources, g_strfreev);
 }
 
 /* "sub/photo.jpg" -> "sub/photo" SUFFIX ".jpg" */
@@ -179,6 +180,15 @@ check_place (const char *path, bool make, GError **error)
   return true;
 }
 
+static bool
+is_source (const struct naming *naming, const char *path)
+{
+  bool found = naming->replayed && same_file (path, naming->replayed);
+  for (char **source = naming->sources; source && *source; source++)
+    found |= same_file (path, *source);
+  return found;
+}
+
 char *
 naming_result (struct naming *naming, const struct input *input, bool make, bool *exists, GError **error)
 {
@@ -195,12 +205,11 @@ naming_result (struct naming *naming, const struct input *input, bool make, bool
                    "%s: the painting would replace the photograph itself; choose another name with -o or --suffix",
                    path),
            NULL;
-  for (guint i = 0; naming->sources && i < naming->sources->len; i++)
-    if (same_file (path, naming->sources->pdata[i]))
-      return refuse (error,
-                     "%s: the painting would replace what it is painted by; choose another name with -o or --suffix",
-                     path),
-             NULL;
+  if (is_source (naming, path))
+    return refuse (error,
+                   "%s: the painting would replace what it is painted by; choose another name with -o or --suffix",
+                   path),
+           NULL;
   if (other)
     return refuse (error, "%s: would be written twice, for %s and for %s; --suffix or other folders keep them apart",
                    path, other, input->path),

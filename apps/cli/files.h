@@ -28,9 +28,10 @@ struct naming {
   const char *format; /* of --format, or "" */
   const char *style;
   bool overwrite;
-  const GPtrArray *sources; /* files that pictures are painted by, which no result replaces */
-  bool folder;              /* -o is a folder */
-  GHashTable *taken;        /* results so far -> their inputs */
+  const char *replayed; /* a painting that no result replaces; or NULL */
+  char **sources;       /* files that pictures are painted by, likewise; NULL: none are known yet */
+  bool folder;          /* -o is a folder */
+  GHashTable *taken;    /* results so far -> their inputs */
 };
 
 /* Decides whether -o is a file or a folder. IMPASTO_ERROR_USAGE: several inputs into one file, an unknown format;

@@ -38,6 +38,8 @@ struct weights *brushwork_join (const struct brushwork *brushwork, struct canvas
 /* The photograph, painted first; @control is as the canvas gives it. */
 sym brushwork_net (const struct brushwork *brushwork, sym photo, const struct style_control *control);
 
+const char *brushwork_file (const struct brushwork *brushwork); /* of the pack; borrowed */
+
 /* The recipe's member, and the other way: fills settings->brushwork. @brushwork may be NULL. */
 void brushwork_describe (const struct brushwork *brushwork, JsonObject *recipe);
 bool brushwork_replay (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,

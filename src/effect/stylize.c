@@ -118,6 +118,13 @@ stylize_file (const void *self)
   return ((const struct stylize *) self)->style.pack->path;
 }
 
+static void
+stylize_sources (const void *self, GPtrArray *paths)
+{
+  g_ptr_array_add (paths, g_strdup (stylize_file (self)));
+  control_sources (((const struct stylize *) self)->steered.control, paths);
+}
+
 void
 stylize_describe_styles (const void *self, JsonObject *recipe)
 {
@@ -146,6 +153,7 @@ const struct method method_network = {
   .strength = steered_strength,
   .style = stylize_style,
   .file = stylize_file,
+  .sources = stylize_sources,
   .describe = stylize_describe,
   .replay = recipe_replay_mixes,
 };
