@@ -81,6 +81,22 @@ run paint photos/96.png --style turned.safetensors -o turned.png; [ $status = 0 
 check "train translate: the pack paints"
 run paint photos/96.png --style runs/*-translate -o going.png; [ "$status" = 0 ] && [ "$(size_of going.png)" = "$(size_of turned.png)" ]
 check "paint: a run's latest checkpoint"
+run replay going.png photos/96.png -o result.png; painted result.png && cmp -s result.png going.png; check "replay: of a run's painting"
+mkdir moved; cp going.png moved/; (cd moved && "$impasto" replay going.png ../photos/96.png -o result.png >../out 2>../err); status=$?
+rm result.png; refused 3 "going.png: the checkpoint of run [0-9]*-translate 'network-000001.safetensors' .* is not there"
+check "replay: of a run that is elsewhere"
+(cd moved && "$impasto" replay ../going.png ../photos/96.png -o again.png >../out 2>../err); status=$?
+[ $status = 0 ] && cmp -s moved/again.png going.png; check "replay: of a run beside the painting"
+run paint photos/96.png --style runs/*-translate/network-000001.safetensors -o made.tif -q
+another_run () { sed "s#&quot;run&quot;:&quot;000#\&quot;run\&quot;:\&quot;$1#" made.tif >twisted.tif; run replay twisted.tif photos/96.png -o result.png; }
+another_run ../; refused 3 "no name of a folder"; check "replay: a path for a run"
+another_run 999; refused 3 "the checkpoint of run 999[0-9]*-translate .* is not there"; check "replay: a run that is gone"
+kept=$(ls runs/*-translate/network-000001.safetensors); mv "$kept" kept.safetensors; cp turned.safetensors "$kept"
+run replay going.png photos/96.png -o result.png; refused 3 "the checkpoint of run .* is another than it was painted with"
+check "replay: of a run whose checkpoint is another"
+rm "$kept"; run replay going.png photos/96.png -o result.png; refused 3 "network-000001.safetensors' .* is not there"
+check "replay: of a run whose checkpoint is gone"
+mv kept.safetensors "$kept"; rm -r moved
 number=$(ls runs | sed -n 's/^0*\([1-9][0-9]*\)-translate$/\1/p')
 run paint photos/96.png --style "$number" -o number.png; [ "$status" = 0 ] && cmp -s number.png going.png; check "paint: a run by its number"
 "$make_pack" models/numbers.safetensors width=4 "$number"; run paint photos/96.png --style "$number" -o style.png

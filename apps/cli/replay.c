@@ -41,9 +41,9 @@ const struct command command_replay = {
                "impasto replay painting.png holiday/ --recursive --strength 0.7 -o painted/"},
   .notes =
     "What PAINTING was painted with is in its metadata: styles and weights, strength, brush, regions, colours, size,\n"
-    "seed, and the SHA-256 of the pack. Options on the line come before them. Packs are looked for where impasto "
-    "styles\n"
-    "finds them, masks beside PAINTING and in the current folder.",
+    "seed, and the SHA-256 of the pack. Options on the line come before them. Packs are looked for where impasto\n"
+    "styles finds them (checkpoints: in the run's folder, in runs/ of the current folder or of PAINTING's), masks\n"
+    "beside PAINTING and in the current folder.",
   .lists = (const char *const[]){"region", NULL},
   .options = replay_options,
   .run = replay_run,

@@ -129,10 +129,8 @@ void
 stylize_describe_styles (const void *self, JsonObject *recipe)
 {
   const struct stylize *stylize = self;
-  g_autofree char *pack = g_path_get_basename (stylize_file (self));
   json_object_set_string_member (recipe, "style", stylize->text);
-  json_object_set_string_member (recipe, "pack", pack);
-  json_object_set_string_member (recipe, "sha256", stylize->style.sha256);
+  style_describe (&stylize->style, recipe);
 }
 
 static void
