@@ -99,6 +99,8 @@ check "replay: of a run whose checkpoint is gone"
 mv kept.safetensors "$kept"; rm -r moved
 number=$(ls runs | sed -n 's/^0*\([1-9][0-9]*\)-translate$/\1/p')
 run paint photos/96.png --style "$number" -o number.png; [ "$status" = 0 ] && cmp -s number.png going.png; check "paint: a run by its number"
+run explain "$picture" --judge "$number" -o opinion.png; [ $status = 0 ] && [ -s opinion.png ] && grep -q 'the judge of runs/0.*-translate/' err
+check "explain: the judge of a run by its number"
 "$make_pack" models/numbers.safetensors width=4 "$number"; run paint photos/96.png --style "$number" -o style.png
 [ "$status" = 0 ] && ! cmp -s style.png going.png; check "paint: but a style comes first"
 rm models/numbers.safetensors
