@@ -60,6 +60,8 @@ test_paint (void)
   g_assert_no_error (error);
   g_assert_cmpstr (impasto_painter_get_style (painter), ==, "only");
   g_assert_cmpstr (impasto_painter_get_pack (painter), ==, pack);
+  g_auto (GStrv) sources = impasto_painter_get_sources (painter);
+  g_assert_true (g_strv_equal ((const char *const *) sources, (const char *const[]){pack, NULL}));
   g_autoptr (ImpastoPicture) first = paint (painter), second = paint (painter);
   guint8 a[3 * WIDTH * HEIGHT], b[3 * WIDTH * HEIGHT], photo[3 * WIDTH * HEIGHT];
   fill (photo);

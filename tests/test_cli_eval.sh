@@ -69,5 +69,9 @@ run eval; refused 2 "eval wants pictures"; check "eval: nothing"
 run eval small.png --tile big; refused 2 "tile wants WIDTHxHEIGHT"; check "eval: tiles that are none"
 run eval small.png --tile 4 --preview; refused 2 "preview goes with --against"; check "eval: a preview of nothing"
 run eval absent.png --tile 4; refused 3 "absent.png: no such file"; check "eval: missing"
+mkdir hollow; run eval hollow small.png --against small.png
+[ $status = 3 ] && [ "$(wc -l <out)" = 2 ] && [ "$(wc -l <err)" = 1 ] && grep -q 'hollow: no pictures' err
+check "eval: a folder without pictures beside others"
+run eval small.png --against hollow; refused 3 "hollow: no pictures"; check "eval: a folder without pictures to hold against"
 
 end_of_cases

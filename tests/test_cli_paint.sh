@@ -27,6 +27,10 @@ run paint small.png --style alpha --precision f32 --threads 1 -o plain.png; pain
 run paint small.png --style alpha -o small.jpg
 painted small.jpg && grep -aq 'alpha' small.jpg && grep -aq 'sha256' small.jpg
 check "the recipe is in the file"
+for extension in jfif jpe; do
+  cp small.jpg same.$extension; run paint same.$extension --style alpha --suffix -again; painted same-again.$extension &&
+    [ "$(head -c 2 same-again.$extension | od -An -tx1)" = " ff d8" ]; check "a JPEG called .$extension"
+done
 run paint small.png --style alpha --verbose -o result.jpg
 [ $status = 0 ] && grep -q 'memory: forecast [0-9]* MiB, peak [0-9]* MiB' err &&
   grep -q 'time: .*plan.*load.*paint.*save' err
@@ -107,12 +111,19 @@ run paint tree --style alpha -o flat --progress json
 [ $status = 3 ] && [ -s flat/a.png ] && [ ! -e flat/bad.png ] && [ ! -e flat/below ] && grep -q 'bad.png' err &&
   [ "$(grep -c '"event":"painted"' out)" = 1 ] && [ "$(grep -c '"event":"failed"' out)" = 1 ]
 check "a folder: the bad one is reported, the rest is painted"
+mkdir called; cp small.jpg called/c.jfif; run paint called --style alpha -o called/in/
+[ "$(cat out)" = called/in/c.jfif ]; check "a folder with a JPEG called .jfif"
 run paint tree --style beta -o order/
 [ "$(cat out)" = order/a.png ] && run paint tree small.png other.png gamma.png --style beta -o order/ --overwrite
 [ "$(tr '\n' ' ' <out)" = "order/a.png order/small.png order/other.png order/gamma.png " ]; check "in the order they were given"
 rm order/other.png; run paint tree small.png other.png --style beta -o order/ --overwrite --memory 46M
 [ -s order/other.png ]; check "with memory for one at a time"
-rm tree/bad.png
+run paint nothing small.png twin-nothing --style alpha -o some/ --progress json
+[ $status = 3 ] && [ -s some/small.png ] && [ "$(wc -l <err)" = 2 ] && grep -q '^impasto: nothing: no pictures in this folder; --recursive' err &&
+  grep -q '"event":"failed","input":"nothing".*"code":3' out; check "a folder without pictures among others: the rest is painted"
+run replay some/small.png nothing other.png -o some/; [ $status = 3 ] && [ -s some/other.png ] && [ "$(wc -l <err)" = 1 ]
+check "replay: likewise"
+rm -r some tree/bad.png
 run paint tree --recursive --style alpha -o deep; [ $status = 0 ] && [ -s deep/a.png ] && [ -s deep/below/b.jpg ]
 check "with all that is below"
 touch -d 2000-01-01 deep/a.png; cp tree/a.png tree/c.png
@@ -135,5 +146,15 @@ for result in stopped/*.png; do tail -c 12 "$result" | grep -aq IEND && whole=$(
 [ $status = 130 ] && grep -q stopped err && [ -z "$(find . -name '.impasto*')" ] && [ $whole -ge 1 ] &&
   [ $whole = "$(find stopped -type f | wc -l)" ] && [ $whole -lt 300 ]
 check "Ctrl-C: whole files or none"
+
+# A second one, while a file that takes long is saved: the first is heeded when that is done, the second at once.
+alive () { grep -q '^State:[^Z]*$' /proc/$pid/status 2>/dev/null; }
+interrupt () { kill -INT $pid; while alive && grep -q '^S[a-z]*Pnd:.*[2367abef]$' /proc/$pid/status; do :; done; }
+mkdir twice; "$impasto" paint "$picture" --style alpha --strength 0 --size 3000 -o twice/large.png >out 2>err </dev/null &
+pid=$!
+while alive && [ -z "$(ls -A twice)" ]; do :; done
+interrupt; interrupt; wait $pid; status=$?
+[ $status = 130 ] && grep -q stopped err && [ -z "$(find twice -name '.impasto*')" ] &&
+  { [ ! -e twice/large.png ] || tail -c 12 twice/large.png | grep -aq IEND; }; check "a second Ctrl-C: no half file"
 
 end_of_cases

@@ -67,8 +67,12 @@ run replay made.png small.png --saturation 1 -o again.png; painted again.png && 
 check "replay: the line comes before the recipe"
 cp made.png 'a,b.png'; cp made.png keep.png; run explain small.png --style-image keep.png -o keep.png --overwrite
 [ $status = 2 ] && grep -q 'would replace' err && cmp -s keep.png made.png; check "explain: not over what it reads"
-for mask in 'keep.png' ; do run paint small.png --style alpha --region $mask=beta@0.5 -o $mask; [ $status = 4 ] && cmp -s keep.png made.png; done
-check "paint: not over a mask"
+for region in keep.png=beta@0.5 'half.png=beta; keep.png=alpha:0.5,beta' ./keep.png=alpha; do
+  run paint small.png --style alpha --region "$region" -o keep.png; [ $status = 4 ] && grep -q 'painted by' err && cmp -s keep.png made.png
+  check "paint: not over a mask, --region $region"
+done
+cp made.png 'a=b:2,c.png'; run paint small.png --style alpha --region 'a=b:2,c.png=beta' -o 'a=b:2,c.png'
+[ $status = 4 ] && grep -q 'painted by' err && cmp -s 'a=b:2,c.png' made.png; check "paint: not over a mask of an awkward name"
 run replay made.png small.png -o made.png; [ $status = 4 ] && grep -q 'painted by' err && cmp -s made.png keep.png
 check "replay: not over the painting that it replays"
 run replay made.png; refused 2 "wants a painting and a picture"; check "replay: nothing to paint"
@@ -104,6 +108,10 @@ cp small.png photo.png; cp small.png slow-preview.png
 optimize () { run paint photo.png --method optimize --style-image small.png --features vgg.safetensors --steps 2 "$@"; }
 optimize --preview 1 -o slow.png; [ $status = 4 ] && grep -q 'no preview' err && cmp -s small.png slow-preview.png && [ ! -e slow.png ]
 check "optimize: a preview replaces no other picture"
+cp small.png 'x,y:2.png'; optimize --style-image 'small.png:2,./keep.png:1' -o keep.png; [ $status = 4 ] && grep -q 'painted by' err &&
+  cmp -s keep.png made.png; check "optimize: not over a painting of a mix"
+optimize --style-image 'x,y:2.png' -o 'x,y:2.png'; [ $status = 4 ] && grep -q 'painted by' err && cmp -s 'x,y:2.png' small.png
+check "optimize: not over a painting of an awkward name"
 rm slow-preview.png; optimize --preview 1 -o slow.png; painted slow.png && [ -s slow-preview.png ]; check "optimize: a preview"
 optimize --preview 1 -o slow.png; painted slow.png; check "optimize: the next run's preview"
 optimize --state nowhere/state -o result.png; refused 4 'nowhere/state'; check "optimize: a state that cannot be kept, before the work"

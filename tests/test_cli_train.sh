@@ -54,6 +54,15 @@ run export drawer.safetensors --judge drawer.safetensors -o judge.h5; refused 3 
 check "export: a judge that is not there"
 run generate runs/00001-gan -n 6 --columns 3 -o latest.png; [ $status = 0 ] && painted latest.png
 check "generate: from a run's latest checkpoint"
+run generate 1 -n 6 --columns 3 -o number.png; [ $status = 0 ] && cmp -s number.png latest.png; check "generate: from a run by its number"
+run generate 9 -o no.png; refused 3 "9: there is no such file"; check "generate: no run of that number"
+run describe 1; cp out by_number; run describe runs/00001-gan; [ $status = 0 ] && cmp -s out by_number; check "describe: a run by its number"
+run train gan --resume 1 -o resumed.safetensors; [ $status = 0 ] && [ -s resumed.safetensors ] && grep -q 'runs/00001-gan' err
+check "train gan: a run goes on by its number"
+mkdir elsewhere; cp -r runs/00001-gan elsewhere/00005-gan; run train gan --resume 5 --runs elsewhere -o fifth.safetensors
+[ $status = 0 ] && [ -s fifth.safetensors ] && grep -q 'elsewhere/00005-gan' err; check "train gan: by its number in another folder"
+run train gan --resume 7 --runs elsewhere; refused 3 "7/recipe.json"; check "train gan: no run of that number"
+rm -r elsewhere
 run export runs/00001-gan -o drawer2.safetensors; [ $status = 0 ] && cmp -s drawer.safetensors drawer2.safetensors ||
   run generate drawer2.safetensors -n 6 --columns 3 -o exported.png; [ $status = 0 ]; check "export: a model of a run"
 run export runs/00001-gan/network-000002.safetensors -o runs/00001-gan/network-000002.safetensors --overwrite
@@ -72,7 +81,30 @@ run paint photos/96.png --style turned.safetensors -o turned.png; [ $status = 0 
 check "train translate: the pack paints"
 run paint photos/96.png --style runs/*-translate -o going.png; [ "$status" = 0 ] && [ "$(size_of going.png)" = "$(size_of turned.png)" ]
 check "paint: a run's latest checkpoint"
-run export runs/*-translate -o exported.safetensors; [ $status = 0 ] &&
+run replay going.png photos/96.png -o result.png; painted result.png && cmp -s result.png going.png; check "replay: of a run's painting"
+mkdir moved; cp going.png moved/; (cd moved && "$impasto" replay going.png ../photos/96.png -o result.png >../out 2>../err); status=$?
+rm result.png; refused 3 "going.png: the checkpoint of run [0-9]*-translate 'network-000001.safetensors' .* is not there"
+check "replay: of a run that is elsewhere"
+(cd moved && "$impasto" replay ../going.png ../photos/96.png -o again.png >../out 2>../err); status=$?
+[ $status = 0 ] && cmp -s moved/again.png going.png; check "replay: of a run beside the painting"
+run paint photos/96.png --style runs/*-translate/network-000001.safetensors -o made.tif -q
+another_run () { sed "s#&quot;run&quot;:&quot;000#\&quot;run\&quot;:\&quot;$1#" made.tif >twisted.tif; run replay twisted.tif photos/96.png -o result.png; }
+another_run ../; refused 3 "no name of a folder"; check "replay: a path for a run"
+another_run 999; refused 3 "the checkpoint of run 999[0-9]*-translate .* is not there"; check "replay: a run that is gone"
+kept=$(ls runs/*-translate/network-000001.safetensors); mv "$kept" kept.safetensors; cp turned.safetensors "$kept"
+run replay going.png photos/96.png -o result.png; refused 3 "the checkpoint of run .* is another than it was painted with"
+check "replay: of a run whose checkpoint is another"
+rm "$kept"; run replay going.png photos/96.png -o result.png; refused 3 "network-000001.safetensors' .* is not there"
+check "replay: of a run whose checkpoint is gone"
+mv kept.safetensors "$kept"; rm -r moved
+number=$(ls runs | sed -n 's/^0*\([1-9][0-9]*\)-translate$/\1/p')
+run paint photos/96.png --style "$number" -o number.png; [ "$status" = 0 ] && cmp -s number.png going.png; check "paint: a run by its number"
+run explain "$picture" --judge "$number" -o opinion.png; [ $status = 0 ] && [ -s opinion.png ] && grep -q 'the judge of runs/0.*-translate/' err
+check "explain: the judge of a run by its number"
+"$make_pack" models/numbers.safetensors width=4 "$number"; run paint photos/96.png --style "$number" -o style.png
+[ "$status" = 0 ] && ! cmp -s style.png going.png; check "paint: but a style comes first"
+rm models/numbers.safetensors
+run export "$number" -o exported.safetensors; [ $status = 0 ] &&
   run paint photos/96.png --style exported.safetensors -o exported.png && same_pixels exported.png turned.png
 check "export: a run of train translate as a pack"
 rm -r runs

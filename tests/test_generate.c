@@ -11,6 +11,7 @@
 #include "impasto/impasto.h"
 #include "net/gan.h"
 #include "net/net_file.h"
+#include "onnx/onnx.h"
 
 /* The same pictures however many, other ones by another seed; noise truncated. */
 static void
@@ -66,6 +67,27 @@ test_kinds (void)
   g_autofree char *text = impasto_describe (keras, describe, &error);
   g_assert_no_error (error);
   g_assert_nonnull (strstr (text, "one of the first 4 numbers"));
+}
+
+/* An ONNX model tells in its metadata what noise it wants, where that is not one normal distribution. */
+static void
+test_kinds_onnx (void)
+{
+  for (int kinds = 0; kinds <= 4; kinds += 4) {
+    g_autoptr (GError) error = NULL;
+    g_autofree char *words = g_strdup_printf ("steps=1 kinds=%d latent=8", kinds), *made = run_whole (words),
+                    *model = file_of (made, "result.safetensors"), *written = file ("kinds.onnx");
+    g_autoptr (ImpastoOptions) options = impasto_export_options_new ();
+    impasto_options_set (options, "pack", model, &error);
+    impasto_export (options, written, &error);
+    g_assert_no_error (error);
+    g_autoptr (onnx_model) read = onnx_open (written, &error);
+    g_assert_no_error (error);
+    const struct gan_net net = {.latent = 8, .kinds = kinds};
+    g_autofree char *noise = g_strdup_printf ("normal; one of the first %d numbers, drawn evenly, is larger by %g",
+                                              kinds, gan_kind_step (&net));
+    g_assert_cmpstr (onnx_metadata (read, "noise"), ==, kinds ? noise : NULL);
+  }
 }
 
 /* How often the recogniser of a file reads the category that was asked for off the pictures of a sheet. */
@@ -212,6 +234,7 @@ main (int argc, char **argv)
   bars_begin (&argc, &argv);
   g_test_add_func ("/generate/sheet", test_generate);
   g_test_add_func ("/generate/kinds", test_kinds);
+  g_test_add_func ("/generate/kinds/onnx", test_kinds_onnx);
   g_test_add_func ("/generate/recognised", test_codes);
   g_test_add_func ("/generate/codes", test_generate_codes);
   g_test_add_data_func ("/generate/gif", "walk.gif", test_animation);

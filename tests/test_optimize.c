@@ -389,6 +389,11 @@ test_preview (void)
   g_assert_cmpint (seen->width, ==, 50);
   g_assert_cmpint (seen->height, ==, 34);
   job_clear (&job);
+  job_init (&job, preview); /* a preview is replaced, but not when it is what is painted by */
+  job_set (&job, "preview", "4");
+  job.output = output;
+  check_fails (&job, IMPASTO_ERROR_OUTPUT, "would replace what it is painted by");
+  job_clear (&job);
 }
 
 /* One pixel, one row, grey, transparent; each start and every optimiser. */

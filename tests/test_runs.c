@@ -103,6 +103,32 @@ test_list (void)
   g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT);
 }
 
+/* By folder, name and number; what is none of these stays as it is. */
+static void
+test_find (void)
+{
+  static const char *const cases[][2] = {
+    {"00002-gan", "00002-gan"},
+    {"2", "00002-gan"},
+    {"0004", "00004-style"},
+    {"7", "00007-bad"},
+    {"99", NULL},
+    {"", NULL},
+    {"2x", NULL},
+    {"no-run", NULL},
+    {"18446744073709551618", NULL}, /* 2^64 + 2 */
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *found = run_find (cases[i][0], folder);
+    g_autofree char *wanted = cases[i][1] ? g_build_filename (folder, cases[i][1], NULL) : g_strdup (cases[i][0]);
+    g_assert_cmpstr (found, ==, wanted);
+  }
+  g_autofree char *own = g_build_filename (folder, "00003-gan", NULL), *same = run_find (own, folder),
+                  *nowhere = run_find ("2", "/nowhere");
+  g_assert_cmpstr (same, ==, own);
+  g_assert_cmpstr (nowhere, ==, "2");
+}
+
 /* Lines of the comparison with runs of spaces made one. */
 static char *
 compare (const char *const *names)
@@ -148,6 +174,7 @@ main (int argc, char **argv)
   folder = g_dir_make_tmp ("impasto-runs-XXXXXX", NULL);
   make_all ();
   g_test_add_func ("/runs/list", test_list);
+  g_test_add_func ("/runs/find", test_find);
   g_test_add_func ("/runs/compare", test_compare);
   int status = g_test_run ();
   g_autofree char *command = g_strdup_printf ("rm -r '%s'", folder);

@@ -641,6 +641,38 @@ test_brushwork_regions (void)
   check_tiles ((const char *const[]){right, "strokes=pixels", "wrap=yes", NULL});
 }
 
+/* Every file that is painted by, as often as it was named: networks, then paintings and masks. */
+static void
+test_sources (void)
+{
+  save_mask ("all.png", 0);
+  save_mask ("right.png", 60);
+  use_packs ("brush");
+  g_autofree char *regions = g_strdup_printf ("region=%s/all.png=%s/b.png@0.5; %s/right.png=%s/line.png:2,%s/b.png:1",
+                                              folder, folder, folder, folder, folder);
+  static const char *const wanted[] = {"arbitrary.safetensors",
+                                       "brush/masters.safetensors",
+                                       "a.png",
+                                       "b.png",
+                                       "all.png",
+                                       "b.png",
+                                       "right.png",
+                                       "line.png",
+                                       "b.png",
+                                       NULL};
+  struct paint_settings settings;
+  g_autoptr (GError) error = NULL;
+  settings_init (&settings, "a.png:1,b.png:3", (const char *const[]){regions, NULL});
+  g_autoptr (painter) painter = painter_new (&settings, &error);
+  g_assert_no_error (error);
+  g_auto (GStrv) sources = painter_sources (painter);
+  for (guint i = 0; i < G_N_ELEMENTS (wanted); i++) {
+    g_autofree char *path = wanted[i] ? file (wanted[i]) : NULL;
+    g_assert_cmpstr (sources[i], ==, path);
+  }
+  option_clear (paint_options, &settings);
+}
+
 /* A recipe finds the pack it was painted with, says when it is another, and never takes brushwork that it does not name. */
 static void
 test_brushwork_recipe (void)
@@ -710,6 +742,7 @@ main (int argc, char **argv)
   g_test_add_func ("/transfer/brushwork/chosen", test_brushwork_chosen);
   g_test_add_func ("/transfer/brushwork/composed", test_brushwork_composed);
   g_test_add_func ("/transfer/brushwork/regions", test_brushwork_regions);
+  g_test_add_func ("/transfer/sources", test_sources);
   g_test_add_func ("/transfer/brushwork/recipe", test_brushwork_recipe);
   int status = g_test_run ();
   folder_remove ();

@@ -62,3 +62,11 @@ void print_written (const struct arguments *arguments, const char *path);
 /* Prints "impasto: message" and returns the exit status. */
 int complain (const GError *error);
 int complain_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
+
+/* runs.c */
+
+/* What @word means where a RUN may stand: a bare number that is no file, style or pack is that run of the folder runs. A new
+ * string. */
+char *run_or_word (const char *word);
+/* The same for the option @name, where it is set. */
+void arguments_take_run (const struct arguments *arguments, const char *name);

@@ -19,7 +19,8 @@ describe_run (const struct arguments *arguments)
     g_autofree char *names = g_strjoinv (", ", (char **) impasto_nets ());
     return complain_usage ("describe wants one network (%s), style or pack", names);
   }
-  g_autofree char *text = impasto_describe (arguments->words[0], arguments->options, &error);
+  g_autofree char *what = run_or_word (arguments->words[0]);
+  g_autofree char *text = impasto_describe (what, arguments->options, &error);
   if (!text)
     return complain (error);
   fputs (text, stdout);

@@ -43,8 +43,11 @@ partners_init (struct partners *partners, const struct arguments *arguments, con
   if (!g_file_test (partners->word, G_FILE_TEST_IS_DIR))
     return true;
   char *words[] = {partners->word, NULL};
-  partners->files = inputs_collect (words, arguments_flag (arguments, "recursive"), "", error);
-  return partners->files != NULL;
+  partners->files = inputs_collect (words, arguments_flag (arguments, "recursive"), "");
+  const struct input *first = partners->files->pdata[0];
+  if (first->error)
+    g_propagate_error (error, g_error_copy (first->error));
+  return !first->error;
 }
 
 static void
@@ -155,8 +158,8 @@ print_json (const struct input *input, const ImpastoFigures *figures)
 static bool
 look_at (struct job *job, const struct input *input, ImpastoFigures *figures, GError **error)
 {
-  g_autoptr (GError) local = NULL;
-  const char *content = partner_of (&job->content, input, &local);
+  g_autoptr (GError) local = input->error ? g_error_copy (input->error) : NULL;
+  const char *content = local ? NULL : partner_of (&job->content, input, &local);
   const char *against = local ? NULL : partner_of (&job->against, input, &local);
   if (!local)
     return impasto_evaluator_run (job->evaluator, input->path, content, against, figures, error);
@@ -218,9 +221,7 @@ start (struct job *job, const struct arguments *arguments, GError **error)
     return false;
   }
   job->json = arguments_flag (arguments, "json");
-  job->inputs = inputs_collect (arguments->words, arguments_flag (arguments, "recursive"), "", error);
-  if (!job->inputs)
-    return false;
+  job->inputs = inputs_collect (arguments->words, arguments_flag (arguments, "recursive"), "");
   job->name_width = strlen ("picture");
   for (guint i = 0; i < job->inputs->len; i++)
     job->name_width =

@@ -28,6 +28,8 @@ export_run (const struct arguments *arguments)
     return complain_usage ("export takes one pack, style or model, not '%s' too", arguments->words[1]);
   if (arguments->n_words == 1 && !impasto_options_set (arguments->options, "pack", arguments->words[0], &error))
     return complain (error);
+  arguments_take_run (arguments, "pack");
+  arguments_take_run (arguments, "judge");
   if (!*path) {
     g_free (path);
     path = impasto_export_name (arguments->options, &error);

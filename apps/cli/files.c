@@ -15,16 +15,18 @@ input_free (gpointer data)
   struct input *input = data;
   g_free (input->path);
   g_free (input->relative);
+  g_clear_error (&input->error);
   g_free (input);
 }
 
-static void
+static struct input *
 add_input (GPtrArray *inputs, const char *path, const char *relative)
 {
   struct input *input = g_new0 (struct input, 1);
   input->path = g_strdup (path);
   input->relative = g_strdup (relative);
   g_ptr_array_add (inputs, input);
+  return input;
 }
 
 static int
@@ -61,9 +63,9 @@ collect_folder (GPtrArray *inputs, const char *folder, const char *below, bool r
 }
 
 GPtrArray *
-inputs_collect (char **words, bool recursive, const char *output, GError **error)
+inputs_collect (char **words, bool recursive, const char *output)
 {
-  g_autoptr (GPtrArray) inputs = g_ptr_array_new_with_free_func (input_free);
+  GPtrArray *inputs = g_ptr_array_new_with_free_func (input_free);
   for (; *words; words++) {
     if (!g_file_test (*words, G_FILE_TEST_IS_DIR)) {
       g_autofree char *base = g_path_get_basename (*words);
@@ -72,17 +74,15 @@ inputs_collect (char **words, bool recursive, const char *output, GError **error
     }
     g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (input_free);
     collect_folder (found, *words, NULL, recursive, output);
-    if (found->len == 0) {
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no pictures in this folder%s", *words,
-                   recursive ? "" : "; --recursive looks below it");
-      return NULL;
-    }
+    if (found->len == 0)
+      g_set_error (&add_input (inputs, *words, "")->error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+                   "%s: no pictures in this folder%s", *words, recursive ? "" : "; --recursive looks below it");
     for (guint i = 0; i < found->len; i++)
       ((struct input *) found->pdata[i])->found = true;
     g_ptr_array_sort (found, by_relative);
     g_ptr_array_extend_and_steal (inputs, g_steal_pointer (&found));
   }
-  return g_steal_pointer (&inputs);
+  return inputs;
 }
 
 /* "jpg" and "JPEG" are, "tif" and "tiff", "heic" and "heif": each format has a first letter of its own. */
@@ -131,6 +131,7 @@ void
 naming_clear (struct naming *naming)
 {
   g_clear_pointer (&naming->taken, g_hash_table_unref);
+  g_clear_pointer (&naming->sources, g_strfreev);
 }
 
 /* "sub/photo.jpg" -> "sub/photo" SUFFIX ".jpg" */
@@ -179,6 +180,15 @@ check_place (const char *path, bool make, GError **error)
   return true;
 }
 
+static bool
+is_source (const struct naming *naming, const char *path)
+{
+  bool found = naming->replayed && same_file (path, naming->replayed);
+  for (char **source = naming->sources; source && *source; source++)
+    found |= same_file (path, *source);
+  return found;
+}
+
 char *
 naming_result (struct naming *naming, const struct input *input, bool make, bool *exists, GError **error)
 {
@@ -186,17 +196,20 @@ naming_result (struct naming *naming, const struct input *input, bool make, bool
   g_autofree char *path = named ? g_strdup (naming->output) : made_name (naming, input);
   const char *other = g_hash_table_lookup (naming->taken, path);
   *exists = false;
+  if (input->error) {
+    g_propagate_error (error, g_error_copy (input->error));
+    return NULL;
+  }
   if (same_file (path, input->path))
     return refuse (error,
                    "%s: the painting would replace the photograph itself; choose another name with -o or --suffix",
                    path),
            NULL;
-  for (guint i = 0; naming->sources && i < naming->sources->len; i++)
-    if (same_file (path, naming->sources->pdata[i]))
-      return refuse (error,
-                     "%s: the painting would replace what it is painted by; choose another name with -o or --suffix",
-                     path),
-             NULL;
+  if (is_source (naming, path))
+    return refuse (error,
+                   "%s: the painting would replace what it is painted by; choose another name with -o or --suffix",
+                   path),
+           NULL;
   if (other)
     return refuse (error, "%s: would be written twice, for %s and for %s; --suffix or other folders keep them apart",
                    path, other, input->path),
@@ -220,7 +233,10 @@ naming_leave_results (const struct naming *naming, GPtrArray *inputs)
   g_autoptr (GHashTable) results = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   guint before = inputs->len;
   for (guint i = 0; i < inputs->len; i++) {
-    g_autofree char *name = made_name (naming, inputs->pdata[i]);
+    const struct input *input = inputs->pdata[i];
+    if (input->error)
+      continue;
+    g_autofree char *name = made_name (naming, input);
     g_hash_table_add (results, g_canonicalize_filename (name, NULL));
   }
   for (guint i = inputs->len; i-- > 0;) {

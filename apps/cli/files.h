@@ -15,12 +15,12 @@ struct input {
   char *path;
   char *relative; /* below the folder that was given, or its base name */
   bool found;     /* in a folder */
+  GError *error;  /* why there is no picture here; or NULL */
 };
 
 /* Files stay as they are given; folders become the pictures in them, sorted, with what is below when @recursive, but for
- * the folder @output.
- * IMPASTO_ERROR_INPUT: nothing there, a folder without pictures. Elements are struct input. */
-GPtrArray *inputs_collect (char **words, bool recursive, const char *output, GError **error);
+ * the folder @output. A folder without pictures is an input with an error, IMPASTO_ERROR_INPUT. Elements are struct input. */
+GPtrArray *inputs_collect (char **words, bool recursive, const char *output);
 
 struct naming {
   const char *output; /* -o, or "" */
@@ -28,9 +28,10 @@ struct naming {
   const char *format; /* of --format, or "" */
   const char *style;
   bool overwrite;
-  const GPtrArray *sources; /* files that pictures are painted by, which no result replaces */
-  bool folder;              /* -o is a folder */
-  GHashTable *taken;        /* results so far -> their inputs */
+  const char *replayed; /* a painting that no result replaces; or NULL */
+  char **sources;       /* files that pictures are painted by, likewise; NULL: none are known yet */
+  bool folder;          /* -o is a folder */
+  GHashTable *taken;    /* results so far -> their inputs */
 };
 
 /* Decides whether -o is a file or a folder. IMPASTO_ERROR_USAGE: several inputs into one file, an unknown format;
@@ -43,5 +44,5 @@ void naming_clear (struct naming *naming);
 guint naming_leave_results (const struct naming *naming, GPtrArray *inputs);
 
 /* The result of @input, or NULL: IMPASTO_ERROR_OUTPUT when it must not or cannot be written. @exists tells that it is
- * refused because it is there already. Folders are made when @make. */
+ * refused because it is there already; the error of @input is handed on. Folders are made when @make. */
 char *naming_result (struct naming *naming, const struct input *input, bool make, bool *exists, GError **error);

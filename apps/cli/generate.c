@@ -33,7 +33,8 @@ generate_run (const struct arguments *arguments)
     g_set_error (&error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s is there already; --overwrite replaces it", path);
     return complain (error);
   }
-  if (!impasto_generate (arguments->words[0], arguments->options, path, &error))
+  g_autofree char *model = run_or_word (arguments->words[0]);
+  if (!impasto_generate (model, arguments->options, path, &error))
     return complain (error);
   print_written (arguments, path);
   return 0;

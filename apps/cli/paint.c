@@ -18,6 +18,7 @@ paint_options (const char *subject, GError **error)
 static int
 paint_run (const struct arguments *arguments)
 {
+  arguments_take_run (arguments, "style");
   return painting_run (arguments, arguments->words);
 }
 

@@ -420,8 +420,8 @@ start (struct job *job, char **words, GError **error)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "paint wants a picture; impasto paint --help shows how");
     return false;
   }
-  job->inputs = inputs_collect (words, arguments_flag (arguments, "recursive"), job->naming.output, error);
-  if (!job->inputs || !naming_init (&job->naming, job->inputs, words, error) || !check_output (job, error))
+  job->inputs = inputs_collect (words, arguments_flag (arguments, "recursive"), job->naming.output);
+  if (!naming_init (&job->naming, job->inputs, words, error) || !check_output (job, error))
     return false;
   gint64 begin = g_get_monotonic_time ();
   job->painter = impasto_painter_new (arguments->options, error);
@@ -429,6 +429,7 @@ start (struct job *job, char **words, GError **error)
     return false;
   job->pack_seconds = since (&begin);
   job->naming.style = impasto_painter_get_style (job->painter);
+  job->naming.sources = impasto_painter_get_sources (job->painter);
   guint left = naming_leave_results (&job->naming, job->inputs);
   if (left && !job->progress.quiet)
     fprintf (stderr, "impasto: left out as %s: %u picture%s of a folder\n", left == 1 ? "a result" : "results", left,
@@ -438,39 +439,18 @@ start (struct job *job, char **words, GError **error)
   return job->writer != NULL;
 }
 
-/* Files that may be meant by the parts of a mix or a region: "FILE:WEIGHT", "MASK=FILE:WEIGHT@STRENGTH", joined by ','. */
-static void
-add_sources (GPtrArray *sources, const char *text)
-{
-  g_auto (GStrv) parts = g_strsplit_set (text ? text : "", ",\n=", -1);
-  g_ptr_array_add (sources, g_strdup (text ? text : "")); /* a file, whatever its name */
-  for (char **part = parts; *part; part++)
-    for (char *end; **part; *end = '\0') {
-      g_ptr_array_add (sources, g_strdup (g_strstrip (*part)));
-      char *colon = strrchr (*part, ':'), *at = strrchr (*part, '@');
-      end = MAX (colon, at) ? MAX (colon, at) : *part;
-    }
-}
-
 int
 painting_run (const struct arguments *arguments, char **words)
 {
   g_autofree char *output = arguments_text (arguments, "output"), *format = arguments_text (arguments, "format");
-  g_autofree char *suffix = impasto_options_get (arguments->options, "suffix"),
-                  *images = impasto_options_get (arguments->options, "style-image"),
-                  *regions = impasto_options_get (arguments->options, "region");
-  g_autoptr (GPtrArray) sources = g_ptr_array_new_with_free_func (g_free);
-  add_sources (sources, images);
-  add_sources (sources, regions);
-  for (char **word = arguments->words; word < words; word++) /* what is replayed */
-    g_ptr_array_add (sources, g_strdup (*word));
+  g_autofree char *suffix = impasto_options_get (arguments->options, "suffix");
   g_autoptr (GError) error = NULL;
   struct job job = {
     .arguments = arguments,
     .naming = {.output = output,
                .format = format,
                .suffix = suffix,
-               .sources = sources,
+               .replayed = words > arguments->words ? arguments->words[0] : NULL,
                .overwrite = arguments_flag (arguments, "overwrite")},
     .dry = arguments_flag (arguments, "dry-run"),
   };

@@ -26,6 +26,7 @@ replay_run (const struct arguments *arguments)
   g_autoptr (GError) error = NULL;
   if (arguments->n_words < 2)
     return complain_usage ("replay wants a painting and a picture: impasto replay PAINTING IN [-o OUT]");
+  arguments_take_run (arguments, "style");
   if (!impasto_paint_options_replay (arguments->options, arguments->words[0], arguments_flag (arguments, "force"),
                                      &error))
     return complain (error);
@@ -40,9 +41,9 @@ const struct command command_replay = {
                "impasto replay painting.png holiday/ --recursive --strength 0.7 -o painted/"},
   .notes =
     "What PAINTING was painted with is in its metadata: styles and weights, strength, brush, regions, colours, size,\n"
-    "seed, and the SHA-256 of the pack. Options on the line come before them. Packs are looked for where impasto "
-    "styles\n"
-    "finds them, masks beside PAINTING and in the current folder.",
+    "seed, and the SHA-256 of the pack. Options on the line come before them. Packs are looked for where impasto\n"
+    "styles finds them (checkpoints: in the run's folder, in runs/ of the current folder or of PAINTING's), masks\n"
+    "beside PAINTING and in the current folder.",
   .lists = (const char *const[]){"region", NULL},
   .options = replay_options,
   .run = replay_run,

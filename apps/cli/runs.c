@@ -9,10 +9,11 @@
 #include "command.h"
 #include "progress.h"
 
+#define RUNS "runs"
 #define FIGURES 4 /* of a line */
 
 static const ImpastoOption options[] = {
-  {"runs", IMPASTO_OPTION_STRING, "folder of the run folders", .text = "runs", .metavar = "DIR"},
+  {"runs", IMPASTO_OPTION_STRING, "folder of the run folders", .text = RUNS, .metavar = "DIR"},
   {"output", IMPASTO_OPTION_STRING, "draw their curves into this SVG file or picture", .metavar = "FILE"},
   {"json", IMPASTO_OPTION_BOOLEAN, "a JSON line a run; with several RUNs one more, of what differs"},
   {NULL},
@@ -71,20 +72,34 @@ print_line (const ImpastoRun *run, int width)
     printf ("%*s  %s\n", width, "", run->note);
 }
 
-/* The run that a word means: a folder, or a name, or its number in the folder of runs. */
-static char *
-find_run (const char *word, const char *folder, const GPtrArray *runs)
+static bool
+is_style (const char *name)
 {
-  g_autofree char *below = g_build_filename (folder, word, NULL);
-  guint64 number = g_ascii_strtoull (word, NULL, 10);
-  if (g_file_test (below, G_FILE_TEST_IS_DIR))
-    return g_steal_pointer (&below);
-  for (guint i = 0; i < runs->len && word[strspn (word, "0123456789")] == '\0'; i++) {
-    const ImpastoRun *run = runs->pdata[i];
-    if (g_ascii_isdigit (*run->name) && g_ascii_strtoull (run->name, NULL, 10) == number)
-      return g_strdup (run->folder);
+  g_autofree char *file = g_strconcat (name, ".safetensors", NULL);
+  g_autoptr (GPtrArray) styles = impasto_styles (NULL);
+  bool found = false;
+  for (guint i = 0; i < styles->len; i++) {
+    const ImpastoStyle *style = styles->pdata[i];
+    g_autofree char *pack = g_path_get_basename (style->pack);
+    found |= g_str_equal (style->name, name) || g_str_equal (pack, file);
   }
-  return g_strdup (word);
+  return found;
+}
+
+char *
+run_or_word (const char *word)
+{
+  bool number = *word && word[strspn (word, "0123456789")] == '\0';
+  bool other = !number || g_file_test (word, G_FILE_TEST_EXISTS) || is_style (word);
+  return other ? g_strdup (word) : impasto_run_find (word, RUNS);
+}
+
+void
+arguments_take_run (const struct arguments *arguments, const char *name)
+{
+  g_autofree char *word = arguments_text (arguments, name), *run = *word ? run_or_word (word) : NULL;
+  if (run)
+    impasto_options_set (arguments->options, name, run, NULL);
 }
 
 static int
@@ -121,11 +136,9 @@ static int
 compare (const struct arguments *arguments, const char *folder, const char *output)
 {
   g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) runs = impasto_runs (folder, NULL, NULL), chosen = g_ptr_array_new_with_free_func (g_free);
-  if (!runs)
-    runs = g_ptr_array_new ();
+  g_autoptr (GPtrArray) chosen = g_ptr_array_new_with_free_func (g_free);
   for (guint i = 0; i < arguments->n_words; i++)
-    g_ptr_array_add (chosen, find_run (arguments->words[i], folder, runs));
+    g_ptr_array_add (chosen, impasto_run_find (arguments->words[i], folder));
   g_ptr_array_add (chosen, NULL);
   const char *const *folders = (const char *const *) chosen->pdata;
   if (*output)

@@ -232,6 +232,15 @@ IMPASTO_API const char *impasto_painter_get_style (const ImpastoPainter *painter
 IMPASTO_API const char *impasto_painter_get_pack (const ImpastoPainter *painter);
 
 /**
+ * impasto_painter_get_sources:
+ * @painter: who paints
+ *
+ * Returns: (transfer full): the files that it has opened and paints by, which no painting should replace: packs and other
+ * networks, paintings, masks
+ */
+IMPASTO_API char **impasto_painter_get_sources (const ImpastoPainter *painter);
+
+/**
  * impasto_painter_forecast:
  * @painter: who will paint
  * @path: a picture; only its header is read

@@ -107,6 +107,15 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoRun, impasto_run_free)
 IMPASTO_API GPtrArray *impasto_runs (const char *folder, GPtrArray **broken, GError **error);
 
 /**
+ * impasto_run_find:
+ * @word: a run's folder, or the name or number of one in @folder: "1" is "runs/00001-style"
+ * @folder: that holds run folders
+ *
+ * Returns: (transfer full): the run's folder; @word where there is none
+ */
+IMPASTO_API char *impasto_run_find (const char *word, const char *folder);
+
+/**
  * impasto_run_load:
  * @folder: a run's
  * @error: IMPASTO_ERROR_INPUT: it is none, or is damaged

@@ -76,6 +76,13 @@ check_target (const char *target, GError **error)
 }
 
 bool
+draft_replaces (const char *target, const char *source)
+{
+  struct stat a, b;
+  return stat (target, &a) == 0 && stat (source, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino;
+}
+
+bool
 draft_is (const char *name)
 {
   if (!g_str_has_prefix (name, PREFIX))

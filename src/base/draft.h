@@ -32,6 +32,9 @@ bool draft_write (struct draft *draft, const void *data, size_t size, GError **e
 /* Flushes the file to disk and gives it the target's name. */
 bool draft_commit (struct draft *draft, GError **error);
 
+/* Whether @target and @source are there and one file, by whatever names: what is written to the one replaces the other. */
+bool draft_replaces (const char *target, const char *source);
+
 /* Whether @name, without folders, is a draft's: of one that nobody writes any more, it may be deleted. */
 bool draft_is (const char *name);
 

@@ -234,6 +234,12 @@ impasto_painter_get_pack (const ImpastoPainter *painter)
   return painter_file (painter->inner);
 }
 
+char **
+impasto_painter_get_sources (const ImpastoPainter *painter)
+{
+  return painter_sources (painter->inner);
+}
+
 gboolean
 impasto_painter_forecast (ImpastoPainter *painter, const char *path, ImpastoForecast *forecast, GError **error)
 {

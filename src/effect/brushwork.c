@@ -247,17 +247,21 @@ brushwork_net (const struct brushwork *brushwork, sym photo, const struct style_
 
 /* --- Recipes --- */
 
+const char *
+brushwork_file (const struct brushwork *brushwork)
+{
+  return brushwork->style.pack->path;
+}
+
 void
 brushwork_describe (const struct brushwork *brushwork, JsonObject *recipe)
 {
   if (!brushwork)
     return;
   JsonObject *object = json_object_new ();
-  g_autofree char *pack = g_path_get_basename (brushwork->style.pack->path);
   const struct control_mix mix = {.parts = brushwork->parts};
   g_autofree char *text = brushwork->parts ? control_mix_text (&mix) : g_strdup (AUTO);
-  json_object_set_string_member (object, "pack", pack);
-  json_object_set_string_member (object, "sha256", brushwork->style.sha256);
+  style_describe (&brushwork->style, object);
   json_object_set_string_member (object, "style", text);
   if (!brushwork->parts) {
     JsonArray *chosen = json_array_new ();

@@ -11,7 +11,7 @@
  * Strength goes through the pack's row of the photograph, or, where it has none, blends what is painted with the
  * photograph. Owned by who opened it; constant once styles are chosen. In a recipe:
  *
- *   "brushwork": {"pack": base name, "sha256": ..., "style": "auto" or the mix, "chosen": the mix of each painting} */
+ *   "brushwork": {"pack": base name, "sha256": ..., "run": if it is one's, "style": "auto" or the mix, "chosen": the mix of each painting} */
 #pragma once
 
 #include "effect/canvas.h"
@@ -37,6 +37,8 @@ struct weights *brushwork_join (const struct brushwork *brushwork, struct canvas
 
 /* The photograph, painted first; @control is as the canvas gives it. */
 sym brushwork_net (const struct brushwork *brushwork, sym photo, const struct style_control *control);
+
+const char *brushwork_file (const struct brushwork *brushwork); /* of the pack; borrowed */
 
 /* The recipe's member, and the other way: fills settings->brushwork. @brushwork may be NULL. */
 void brushwork_describe (const struct brushwork *brushwork, JsonObject *recipe);

@@ -455,6 +455,17 @@ control_describe (const struct control *control, JsonObject *recipe)
     json_array_unref (regions);
 }
 
+void
+control_sources (const struct control *control, GPtrArray *paths)
+{
+  for (guint i = 0; i < control->mixes->len; i++) {
+    const struct control_mix *mix = control_mix_at (control, i);
+    if (mix->mask)
+      g_ptr_array_add (paths, g_strdup (mix->mask));
+    style_images_sources (mix->images, paths);
+  }
+}
+
 uint64_t
 control_bytes (const struct control *control)
 {

@@ -78,4 +78,7 @@ void control_strength (const struct control *control, int x, int y, int w, int h
 /* Adds "regions": [{"mask": base name, "sha256": ..., "style": ..., "strength": ...}], when there are any. */
 void control_describe (const struct control *control, JsonObject *recipe);
 
+/* Adds the files of paintings and masks to @paths, new strings. */
+void control_sources (const struct control *control, GPtrArray *paths);
+
 uint64_t control_bytes (const struct control *control); /* that the masks take, fitted ones included */

@@ -134,6 +134,7 @@ optimize_close (void *data)
   g_clear_pointer (&self->network, json_object_unref);
   option_clear (optimize_options, &self->settings);
   g_free (self->features_sha256);
+  g_free (self->pack);
   g_free (self->name);
   g_free (self);
 }
@@ -156,6 +157,7 @@ look_at_start (struct optimize *self, GError **error)
     return false;
   self->network = json_object_new ();
   stylize_describe_styles (opened, self->network);
+  self->pack = g_strdup (method_network.file (opened));
   method_network.close (opened);
   return true;
 }
@@ -225,6 +227,16 @@ static const char *
 optimize_file (const void *data)
 {
   return ((const struct optimize *) data)->features->path;
+}
+
+static void
+optimize_sources (const void *data, GPtrArray *paths)
+{
+  const struct optimize *self = data;
+  g_ptr_array_add (paths, g_strdup (self->features->path));
+  if (self->pack)
+    g_ptr_array_add (paths, g_strdup (self->pack));
+  style_images_sources (self->images, paths);
 }
 
 static void
@@ -333,6 +345,7 @@ const struct method method_optimize = {
   .run = optimize_run,
   .style = optimize_style,
   .file = optimize_file,
+  .sources = optimize_sources,
   .describe = optimize_describe,
   .replay = optimize_replay,
 };

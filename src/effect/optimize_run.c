@@ -311,6 +311,15 @@ identity (const struct run *run)
   return text_json_write_object (object, FALSE);
 }
 
+static bool
+is_painted_by (const struct run *run, const char *path)
+{
+  bool found = false;
+  for (int i = 0; i < run->optimize->n_paintings; i++)
+    found |= draft_replaces (path, run->optimize->paintings[i].image->path);
+  return found;
+}
+
 /* That the files beside the painting can be written, and replace nothing but their like, is found out before the work. */
 static bool
 check_files (const struct run *run, GError **error)
@@ -321,6 +330,11 @@ check_files (const struct run *run, GError **error)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT,
                  "%s: is there already and no preview, which --preview would make of it; choose another -o",
                  run->preview_path);
+    return false;
+  }
+  if (there && is_painted_by (run, run->preview_path)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT,
+                 "%s: --preview would replace what it is painted by; choose another -o", run->preview_path);
     return false;
   }
   g_autoptr (draft) state = run->state_path ? draft_new (run->state_path, error) : NULL;

@@ -22,6 +22,7 @@ struct optimize {
   struct features *features;
   char *features_sha256, *name;
   JsonObject *network; /* that paints what painting begins with, as recipes tell; or NULL */
+  char *pack;          /* its file, or NULL */
   GArray *images;      /* struct style_image */
   struct painting *paintings;
   int n_paintings;

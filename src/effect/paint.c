@@ -208,6 +208,15 @@ painter_file (const struct painter *painter)
   return painter->method->file (painter->self);
 }
 
+char **
+painter_sources (const struct painter *painter)
+{
+  GPtrArray *paths = g_ptr_array_new ();
+  painter->method->sources (painter->self, paths);
+  g_ptr_array_add (paths, NULL);
+  return (char **) g_ptr_array_free (paths, FALSE);
+}
+
 /* The painting's size: the longer side becomes `size`. */
 void
 paint_size (const struct painter *painter, int *width, int *height)

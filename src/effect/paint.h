@@ -108,6 +108,8 @@ struct method {
   /* What the result is called after: "starry-night"; and the file that is painted with. Borrowed. */
   const char *(*style) (const void *self);
   const char *(*file) (const void *self);
+  /* Adds what pictures are painted by, new strings: files of weights, paintings, masks. */
+  void (*sources) (const void *self, GPtrArray *paths);
   /* Adds what replay needs beside the options that are numbers and choices: names of files without their folders, their
    * sha256; the precision in "options". After prepare. */
   void (*describe) (const void *self, JsonObject *recipe);
@@ -143,6 +145,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (painter, painter_free)
 
 const char *painter_style (const struct painter *painter);
 const char *painter_file (const struct painter *painter);
+char **painter_sources (const struct painter *painter); /* files that it paints by; a new list */
 
 /* Gets ready for photographs of @width x @height. IMPASTO_ERROR_MEMORY: more than the limit; nothing of it was touched,
  * and @forecast is filled in nevertheless. */

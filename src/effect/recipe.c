@@ -150,17 +150,49 @@ recipe_replay_regions (JsonObject *recipe, bool images, const struct recipe_sour
   return true;
 }
 
+/* The checkpoint @name of a run, whose folder lies in the current or the painting's one, or in runs/ there. */
+static char *
+find_checkpoint (const struct recipe_source *source, const char *run, const char *name, const char *sha256,
+                 GError **error)
+{
+  g_autofree char *beside = g_path_get_dirname (source->painting), *shown = text_show (run);
+  g_autofree char *what = g_strdup_printf ("the checkpoint of run %s", shown);
+  g_autoptr (GPtrArray) folders = g_ptr_array_new_with_free_func (g_free);
+  if (!is_base_name (run)) {
+    refuse (source, error, "its recipe names a run '%s', which is no name of a folder", shown);
+    return NULL;
+  }
+  for (const char *const *place = (const char *const[]){".", beside, NULL}; *place; place++) {
+    g_ptr_array_add (folders, g_build_filename (*place, "runs", run, NULL));
+    g_ptr_array_add (folders, g_build_filename (*place, run, NULL));
+  }
+  g_ptr_array_add (folders, NULL);
+  return recipe_find_file (source, what, name, sha256, (const char *const *) folders->pdata,
+                           "replay it beside the folder runs, or name a style with --style", error);
+}
+
+/* The file "pack" of @object. */
+static char *
+find_pack (JsonObject *object, const struct recipe_source *source, GError **error)
+{
+  const char *pack = recipe_string (object, "pack", source, error);
+  const char *sha256 = pack ? recipe_string (object, "sha256", source, error) : NULL;
+  const char *run = recipe_string (object, "run", source, NULL);
+  g_auto (GStrv) folders = impasto_style_folders ();
+  if (!sha256)
+    return NULL;
+  if (run)
+    return find_checkpoint (source, run, pack, sha256, error);
+  return recipe_find_file (source, "the pack", pack, sha256, (const char *const *) folders,
+                           "set IMPASTO_MODELS to its folder, or name a style with --style", error);
+}
+
 char *
 recipe_replay_mix (JsonObject *object, const struct recipe_source *source, GError **error)
 {
   const char *style = recipe_string (object, "style", source, error);
-  const char *pack = style ? recipe_string (object, "pack", source, error) : NULL;
-  const char *sha256 = pack ? recipe_string (object, "sha256", source, error) : NULL;
-  g_auto (GStrv) folders = impasto_style_folders ();
-  if (!sha256 || !check_mix (style, source, error))
-    return NULL;
-  g_autofree char *path = recipe_find_file (source, "the pack", pack, sha256, (const char *const *) folders,
-                                            "set IMPASTO_MODELS to its folder, or name a style with --style", error);
+  bool ok = style && check_mix (style, source, error);
+  g_autofree char *path = ok ? find_pack (object, source, error) : NULL;
   return path ? g_strdup_printf ("%s:%s", path, style) : NULL;
 }
 

@@ -36,7 +36,8 @@ bool recipe_read (const char *text, const struct recipe_source *source, bool sty
 bool recipe_replay_regions (JsonObject *recipe, bool images, const struct recipe_source *source,
                             struct paint_settings *settings, GError **error);
 
-/* The "pack" with "sha256" of @object, and the mix "style" of its styles: "PACK:a:0.6,b:0.4"; a new string, or NULL. */
+/* The "pack" with "sha256" of @object, and the mix "style" of its styles: "PACK:a:0.6,b:0.4"; a new string, or NULL. A pack
+ * that is a checkpoint of the "run" of that name is looked for in runs/ and ./ of the painting's and the current folder. */
 char *recipe_replay_mix (JsonObject *object, const struct recipe_source *source, GError **error);
 
 /* Whether "pack" with "sha256" of @object, which is @what, is the @file that is found where packs are. IMPASTO_ERROR_INPUT. */

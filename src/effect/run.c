@@ -5,10 +5,10 @@
  * or else from what it gives for pictures of 0..1; what was guessed is told. */
 #include "effect/run.h"
 
-#include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
 
+#include "base/draft.h"
 #include "base/text.h"
 #include "effect/model.h"
 #include "effect/options.h"
@@ -216,21 +216,13 @@ bind (struct run *run, const char *const *texts, bool inputs, struct binding *bi
   return true;
 }
 
-static bool
-same_file (const char *a, const char *b)
-{
-  GStatBuf first, second;
-  return g_stat (a, &first) == 0 && g_stat (b, &second) == 0 && first.st_dev == second.st_dev &&
-         first.st_ino == second.st_ino;
-}
-
 /* What can be known of an output's file before the run. */
 static bool
 check_output (struct run *run, guint i, GError **error)
 {
   const char *file = run->output[i].file;
   for (guint k = 0; k < run->n_inputs; k++)
-    if (same_file (file, run->input[k].file)) {
+    if (draft_replaces (file, run->input[k].file)) {
       g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s: the output would replace the input itself", file);
       return false;
     }

@@ -59,6 +59,12 @@ impasto_runs (const char *folder, GPtrArray **broken, GError **error)
   return runs;
 }
 
+char *
+impasto_run_find (const char *word, const char *folder)
+{
+  return run_find (word, folder);
+}
+
 ImpastoRun *
 impasto_run_load (const char *folder, GError **error)
 {

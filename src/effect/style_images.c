@@ -87,6 +87,13 @@ style_images_label (const GArray *images)
 }
 
 void
+style_images_sources (const GArray *images, GPtrArray *paths)
+{
+  for (guint i = 0; images && i < images->len; i++)
+    g_ptr_array_add (paths, g_strdup (g_array_index (images, struct style_image, i).path));
+}
+
+void
 style_images_describe (const GArray *images, JsonObject *recipe)
 {
   JsonArray *array = json_array_new ();

@@ -20,6 +20,9 @@ GArray *style_images_new (const char *option, const char *text, GError **error);
 /* "irises+wave": to name a painting after. A new string. */
 char *style_images_label (const GArray *images);
 
+/* Adds the files to @paths, new strings; @images may be NULL. */
+void style_images_sources (const GArray *images, GPtrArray *paths);
+
 void style_images_describe (const GArray *images, JsonObject *recipe);
 
 /* The other way: text as style_images_new takes it, files found beside the painting; a new string, or NULL. */

@@ -205,6 +205,14 @@ style_open_pack (const char *path, GError **error)
   return NULL;
 }
 
+/* The name of the folder that a file lies in; a new string. */
+static char *
+folder_name (const char *path)
+{
+  g_autofree char *whole = g_canonicalize_filename (path, NULL), *folder = g_path_get_dirname (whole);
+  return g_path_get_basename (folder);
+}
+
 static bool
 load_pack (const char *path, struct style *style, GError **error)
 {
@@ -212,6 +220,7 @@ load_pack (const char *path, struct style *style, GError **error)
   if (!style->pack)
     return false;
   style->sha256 = style_sha256 (style->pack->path, error);
+  style->run = run_pack_matches (path) ? folder_name (style->pack->path) : NULL;
   if (!style->sha256)
     style_clear (style);
   return style->sha256 != NULL;
@@ -403,4 +412,15 @@ style_clear (struct style *style)
 {
   g_clear_pointer (&style->pack, pack_free);
   g_clear_pointer (&style->sha256, g_free);
+  g_clear_pointer (&style->run, g_free);
+}
+
+void
+style_describe (const struct style *style, JsonObject *recipe)
+{
+  g_autofree char *pack = g_path_get_basename (style->pack->path);
+  json_object_set_string_member (recipe, "pack", pack);
+  json_object_set_string_member (recipe, "sha256", style->sha256);
+  if (style->run)
+    json_object_set_string_member (recipe, "run", style->run);
 }

@@ -12,6 +12,7 @@ struct style {
   struct pack *pack;
   int row;
   char *sha256; /* of the pack's file */
+  char *run;    /* the name of the folder, where the pack is what a run has learnt so far; or NULL */
 };
 
 /* A pack's file; or a run of the style or translate recipe, or one of its checkpoints, as the pack that it is so far.
@@ -26,6 +27,9 @@ bool style_find (const char *text, struct style *style, GError **error);
  * file that another gives, or in the first pack that has them all. IMPASTO_ERROR_USAGE also: of two packs. */
 bool styles_find (const char *const *texts, int n, struct style *style, int *rows, GError **error);
 void style_clear (struct style *style);
+
+/* Says in @recipe what pack it is: "pack" (base name), "sha256", and "run". */
+void style_describe (const struct style *style, JsonObject *recipe);
 
 /* The file @name in the first of the folders of packs that has it; a new string, NULL when there is none. */
 char *style_folders_find (const char *name);

@@ -118,14 +118,19 @@ stylize_file (const void *self)
   return ((const struct stylize *) self)->style.pack->path;
 }
 
+static void
+stylize_sources (const void *self, GPtrArray *paths)
+{
+  g_ptr_array_add (paths, g_strdup (stylize_file (self)));
+  control_sources (((const struct stylize *) self)->steered.control, paths);
+}
+
 void
 stylize_describe_styles (const void *self, JsonObject *recipe)
 {
   const struct stylize *stylize = self;
-  g_autofree char *pack = g_path_get_basename (stylize_file (self));
   json_object_set_string_member (recipe, "style", stylize->text);
-  json_object_set_string_member (recipe, "pack", pack);
-  json_object_set_string_member (recipe, "sha256", stylize->style.sha256);
+  style_describe (&stylize->style, recipe);
 }
 
 static void
@@ -146,6 +151,7 @@ const struct method method_network = {
   .strength = steered_strength,
   .style = stylize_style,
   .file = stylize_file,
+  .sources = stylize_sources,
   .describe = stylize_describe,
   .replay = recipe_replay_mixes,
 };

@@ -301,6 +301,16 @@ transfer_file (const void *self)
 }
 
 static void
+transfer_sources (const void *self, GPtrArray *paths)
+{
+  const struct transfer *transfer = self;
+  g_ptr_array_add (paths, g_strdup (transfer->net->path));
+  if (transfer->brushwork)
+    g_ptr_array_add (paths, g_strdup (brushwork_file (transfer->brushwork)));
+  control_sources (transfer->steered.control, paths);
+}
+
+static void
 transfer_describe (const void *self, JsonObject *recipe)
 {
   const struct transfer *transfer = self;
@@ -340,6 +350,7 @@ const struct method method_image = {
   .shares = steered_shares,
   .style = transfer_style,
   .file = transfer_file,
+  .sources = transfer_sources,
   .describe = transfer_describe,
   .replay = transfer_replay,
 };

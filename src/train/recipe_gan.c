@@ -22,6 +22,8 @@
 #define RATE 2e-4 /* Radford 2016 */
 #define STEPS 5000
 #define BATCH 64
+#define INFORMATION 1 /* weights of InfoGAN's two terms */
+#define INFORMATION_CONTINUOUS 0.1
 #define STREAM_REHEARSAL 596
 
 static const char *const schedule_names[] = {"constant", "linear", "cosine", NULL};
@@ -78,9 +80,9 @@ static const struct option options[] = {
   {"l2", OPTION_FLOAT, AT (l2), "weight of the sum of the squared weights", 0, 1, 0},
   {"average", OPTION_FLOAT, AT (average), "moving average of the generator that is kept", 0, 0.99999, 0.995},
   {"information", OPTION_FLOAT, AT (information), "InfoGAN: weight of what the recogniser gets wrong of the category",
-   0, 1e4, 1},
+   0, 1e4, INFORMATION},
   {"information-continuous", OPTION_FLOAT, AT (information_continuous), "likewise of the continuous numbers", 0, 1e4,
-   0.1},
+   INFORMATION_CONTINUOUS},
   {"information-augment", OPTION_FLOAT, AT (information_augment),
    "InfoGAN: probability that the recogniser sees a picture moved and half covered, so that a category is in all of "
    "it; -1 = 1 with --codes",
@@ -138,14 +140,37 @@ settle (void *object, struct run_settings *run)
 }
 
 static bool
+penalises (const struct gan_settings *settings)
+{
+  return settings->gradient_penalty > 0 || settings->r1 > 0;
+}
+
+/* What is wrong with the first option that nothing looks at; NULL: there is none. */
+static const char *
+without_effect (const struct gan_settings *settings)
+{
+  const struct gan_net *net = &settings->net;
+  bool augmented = settings->augment.translation || settings->augment.cutout || settings->augment.colour;
+  bool of_judge = net->judge || net->spectral || net->minibatch || settings->loss != GAN_NON_SATURATING ||
+                  penalises (settings) || augmented || settings->noise > 0;
+  return of_judge && !gan_presets[settings->preset]->judge
+           ? "this preset is trained without a judge: leave the options of judge, loss, penalties and augmentation out"
+         : net->classes && !net->conditional          ? "--classes goes with --conditional"
+         : settings->augment_target > 0 && !augmented ? "--augment-target wants --translation, --cutout or --color"
+         : settings->information != INFORMATION && !net->codes ? "--information goes with --codes"
+         : settings->information_continuous != INFORMATION_CONTINUOUS && !net->continuous
+           ? "--information-continuous goes with --continuous"
+         : settings->information_augment > 0 && !gan_code_size (net)
+           ? "--information-augment goes with --codes and --continuous"
+           : NULL;
+}
+
+static bool
 check_settings (const struct trainer *trainer, GError **error)
 {
   const struct gan_settings *settings = trainer->settings;
-  bool begun = trainer->run.resume; /* perhaps when options without effect were taken */
   bool zero = settings->loss != GAN_WASSERSTEIN && settings->loss != GAN_RELATIVISTIC;
-  bool penalty = settings->gradient_penalty > 0 || settings->r1 > 0;
   bool code = gan_code_size (&settings->net) > 0, judged = gan_presets[settings->preset]->judge;
-  bool augmented = settings->augment.translation || settings->augment.cutout || settings->augment.colour;
   const char *problem =
     settings->net.channels == 2 || settings->net.channels == 4 ? "--channels wants 1 or 3"
     : code && !gan_presets[settings->preset]->recogniser
@@ -158,17 +183,12 @@ check_settings (const struct trainer *trainer, GError **error)
     : settings->net.judge == GAN_JUDGE_PAIRWISE && settings->loss != GAN_RELATIVISTIC
       ? "--judge pairwise is judged by --loss relativistic"
     : settings->label < 1 && !gan_losses[settings->loss].labels ? "--real-label goes with losses that have labels"
-    : penalty && settings->net.judge_norm == GAN_NORM_BATCH
+    : penalises (settings) && settings->net.judge_norm == GAN_NORM_BATCH
       ? "a penalty of the judge's slope wants pictures judged one by one: leave --judge-norm batch out"
-    : !begun && !judged &&
-        (settings->net.judge || settings->net.spectral || settings->net.minibatch ||
-         settings->loss != GAN_NON_SATURATING || penalty || augmented || settings->noise > 0)
-      ? "this preset is trained without a judge: leave the options of judge, loss, penalties and augmentation out"
-    : !begun && settings->net.classes && !settings->net.conditional ? "--classes goes with --conditional"
-    : !begun && settings->augment_target > 0 && !augmented ? "--augment-target wants --translation, --cutout or --color"
     : settings->augment_target > 0 && !zero
       ? "--augment-target wants a loss whose scores have a zero: not wasserstein, not relativistic"
-      : NULL;
+    : !trainer->run.resume ? without_effect (settings) /* perhaps begun when such were taken */
+                           : NULL;
   if (problem)
     g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, problem);
   return !problem;

@@ -143,30 +143,65 @@ run_record_free (struct run_record *record)
   g_free (record);
 }
 
+static bool
+is_run (const char *folder)
+{
+  g_autofree char *recipe = g_build_filename (folder, "recipe.json", NULL);
+  return g_file_test (recipe, G_FILE_TEST_IS_REGULAR);
+}
+
 static int
 compare_text (gconstpointer a, gconstpointer b)
 {
   return strcmp (*(const char *const *) a, *(const char *const *) b);
 }
 
+/* The names of the run folders in @dir, sorted; NULL: there is no such folder. */
+static GPtrArray *
+run_names (const char *dir)
+{
+  g_autoptr (GDir) folder = g_dir_open (dir, 0, NULL);
+  if (!folder)
+    return NULL;
+  GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
+  for (const char *name; (name = g_dir_read_name (folder));) {
+    g_autofree char *path = g_build_filename (dir, name, NULL);
+    if (is_run (path))
+      g_ptr_array_add (names, g_strdup (name));
+  }
+  g_ptr_array_sort (names, compare_text);
+  return names;
+}
+
+char *
+run_find (const char *word, const char *dir)
+{
+  g_autofree char *below = g_build_filename (dir, word, NULL);
+  if (is_run (word))
+    return g_strdup (word);
+  if (is_run (below))
+    return g_steal_pointer (&below);
+  bool number = *word && word[strspn (word, "0123456789")] == '\0';
+  g_autoptr (GPtrArray) names = number ? run_names (dir) : NULL;
+  for (guint i = 0; names && i < names->len; i++) {
+    const char *name = names->pdata[i];
+    if (g_ascii_isdigit (*name) && g_ascii_strtoull (name, NULL, 10) == g_ascii_strtoull (word, NULL, 10))
+      return g_build_filename (dir, name, NULL);
+  }
+  return g_strdup (word);
+}
+
 GPtrArray *
 run_records (const char *dir, GPtrArray **broken, GError **error)
 {
-  g_autoptr (GDir) folder = g_dir_open (dir, 0, NULL);
-  g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
+  g_autoptr (GPtrArray) names = run_names (dir);
   GPtrArray *records, *lines = g_ptr_array_new_with_free_func (g_free);
 
-  if (!folder) {
+  if (!names) {
     g_ptr_array_unref (lines);
     fail (dir, "there is no such folder of runs", error);
     return NULL;
   }
-  for (const char *name; (name = g_dir_read_name (folder));) {
-    g_autofree char *recipe = g_build_filename (dir, name, "recipe.json", NULL);
-    if (g_file_test (recipe, G_FILE_TEST_IS_REGULAR))
-      g_ptr_array_add (names, g_strdup (name));
-  }
-  g_ptr_array_sort (names, compare_text);
   records = g_ptr_array_new_with_free_func ((GDestroyNotify) run_record_free);
   for (guint i = 0; i < names->len; i++) {
     g_autofree char *path = g_build_filename (dir, names->pdata[i], NULL);

@@ -40,6 +40,10 @@ JsonObject *run_options_load (const char *folder, GError **error);
 struct run_record *run_record_load (const char *folder, GError **error);
 void run_record_free (struct run_record *record);
 
+/* The folder of the run that @word means: itself where it is one, else the run of that name or number in @dir; @word where
+ * there is none. A new string. */
+char *run_find (const char *word, const char *dir);
+
 /* The runs in @dir by name, struct run_record; those that cannot be read are lines of @broken (utf8, may be NULL).
  * IMPASTO_ERROR_INPUT: @dir is no folder. */
 GPtrArray *run_records (const char *dir, GPtrArray **broken, GError **error);
