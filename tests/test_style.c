@@ -79,18 +79,20 @@ test_palette (void)
 
 /* An edge of @photo in the photograph and of 0.5 in the painting, between two squares; strokes of @stroke. */
 static double
-calm_of (double photo, double stroke)
+calm_of (double photo, double stroke, double weight)
 {
   enum { SIDE = 2 * CALM_SCALE, PIXELS = SIDE * SIDE };
   g_autoptr (GError) error = NULL;
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
   sym y = graph_input (graph, "y", SHAPE (1, 3, SIDE, SIDE)), x = graph_input (graph, "x", SHAPE (1, 3, SIDE, SIDE));
-  graph_output (graph, "loss", loss_calm (y, x, (sym){0}));
+  sym share = graph_input (graph, "weight", SHAPE (1, 1, 1, 1));
+  graph_output (graph, "loss", loss_calm (y, x, share));
   struct plan_options options = {.precision = PRECISION_F32, .threads = 1, .memory_limit = 1 << 28};
   g_autoptr (plan) plan = plan_compile (graph, weights, &options, &error);
   g_assert_no_error (error);
   float *painting = tensor_floats (plan_input (plan, "y")), *scene = tensor_floats (plan_input (plan, "x"));
+  tensor_floats (plan_input (plan, "weight"))[0] = (float) weight;
   for (int i = 0; i < 3 * PIXELS; i++) {
     bool right = i % SIDE >= CALM_SCALE;
     painting[i] = (right ? 0.75 : 0.25) + (i % 2 ? stroke : -stroke);
@@ -104,10 +106,11 @@ calm_of (double photo, double stroke)
 static void
 test_calm (void)
 {
-  g_assert_cmpfloat_with_epsilon (calm_of (0, 0), 0.25, 1e-6);
-  g_assert_cmpfloat_with_epsilon (calm_of (0, 0.2), 0.25, 1e-6);
-  g_assert_cmpfloat_with_epsilon (calm_of (0.1, 0), 0.25 * exp (-3), 1e-6);
-  g_assert_cmpfloat_with_epsilon (calm_of (0.5, 0), 0, 1e-6);
+  g_assert_cmpfloat_with_epsilon (calm_of (0, 0, 1), 0.25, 1e-6);
+  g_assert_cmpfloat_with_epsilon (calm_of (0, 0.2, 1), 0.25, 1e-6);
+  g_assert_cmpfloat_with_epsilon (calm_of (0.1, 0, 1), 0.25 * exp (-3), 1e-6);
+  g_assert_cmpfloat_with_epsilon (calm_of (0.5, 0, 1), 0, 1e-6);
+  g_assert_cmpfloat_with_epsilon (calm_of (0, 0, 0.25), 0.0625, 1e-6);
 }
 
 static double

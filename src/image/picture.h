@@ -37,7 +37,7 @@ struct picture_save_options {
   int quality;   /* 1..100 for JPEG, WebP, HEIC, AVIF; 0 = the format's default */
   int bits;      /* 8 or 16; 0 = as the picture's source. HEIC and AVIF store 16 as 12, JPEG and WebP as 8 */
   bool keep_gps; /* keep where the photograph was taken; dropped otherwise */
-  bool (*go_on) (void *data); /* asked now and then while it is encoded; false: IMPASTO_ERROR_CANCELLED */
+  bool (*go_on) (void *data); /* asked while it is encoded and when it is whole; false: IMPASTO_ERROR_CANCELLED */
   void *data;
 };
 

@@ -137,8 +137,7 @@ stopped (struct source *source)
   return source->stopped;
 }
 
-/* libvips tells this in the thread that saves; never of a picture whose rows are all computed before that thread runs.
- */
+/* libvips tells this in the thread that saves, unless all rows are computed before that thread looks. */
 static void
 on_eval (VipsImage *image, VipsProgress *progress, struct source *source)
 {

@@ -524,15 +524,14 @@ sample (struct trainer *trainer, const char *path, GError **error)
 static bool
 finish (struct trainer *trainer, const char *path, GError **error)
 {
-  static const char *const hidden[] = {"photos", ENCODER_OPTION, FEATURES_OPTION, "start",
-                                       NULL}; /* places on this machine */
+  static const char *const places[] = {"photos", ENCODER_OPTION, FEATURES_OPTION, "start", NULL};
   const struct settings *settings = trainer->settings;
   g_autoptr (weights) averaged = recipe_averaged (trainer->weights, "");
   g_autoptr (net_file) file = net_file_new (&net_arbitrary, &settings->net, averaged);
   file->title = g_strdup (settings->title ? settings->title : "painter of any style");
   file->license = g_strdup (settings->license);
   file->provenance = g_strdup ("trained by impasto train arbitrary");
-  file->training = recipe_facts (trainer, hidden);
+  file->training = recipe_facts (trainer, places);
   json_object_set_string_member (file->training, "losses", features_name (((struct state *) trainer->state)->eye));
   return net_file_save (file, path, error);
 }
