@@ -246,6 +246,7 @@ test_defaults (void)
     recipe_style.settle (settings, &run);
     g_assert_cmpint (run.steps, ==, into ? 300 : 0);
     g_assert_cmpfloat (settings->rate, ==, into ? 0.05 : 0.001);
+    g_assert_cmpfloat (settings->calm_weight, ==, 200);
     option_clear (recipe_style.options, settings);
     option_clear (run_options, &run);
     g_free (settings);

@@ -20,6 +20,7 @@
 #define FIT_STEPS 300
 #define RATE 0.001
 #define FIT_RATE 0.05
+#define CALM 200
 
 enum stream { STREAM_PHOTO = 200, STREAM_PAINTING }; /* random numbers of rehearsals */
 
@@ -57,7 +58,7 @@ static const struct option options[] = {
    "how much the colours' means and covariances are the painting's", 0, 1e6, 1},
   {"variation-weight", OPTION_FLOAT, offsetof (struct style_settings, variation_weight), "smoothness", 0, 1e6, 4},
   {"calm-weight", OPTION_FLOAT, offsetof (struct style_settings, calm_weight),
-   "how calm the painting is where the photograph is: fewer spots and clouds in skies", 0, 1e6, 0},
+   "how calm the painting is where the photograph is: fewer spots and clouds in skies; -1 = 200", -1, 1e6, -1},
   {"adversary-weight", OPTION_FLOAT, offsetof (struct style_settings, adversary_weight),
    "the patch judge's say; 0 = none", 0, 1e6, 0.15},
   {"pixel-weight", OPTION_FLOAT, offsetof (struct style_settings, pixel_weight),
@@ -93,6 +94,8 @@ settle (void *object, struct run_settings *run)
     run->steps = settings->into ? FIT_STEPS : 0;
   if (settings->rate == 0)
     settings->rate = settings->into ? FIT_RATE : RATE;
+  if (settings->calm_weight < 0)
+    settings->calm_weight = CALM;
 }
 
 static bool
