@@ -281,3 +281,14 @@ maker_parse (struct maker *maker, const char *folder, GError **error)
   maker_clear (maker);
   return model;
 }
+
+struct maker
+maker_one_node (const char *op, const char *inputs)
+{
+  struct maker maker = maker_new ();
+
+  add_node (&maker, op, inputs, "y")->name = (char *) "it";
+  add_input (&maker, "x", "2 3");
+  add_output (&maker, "y");
+  return maker;
+}

@@ -58,3 +58,6 @@ void add_metadata (struct maker *maker, const char *key, const char *value);
 
 /* A graph of everything collected so far, which is taken away: the maker is empty again. */
 Onnx__GraphProto *take_graph (struct maker *maker);
+
+/* x (2, 3), the op as the node "it", y. */
+struct maker maker_one_node (const char *op, const char *inputs);
