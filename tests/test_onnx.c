@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * ONNX in: models made here (model_maker.h) must give numbers that can be worked out by hand, and say what is in them. */
-#include <math.h>
 #include <string.h>
 
 #include "impasto/error.h"

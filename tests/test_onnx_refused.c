@@ -2,7 +2,6 @@
  *
  * ONNX that is none: whatever else a file says is refused in one line that names the file and the node, quickly and without
  * a GLib warning (which is fatal here). */
-#include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
