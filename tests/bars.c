@@ -182,9 +182,16 @@ text_of (const char *run, const char *name)
 struct picture *
 generate (const char *run, const char *words)
 {
+  g_autofree char *model = file_of (run, "result.safetensors");
+  return generate_from (model, words);
+}
+
+struct picture *
+generate_from (const char *model, const char *words)
+{
   g_autoptr (GError) error = NULL;
   g_autoptr (ImpastoOptions) options = impasto_generate_options_new ();
-  g_autofree char *model = file_of (run, "result.safetensors"), *output = file ("sheet.png");
+  g_autofree char *output = file ("sheet.png");
   g_auto (GStrv) pairs = g_strsplit (words, " ", -1);
   for (int i = 0; pairs[i]; i++) {
     g_auto (GStrv) pair = g_strsplit (pairs[i], "=", 2);

@@ -51,3 +51,4 @@ void same_file (const char *a, const char *b, const char *name);
 
 /* The sheet that the result of a run draws, by "name=value" pairs of impasto_generate. */
 struct picture *generate (const char *run, const char *words);
+struct picture *generate_from (const char *model, const char *words);

@@ -36,25 +36,60 @@ test_generate (void)
   g_assert_cmpfloat (narrow, <, 0.5 * wide);
 }
 
+/* The result of a run as Keras would have saved it. */
+static char *
+export_keras (const char *run)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *model = file_of (run, "result.safetensors");
+  g_autoptr (ImpastoOptions) export = impasto_export_options_new ();
+  char *keras = file ("generator.h5");
+  impasto_options_set (export, "pack", model, &error);
+  impasto_export (export, keras, &error);
+  g_assert_no_error (error);
+  return keras;
+}
+
+static void
+same_drawn (const char *run, const char *keras, const char *words)
+{
+  g_autoptr (picture) of_keras = generate_from (keras, words), own = generate (run, words);
+  g_assert_cmpint (own->width, ==, of_keras->width);
+  g_assert_cmpint (own->height, ==, of_keras->height);
+  for (int i = 0; i < own->width * own->height; i++)
+    g_assert_cmpfloat_with_epsilon (own->rgb[i], of_keras->rgb[i], 1.01 / 255);
+}
+
+/* What an input is, is in its name, too: codes of all forms, with classes and without. */
+static void
+test_keras (void)
+{
+  static const struct {
+    const char *run, *draw[3];
+  } cases[] = {
+    {"codes=3 continuous=2 conditional=concatenation",
+     {"number=12 columns=4", "number=2 class=1 category=2 code=0.5,-1", "number=9 columns=3 sweep=2"}},
+    {"codes=3 conditional=normalisation", {"number=12 columns=4", "number=3 class=0 category=1"}},
+    {"codes=2 continuous=1", {"number=8 columns=4", "number=3 columns=3 category=1 sweep=1"}},
+    {"continuous=2", {"number=4 columns=2", "number=2 code=1,0.5", "number=9 columns=3 sweep=1"}},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autofree char *words = g_strconcat ("steps=1 kinds=0 latent=8 ", cases[i].run, NULL), *made = run_whole (words),
+                    *keras = export_keras (made);
+    for (int k = 0; k < 3 && cases[i].draw[k]; k++)
+      same_drawn (made, keras, cases[i].draw[k]);
+  }
+}
+
 /* Kinds of noise are part of the file, for Keras, too, whose form has no other place for them than the input's name. */
 static void
 test_kinds (void)
 {
   g_autoptr (GError) error = NULL;
   g_autofree char *made = run_whole ("steps=1 kinds=4 latent=8"), *model = file_of (made, "result.safetensors"),
-                  *keras = file ("kinds.h5"), *drawn = file ("keras.png");
-  g_autoptr (ImpastoOptions) export = impasto_export_options_new (), options = impasto_generate_options_new (),
-                             describe = impasto_describe_options_new (keras);
-  impasto_options_set (export, "pack", model, &error);
-  impasto_export (export, keras, &error);
-  g_assert_no_error (error);
-  impasto_options_set (options, "number", "9", &error);
-  impasto_generate (keras, options, drawn, &error);
-  g_assert_no_error (error);
-  g_autoptr (picture) of_keras = picture_load (drawn, 0, &error), own = generate (made, "number=9");
-  g_assert_no_error (error);
-  for (int i = 0; i < own->width * own->height; i++)
-    g_assert_cmpfloat_with_epsilon (own->rgb[i], of_keras->rgb[i], 1.01 / 255);
+                  *keras = export_keras (made);
+  g_autoptr (ImpastoOptions) describe = impasto_describe_options_new (keras);
+  same_drawn (made, keras, "number=9");
   g_autofree char *on = g_strdup_printf ("steps=1 latent=8 start=%s", model), *off = g_strconcat (on, " kinds=0", NULL),
                   *of_keras_too = g_strdup_printf ("steps=1 latent=8 start=%s", keras);
   const char *const words[] = {on, of_keras_too,
@@ -233,6 +268,7 @@ main (int argc, char **argv)
 {
   bars_begin (&argc, &argv);
   g_test_add_func ("/generate/sheet", test_generate);
+  g_test_add_func ("/generate/keras", test_keras);
   g_test_add_func ("/generate/kinds", test_kinds);
   g_test_add_func ("/generate/kinds/onnx", test_kinds_onnx);
   g_test_add_func ("/generate/recognised", test_codes);

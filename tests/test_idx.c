@@ -4,10 +4,13 @@
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "format/idx.h"
 #include "impasto/error.h"
+#include "process.h"
 
 static const uint8_t images[] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 1, 0, 0, 0, 3, 5, 6, 7, 250, 251, 252};
 
@@ -102,6 +105,41 @@ test_refused (void)
   refused (packed, size, "compression is damaged"); /* its check sum */
 }
 
+/* Two that unpack to 64 MiB: one says more than there is, the other less; what is said of its shape costs nothing. */
+static void
+test_bombs (void)
+{
+  enum { SIZE = 64 << 20, MOST = 8 << 20 };
+  static const uint8_t heads[][16] = {{0, 0, 8, 3, 0, 0, 0, 64, 0, 0, 4, 0, 0, 0, 4, 0},
+                                      {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 4, 0, 0, 0, 4, 0}};
+  static const char *const texts[] = {"cut off", "longer than it says"};
+  g_autofree char *path = NULL;
+  const int fd = g_file_open_tmp ("impasto-XXXXXX.gz", &path, NULL);
+
+  g_assert_true (fd >= 0 && close (fd) == 0);
+  for (int k = 0; k < 2; k++) {
+    size_t size;
+    struct shape shape;
+    uint8_t *bytes = g_malloc0 (SIZE);
+    memcpy (bytes, heads[k], sizeof heads[k]);
+    g_autofree uint8_t *packed = compress (bytes, SIZE, &size);
+    g_free (bytes);
+    packed = g_realloc (packed, size);
+    g_assert_true (g_file_set_contents (path, (char *) packed, size, NULL));
+    FILE *clear = fopen ("/proc/self/clear_refs", "we");
+    const bool reset = clear && fputs ("5", clear) >= 0;
+    if (clear)
+      fclose (clear);
+    const uint64_t before = process_bytes ("VmRSS:");
+    refused (packed, size, texts[k]);
+    g_assert_true (idx_probe (path, &shape, NULL));
+    g_assert_true (shape_equal (&shape, &SHAPE (k ? 1 : 64, 1024, 1024)));
+    if (reset && PROCESS_COUNTS_MEMORY)
+      g_assert_cmpint (process_bytes ("VmHWM:"), <, before + MOST);
+  }
+  g_assert_cmpint (g_remove (path), ==, 0);
+}
+
 static void
 test_files (void)
 {
@@ -149,6 +187,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/idx/good", test_good);
   g_test_add_func ("/idx/refused", test_refused);
+  g_test_add_func ("/idx/bombs", test_bombs);
   g_test_add_func ("/idx/files", test_files);
   g_test_add_func ("/idx/digits", test_digits);
   return g_test_run ();

@@ -223,6 +223,42 @@ test_written (gconstpointer data)
     g_assert_cmpfloat_with_epsilon (tensor_floats (a)[i], tensor_floats (b)[i], NET_TOLERANCE * norm);
 }
 
+/* What names of inputs tell; names of others tell nothing. */
+static void
+test_input_names (void)
+{
+  static const struct {
+    const char *name;
+    int size, categories, continuous; /* -1: no code */
+  } codes[] = {
+    {"code_10_categories_2_continuous", 12, 10, 2},
+    {"code_10_categories", 10, 10, 0},
+    {"code_2_continuous", 2, 0, 2},
+    {"code_10_categories_2_continuous", 11, -1, -1},
+    {"code_17_continuous", 17, -1, -1},
+    {"code_2_continuous_10_categories", 12, -1, -1},
+    {"code_10_categoriesx", 10, -1, -1},
+    {"code_-2_continuous", 2, -1, -1},
+    {"code", 2, -1, -1},
+    {"code_", 2, -1, -1},
+    {"input_2", 2, -1, -1},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (codes); i++) {
+    int64_t categories = -1, continuous = -1;
+    const bool is = keras_code (codes[i].name, codes[i].size, &categories, &continuous);
+    g_assert_true (is == (codes[i].categories >= 0));
+    if (is) {
+      g_assert_cmpint (categories, ==, codes[i].categories);
+      g_assert_cmpint (continuous, ==, codes[i].continuous);
+    }
+  }
+  g_assert_cmpint (keras_noise_kinds ("z_32_kinds", 100), ==, 32);
+  g_assert_cmpint (keras_noise_kinds ("z_32_kinds", 31), ==, 0);
+  g_assert_cmpint (keras_noise_kinds ("z_32_kinds_", 100), ==, 0);
+  g_assert_cmpint (keras_noise_kinds ("z", 100), ==, 0);
+  g_assert_cmpint (keras_noise_kinds ("input_1", 100), ==, 0);
+}
+
 /* The deviation of the minibatch has no layer in Keras, and an autoencoder no judge. */
 static void
 test_not_written (void)
@@ -260,6 +296,7 @@ main (int argc, char **argv)
     g_autofree char *path = g_strdup_printf ("/keras/written/%s", written[i].name);
     g_test_add_data_func (path, &written[i], test_written);
   }
+  g_test_add_func ("/keras/input_names", test_input_names);
   g_test_add_func ("/keras/written/not", test_not_written);
   return g_test_run ();
 }

@@ -558,6 +558,20 @@ test_brushwork_chosen (void)
   g_assert_cmpfloat (difference (own, more), >, 0.002);
 }
 
+/* Next to none of it is next to nothing, whether the pack has a row for the photograph or not. */
+static void
+test_brushwork_faint (void)
+{
+  static const char *const none[] = {"brushwork=none", NULL}, *const faint[] = {"brushwork=a",
+                                                                                "brushwork-strength=0.0001", NULL};
+  static const char *const packs[] = {"brush", "flat"};
+  for (int i = 0; i < 2; i++) {
+    use_packs (packs[i]);
+    g_autoptr (picture) without = painted ("a.png", none, 75, 42), with = painted ("a.png", faint, 75, 42);
+    g_assert_cmpfloat (difference (without, with), <, 1 / 255.0);
+  }
+}
+
 /* @out of a plan of its own, given @in as "in". */
 static struct tensor *
 run_by_hand (struct graph *graph, sym out, struct weights *weights, const struct tensor *in)
@@ -740,6 +754,7 @@ main (int argc, char **argv)
   g_test_add_func ("/transfer/cancel-and-memory", test_cancel_and_memory);
   g_test_add_func ("/transfer/recipe", test_recipe);
   g_test_add_func ("/transfer/brushwork/chosen", test_brushwork_chosen);
+  g_test_add_func ("/transfer/brushwork/faint", test_brushwork_faint);
   g_test_add_func ("/transfer/brushwork/composed", test_brushwork_composed);
   g_test_add_func ("/transfer/brushwork/regions", test_brushwork_regions);
   g_test_add_func ("/transfer/sources", test_sources);

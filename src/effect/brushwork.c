@@ -223,7 +223,6 @@ brushwork_join (const struct brushwork *brushwork, struct canvas_net *net)
   int reach = (first.reach + net->multiple - 1) / net->multiple * net->multiple;
   net->reach += reach;
   net->octave_margin += reach;
-  net->margin += (first.margin + net->multiple - 1) / net->multiple * net->multiple;
   net->fixed += brushwork->rows->size;
   memmove (net->channels + first.norms, net->channels, sizeof *net->channels * net->norms);
   memcpy (net->channels, first.channels, sizeof *net->channels * first.norms);

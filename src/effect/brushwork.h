@@ -31,8 +31,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (brushwork, brushwork_free)
  * IMPASTO_ERROR_MEMORY. */
 bool brushwork_choose (struct brushwork *brushwork, const float *descriptors, int n, GError **error);
 
-/* Before @net, whose rows are weights of the paintings: its margins, reach, normalisations, and weights, which are new
- * and the caller's. Its builder shall call brushwork_net first. */
+/* Before @net, whose rows are weights of the paintings and whose margin has room for it: its reach, normalisations, and
+ * weights, which are new and the caller's. Its builder shall call brushwork_net first. */
 struct weights *brushwork_join (const struct brushwork *brushwork, struct canvas_net *net);
 
 /* The photograph, painted first; @control is as the canvas gives it. */

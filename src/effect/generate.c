@@ -72,21 +72,46 @@ impasto_generate_options_new (void)
 /* What is drawn: the inputs as far as they are known, and what comes out, (side, side, channels) of any kind. */
 struct drawing {
   struct generator *generator;
-  struct gan_net noise;      /* length and kinds of it */
-  int64_t classes;           /* 0 = none */
-  int64_t codes, continuous; /* of the code: categories, numbers in -1..1 */
-  bool grey;                 /* its pictures have one channel; known once it is compiled */
-  bool numbered;             /* a class is told by its number (an embedding), not by shares of all */
-  const char *z, *labels;    /* names of the inputs */
+  struct gan_net noise;          /* length and kinds of it */
+  int64_t classes;               /* 0 = none */
+  int64_t codes, continuous;     /* of the code: categories, numbers in -1..1 */
+  bool grey;                     /* its pictures have one channel; known once it is compiled */
+  bool numbered;                 /* a class is told by its number (an embedding), not by shares of all */
+  const char *z, *labels, *code; /* names of the inputs; "" = there is none */
 };
 
-/* A vector of noise, and perhaps a second one with classes. */
+/* A vector beside the noise: a code, where its name says so, or classes. */
+static bool
+read_input (struct drawing *drawing, int i)
+{
+  const struct keras *keras = drawing->generator->keras;
+  const char *name = keras_input_name (keras, i);
+  const struct shape shape = keras_input_shape (keras, i);
+  int64_t codes, continuous;
+  if (shape.rank != 2 || !shape.dim[1])
+    return false;
+  if (keras_code (name, shape.dim[1], &codes, &continuous) && !*drawing->code) {
+    drawing->code = name;
+    drawing->codes = codes;
+    drawing->continuous = continuous;
+    return true;
+  }
+  if (*drawing->labels)
+    return false;
+  drawing->labels = name;
+  drawing->numbered = shape.dim[1] == 1;
+  drawing->classes = drawing->numbered ? keras_classes (keras) : shape.dim[1];
+  return true;
+}
+
+/* A vector of noise, and perhaps others. */
 static bool
 read_inputs (struct drawing *drawing, GError **error)
 {
   const struct generator *generator = drawing->generator;
   drawing->z = "z";
   drawing->labels = "labels";
+  drawing->code = "code";
   drawing->noise = generator_noise_net (generator);
   if (generator->file) {
     const struct gan_net *net = generator->file->settings;
@@ -96,23 +121,17 @@ read_inputs (struct drawing *drawing, GError **error)
     return true;
   }
   const struct keras *keras = generator->keras;
-  struct shape z = keras_input_shape (keras, 0), labels = {0};
-  if (keras->n_inputs == 2)
-    labels = keras_input_shape (keras, 1);
-  if (keras->n_inputs > 2 || z.rank != 2 || !z.dim[1] ||
-      (keras->n_inputs == 2 && (labels.rank != 2 || !labels.dim[1]))) {
-    g_set_error (
-      error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-      "%s: is no generator: it takes other things than a vector of noise and perhaps one of classes; see impasto "
-      "run",
-      generator->path);
-    return false;
-  }
+  bool known = drawing->noise.latent > 0;
   drawing->z = keras_input_name (keras, 0);
-  drawing->labels = keras->n_inputs == 2 ? keras_input_name (keras, 1) : "";
-  drawing->numbered = keras->n_inputs == 2 && labels.dim[1] == 1;
-  drawing->classes = keras->n_inputs < 2 ? 0 : drawing->numbered ? keras_classes (keras) : labels.dim[1];
-  return true;
+  drawing->labels = drawing->code = "";
+  for (int i = 1; i < keras->n_inputs; i++)
+    known = known && read_input (drawing, i);
+  if (!known)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+                 "%s: is no generator: it takes other things than a vector of noise and perhaps one of classes and one "
+                 "of a code; see impasto run",
+                 generator->path);
+  return known;
 }
 
 /* The numbers of --code into @numbers; how many, or -1. */
@@ -295,7 +314,7 @@ static void
 set_inputs (struct plan *plan, const struct work *work, const struct cell *cell, int64_t i)
 {
   const struct drawing *net = work->drawing;
-  struct tensor *labels = plan_input (plan, net->labels), *code = plan_input (plan, "code");
+  struct tensor *labels = plan_input (plan, net->labels), *code = plan_input (plan, net->code);
   int64_t latent = net->noise.latent;
   float *z = tensor_floats (plan_input (plan, net->z)) + i * latent;
   g_autofree float *ends = g_new (float, 2 * latent);
@@ -326,7 +345,7 @@ set_inputs (struct plan *plan, const struct work *work, const struct cell *cell,
 static void
 draw (struct plan *plan, const struct work *work, int64_t from, int64_t to, float *cells)
 {
-  const char *const cleared[] = {work->drawing->labels, "code"};
+  const char *const cleared[] = {work->drawing->labels, work->drawing->code};
   struct tensor *picture = plan_output (plan, "the pictures");
   for (int k = 0; k < 2; k++) {
     struct tensor *input = plan_input (plan, cleared[k]);

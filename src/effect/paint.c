@@ -301,7 +301,8 @@ peak (const struct painter *painter, const struct paint_task *task, const struct
   const struct picture_info *info = &task->info;
   int width = forecast->paint_width, height = forecast->paint_height;
   uint64_t photo = planes (info->width, info->height, info->alpha), painting = planes (width, height, info->alpha);
-  uint64_t beside = beside_bytes (painter, forecast, info->alpha), loading = photo + info->decoding;
+  uint64_t beside = beside_bytes (painter, forecast, info->alpha),
+           loading = MAX (info->opening, photo + info->decoding);
   uint64_t around = MAX (finish_bytes (&painter->settings.finish, width, height), recolor_bytes (painter, width));
   uint64_t saving = task->output ? stream_save_bytes (task->output, width, height, info->alpha, info->bits) : 0;
   if (width != info->width || height != info->height)

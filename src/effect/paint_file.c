@@ -65,7 +65,8 @@ ready_rows (struct painter *painter, const struct paint_task *task, struct paint
 {
   const struct picture_info *info = &task->info;
   uint64_t around = bytes_around (painter, forecast->paint_width), limit = forecast->limit;
-  uint64_t reading = info->decoding + stream_scale_bytes (info, forecast->paint_width, forecast->paint_height);
+  uint64_t scaling = stream_scale_bytes (info, forecast->paint_width, forecast->paint_height);
+  uint64_t reading = MAX (info->opening, info->decoding + scaling);
   g_autoptr (GError) local = NULL;
   if (try_rows (painter, task, reading, limit > around + reading ? limit - around - reading : 0, forecast, &local))
     return true;

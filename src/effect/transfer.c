@@ -19,7 +19,9 @@
 #define MODEL "arbitrary.safetensors"
 #define MULTIPLE 16        /* of a style image's sides */
 #define PICTURE_MULTIPLE 8 /* of a photograph's, where the network's own grids lie */
-#define MARGIN 24          /* mirrored pixels around a picture: near its own border the network has seen too little */
+/* Mirrored pixels around a picture: near their own borders this network and that of brushwork before it have seen too
+ * little, 24 each. The same without brushwork: moments count them, and its strength shall go down to 0 without a jump. */
+#define MARGIN 48
 
 const char *const fusion_names[] = {"attention", "adain", NULL};
 

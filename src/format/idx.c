@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * IDX, read from a file that is plain or compressed: one stream of bytes to the parser, which takes the header, asks for
- * as much memory as it says, takes the elements, and wants the end. Format: yann.lecun.com/exdb/mnist. */
+ * as much memory as it says, takes the elements, and wants the end. What unpacks to more than data do is gone through
+ * beforehand. Format: yann.lecun.com/exdb/mnist. */
 #include "format/idx.h"
 
 #include <gio/gio.h>
@@ -13,6 +14,8 @@
 
 #define TYPE_U8 8
 #define DEFLATE_MOST 1032 /* bytes that one byte of deflate stands for, at most */
+#define DEFLATE_DATA 32   /* ... of pictures that are worth the name */
+#define PIECE 16384
 
 struct stream {
   const uint8_t *at;
@@ -104,36 +107,88 @@ can_hold (const struct stream *stream, uint64_t bytes)
   return bytes <= (stream->gunzip ? (uint64_t) DEFLATE_MOST * (stream->left + 64) : stream->left);
 }
 
+/* The end, and with it the check sum of what was compressed. */
+static const char *
+read_end (struct stream *stream)
+{
+  uint8_t more;
+  size_t got;
+  const char *mistake = stream_read (stream, &more, 1, &got);
+  return mistake ? mistake : got > 0 ? "it is longer than it says" : NULL;
+}
+
 static const char *
 read_elements (struct stream *stream, struct tensor *tensor)
 {
-  uint8_t more;
   size_t got;
   const char *mistake = stream_read (stream, tensor->data, tensor->size, &got);
 
   if (mistake)
     return mistake;
-  if (got < tensor->size)
+  return got < tensor->size ? "it is cut off" : read_end (stream);
+}
+
+/* The same, with the elements let go. */
+static const char *
+pass_elements (struct stream *stream, uint64_t bytes)
+{
+  uint8_t piece[PIECE];
+  size_t got;
+
+  for (uint64_t left = bytes; left > 0; left -= got) {
+    const char *mistake = stream_read (stream, piece, MIN (left, sizeof piece), &got);
+    if (mistake || got == 0)
+      return mistake ? mistake : "it is cut off";
+  }
+  return read_end (stream);
+}
+
+static const char *
+open_stream (const void *data, size_t size, struct stream *stream, struct shape *shape)
+{
+  if (stream->gunzip)
+    g_converter_reset (stream->gunzip);
+  *stream = (struct stream){data, size, stream->gunzip};
+  return read_header (stream, shape);
+}
+
+/* Up to the elements, which are as many as the header says as far as can be told without memory. */
+static const char *
+read_to_elements (const void *data, size_t size, struct stream *stream, struct shape *shape)
+{
+  const char *mistake = open_stream (data, size, stream, shape);
+  if (mistake)
+    return mistake;
+  const uint64_t bytes = (uint64_t) shape_size (shape);
+  if (!can_hold (stream, bytes))
     return "it is cut off";
-  mistake = stream_read (stream, &more, 1, &got); /* the end, and with it the check sum of what was compressed */
-  return mistake ? mistake : got > 0 ? "it is longer than it says" : NULL;
+  if (!stream->gunzip || bytes / DEFLATE_DATA <= size)
+    return NULL;
+  mistake = pass_elements (stream, bytes);
+  return mistake ? mistake : open_stream (data, size, stream, shape);
+}
+
+static GConverter *
+gunzip_for (const void *data, size_t size)
+{
+  return is_gzip (data, size) ? G_CONVERTER (g_zlib_decompressor_new (G_ZLIB_COMPRESSOR_FORMAT_GZIP)) : NULL;
+}
+
+static void
+fail (const char *name, const char *mistake, GError **error)
+{
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s is not a good IDX file: %s", name, mistake);
 }
 
 struct tensor *
 idx_parse (const void *data, size_t size, const char *name, GError **error)
 {
-  struct stream stream = {data, size};
+  g_autoptr (GConverter) gunzip = gunzip_for (data, size);
+  struct stream stream = {.gunzip = gunzip};
   struct shape shape;
-  g_autoptr (GObject) gunzip = NULL;
   g_autoptr (tensor) tensor = NULL;
+  const char *mistake = read_to_elements (data, size, &stream, &shape);
 
-  if (is_gzip (data, size)) {
-    gunzip = G_OBJECT (g_zlib_decompressor_new (G_ZLIB_COMPRESSOR_FORMAT_GZIP));
-    stream.gunzip = G_CONVERTER (gunzip);
-  }
-  const char *mistake = read_header (&stream, &shape);
-  if (!mistake && !can_hold (&stream, (uint64_t) shape_size (&shape)))
-    mistake = "it is cut off";
   if (!mistake) {
     tensor = tensor_new (shape, DTYPE_U8, error);
     if (!tensor)
@@ -142,8 +197,24 @@ idx_parse (const void *data, size_t size, const char *name, GError **error)
   }
   if (!mistake)
     return g_steal_pointer (&tensor);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s is not a good IDX file: %s", name, mistake);
+  fail (name, mistake, error);
   return NULL;
+}
+
+bool
+idx_probe (const char *path, struct shape *shape, GError **error)
+{
+  g_autoptr (GMappedFile) file = mapped_open (path, error);
+  if (!file)
+    return false;
+  const void *data = g_mapped_file_get_contents (file);
+  const size_t size = g_mapped_file_get_length (file);
+  g_autoptr (GConverter) gunzip = gunzip_for (data, size);
+  struct stream stream = {.gunzip = gunzip};
+  const char *mistake = open_stream (data, size, &stream, shape);
+  if (mistake)
+    fail (path, mistake, error);
+  return !mistake;
 }
 
 struct tensor *

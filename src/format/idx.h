@@ -2,7 +2,8 @@
  *
  * IDX files, the form of MNIST and its kin: bytes 0, 0, the type, the number of axes, the extents as big-endian 32-bit
  * numbers, the elements. Unsigned bytes are read, plain or compressed by gzip, and written plain. What a file says of its size is held against
- * its bytes before memory is taken; a compressed one can't say more than deflate could have packed. */
+ * its bytes before memory is taken; a compressed one can't say more than deflate could have packed, and one that says more
+ * than is likely is unpacked twice, at first to nowhere. */
 #pragma once
 
 #include "tensor/tensor.h"
@@ -11,7 +12,10 @@
  * six axes; IMPASTO_ERROR_MEMORY. */
 struct tensor *idx_load (const char *path, GError **error);
 
-/* The same from memory; @name stands for the file in messages. */
+/* What its header says, for those who want arrays of some shape alone. Errors as idx_load. */
+bool idx_probe (const char *path, struct shape *shape, GError **error);
+
+/* The same as idx_load from memory; @name stands for the file in messages. */
 struct tensor *idx_parse (const void *data, size_t size, const char *name, GError **error);
 
 /* Whether a file of these first bytes may be one: the start of an IDX file, or of any gzip file. */

@@ -99,6 +99,13 @@ save_avif (VipsImage *image, VipsTarget *target, int quality)
   return save_heif (image, target, quality, VIPS_FOREIGN_HEIF_COMPRESSION_AV1);
 }
 
+/* Held while rows are taken. */
+static struct decoding
+held (uint64_t bytes)
+{
+  return (struct decoding){.rows = bytes};
+}
+
 static uint64_t
 pixels_of (VipsImage *image)
 {
@@ -114,35 +121,29 @@ is_interlaced (VipsImage *image)
 }
 
 /* Interlaced: the whole of it, before the first row is known. */
-static uint64_t
-decode_png (VipsImage *image)
+static struct decoding
+decode_png (VipsImage *image, const char *path)
 {
-  return is_interlaced (image) ? VIPS_IMAGE_SIZEOF_IMAGE (image) : 0;
+  return held (is_interlaced (image) ? VIPS_IMAGE_SIZEOF_IMAGE (image) : 0);
 }
 
 /* Progressive: the coefficients, of two bytes. */
-static uint64_t
-decode_jpeg (VipsImage *image)
+static struct decoding
+decode_jpeg (VipsImage *image, const char *path)
 {
   const char *chroma = "";
   if (!is_interlaced (image))
-    return 0;
+    return held (0);
   if (vips_image_get_typeof (image, "jpeg-chroma-subsample"))
     vips_image_get_string (image, "jpeg-chroma-subsample", &chroma);
-  return pixels_of (image) * (strcmp (chroma, "4:2:0") == 0 && image->Bands == 3 ? 3 : 2 * image->Bands);
+  return held (pixels_of (image) * (strcmp (chroma, "4:2:0") == 0 && image->Bands == 3 ? 3 : 2 * image->Bands));
 }
 
 /* Twice, with alpha whether there is one or not. */
-static uint64_t
-decode_webp (VipsImage *image)
+static struct decoding
+decode_webp (VipsImage *image, const char *path)
 {
-  return pixels_of (image) * 8;
-}
-
-static uint64_t
-decode_heif (VipsImage *image)
-{
-  return 2 * VIPS_IMAGE_SIZEOF_IMAGE (image);
+  return held (pixels_of (image) * 8);
 }
 
 static const struct format formats[] = {
@@ -182,6 +183,7 @@ static const struct format formats[] = {
     .extensions = ".tif .tiff",
     .matches = is_tiff,
     .load = vips_tiffload,
+    .decoding = decoding_tiff,
     .save = save_tiff,
     .alpha = true,
     .deep = true,
@@ -191,7 +193,7 @@ static const struct format formats[] = {
     .extensions = ".avif",
     .matches = is_avif,
     .load = vips_heifload,
-    .decoding = decode_heif,
+    .decoding = decoding_heif,
     .save = save_avif,
     .heif = true,
     .whole = true,
@@ -204,7 +206,7 @@ static const struct format formats[] = {
     .extensions = ".heic .heif",
     .matches = is_heic,
     .load = vips_heifload,
-    .decoding = decode_heif,
+    .decoding = decoding_heif,
     .save = save_heic,
     .heif = true,
     .whole = true,

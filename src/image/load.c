@@ -7,6 +7,7 @@
 
 struct target {
   struct picture *picture;
+  const struct format *format;
   struct turn turn;
   float *samples; /* a band of rows as floats, interleaved */
   int bands;
@@ -52,6 +53,8 @@ take_strip (VipsRegion *region, const VipsRect *rows, void *data)
   const int64_t size = (int64_t) picture->width * picture->height;
   const int64_t row_samples = (int64_t) rows->width * target->bands;
 
+  if (rows->top == 0)
+    image_decoded (target->format);
   for (int y = 0; y < rows->height; y++)
     widen (VIPS_REGION_ADDR (region, 0, rows->top + y), target->deep, target->samples + y * row_samples, row_samples);
   for (int band = 0; band < 3; band++)
@@ -109,6 +112,7 @@ picture_probe (const char *path, int64_t max_pixels, struct picture_info *info, 
   if (!image)
     return false;
   const struct turn turn = turn_of (vips_image_get_orientation (image), image->Xsize, image->Ysize);
+  const struct decoding decoding = image_decoding (image, format, path);
   *info = (struct picture_info){
     .width = turn.width,
     .height = turn.height,
@@ -117,7 +121,8 @@ picture_probe (const char *path, int64_t max_pixels, struct picture_info *info, 
     .alpha = vips_image_hasalpha (image),
     .frames = vips_image_get_n_pages (image),
     .format = format->name,
-    .decoding = image_decoding_bytes (image, format),
+    .opening = decoding.opening,
+    .decoding = decoding.rows,
   };
   return true;
 }
@@ -146,6 +151,7 @@ picture_load (const char *path, int64_t max_pixels, GError **error)
     return NULL;
 
   struct target target = {
+    .format = format,
     .turn = turn_of (vips_image_get_orientation (image), image->Xsize, image->Ysize),
     .bands = srgb->Bands,
     .deep = image_is_deep (srgb),

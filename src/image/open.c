@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <gmodule.h>
+#include <malloc.h>
 #include <math.h>
 #include <unistd.h>
 
@@ -226,10 +227,20 @@ image_open (const char *path, int64_t max_pixels, int shrink, const struct forma
   return g_steal_pointer (&image);
 }
 
-uint64_t
-image_decoding_bytes (VipsImage *image, const struct format *format)
+struct decoding
+image_decoding (VipsImage *image, const struct format *format, const char *path)
 {
-  return VIPS_IMAGE_SIZEOF_LINE (image) * DECODER_ROWS + (format->decoding ? format->decoding (image) : 0);
+  struct decoding decoding = format->decoding ? format->decoding (image, path) : (struct decoding){0};
+  decoding.opening += VIPS_IMAGE_SIZEOF_LINE (image) * DECODER_ROWS;
+  decoding.rows += VIPS_IMAGE_SIZEOF_LINE (image) * DECODER_ROWS;
+  return decoding;
+}
+
+void
+image_decoded (const struct format *format)
+{
+  if (format->whole)
+    malloc_trim (0);
 }
 
 bool

@@ -30,7 +30,8 @@ struct picture_info {
   bool grey, alpha;
   int frames;         /* or pages; all but the first are left alone */
   const char *format; /* "JPEG" */
-  uint64_t decoding;  /* bytes that reading it takes beside its pixels, an upper bound */
+  uint64_t opening;   /* bytes that reading it takes before the first pixel is there, an upper bound */
+  uint64_t decoding;  /* then beside its pixels, an upper bound */
 };
 
 struct picture_save_options {

@@ -112,6 +112,8 @@ pull (struct stream *stream, int n, float *rows, int64_t stride, GError **error)
       image_damaged (error, stream->path, stream->format);
       return false;
     }
+    if (rect.top == 0)
+      image_decoded (stream->format);
     for (int y = 0; y < rect.height; y++) {
       const void *in = VIPS_REGION_ADDR (stream->region, 0, rect.top + y);
       for (int c = 0; c < planes; c++) {

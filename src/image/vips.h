@@ -20,19 +20,25 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (vips_image, g_object_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (vips_region, g_object_unref)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (vips_target, g_object_unref)
 
+/* Bytes at most that a decoder holds beside rows. */
+struct decoding {
+  uint64_t opening; /* before the first row is there */
+  uint64_t rows;    /* while rows are taken */
+};
+
 struct format {
   const char *name;
   const char *extensions; /* ".jpg .jpeg" */
   bool (*matches) (const uint8_t *head, size_t size);
   int (*load) (const char *path, VipsImage **out, ...);
   int (*save) (VipsImage *image, VipsTarget *target, int quality);
-  bool shrinks;                            /* load takes "shrink": 1, 2, 4, 8 */
-  bool heif;                               /* in libvips' HEIF module */
-  bool alpha;                              /* can carry alpha */
-  bool deep;                               /* can carry more than 8 bits */
-  bool whole;                              /* libvips encodes it as a whole */
-  uint64_t (*decoding) (VipsImage *image); /* bytes that its decoder holds beside rows; NULL = none */
-  int quality;                             /* default */
+  bool shrinks;                                                     /* load takes "shrink": 1, 2, 4, 8 */
+  bool heif;                                                        /* in libvips' HEIF module */
+  bool alpha;                                                       /* can carry alpha */
+  bool deep;                                                        /* can carry more than 8 bits */
+  bool whole;                                                       /* libvips encodes it as a whole */
+  struct decoding (*decoding) (VipsImage *image, const char *path); /* NULL = nothing */
+  int quality;                                                      /* default */
 };
 
 #define FORMAT_HEAD_SIZE 16 /* bytes that tell a format */
@@ -56,8 +62,15 @@ void image_damaged (GError **error, const char *path, const struct format *forma
  * it, 1 for the whole size. @format may be NULL. */
 VipsImage *image_open (const char *path, int64_t max_pixels, int shrink, const struct format **format, GError **error);
 
-/* Bytes at most that reading its pixels takes: what is kept of its rows on the way, and what its decoder holds. */
-uint64_t image_decoding_bytes (VipsImage *image, const struct format *format);
+struct decoding decoding_heif (VipsImage *image, const char *path);
+struct decoding decoding_tiff (VipsImage *image, const char *path);
+
+/* What reading its pixels takes: what is kept of its rows on the way, and what its decoder holds. */
+struct decoding image_decoding (VipsImage *image, const struct format *format, const char *path);
+
+/* Once the first rows of a picture that is decoded as a whole are there: gives back what its decoder has let go, which
+ * may be as much as the picture. */
+void image_decoded (const struct format *format);
 
 /* Before pixels are read: whether floating point counts from 0 to 1, grey as it is, colours as linear light, where lamps may
  * be brighter. Other programs write it from 0 to 255 as well, so all of it is looked at. */

@@ -60,6 +60,10 @@ const char *keras_range (const struct keras *keras);
 /* How many kinds of noise of @latent numbers (gan_noise_fill) an input's name tells of: 32 of "z_32_kinds", else 0. */
 int64_t keras_noise_kinds (const char *name, int64_t latent);
 
+/* Whether an input's name tells of a code of @size numbers, and how many of them are shares of categories, then how many
+ * continuous numbers: 10 and 2 of "code_10_categories_2_continuous". */
+bool keras_code (const char *name, int64_t size, int64_t *categories, int64_t *continuous);
+
 enum keras_part { KERAS_GENERATOR, KERAS_JUDGE, KERAS_ENCODER };
 
 /* A network of a preset as Keras would have saved it, as `load_model` and `load_weights` read it. Its weights are those of

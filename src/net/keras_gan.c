@@ -15,7 +15,9 @@
 
 #define VERSION "2.4.0" /* whose files these equal */
 #define EPSILON 1e-5    /* of net/layers.h */
-#define KINDS "_kinds"
+#define KINDS "kinds"
+#define CATEGORIES "categories"
+#define CONTINUOUS "continuous"
 
 #define GLOROT "{\"class_name\": \"GlorotUniform\", \"config\": {\"seed\": null}}"
 #define ZEROS "{\"class_name\": \"Zeros\", \"config\": {}}"
@@ -367,29 +369,72 @@ write_labels (struct keras_writer *writer, const struct gan_preset *preset, bool
   writer->c += net->classes;
 }
 
+/* Names of inputs tell how they are to be drawn, since nothing else of such a file could: "z_32_kinds",
+ * "code_10_categories_2_continuous". */
 static void
-write_code (struct keras_writer *writer)
+name_count (GString *name, int64_t n, const char *things)
 {
-  int64_t size = gan_code_size (&writer->net);
-  g_autofree char *extents = g_strdup_printf ("%" G_GINT64_FORMAT, size);
-  keras_add_input (writer, "code", extents);
-  keras_merge (writer, "Concatenate", "concatenate", "code");
-  writer->c += size;
+  if (n > 0)
+    g_string_append_printf (name, "_%" G_GINT64_FORMAT "_%s", n, things);
 }
 
-/* "z", or "z_32_kinds": the noise's name tells how it is to be drawn, since nothing else of such a file could. */
 static char *
 noise_name (const struct gan_net *net)
 {
-  return net->kinds ? g_strdup_printf ("z_%d" KINDS, (int) net->kinds) : g_strdup ("z");
+  GString *name = g_string_new ("z");
+  name_count (name, net->kinds, KINDS);
+  return g_string_free (name, FALSE);
+}
+
+static char *
+code_name (const struct gan_net *net)
+{
+  GString *name = g_string_new ("code");
+  name_count (name, net->codes, CATEGORIES);
+  name_count (name, net->continuous, CONTINUOUS);
+  return g_string_free (name, FALSE);
+}
+
+/* Takes "_32_kinds" off what is left of a name: 32; or nothing: 0. */
+static int64_t
+take_count (const char **name, const char *things)
+{
+  char *end = NULL;
+  const int64_t n = g_ascii_isdigit (**name == '_' ? (*name)[1] : 0) ? g_ascii_strtoll (*name + 1, &end, 10) : 0;
+  if (n <= 0 || *end != '_' || !g_str_has_prefix (end + 1, things))
+    return 0;
+  *name = end + 1 + strlen (things);
+  return n;
 }
 
 int64_t
 keras_noise_kinds (const char *name, int64_t latent)
 {
-  char *end;
-  int64_t kinds = g_str_has_prefix (name, "z_") ? g_ascii_strtoll (name + 2, &end, 10) : 0;
-  return kinds > 0 && kinds <= latent && g_str_equal (end, KINDS) ? kinds : 0;
+  if (*name++ != 'z')
+    return 0;
+  const int64_t kinds = take_count (&name, KINDS);
+  return *name == '\0' && kinds <= latent ? kinds : 0;
+}
+
+bool
+keras_code (const char *name, int64_t size, int64_t *categories, int64_t *continuous)
+{
+  if (!g_str_has_prefix (name, "code_"))
+    return false;
+  name += strlen ("code");
+  *categories = take_count (&name, CATEGORIES);
+  *continuous = take_count (&name, CONTINUOUS);
+  return *name == '\0' && *categories <= size && *continuous <= GAN_CONTINUOUS_MAX && *categories + *continuous == size;
+}
+
+static void
+write_code (struct keras_writer *writer)
+{
+  int64_t size = gan_code_size (&writer->net);
+  g_autofree char *extents = g_strdup_printf ("%" G_GINT64_FORMAT, size), *name = code_name (&writer->net);
+  keras_add_input (writer, name, extents);
+  keras_merge (writer, "Concatenate", "concatenate", name);
+  writer->c += size;
 }
 
 /* The inputs and, with classes or a code, how they come together. */
@@ -459,6 +504,20 @@ finish_groups (struct keras_writer *writer, struct hdf5 *root, const struct gan_
   }
 }
 
+/* Inputs in their order, and the output. */
+static void
+write_ends (GString *text, const struct keras_writer *writer, bool generator)
+{
+  const struct gan_net *net = &writer->net;
+  g_autofree char *noise = noise_name (net), *code = code_name (net);
+  g_string_append_printf (text, ", \"input_layers\": [[\"%s\", 0, 0]", generator ? noise : "picture");
+  if (net->conditional)
+    g_string_append (text, ", [\"labels\", 0, 0]");
+  if (generator && gan_code_size (net))
+    g_string_append_printf (text, ", [\"%s\", 0, 0]", code);
+  g_string_append_printf (text, "], \"output_layers\": [[\"%s\", 0, 0]]", writer->last);
+}
+
 struct hdf5 *
 keras_tree_gan (const struct gan_preset *preset, const struct gan_net *net, enum keras_part part,
                 struct weights *weights, const char *prefix, const char *path, GError **error)
@@ -494,11 +553,8 @@ keras_tree_gan (const struct gan_preset *preset, const struct gan_net *net, enum
     return NULL;
   g_string_append_printf (text, "{\"class_name\": \"%s\", \"config\": {\"name\": \"%s\", \"layers\": [%s]",
                           writer.functional ? "Functional" : "Sequential", names[part], layers->str);
-  g_autofree char *noise = noise_name (net);
   if (writer.functional)
-    g_string_append_printf (text, ", \"input_layers\": [[\"%s\", 0, 0]%s%s], \"output_layers\": [[\"%s\", 0, 0]]",
-                            part == KERAS_GENERATOR ? noise : "picture", net->conditional ? ", [\"labels\", 0, 0]" : "",
-                            code ? ", [\"code\", 0, 0]" : "", writer.last);
+    write_ends (text, &writer, part == KERAS_GENERATOR);
   g_string_append (text, "}}");
   finish_groups (&writer, root, preset);
   hdf5_set_string (root, "model_config", text->str);

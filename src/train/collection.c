@@ -282,28 +282,38 @@ find_labels (const char *pictures)
   return NULL;
 }
 
+/* Labels, and pictures, are looked at before they are loaded: a small file may unpack to very much. */
+static bool
+load_labels (struct collection *collection, int64_t n, GError **error)
+{
+  const char *path = collection->labels_path;
+  struct shape shape;
+  if (!idx_probe (path, &shape, error))
+    return false;
+  if (shape.rank == 1 && shape.dim[0] == n)
+    return (collection->labels = idx_load (path, error)) != NULL;
+  g_autofree char *text = shape_text (&shape);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+               "%s: holds labels of shape %s, its %" G_GINT64_FORMAT " pictures want one each", path, text, n);
+  return false;
+}
+
 static bool
 open_labels (struct collection *collection, GError **error)
 {
-  const char *path = collection->labels_path = find_labels (collection->path);
   int64_t n = collection->pictures->shape.dim[0];
   int most = 0;
 
-  if (!path) {
+  collection->labels_path = find_labels (collection->path);
+
+  if (!collection->labels_path) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
                  "%s: the file of its labels is not beside it: the same name with labels-idx1 for images-idx3",
                  collection->path);
     return false;
   }
-  collection->labels = idx_load (path, error);
-  if (!collection->labels)
+  if (!load_labels (collection, n, error))
     return false;
-  if (collection->labels->shape.rank != 1 || collection->labels->shape.dim[0] != n) {
-    g_autofree char *shape = shape_text (&collection->labels->shape);
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                 "%s: holds labels of shape %s, its %" G_GINT64_FORMAT " pictures want one each", path, shape, n);
-    return false;
-  }
   for (int64_t i = 0; i < n; i++)
     most = MAX (most, ((const uint8_t *) collection->labels->data)[i]);
   for (int k = 0; k <= most; k++)
@@ -314,18 +324,18 @@ open_labels (struct collection *collection, GError **error)
 static bool
 open_idx (struct collection *collection, bool classes, GError **error)
 {
-  collection->pictures = idx_load (collection->path, error);
-  if (!collection->pictures)
+  struct shape shape;
+  if (!idx_probe (collection->path, &shape, error))
     return false;
-  const struct shape *shape = &collection->pictures->shape;
-  if (shape->rank != 3 || shape->dim[0] > G_MAXINT || shape->dim[1] > G_MAXINT16 || shape->dim[2] > G_MAXINT16) {
-    g_autofree char *text = shape_text (shape);
+  if (shape.rank != 3 || shape.dim[0] > G_MAXINT || shape.dim[1] > G_MAXINT16 || shape.dim[2] > G_MAXINT16) {
+    g_autofree char *text = shape_text (&shape);
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
                  "%s: its shape is %s, pictures want (number, height, width), sides up to %d", collection->path, text,
                  G_MAXINT16);
     return false;
   }
-  return !classes || open_labels (collection, error);
+  collection->pictures = idx_load (collection->path, error);
+  return collection->pictures && (!classes || open_labels (collection, error));
 }
 
 /* The rest */
