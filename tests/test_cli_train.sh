@@ -55,13 +55,21 @@ check "export: a judge that is not there"
 run generate runs/00001-gan -n 6 --columns 3 -o latest.png; [ $status = 0 ] && painted latest.png
 check "generate: from a run's latest checkpoint"
 run generate 1 -n 6 --columns 3 -o number.png; [ $status = 0 ] && cmp -s number.png latest.png; check "generate: from a run by its number"
-run generate 9 -o no.png; refused 3 "9: there is no such file"; check "generate: no run of that number"
+run generate 00001-gan -n 6 --columns 3 -o name.png; [ $status = 0 ] && cmp -s name.png latest.png; check "generate: by its name"
+run generate 9 -o no.png; refused 3 "there is no run 9 in runs/; impasto runs lists them"; check "generate: no run of that number"
+mkdir 1; run generate 1 -n 6 --columns 3 -o number.png --overwrite; [ $status = 0 ] && cmp -s number.png latest.png
+check "generate: a folder that is no run does not stop the number"
+rmdir 1; echo text >1; run generate 1 -o no.png; refused 3 "1: is no model"; check "generate: a file comes first"; rm 1
+cp -r runs/00001-gan runs/00001-style; run generate 1 -o no.png; refused 2 "run 1 is 00001-gan or 00001-style"
+check "generate: two runs with one number"; rm -r runs/00001-style
 run describe 1; cp out by_number; run describe runs/00001-gan; [ $status = 0 ] && cmp -s out by_number; check "describe: a run by its number"
 run train gan --resume 1 -o resumed.safetensors; [ $status = 0 ] && [ -s resumed.safetensors ] && grep -q 'runs/00001-gan' err
 check "train gan: a run goes on by its number"
 mkdir elsewhere; cp -r runs/00001-gan elsewhere/00005-gan; run train gan --resume 5 --runs elsewhere -o fifth.safetensors
 [ $status = 0 ] && [ -s fifth.safetensors ] && grep -q 'elsewhere/00005-gan' err; check "train gan: by its number in another folder"
-run train gan --resume 7 --runs elsewhere; refused 3 "7/recipe.json"; check "train gan: no run of that number"
+run train gan --resume 7 --runs elsewhere; refused 3 "there is no run 7 in elsewhere/"; check "train gan: no run of that number"
+run train gan --data photos --preset dcgan-64 --width 0.05 --latent 8 --batch 2 --steps 1 --start 5 --runs elsewhere -o started.safetensors
+[ $status = 0 ] && grep -q '"start" : ".*elsewhere/00005-gan"' elsewhere/00006-gan/recipe.json; check "train gan: begins with a run by its number"
 rm -r elsewhere
 run export runs/00001-gan -o drawer2.safetensors; [ $status = 0 ] && cmp -s drawer.safetensors drawer2.safetensors ||
   run generate drawer2.safetensors -n 6 --columns 3 -o exported.png; [ $status = 0 ]; check "export: a model of a run"
@@ -132,6 +140,14 @@ run paint small.png --style further.safetensors:further -o further.png; painted 
 into=$(grep -l '"into" : "' runs/*/recipe.json); into=${into%/recipe.json}
 run paint small.png --style "$into:further:0.5,$into:learned:0.5" -o mixed.png; painted mixed.png
 check "paint: a style of a run beside those of the pack that it joins"
+number=$(echo "${into#runs/}" | sed 's/^0*//; s/-.*//')
+run paint small.png --style "$number:further:0.5,$number:learned:0.5" -o again.png; painted again.png && cmp -s again.png mixed.png
+check "paint: the same by its number"
+run paint small.png --style "${into#runs/}:further:0.5,learned:0.5" -o again.png; painted again.png && cmp -s again.png mixed.png
+check "paint: the same by its name"
+run export --style "$number:further" -o further.onnx; [ $status = 0 ] && run export "$number" --style further -o twice.onnx &&
+  cmp -s further.onnx twice.onnx; check "export: a style of a run by its number"
+run bench "$number:further" --size 32x32 --runs 1; [ $status = 0 ] && grep -q 'net ' out; check "bench: likewise"
 run export "$into" -o again.safetensors; [ $status = 0 ] && run paint small.png --style again.safetensors:further -o again.png &&
   same_pixels again.png further.png; check "export: a run of train style as a pack"
 cp further.safetensors models/learned2.safetensors; cp models/learned.safetensors before; cp further.safetensors models/learned.safetensors
