@@ -62,6 +62,10 @@ check "generate: a folder that is no run does not stop the number"
 rmdir 1; echo text >1; run generate 1 -o no.png; refused 3 "1: is no model"; check "generate: a file comes first"; rm 1
 cp -r runs/00001-gan runs/00001-style; run generate 1 -o no.png; refused 2 "run 1 is 00001-gan or 00001-style"
 check "generate: two runs with one number"; rm -r runs/00001-style
+cp -r runs/00001-gan runs/00008-gan; for damaged in runs/00008-gan/network-*; do echo text >"$damaged"; done
+run describe 8; refused 3 "runs/00008-gan/network-000002.safetensors"; check "describe: a run whose checkpoints cannot be read"
+run paint small.png --style 1 -o result.png; refused 3 "runs/00001-gan: is a run of train gan"; check "paint: a run that paints nothing"
+rm -r runs/00008-gan
 run describe 1; cp out by_number; run describe runs/00001-gan; [ $status = 0 ] && cmp -s out by_number; check "describe: a run by its number"
 run train gan --resume 1 -o resumed.safetensors; [ $status = 0 ] && [ -s resumed.safetensors ] && grep -q 'runs/00001-gan' err
 check "train gan: a run goes on by its number"
@@ -91,18 +95,31 @@ run paint photos/96.png --style runs/*-translate -o going.png; [ "$status" = 0 ]
 check "paint: a run's latest checkpoint"
 run replay going.png photos/96.png -o result.png; painted result.png && cmp -s result.png going.png; check "replay: of a run's painting"
 mkdir moved; cp going.png moved/; (cd moved && "$impasto" replay going.png ../photos/96.png -o result.png >../out 2>../err); status=$?
-rm result.png; refused 3 "going.png: the checkpoint of run [0-9]*-translate 'network-000001.safetensors' .* is not there"
+rm result.png; refused 3 "going.png: the pack of run [0-9]*-translate 'network-000001.safetensors' .* is not there; replay it beside"
 check "replay: of a run that is elsewhere"
+for place in models moved .; do
+  cp runs/*-translate/network-000001.safetensors $place
+  (cd moved && "$impasto" replay going.png ../photos/96.png -o again.png >../out 2>../err); status=$?
+  rm $place/network-000001.safetensors
+  if [ $place = . ]; then [ $status = 3 ]; else [ $status = 0 ] && same_pixels moved/again.png going.png; fi; check "replay: its checkpoint in $place"
+done
 (cd moved && "$impasto" replay ../going.png ../photos/96.png -o again.png >../out 2>../err); status=$?
 [ $status = 0 ] && cmp -s moved/again.png going.png; check "replay: of a run beside the painting"
 run paint photos/96.png --style runs/*-translate/network-000001.safetensors -o made.tif -q
 another_run () { sed "s#&quot;run&quot;:&quot;000#\&quot;run\&quot;:\&quot;$1#" made.tif >twisted.tif; run replay twisted.tif photos/96.png -o result.png; }
 another_run ../; refused 3 "no name of a folder"; check "replay: a path for a run"
-another_run 999; refused 3 "the checkpoint of run 999[0-9]*-translate .* is not there"; check "replay: a run that is gone"
-kept=$(ls runs/*-translate/network-000001.safetensors); mv "$kept" kept.safetensors; cp turned.safetensors "$kept"
-run replay going.png photos/96.png -o result.png; refused 3 "the checkpoint of run .* is another than it was painted with"
+another_run 999; refused 3 "the pack of run 999[0-9]*-translate .* is not there; replay it beside"; check "replay: a run that is gone"
+kept=$(ls runs/*-translate/network-000001.safetensors); cp turned.safetensors "${kept%/*}/result.safetensors"
+run paint photos/96.png --style "${kept%/*}/result.safetensors" -o ended.png; run replay ended.png photos/96.png -o result.png
+painted result.png && cmp -s result.png ended.png; check "replay: of the result of a run"; rm -f result.png "${kept%/*}/result.safetensors"
+mkdir .ck; cp "${kept%/*}/recipe.json" "$kept" .ck; run paint photos/96.png --style ./.ck -o hidden.png; cp .ck/*.safetensors models
+mv "$kept" kept.safetensors; run replay hidden.png photos/96.png -o result.png; painted result.png && same_pixels result.png going.png
+check "replay: a run whose folder has no name that a recipe may have"; rm -r result.png .ck models/network-000001.safetensors
+cp turned.safetensors "$kept"; run replay going.png photos/96.png -o result.png
+refused 3 "the pack of run .* is another than it was painted with .*--force takes it; --style .*runs/.*-translate paints by its latest"
 check "replay: of a run whose checkpoint is another"
-rm "$kept"; run replay going.png photos/96.png -o result.png; refused 3 "network-000001.safetensors' .* is not there"
+rm "$kept"; run replay going.png photos/96.png -o result.png
+refused 3 "network-000001.safetensors' .* is not there; --style .*runs/.*-translate paints by its latest"
 check "replay: of a run whose checkpoint is gone"
 mv kept.safetensors "$kept"; rm -r moved
 number=$(ls runs | sed -n 's/^0*\([1-9][0-9]*\)-translate$/\1/p')
