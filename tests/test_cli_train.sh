@@ -75,10 +75,19 @@ run train gan --resume 7 --runs elsewhere; refused 3 "there is no run 7 in elsew
 run train gan --data photos --preset dcgan-64 --width 0.05 --latent 8 --batch 2 --steps 1 --start 5 --runs elsewhere -o started.safetensors
 [ $status = 0 ] && grep -q '"start" : ".*elsewhere/00005-gan"' elsewhere/00006-gan/recipe.json; check "train gan: begins with a run by its number"
 rm -r elsewhere
+cp runs/00001-gan/network-000002.safetensors kept.safetensors
+for target in runs/00001-gan/network-000002.safetensors runs/00001-gan/network-000009.safetensors kept.safetensors; do
+  run train gan --resume 1 -o $target --overwrite; refused 2 "is a checkpoint of .*run.*; choose another name with -o" &&
+    run export drawer.safetensors -o $target --overwrite; refused 2 "is a checkpoint of .*run.*; choose another name with -o" &&
+    cmp -s kept.safetensors runs/00001-gan/network-000002.safetensors && [ ! -e runs/00001-gan/network-000009.safetensors ]
+  check "train, export: not over $target"
+done
 run export runs/00001-gan -o drawer2.safetensors; [ $status = 0 ] && cmp -s drawer.safetensors drawer2.safetensors ||
   run generate drawer2.safetensors -n 6 --columns 3 -o exported.png; [ $status = 0 ]; check "export: a model of a run"
 run export runs/00001-gan/network-000002.safetensors -o runs/00001-gan/network-000002.safetensors --overwrite
-refused 2 "would be replaced"; check "export: not over the checkpoint"
+refused 2 "is a checkpoint of run 00001-gan"; check "export: not over the checkpoint that it reads"
+cp drawer.safetensors one.safetensors; ln one.safetensors same.safetensors; run export one.safetensors -o same.safetensors --overwrite
+refused 2 "would be replaced"; check "export: not over what it reads"
 run train gan --resume runs/00001-gan --rate 0.5; refused 2 'the recipe has changed'; check "train gan: a resumed run's recipe"
 run train translate --resume runs/00001-gan; refused 2 'is a run of impasto train gan'; check "train translate: a gan run"
 run train translate --photos photos --paintings photos --method cut --loss hinge; refused 2 'least squares'
