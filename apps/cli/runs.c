@@ -100,6 +100,7 @@ run_or_word (const char *word, const char *folder, GError **error)
   return g_steal_pointer (&run);
 }
 
+/* The same for what stands before a colon, of each part of a mix: "2", "2:NAME", "2:a:0.6,2:b:0.4"; a new string. */
 static char *
 runs_in_text (const char *text, const char *folder, GError **error)
 {
