@@ -277,6 +277,25 @@ test_recipes (void)
   g_assert_true (impasto_options_has (options, "resume"));
 }
 
+static void
+test_run_find (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *runs = g_build_filename (folder, "runs", NULL), *run = g_build_filename (runs, "00004-gan", NULL),
+                  *recipe = g_build_filename (run, "recipe.json", NULL);
+  g_assert_cmpint (g_mkdir_with_parents (run, 0777), ==, 0);
+  g_assert_true (g_file_set_contents (recipe, "{}", -1, NULL));
+  for (const char *const *word = (const char *const[]){"4", "00004-gan", run, NULL}; *word; word++) {
+    g_autofree char *found = impasto_run_find (*word, runs, &error);
+    g_assert_no_error (error);
+    g_assert_cmpstr (found, ==, run);
+  }
+  g_autofree char *other = impasto_run_find ("starry-night", runs, &error);
+  g_assert_cmpstr (other, ==, "starry-night");
+  g_assert_null (impasto_run_find ("5", runs, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT);
+}
+
 /* The planes of fill () for a model. */
 static float *
 planes (void)
@@ -357,6 +376,7 @@ main (int argc, char **argv)
   g_test_add_func ("/api/figures", test_figures);
   g_test_add_func ("/api/styles", test_styles);
   g_test_add_func ("/api/recipes", test_recipes);
+  g_test_add_func ("/api/run_find", test_run_find);
   g_test_add_func ("/api/export", test_export);
   int result = g_test_run ();
 

@@ -417,6 +417,16 @@ test_option_help (void)
 #define FIFTY "01234567890123456789012345678901234567890123456789"
 
 static void
+test_text_base_name (void)
+{
+  g_autofree char *longest = g_strnfill (255, 'a'), *longer = g_strnfill (256, 'a');
+  for (const char *const *good = (const char *const[]){"00001-gan", "a", "a b", longest, NULL}; *good; good++)
+    g_assert_true (text_is_base_name (*good));
+  for (const char *const *bad = (const char *const[]){"", ".", "..", ".ck", "a/b", "/a", longer, NULL}; *bad; bad++)
+    g_assert_false (text_is_base_name (*bad));
+}
+
+static void
 test_text_show (void)
 {
   static const struct {
@@ -472,6 +482,7 @@ main (int argc, char **argv)
   g_test_add_func ("/option/json", test_option_json);
   g_test_add_func ("/option/help", test_option_help);
   g_test_add_func ("/text/show", test_text_show);
+  g_test_add_func ("/text/base_name", test_text_base_name);
   g_test_add_func ("/text/nearest", test_text_nearest);
   return g_test_run ();
 }

@@ -133,11 +133,20 @@ run runs --json; head -n 1 out >first; run runs 1 --json; [ $status = 0 ] && cmp
 run runs 1 2 --json; [ $status = 0 ] && [ "$(wc -l <out)" = 3 ] && head -n 1 out | cmp -s - first &&
   tail -n 1 out | grep -q '^{"runs":\["00001-gan","00002-gan"\],"settings":{"rate":\[0.1,0.2\]},"figures":{"loss":\[1.5,2.5\]}}$'
 check "two runs side by side as JSON"
-run runs 1 3 --json; refused 3 "3: is no run folder" && [ ! -s out ]; check "no such run, as JSON"
+run runs 1 3 --json; refused 3 "there is no run 3 in runs/; impasto runs lists them" && [ ! -s out ]; check "no such run, as JSON"
+cp -r runs/00002-gan runs/00002-style; run runs 1 2; refused 2 "run 2 is 00002-gan or 00002-style"; check "two runs with one number"
+run runs 1 00002-style; [ $status = 0 ]; check "which have names"; rm -r runs/00002-style
+mkdir locked; chmod 0 locked
+if ls locked >ls.txt 2>&1; then
+  count=$((count + 1)); echo "ok $count - a folder of runs that cannot be read # SKIP root reads everywhere"
+else
+  run runs --runs locked; refused 3 "locked: .*denied"; check "a folder of runs that cannot be read"
+fi
+rmdir locked
 run runs 1 2 -o two.svg; [ $status = 0 ] && grep -q '>00002-gan</text>' two.svg; check "their curves as SVG"
 run runs 1 2 -o two.svg -q; [ $status = 0 ] && [ ! -s out ] && [ ! -s err ]; check "their curves, quietly"
 run runs 1 -o one.png; [ $status = 0 ] && [ "$(size_of one.png)" = "340 250" ]; check "curves as a picture"
-run runs 3; refused 3 "3: is no run folder"; check "no such run"
+run runs 3; refused 3 "there is no run 3 in runs/"; check "no such run"
 run runs 1 -o result.gif; refused 2 "result.gif"; check "curves of no such format"
 mkdir runs/00003-bad; echo '{' >runs/00003-bad/recipe.json; run runs
 [ $status = 3 ] && [ "$(wc -l <out)" = 2 ] && grep -q '00003-bad: its recipe.json is damaged' err

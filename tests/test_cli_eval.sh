@@ -72,6 +72,9 @@ run eval absent.png --tile 4; refused 3 "absent.png: no such file"; check "eval:
 mkdir hollow; run eval hollow small.png --against small.png
 [ $status = 3 ] && [ "$(wc -l <out)" = 2 ] && [ "$(wc -l <err)" = 1 ] && grep -q 'hollow: no pictures' err
 check "eval: a folder without pictures beside others"
+run eval hollow small.png absent.png --against small.png --json
+[ $status = 3 ] && [ "$(wc -l <out)" = 3 ] && [ "$(wc -l <err)" = 2 ] && [ "$(grep -c '"error":"' out)" = 2 ] &&
+  grep -q '"picture":"absent.png","error":"absent.png: no such file' out; check "eval: JSON of what cannot be measured"
 run eval small.png --against hollow; refused 3 "hollow: no pictures"; check "eval: a folder without pictures to hold against"
 
 end_of_cases

@@ -55,18 +55,39 @@ check "export: a judge that is not there"
 run generate runs/00001-gan -n 6 --columns 3 -o latest.png; [ $status = 0 ] && painted latest.png
 check "generate: from a run's latest checkpoint"
 run generate 1 -n 6 --columns 3 -o number.png; [ $status = 0 ] && cmp -s number.png latest.png; check "generate: from a run by its number"
-run generate 9 -o no.png; refused 3 "9: there is no such file"; check "generate: no run of that number"
+run generate 00001-gan -n 6 --columns 3 -o name.png; [ $status = 0 ] && cmp -s name.png latest.png; check "generate: by its name"
+run generate 9 -o no.png; refused 3 "there is no run 9 in runs/; impasto runs lists them"; check "generate: no run of that number"
+mkdir 1; run generate 1 -n 6 --columns 3 -o number.png --overwrite; [ $status = 0 ] && cmp -s number.png latest.png
+check "generate: a folder that is no run does not stop the number"
+rmdir 1; echo text >1; run generate 1 -o no.png; refused 3 "1: is no model"; check "generate: a file comes first"; rm 1
+cp -r runs/00001-gan runs/00001-style; run generate 1 -o no.png; refused 2 "run 1 is 00001-gan or 00001-style"
+check "generate: two runs with one number"; rm -r runs/00001-style
+cp -r runs/00001-gan runs/00008-gan; for damaged in runs/00008-gan/network-*; do echo text >"$damaged"; done
+run describe 8; refused 3 "runs/00008-gan/network-000002.safetensors"; check "describe: a run whose checkpoints cannot be read"
+run paint small.png --style 1 -o result.png; refused 3 "runs/00001-gan: is a run of train gan"; check "paint: a run that paints nothing"
+rm -r runs/00008-gan
 run describe 1; cp out by_number; run describe runs/00001-gan; [ $status = 0 ] && cmp -s out by_number; check "describe: a run by its number"
 run train gan --resume 1 -o resumed.safetensors; [ $status = 0 ] && [ -s resumed.safetensors ] && grep -q 'runs/00001-gan' err
 check "train gan: a run goes on by its number"
 mkdir elsewhere; cp -r runs/00001-gan elsewhere/00005-gan; run train gan --resume 5 --runs elsewhere -o fifth.safetensors
 [ $status = 0 ] && [ -s fifth.safetensors ] && grep -q 'elsewhere/00005-gan' err; check "train gan: by its number in another folder"
-run train gan --resume 7 --runs elsewhere; refused 3 "7/recipe.json"; check "train gan: no run of that number"
+run train gan --resume 7 --runs elsewhere; refused 3 "there is no run 7 in elsewhere/"; check "train gan: no run of that number"
+run train gan --data photos --preset dcgan-64 --width 0.05 --latent 8 --batch 2 --steps 1 --start 5 --runs elsewhere -o started.safetensors
+[ $status = 0 ] && grep -q '"start" : ".*elsewhere/00005-gan"' elsewhere/00006-gan/recipe.json; check "train gan: begins with a run by its number"
 rm -r elsewhere
+cp runs/00001-gan/network-000002.safetensors kept.safetensors
+for target in runs/00001-gan/network-000002.safetensors runs/00001-gan/network-000009.safetensors kept.safetensors; do
+  run train gan --resume 1 -o $target --overwrite; refused 2 "is a checkpoint of .*run.*; choose another name with -o" &&
+    run export drawer.safetensors -o $target --overwrite; refused 2 "is a checkpoint of .*run.*; choose another name with -o" &&
+    cmp -s kept.safetensors runs/00001-gan/network-000002.safetensors && [ ! -e runs/00001-gan/network-000009.safetensors ]
+  check "train, export: not over $target"
+done
 run export runs/00001-gan -o drawer2.safetensors; [ $status = 0 ] && cmp -s drawer.safetensors drawer2.safetensors ||
   run generate drawer2.safetensors -n 6 --columns 3 -o exported.png; [ $status = 0 ]; check "export: a model of a run"
 run export runs/00001-gan/network-000002.safetensors -o runs/00001-gan/network-000002.safetensors --overwrite
-refused 2 "would be replaced"; check "export: not over the checkpoint"
+refused 2 "is a checkpoint of run 00001-gan"; check "export: not over the checkpoint that it reads"
+cp drawer.safetensors one.safetensors; ln one.safetensors same.safetensors; run export one.safetensors -o same.safetensors --overwrite
+refused 2 "would be replaced"; check "export: not over what it reads"
 run train gan --resume runs/00001-gan --rate 0.5; refused 2 'the recipe has changed'; check "train gan: a resumed run's recipe"
 run train translate --resume runs/00001-gan; refused 2 'is a run of impasto train gan'; check "train translate: a gan run"
 run train translate --photos photos --paintings photos --method cut --loss hinge; refused 2 'least squares'
@@ -83,18 +104,31 @@ run paint photos/96.png --style runs/*-translate -o going.png; [ "$status" = 0 ]
 check "paint: a run's latest checkpoint"
 run replay going.png photos/96.png -o result.png; painted result.png && cmp -s result.png going.png; check "replay: of a run's painting"
 mkdir moved; cp going.png moved/; (cd moved && "$impasto" replay going.png ../photos/96.png -o result.png >../out 2>../err); status=$?
-rm result.png; refused 3 "going.png: the checkpoint of run [0-9]*-translate 'network-000001.safetensors' .* is not there"
+rm result.png; refused 3 "going.png: the pack of run [0-9]*-translate 'network-000001.safetensors' .* is not there; replay it beside"
 check "replay: of a run that is elsewhere"
+for place in models moved .; do
+  cp runs/*-translate/network-000001.safetensors $place
+  (cd moved && "$impasto" replay going.png ../photos/96.png -o again.png >../out 2>../err); status=$?
+  rm $place/network-000001.safetensors
+  if [ $place = . ]; then [ $status = 3 ]; else [ $status = 0 ] && same_pixels moved/again.png going.png; fi; check "replay: its checkpoint in $place"
+done
 (cd moved && "$impasto" replay ../going.png ../photos/96.png -o again.png >../out 2>../err); status=$?
 [ $status = 0 ] && cmp -s moved/again.png going.png; check "replay: of a run beside the painting"
 run paint photos/96.png --style runs/*-translate/network-000001.safetensors -o made.tif -q
 another_run () { sed "s#&quot;run&quot;:&quot;000#\&quot;run\&quot;:\&quot;$1#" made.tif >twisted.tif; run replay twisted.tif photos/96.png -o result.png; }
 another_run ../; refused 3 "no name of a folder"; check "replay: a path for a run"
-another_run 999; refused 3 "the checkpoint of run 999[0-9]*-translate .* is not there"; check "replay: a run that is gone"
-kept=$(ls runs/*-translate/network-000001.safetensors); mv "$kept" kept.safetensors; cp turned.safetensors "$kept"
-run replay going.png photos/96.png -o result.png; refused 3 "the checkpoint of run .* is another than it was painted with"
+another_run 999; refused 3 "the pack of run 999[0-9]*-translate .* is not there; replay it beside"; check "replay: a run that is gone"
+kept=$(ls runs/*-translate/network-000001.safetensors); cp turned.safetensors "${kept%/*}/result.safetensors"
+run paint photos/96.png --style "${kept%/*}/result.safetensors" -o ended.png; run replay ended.png photos/96.png -o result.png
+painted result.png && cmp -s result.png ended.png; check "replay: of the result of a run"; rm -f result.png "${kept%/*}/result.safetensors"
+mkdir .ck; cp "${kept%/*}/recipe.json" "$kept" .ck; run paint photos/96.png --style ./.ck -o hidden.png; cp .ck/*.safetensors models
+mv "$kept" kept.safetensors; run replay hidden.png photos/96.png -o result.png; painted result.png && same_pixels result.png going.png
+check "replay: a run whose folder has no name that a recipe may have"; rm -r result.png .ck models/network-000001.safetensors
+cp turned.safetensors "$kept"; run replay going.png photos/96.png -o result.png
+refused 3 "the pack of run .* is another than it was painted with .*--force takes it; --style .*runs/.*-translate paints by its latest"
 check "replay: of a run whose checkpoint is another"
-rm "$kept"; run replay going.png photos/96.png -o result.png; refused 3 "network-000001.safetensors' .* is not there"
+rm "$kept"; run replay going.png photos/96.png -o result.png
+refused 3 "network-000001.safetensors' .* is not there; --style .*runs/.*-translate paints by its latest"
 check "replay: of a run whose checkpoint is gone"
 mv kept.safetensors "$kept"; rm -r moved
 number=$(ls runs | sed -n 's/^0*\([1-9][0-9]*\)-translate$/\1/p')
@@ -132,6 +166,14 @@ run paint small.png --style further.safetensors:further -o further.png; painted 
 into=$(grep -l '"into" : "' runs/*/recipe.json); into=${into%/recipe.json}
 run paint small.png --style "$into:further:0.5,$into:learned:0.5" -o mixed.png; painted mixed.png
 check "paint: a style of a run beside those of the pack that it joins"
+number=$(echo "${into#runs/}" | sed 's/^0*//; s/-.*//')
+run paint small.png --style "$number:further:0.5,$number:learned:0.5" -o again.png; painted again.png && cmp -s again.png mixed.png
+check "paint: the same by its number"
+run paint small.png --style "${into#runs/}:further:0.5,learned:0.5" -o again.png; painted again.png && cmp -s again.png mixed.png
+check "paint: the same by its name"
+run export --style "$number:further" -o further.onnx; [ $status = 0 ] && run export "$number" --style further -o twice.onnx &&
+  cmp -s further.onnx twice.onnx; check "export: a style of a run by its number"
+run bench "$number:further" --size 32x32 --runs 1; [ $status = 0 ] && grep -q 'net ' out; check "bench: likewise"
 run export "$into" -o again.safetensors; [ $status = 0 ] && run paint small.png --style again.safetensors:further -o again.png &&
   same_pixels again.png further.png; check "export: a run of train style as a pack"
 cp further.safetensors models/learned2.safetensors; cp models/learned.safetensors before; cp further.safetensors models/learned.safetensors

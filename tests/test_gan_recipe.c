@@ -434,6 +434,7 @@ test_refused (void)
     {"information=2 continuous=1", "goes with --codes", IMPASTO_ERROR_USAGE},
     {"information-continuous=1 codes=4", "goes with --continuous", IMPASTO_ERROR_USAGE},
     {"information-augment=1", "goes with --codes and --continuous", IMPASTO_ERROR_USAGE},
+    {"preset=vae-28 information=2", "reads no code off its pictures", IMPASTO_ERROR_USAGE},
     {"codes=1", "two categories", IMPASTO_ERROR_USAGE},
     {"latent=8 kinds=9", "a number of --latent each", IMPASTO_ERROR_USAGE},
     {"preset=vae-28 kinds=2", "of one kind", IMPASTO_ERROR_USAGE},

@@ -211,6 +211,16 @@ test_checkpoint (gconstpointer words)
                                       1e-3 * fabs (tensor_floats (a)[k]) + 1e-6);
     g_assert_cmpmem (b->data, b->size, c->data, c->size);
   }
+  g_autofree char *later = file_of (made, "network-000003.safetensors"), *copy = file ("copy.safetensors"),
+                  *bytes = NULL;
+  gsize size;
+  g_assert_true (g_file_get_contents (path, &bytes, &size, NULL) && g_file_set_contents (copy, bytes, size, NULL));
+  g_assert_true (checkpoint_check_result (result, &error));
+  for (const char *const *taken = (const char *const[]){path, later, copy, NULL}; *taken; taken++) {
+    g_assert_false (checkpoint_check_result (*taken, &error));
+    check_error (error, IMPASTO_ERROR_USAGE, "is a checkpoint of");
+    g_clear_error (&error);
+  }
   g_autofree char *again = g_strdup_printf ("%s steps=1 start=%s seed=9 rate=1e-12", (const char *) words, made);
   g_autofree char *second = run_whole (again), *begun = file_of (second, "network-000001.safetensors");
   g_autoptr (weights) went_on = safetensors_load (begun, &error);

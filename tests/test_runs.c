@@ -103,30 +103,62 @@ test_list (void)
   g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT);
 }
 
-/* By folder, name and number; what is none of these stays as it is. */
+/* By name and number; what is none of these stays as it is, but a number wants a run. */
 static void
 test_find (void)
 {
-  static const char *const cases[][2] = {
-    {"00002-gan", "00002-gan"},
-    {"2", "00002-gan"},
-    {"0004", "00004-style"},
-    {"7", "00007-bad"},
-    {"99", NULL},
-    {"", NULL},
-    {"2x", NULL},
-    {"no-run", NULL},
-    {"18446744073709551618", NULL}, /* 2^64 + 2 */
+  static const char *const found[][2] = {
+    {"00002-gan", "00002-gan"}, {"2", "00002-gan"}, {"0004", "00004-style"},
+    {"7", "00007-bad"},         {"", NULL},         {"2x", NULL},
+    {"no-run", NULL},           {"./2", NULL},
   };
-  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
-    g_autofree char *found = run_find (cases[i][0], folder);
-    g_autofree char *wanted = cases[i][1] ? g_build_filename (folder, cases[i][1], NULL) : g_strdup (cases[i][0]);
-    g_assert_cmpstr (found, ==, wanted);
+  static const struct {
+    const char *word;
+    int code;
+    const char *text;
+  } refused[] = {
+    {"99", IMPASTO_ERROR_INPUT, "there is no run 99 in "},
+    {"18446744073709551618", IMPASTO_ERROR_INPUT, "there is no run"}, /* 2^64 + 2 */
+    {"11", IMPASTO_ERROR_USAGE, "run 11 is 00011-gan or 00011-style"},
+  };
+  save ("00011-gan", "recipe.json", "{}");
+  save ("00011-style", "recipe.json", "{}");
+  for (guint i = 0; i < G_N_ELEMENTS (found); i++) {
+    g_autoptr (GError) error = NULL;
+    g_autofree char *run = run_find (found[i][0], folder, &error);
+    g_autofree char *wanted = found[i][1] ? g_build_filename (folder, found[i][1], NULL) : g_strdup (found[i][0]);
+    g_assert_no_error (error);
+    g_assert_cmpstr (run, ==, wanted);
   }
-  g_autofree char *own = g_build_filename (folder, "00003-gan", NULL), *same = run_find (own, folder),
-                  *nowhere = run_find ("2", "/nowhere");
+  for (guint i = 0; i < G_N_ELEMENTS (refused); i++) {
+    g_autoptr (GError) error = NULL;
+    g_assert_null (run_find (refused[i].word, folder, &error));
+    g_assert_error (error, IMPASTO_ERROR, refused[i].code);
+    g_assert_nonnull (strstr (error->message, refused[i].text));
+  }
+  g_autoptr (GError) error = NULL;
+  g_autofree char *own = g_build_filename (folder, "00003-gan", NULL), *same = run_find (own, folder, NULL);
   g_assert_cmpstr (same, ==, own);
-  g_assert_cmpstr (nowhere, ==, "2");
+  g_assert_null (run_find ("2", "/nowhere", &error));
+  g_assert_cmpstr (error->message, ==, "there is no run 2 in /nowhere/; impasto runs lists them");
+}
+
+/* In the folder of runs, and not where the program stands, unless it is said with a path. */
+static void
+test_find_below_first (void)
+{
+  g_autofree char *was = g_get_current_dir (), *below = g_build_filename (folder, "no-run", NULL);
+  save ("no-run/00002-gan", "recipe.json", "{}");
+  save ("00001-gan/2", "recipe.json", "{}");
+  g_assert_cmpint (g_chdir (folder), ==, 0);
+  g_autofree char *found = run_find ("00002-gan", below, NULL), *path = run_find ("./00002-gan", below, NULL);
+  g_autofree char *wanted = g_build_filename (below, "00002-gan", NULL);
+  g_assert_cmpint (g_chdir ("00001-gan"), ==, 0);
+  g_autofree char *own = run_find ("2", folder, NULL);
+  g_assert_cmpint (g_chdir (was), ==, 0);
+  g_assert_cmpstr (found, ==, wanted);
+  g_assert_cmpstr (path, ==, "./00002-gan");
+  g_assert_cmpstr (own, ==, "2"); /* a run of that name */
 }
 
 /* Lines of the comparison with runs of spaces made one. */
@@ -175,6 +207,7 @@ main (int argc, char **argv)
   make_all ();
   g_test_add_func ("/runs/list", test_list);
   g_test_add_func ("/runs/find", test_find);
+  g_test_add_func ("/runs/find/below_first", test_find_below_first);
   g_test_add_func ("/runs/compare", test_compare);
   int status = g_test_run ();
   g_autofree char *command = g_strdup_printf ("rm -r '%s'", folder);

@@ -74,7 +74,8 @@ bench_run (const struct arguments *arguments)
   ImpastoBench bench = {0};
   if (arguments->n_words > 1)
     return complain_usage ("bench times one network, not '%s' and '%s'", arguments->words[0], arguments->words[1]);
-  bool done = impasto_bench (arguments->words[0], arguments->options, &bench, &error);
+  g_autofree char *what = arguments->n_words ? arguments_run_word (arguments, &error) : NULL;
+  bool done = !error && impasto_bench (what, arguments->options, &bench, &error);
   int status = done ? 0 : complain (error);
   double gflops = done ? bench.operations / bench.median_seconds * 1e-9 : 0;
   if (done && arguments_flag (arguments, "json"))
@@ -88,7 +89,7 @@ bench_run (const struct arguments *arguments)
 const struct command command_bench = {
   .name = "bench",
   .summary = "Measures how fast a network is here, or a training step",
-  .usage = "[MODEL.onnx | PACK | STYLE | NET | --train RECIPE] [--size WxH]",
+  .usage = "[MODEL.onnx | PACK | STYLE | NET | RUN | --train RECIPE] [--size WxH]",
   .examples = {"impasto bench network.onnx --size 1024x768 --layers",
                "impasto bench --train style --batch 4 --size 256 --json"},
   .notes =

@@ -65,8 +65,8 @@ int complain_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
 /* runs.c */
 
-/* What @word means where a RUN may stand: a bare number that is no file, style or pack is that run of the folder runs. A new
- * string. */
-char *run_or_word (const char *word);
-/* The same for the option @name, where it is set. */
-void arguments_take_run (const struct arguments *arguments, const char *name);
+/* A RUN in the place of a model, pack or style: the name or number of a run in @folder (NULL: runs) becomes its folder; "2",
+ * "2:NAME", "2:a:0.6,2:b:0.4". A file, style, pack or network of that name comes first. In the option @name, if there is one
+ * and it is set; in the first word, which is there, a new string. False or NULL: no run, or several, have that number. */
+bool arguments_take_run (const struct arguments *arguments, const char *name, const char *folder, GError **error);
+char *arguments_run_word (const struct arguments *arguments, GError **error);

@@ -44,10 +44,14 @@ partners_init (struct partners *partners, const struct arguments *arguments, con
     return true;
   char *words[] = {partners->word, NULL};
   partners->files = inputs_collect (words, arguments_flag (arguments, "recursive"), "");
-  const struct input *first = partners->files->pdata[0];
-  if (first->error)
-    g_propagate_error (error, g_error_copy (first->error));
-  return !first->error;
+  for (guint i = 0; i < partners->files->len; i++) {
+    const struct input *file = partners->files->pdata[i];
+    if (file->error) {
+      g_propagate_error (error, g_error_copy (file->error));
+      return false;
+    }
+  }
+  return true;
 }
 
 static void
@@ -155,6 +159,15 @@ print_json (const struct input *input, const ImpastoFigures *figures)
   print_json_line (object);
 }
 
+static void
+print_json_error (const struct input *input, const GError *error)
+{
+  JsonObject *object = json_object_new ();
+  json_object_set_string_member (object, "picture", input->path);
+  json_object_set_string_member (object, "error", error->message);
+  print_json_line (object);
+}
+
 static bool
 look_at (struct job *job, const struct input *input, ImpastoFigures *figures, GError **error)
 {
@@ -181,6 +194,8 @@ evaluate_input (struct job *job, const struct input *input, ImpastoFigures *figu
   else {
     int status = complain (error);
     job->status = job->status ? job->status : status;
+    if (job->json)
+      print_json_error (input, error);
   }
 }
 
@@ -267,7 +282,8 @@ const struct command command_eval = {
     "deviation of the colours. Differences, and steps across the lines of tiles, are of 8-bit samples, 0..255;\n"
     "worst_seam is by how much one edge of a tile steps more than the pixels beside it: 0 or less is no seam.\n"
     "With a folder for --content or --against, pictures are paired by name: a/harbour-great-wave.png with\n"
-    "a/harbour.jpg. Colours are compared in sRGB, alpha on white. In JSON the psnr of equal pictures is null.\n"
+    "a/harbour.jpg. Colours are compared in sRGB, alpha on white. In JSON the psnr of equal pictures is null,\n"
+    "and what cannot be measured has an error in the place of figures.\n"
     "With --reals: frechet and kernel distance (0 is equal), precision and recall, and whether samples are copies: "
     "to_real\n"
     "is the median distance to the nearest real picture, among_real that between those, copies the share of samples\n"

@@ -63,7 +63,8 @@ explain_run (const struct arguments *arguments)
   const char *path = *given ? given : "explained.png";
   if (arguments->n_words != 1)
     return complain_usage ("explain wants one picture");
-  arguments_take_run (arguments, "judge");
+  if (!arguments_take_run (arguments, "judge", NULL, &error))
+    return complain (error);
   g_autofree char *painting = impasto_options_get (arguments->options, "style-image");
   if (same_file (path, arguments->words[0]) || (painting && same_file (path, painting)))
     return complain_usage ("explain would replace %s, which it reads; choose another name with -o", path);

@@ -28,8 +28,9 @@ export_run (const struct arguments *arguments)
     return complain_usage ("export takes one pack, style or model, not '%s' too", arguments->words[1]);
   if (arguments->n_words == 1 && !impasto_options_set (arguments->options, "pack", arguments->words[0], &error))
     return complain (error);
-  arguments_take_run (arguments, "pack");
-  arguments_take_run (arguments, "judge");
+  for (const char *const *name = (const char *const[]){"pack", "style", "judge", NULL}; *name; name++)
+    if (!arguments_take_run (arguments, *name, NULL, &error))
+      return complain (error);
   if (!*path) {
     g_free (path);
     path = impasto_export_name (arguments->options, &error);
@@ -50,12 +51,13 @@ export_run (const struct arguments *arguments)
 const struct command command_export = {
   .name = "export",
   .summary = "Writes a style or a generator as a model for other programs",
-  .usage = "[PACK | STYLE | MODEL] [--style NAME] [-o FILE.onnx | FILE.h5 | FILE.safetensors]",
+  .usage = "[PACK | STYLE | MODEL | RUN] [--style NAME] [-o FILE.onnx | FILE.h5 | FILE.safetensors]",
   .examples = {"impasto export starry-night -o starry.onnx", "impasto export digits.safetensors -o digits.h5"},
   .notes =
     "The model takes sRGB pictures (batch, 3, height, width) of any size and gives paintings of the same size, as\n"
     "impasto paint does. Licence and provenance of the weights are inside. A generator becomes an ONNX model, or\n"
-    "what Keras would have saved; what Keras saved (.h5) becomes an ONNX model.",
+    "what Keras would have saved; what Keras saved (.h5) becomes an ONNX model. A RUN of training (its\n"
+    "folder, name or number) is what it has learnt so far; -o FILE.safetensors makes a pack or a model of it.",
   .options = export_options,
   .run = export_run,
 };

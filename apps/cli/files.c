@@ -42,12 +42,22 @@ same_file (const char *a, const char *b)
   return g_stat (a, &x) == 0 && g_stat (b, &y) == 0 && x.st_dev == y.st_dev && x.st_ino == y.st_ino;
 }
 
+/* An input without a picture, for the reason that @problem tells. */
+static void
+add_problem (GPtrArray *inputs, const char *path, const char *relative, const char *problem)
+{
+  g_set_error (&add_input (inputs, path, relative)->error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", path, problem);
+}
+
 /* Hidden files are left alone; links to folders are not followed, so that the walk ends; nor is the folder of the
  * results, or they would be painted the next time. */
 static void
 collect_folder (GPtrArray *inputs, const char *folder, const char *below, bool recursive, const char *output)
 {
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, &error);
+  if (!dir)
+    add_problem (inputs, folder, below ? below : "", error->message);
   for (const char *name; dir && (name = g_dir_read_name (dir));) {
     g_autofree char *path = g_build_filename (folder, name, NULL);
     g_autofree char *relative = below ? g_build_filename (below, name, NULL) : g_strdup (name);
@@ -75,8 +85,8 @@ inputs_collect (char **words, bool recursive, const char *output)
     g_autoptr (GPtrArray) found = g_ptr_array_new_with_free_func (input_free);
     collect_folder (found, *words, NULL, recursive, output);
     if (found->len == 0)
-      g_set_error (&add_input (inputs, *words, "")->error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                   "%s: no pictures in this folder%s", *words, recursive ? "" : "; --recursive looks below it");
+      add_problem (found, *words, "",
+                   recursive ? "no pictures in this folder" : "no pictures in this folder; --recursive looks below it");
     for (guint i = 0; i < found->len; i++)
       ((struct input *) found->pdata[i])->found = true;
     g_ptr_array_sort (found, by_relative);
@@ -192,14 +202,14 @@ is_source (const struct naming *naming, const char *path)
 char *
 naming_result (struct naming *naming, const struct input *input, bool make, bool *exists, GError **error)
 {
-  bool named = *naming->output && !naming->folder;
-  g_autofree char *path = named ? g_strdup (naming->output) : made_name (naming, input);
-  const char *other = g_hash_table_lookup (naming->taken, path);
   *exists = false;
   if (input->error) {
     g_propagate_error (error, g_error_copy (input->error));
     return NULL;
   }
+  bool named = *naming->output && !naming->folder;
+  g_autofree char *path = named ? g_strdup (naming->output) : made_name (naming, input);
+  const char *other = g_hash_table_lookup (naming->taken, path);
   if (same_file (path, input->path))
     return refuse (error,
                    "%s: the painting would replace the photograph itself; choose another name with -o or --suffix",
@@ -241,6 +251,8 @@ naming_leave_results (const struct naming *naming, GPtrArray *inputs)
   }
   for (guint i = inputs->len; i-- > 0;) {
     const struct input *input = inputs->pdata[i];
+    if (input->error)
+      continue;
     g_autofree char *path = g_canonicalize_filename (input->path, NULL), *name = made_name (naming, input);
     g_autofree char *own = g_canonicalize_filename (name, NULL);
     if (input->found && !g_str_equal (own, path) && g_hash_table_contains (results, path))

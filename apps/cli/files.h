@@ -19,7 +19,8 @@ struct input {
 };
 
 /* Files stay as they are given; folders become the pictures in them, sorted, with what is below when @recursive, but for
- * the folder @output. A folder without pictures is an input with an error, IMPASTO_ERROR_INPUT. Elements are struct input. */
+ * the folder @output. A folder without pictures, or that cannot be read, is an input with an error, IMPASTO_ERROR_INPUT.
+ * Elements are struct input. */
 GPtrArray *inputs_collect (char **words, bool recursive, const char *output);
 
 struct naming {

@@ -18,7 +18,10 @@ paint_options (const char *subject, GError **error)
 static int
 paint_run (const struct arguments *arguments)
 {
-  arguments_take_run (arguments, "style");
+  g_autoptr (GError) error = NULL;
+  if (!arguments_take_run (arguments, "style", NULL, &error) ||
+      !arguments_take_run (arguments, "brushwork", NULL, &error))
+    return complain (error);
   return painting_run (arguments, arguments->words);
 }
 

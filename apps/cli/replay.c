@@ -26,8 +26,9 @@ replay_run (const struct arguments *arguments)
   g_autoptr (GError) error = NULL;
   if (arguments->n_words < 2)
     return complain_usage ("replay wants a painting and a picture: impasto replay PAINTING IN [-o OUT]");
-  arguments_take_run (arguments, "style");
-  if (!impasto_paint_options_replay (arguments->options, arguments->words[0], arguments_flag (arguments, "force"),
+  if (!arguments_take_run (arguments, "style", NULL, &error) ||
+      !arguments_take_run (arguments, "brushwork", NULL, &error) ||
+      !impasto_paint_options_replay (arguments->options, arguments->words[0], arguments_flag (arguments, "force"),
                                      &error))
     return complain (error);
   return painting_run (arguments, arguments->words + 1);
@@ -42,7 +43,7 @@ const struct command command_replay = {
   .notes =
     "What PAINTING was painted with is in its metadata: styles and weights, strength, brush, regions, colours, size,\n"
     "seed, and the SHA-256 of the pack. Options on the line come before them. Packs are looked for where impasto\n"
-    "styles finds them (checkpoints: in the run's folder, in runs/ of the current folder or of PAINTING's), masks\n"
+    "styles finds them (of a RUN: in its folder, in runs/ of the current folder or of PAINTING's); packs and masks\n"
     "beside PAINTING and in the current folder.",
   .lists = (const char *const[]){"region", NULL},
   .options = replay_options,

@@ -72,12 +72,13 @@ print_line (const ImpastoRun *run, int width)
     printf ("%*s  %s\n", width, "", run->note);
 }
 
+/* Whether @name is a style, a pack or a network. */
 static bool
-is_style (const char *name)
+is_named (const char *name)
 {
   g_autofree char *file = g_strconcat (name, ".safetensors", NULL);
   g_autoptr (GPtrArray) styles = impasto_styles (NULL);
-  bool found = false;
+  bool found = g_strv_contains (impasto_nets (), name);
   for (guint i = 0; i < styles->len; i++) {
     const ImpastoStyle *style = styles->pdata[i];
     g_autofree char *pack = g_path_get_basename (style->pack);
@@ -86,20 +87,53 @@ is_style (const char *name)
   return found;
 }
 
-char *
-run_or_word (const char *word)
+/* What @word means where a RUN may stand, a new string: itself, or the folder of a run. */
+static char *
+run_or_word (const char *word, const char *folder, GError **error)
 {
-  bool number = *word && word[strspn (word, "0123456789")] == '\0';
-  bool other = !number || g_file_test (word, G_FILE_TEST_EXISTS) || is_style (word);
-  return other ? g_strdup (word) : impasto_run_find (word, RUNS);
+  g_autoptr (GError) local = NULL;
+  g_autofree char *run = impasto_run_find (word, folder, &local);
+  if (g_strcmp0 (run, word) == 0 || g_file_test (word, G_FILE_TEST_IS_REGULAR) || is_named (word))
+    return g_strdup (word);
+  if (local)
+    g_propagate_error (error, g_steal_pointer (&local));
+  return g_steal_pointer (&run);
 }
 
-void
-arguments_take_run (const struct arguments *arguments, const char *name)
+/* The same for what stands before a colon, of each part of a mix: "2", "2:NAME", "2:a:0.6,2:b:0.4"; a new string. */
+static char *
+runs_in_text (const char *text, const char *folder, GError **error)
 {
-  g_autofree char *word = arguments_text (arguments, name), *run = *word ? run_or_word (word) : NULL;
-  if (run)
-    impasto_options_set (arguments->options, name, run, NULL);
+  if (g_file_test (text, G_FILE_TEST_IS_REGULAR))
+    return g_strdup (text);
+  g_auto (GStrv) parts = g_strsplit (text, ",", -1);
+  for (char **part = parts; *part; part++) {
+    size_t length = strcspn (*part, ":");
+    g_autofree char *word = g_strndup (*part, length), *run = run_or_word (word, folder, error);
+    if (!run)
+      return NULL;
+    char *whole = g_strconcat (run, *part + length, NULL);
+    g_free (*part);
+    *part = whole;
+  }
+  return g_strjoinv (",", parts);
+}
+
+char *
+arguments_run_word (const struct arguments *arguments, GError **error)
+{
+  return runs_in_text (arguments->words[0], RUNS, error);
+}
+
+bool
+arguments_take_run (const struct arguments *arguments, const char *name, const char *folder, GError **error)
+{
+  bool there = impasto_options_has (arguments->options, name);
+  g_autofree char *text = there ? impasto_options_get (arguments->options, name) : NULL;
+  g_autofree char *found = text ? runs_in_text (text, folder ? folder : RUNS, error) : NULL;
+  if (!text || g_strcmp0 (text, found) == 0)
+    return true;
+  return found && impasto_options_set (arguments->options, name, found, error);
 }
 
 static int
@@ -137,8 +171,10 @@ compare (const struct arguments *arguments, const char *folder, const char *outp
 {
   g_autoptr (GError) error = NULL;
   g_autoptr (GPtrArray) chosen = g_ptr_array_new_with_free_func (g_free);
-  for (guint i = 0; i < arguments->n_words; i++)
-    g_ptr_array_add (chosen, impasto_run_find (arguments->words[i], folder));
+  for (guint i = 0; i < arguments->n_words && !error; i++)
+    g_ptr_array_add (chosen, impasto_run_find (arguments->words[i], folder, &error));
+  if (error)
+    return complain (error);
   g_ptr_array_add (chosen, NULL);
   const char *const *folders = (const char *const *) chosen->pdata;
   if (*output)

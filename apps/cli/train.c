@@ -120,7 +120,10 @@ train_run (const struct arguments *arguments)
     g_autofree char *names = g_strjoinv (", ", (char **) impasto_recipes ());
     return complain_usage ("train wants a recipe: %s; impasto train --help shows how", names);
   }
-  if (!check_output (arguments, &error) || !progress_init (&told.progress, arguments, &error))
+  g_autofree char *runs = arguments_text (arguments, "runs");
+  if (!arguments_take_run (arguments, "resume", runs, &error) ||
+      !arguments_take_run (arguments, "start", runs, &error) || !check_output (arguments, &error) ||
+      !progress_init (&told.progress, arguments, &error))
     return complain (error);
   progress_show (&told.progress, "getting ready");
   interrupt_hold (true); /* a first Ctrl-C lets the step end and saves a checkpoint */
@@ -162,8 +165,8 @@ train_narrow (struct command *command, const char *recipe)
   command->usage = g_intern_string (usage);
   command->summary = g_intern_string (summary);
   command->notes =
-    "Ctrl-C saves a checkpoint and says how to go on. --resume RUN goes on: by the run's recipe.json, but for\n"
-    "what the command says.";
+    "Ctrl-C saves a checkpoint and says how to go on. --resume RUN (its folder, name or number) goes on: by\n"
+    "the run's recipe.json, but for what the command says.";
 }
 
 const struct command command_train = {

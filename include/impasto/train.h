@@ -55,7 +55,8 @@ typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpoi
 /**
  * impasto_train:
  * @recipe: one of impasto_recipes()
- * @options: from impasto_train_options_new() for this recipe. With "resume", those that were not set are the run's
+ * @options: from impasto_train_options_new() for this recipe. With "resume", a run's folder (impasto_run_find()), those that were not set are
+ *   the run's
  * @inputs: (array zero-terminated=1): what the recipe learns from: paintings; with "resume", the run's if there are none
  * @func: (nullable) (scope call): told of every step
  * @data: for @func
@@ -108,12 +109,13 @@ IMPASTO_API GPtrArray *impasto_runs (const char *folder, GPtrArray **broken, GEr
 
 /**
  * impasto_run_find:
- * @word: a run's folder, or the name or number of one in @folder: "1" is "runs/00001-style"
+ * @word: the name or number of a run in @folder, or a run's folder: "1" is "runs/00001-style"
  * @folder: that holds run folders
+ * @error: IMPASTO_ERROR_INPUT: no run has that number; IMPASTO_ERROR_USAGE: several have it
  *
- * Returns: (transfer full): the run's folder; @word where there is none
+ * Returns: (transfer full): the run's folder; @word where it is neither a number nor a run
  */
-IMPASTO_API char *impasto_run_find (const char *word, const char *folder);
+IMPASTO_API char *impasto_run_find (const char *word, const char *folder, GError **error);
 
 /**
  * impasto_run_load:

@@ -7,6 +7,7 @@
 
 #define SHOW_MAX 60
 #define NAME_MAX_LENGTH 63
+#define FILE_NAME_MAX 256 /* bytes */
 
 char *
 text_cut (const char *text, int length)
@@ -32,6 +33,12 @@ char *
 text_show (const char *text)
 {
   return text_cut (text, SHOW_MAX);
+}
+
+bool
+text_is_base_name (const char *name)
+{
+  return *name && *name != '.' && !strchr (name, G_DIR_SEPARATOR) && strlen (name) < FILE_NAME_MAX;
 }
 
 char *

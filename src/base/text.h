@@ -4,6 +4,7 @@
 #pragma once
 
 #include <glib.h>
+#include <stdbool.h>
 
 /* A copy of @text (any bytes) for a message: valid UTF-8, no line breaks or control characters, at most 60 characters,
  * "..." where it was cut. */
@@ -11,6 +12,9 @@ char *text_show (const char *text);
 
 /* The same with another limit than 60. */
 char *text_cut (const char *text, int length);
+
+/* Whether @name may be that of a file or folder in another, taken from text that anybody wrote: no path, not hidden. */
+bool text_is_base_name (const char *name);
 
 /* The shortest decimal that reads back as exactly @x, with a '.' in every locale: "0.1", "1e-05", "3". */
 char *text_number (double x);

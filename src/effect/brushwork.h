@@ -11,7 +11,8 @@
  * Strength goes through the pack's row of the photograph, or, where it has none, blends what is painted with the
  * photograph. Owned by who opened it; constant once styles are chosen. In a recipe:
  *
- *   "brushwork": {"pack": base name, "sha256": ..., "run": if it is one's, "style": "auto" or the mix, "chosen": the mix of each painting} */
+ *   "brushwork": {"pack": base name, "sha256": ..., "run": if it is one's, "style": "auto" or the mix, "chosen": the mix of
+ *                 each painting} */
 #pragma once
 
 #include "effect/canvas.h"

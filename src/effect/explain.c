@@ -15,8 +15,8 @@
 
 static const struct option explain_options[] = {
   {"judge", OPTION_STRING, offsetof (struct explain_settings, judge),
-   "a run of training, or a checkpoint of it (network-....safetensors), whose judge is asked where the picture "
-   "looks real",
+   "a run of training (its folder, name or number), or a checkpoint of it (network-....safetensors), whose judge is "
+   "asked where the picture looks real",
    .metavar = "RUN"},
   {"head", OPTION_INT, offsetof (struct explain_settings, head),
    "of several score maps: which to draw, counted from 1; 0 = of styles the one that likes the picture best, of a "

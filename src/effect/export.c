@@ -6,6 +6,7 @@
  * which onnx/export.h learns what the size decides. */
 #include <string.h>
 
+#include "base/draft.h"
 #include "base/text_json.h"
 #include "effect/generator.h"
 #include "effect/inspect.h"
@@ -37,14 +38,15 @@ static const char *const layout_names[] = {"nchw", "nhwc", NULL};
 static const char *const layout_axes[] = {"(batch, 3, height, width)", "(batch, height, width, 3)"};
 
 static const struct option export_options[] = {
-  {"pack", OPTION_STRING, offsetof (struct export_settings, pack), "the pack that holds it: a file, or its name",
+  {"pack", OPTION_STRING, offsetof (struct export_settings, pack), "the pack that holds it: a file, its name, or a RUN",
    .metavar = "PACK"},
   {"style", OPTION_STRING, offsetof (struct export_settings, style),
-   "a style's name (see impasto styles), FILE.safetensors, or FILE.safetensors:NAME", .metavar = "NAME"},
+   "a style's name (see impasto styles), FILE.safetensors or FILE.safetensors:NAME, RUN or RUN:NAME",
+   .metavar = "NAME"},
   {"all-styles", OPTION_BOOL, offsetof (struct export_settings, all_styles),
    "every style of the pack; their weights become a second input, style (batch, styles)"},
   {"judge", OPTION_STRING, offsetof (struct export_settings, judge),
-   "of a generator, for Keras: writes the judge, or the encoder, that this checkpoint of its run holds",
+   "of a generator, for Keras: writes the judge, or the encoder, that its RUN, or this checkpoint of it, holds",
    .metavar = "CHECKPOINT"},
   {"range", OPTION_CHOICE, offsetof (struct export_settings, range), "of the values of pictures",
    .choices = range_names},
@@ -288,8 +290,7 @@ export_keras (const struct net_file *file, const char *checkpoint, const char *p
 static bool
 is_same (const char *source, const char *path, GError **error)
 {
-  g_autofree char *from = g_canonicalize_filename (source, NULL), *to = g_canonicalize_filename (path, NULL);
-  if (!g_str_equal (from, to))
+  if (!draft_replaces (path, source))
     return false;
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: would be replaced by what it is exported as", path);
   return true;
@@ -360,6 +361,8 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
   struct style style = {0};
   int width = 0, height = 0;
   g_return_val_if_fail (settings && path, FALSE);
+  if (!checkpoint_check_result (path, error))
+    return FALSE;
   if (settings->pack && generator_matches (settings->pack))
     return export_generator (settings, path, error);
   if (settings->pack && g_str_has_suffix (path, ".safetensors") && run_pack_matches (settings->pack))

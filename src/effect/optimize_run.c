@@ -314,9 +314,11 @@ identity (const struct run *run)
 static bool
 is_painted_by (const struct run *run, const char *path)
 {
+  g_autoptr (GPtrArray) sources = g_ptr_array_new_with_free_func (g_free);
   bool found = false;
-  for (int i = 0; i < run->optimize->n_paintings; i++)
-    found |= draft_replaces (path, run->optimize->paintings[i].image->path);
+  method_optimize.sources (run->optimize, sources);
+  for (guint i = 0; i < sources->len; i++)
+    found |= draft_replaces (path, sources->pdata[i]);
   return found;
 }
 

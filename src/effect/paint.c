@@ -30,8 +30,9 @@ static const char *const method_names[] = {"network", "image", "optimize", NULL}
 
 const struct option paint_options[] = {
   {"style", OPTION_STRING, offsetof (struct paint_settings, style),
-   "a style's name (see impasto styles), FILE.safetensors, or FILE.safetensors:NAME; or a mix of a pack's styles: "
-   "starry-night:0.6,great-wave:0.4",
+   "a style's name (see impasto styles), FILE.safetensors or FILE.safetensors:NAME, a RUN of training (its folder, "
+   "name "
+   "or number) or RUN:NAME; or a mix of a pack's styles: starry-night:0.6,great-wave:0.4",
    .metavar = "NAME[:WEIGHT],..."},
   {"style-image", OPTION_STRING, offsetof (struct paint_settings, style_image),
    "any painting as a style: a picture file, or a mix of several", .metavar = "FILE[:WEIGHT],..."},

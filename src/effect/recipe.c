@@ -15,6 +15,9 @@
 #include "effect/style_images.h"
 #include "effect/styles.h"
 #include "net/pack.h"
+#include "train/runs.h"
+
+#define SHOWN 200 /* characters of a folder in a message */
 
 static bool refuse (const struct recipe_source *source, GError **error, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
@@ -39,18 +42,12 @@ recipe_string (JsonObject *object, const char *name, const struct recipe_source 
   return NULL;
 }
 
-static bool
-is_base_name (const char *name)
-{
-  return *name && *name != '.' && !strchr (name, G_DIR_SEPARATOR) && strlen (name) < 256;
-}
-
 char *
 recipe_find_file (const struct recipe_source *source, const char *what, const char *name, const char *sha256,
                   const char *const *folders, const char *cure, GError **error)
 {
   g_autofree char *shown = text_show (name), *was = text_cut (sha256, 12), *other = NULL, *is = NULL;
-  if (!is_base_name (name)) {
+  if (!text_is_base_name (name)) {
     refuse (source, error, "its recipe names %s '%s', which is no name of a file", what, shown);
     return NULL;
   }
@@ -68,7 +65,8 @@ recipe_find_file (const struct recipe_source *source, const char *what, const ch
     refuse (source, error, "%s %s is another than it was painted with (SHA-256 %.12s..., was %s); --force takes it",
             what, other, is, was);
   else
-    refuse (source, error, "%s '%s' that it was painted with is not there; %s", what, shown, cure);
+    refuse (source, error, "%s '%s' that it was painted with is not there%s%s", what, shown, cure ? "; " : "",
+            cure ? cure : "");
   return NULL;
 }
 
@@ -150,41 +148,55 @@ recipe_replay_regions (JsonObject *recipe, bool images, const struct recipe_sour
   return true;
 }
 
-/* The checkpoint @name of a run, whose folder lies in the current or the painting's one, or in runs/ there. */
-static char *
-find_checkpoint (const struct recipe_source *source, const char *run, const char *name, const char *sha256,
-                 GError **error)
+/* Where a pack is looked for, NULL-terminated: the folder of its @run (or NULL) in the current folder, in @beside, and in runs/
+ * of either; where packs are; in @beside; and here. *@there becomes the first of the run's that is there, or NULL. */
+static GPtrArray *
+pack_folders (const char *run, const char *beside, const char **there)
 {
-  g_autofree char *beside = g_path_get_dirname (source->painting), *shown = text_show (run);
-  g_autofree char *what = g_strdup_printf ("the checkpoint of run %s", shown);
-  g_autoptr (GPtrArray) folders = g_ptr_array_new_with_free_func (g_free);
-  if (!is_base_name (run)) {
-    refuse (source, error, "its recipe names a run '%s', which is no name of a folder", shown);
-    return NULL;
-  }
-  for (const char *const *place = (const char *const[]){".", beside, NULL}; *place; place++) {
-    g_ptr_array_add (folders, g_build_filename (*place, "runs", run, NULL));
-    g_ptr_array_add (folders, g_build_filename (*place, run, NULL));
-  }
+  GPtrArray *folders = g_ptr_array_new_with_free_func (g_free);
+  g_auto (GStrv) styles = impasto_style_folders ();
+  *there = NULL;
+  for (const char *const *place = (const char *const[]){".", beside, NULL}; run && *place; place++)
+    for (const char *const *below = (const char *const[]){"runs", "", NULL}; *below; below++) {
+      char *folder = g_build_filename (*place, *below, run, NULL);
+      *there = !*there && run_is (folder) ? folder : *there;
+      g_ptr_array_add (folders, folder);
+    }
+  for (char **folder = styles; *folder; folder++)
+    g_ptr_array_add (folders, g_strdup (*folder));
+  g_ptr_array_add (folders, g_strdup (beside));
+  g_ptr_array_add (folders, g_strdup ("."));
   g_ptr_array_add (folders, NULL);
-  return recipe_find_file (source, what, name, sha256, (const char *const *) folders->pdata,
-                           "replay it beside the folder runs, or name a style with --style", error);
+  return folders;
 }
 
 /* The file "pack" of @object. */
 static char *
 find_pack (JsonObject *object, const struct recipe_source *source, GError **error)
 {
-  const char *pack = recipe_string (object, "pack", source, error);
+  const char *pack = recipe_string (object, "pack", source, error), *latest;
   const char *sha256 = pack ? recipe_string (object, "sha256", source, error) : NULL;
   const char *run = recipe_string (object, "run", source, NULL);
-  g_auto (GStrv) folders = impasto_style_folders ();
+  g_autofree char *beside = g_path_get_dirname (source->painting), *shown = run ? text_show (run) : NULL;
+  g_autofree char *what = run ? g_strdup_printf ("the pack of run %s", shown) : g_strdup ("the pack");
   if (!sha256)
     return NULL;
-  if (run)
-    return find_checkpoint (source, run, pack, sha256, error);
-  return recipe_find_file (source, "the pack", pack, sha256, (const char *const *) folders,
-                           "set IMPASTO_MODELS to its folder, or name a style with --style", error);
+  if (run && !text_is_base_name (run)) {
+    refuse (source, error, "its recipe names a run '%s', which is no name of a folder", shown);
+    return NULL;
+  }
+  g_autoptr (GPtrArray) folders = pack_folders (run, beside, &latest);
+  g_autoptr (GError) local = NULL;
+  const char *cure = latest ? NULL
+                     : run  ? "replay it beside the folder runs, or name a style with --style"
+                            : "set IMPASTO_MODELS to its folder, or name a style with --style";
+  char *path = recipe_find_file (source, what, pack, sha256, (const char *const *) folders->pdata, cure, &local);
+  g_autofree char *named = latest ? text_cut (latest, SHOWN) : NULL;
+  if (local && latest)
+    style_fail (error, IMPASTO_ERROR_INPUT, "%s; --style %s paints by its latest", local->message, named);
+  else if (local)
+    g_propagate_error (error, g_steal_pointer (&local));
+  return path;
 }
 
 char *

@@ -16,7 +16,7 @@ struct recipe_source {
 };
 
 /* The file of base name @name with @sha256 in one of @folders (NULL-terminated); a new string. IMPASTO_ERROR_INPUT: none,
- * or with another sha256. @what says what it is: "the pack"; @cure what to do when it is not there. */
+ * or with another sha256. @what says what it is: "the pack"; @cure what to do when it is not there, or NULL. */
 char *recipe_find_file (const struct recipe_source *source, const char *what, const char *name, const char *sha256,
                         const char *const *folders, const char *cure, GError **error);
 
@@ -36,8 +36,9 @@ bool recipe_read (const char *text, const struct recipe_source *source, bool sty
 bool recipe_replay_regions (JsonObject *recipe, bool images, const struct recipe_source *source,
                             struct paint_settings *settings, GError **error);
 
-/* The "pack" with "sha256" of @object, and the mix "style" of its styles: "PACK:a:0.6,b:0.4"; a new string, or NULL. A pack
- * that is a checkpoint of the "run" of that name is looked for in runs/ and ./ of the painting's and the current folder. */
+/* The "pack" with "sha256" of @object, and the mix "style" of its styles: "PACK:a:0.6,b:0.4"; a new string, or NULL. It is
+ * looked for in the folder of its "run", if it has one, which lies in the current folder, in the painting's, or in runs/ of
+ * either; where packs are; beside the painting; and in the current folder. IMPASTO_ERROR_INPUT. */
 char *recipe_replay_mix (JsonObject *object, const struct recipe_source *source, GError **error);
 
 /* Whether "pack" with "sha256" of @object, which is @what, is the @file that is found where packs are. IMPASTO_ERROR_INPUT. */

@@ -60,9 +60,9 @@ impasto_runs (const char *folder, GPtrArray **broken, GError **error)
 }
 
 char *
-impasto_run_find (const char *word, const char *folder)
+impasto_run_find (const char *word, const char *folder, GError **error)
 {
-  return run_find (word, folder);
+  return run_find (word, folder, error);
 }
 
 ImpastoRun *

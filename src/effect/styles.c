@@ -10,7 +10,9 @@
 #include "base/text.h"
 #include "image/picture.h"
 #include "net/manifest.h"
+#include "train/checkpoint.h"
 #include "train/run_pack.h"
+#include "train/runs.h"
 
 #define PACK_SUFFIX ".safetensors"
 #define READ_BYTES (1 << 16)
@@ -190,6 +192,23 @@ find_row (const struct pack *pack, const char *name, GError **error)
   return -1;
 }
 
+/* Why the folder @path is no pack: it is another run's, or its checkpoints cannot be read. */
+static void
+refuse_folder (const char *path, GError **error)
+{
+  g_autoptr (JsonObject) options = run_options_load (path, NULL);
+  g_autofree char *checkpoint = options ? checkpoint_find (path, error) : NULL;
+  g_autoptr (weights) weights = checkpoint ? checkpoint_load (checkpoint, error) : NULL;
+  if (options && !weights)
+    return;
+  g_autofree char *recipe = options ? text_show (json_object_get_string_member (options, "recipe")) : NULL;
+  if (recipe)
+    style_fail (error, IMPASTO_ERROR_INPUT, "%s: is a run of train %s; one of style or translate is wanted", path,
+                recipe);
+  else
+    style_fail (error, IMPASTO_ERROR_INPUT, "%s: is no run of train style or translate that has a checkpoint", path);
+}
+
 struct pack *
 style_open_pack (const char *path, GError **error)
 {
@@ -199,18 +218,21 @@ style_open_pack (const char *path, GError **error)
   bool picture = picture_can_save (path, NULL) && g_file_test (path, G_FILE_TEST_EXISTS);
   if (!folder && !picture)
     return pack_load (path, error);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", path,
-               folder ? "is no run of train style or translate that has a checkpoint"
-                      : "is a picture; --style-image paints in its style");
+  if (folder)
+    refuse_folder (path, error);
+  else
+    style_fail (error, IMPASTO_ERROR_INPUT, "%s: is a picture; --style-image paints in its style", path);
   return NULL;
 }
 
-/* The name of the folder that a file lies in; a new string. */
+/* The name of the run in whose folder the file @path lies, a new string; NULL: in none, or in one whose name is none that a
+ * recipe may have. */
 static char *
-folder_name (const char *path)
+run_of (const char *path)
 {
   g_autofree char *whole = g_canonicalize_filename (path, NULL), *folder = g_path_get_dirname (whole);
-  return g_path_get_basename (folder);
+  g_autofree char *name = g_path_get_basename (folder);
+  return run_is (folder) && text_is_base_name (name) ? g_steal_pointer (&name) : NULL;
 }
 
 static bool
@@ -220,7 +242,7 @@ load_pack (const char *path, struct style *style, GError **error)
   if (!style->pack)
     return false;
   style->sha256 = style_sha256 (style->pack->path, error);
-  style->run = run_pack_matches (path) ? folder_name (style->pack->path) : NULL;
+  style->run = run_of (style->pack->path);
   if (!style->sha256)
     style_clear (style);
   return style->sha256 != NULL;

@@ -12,7 +12,7 @@ struct style {
   struct pack *pack;
   int row;
   char *sha256; /* of the pack's file */
-  char *run;    /* the name of the folder, where the pack is what a run has learnt so far; or NULL */
+  char *run;    /* the name of the run in whose folder the file lies; or NULL */
 };
 
 /* A pack's file; or a run of the style or translate recipe, or one of its checkpoints, as the pack that it is so far.

@@ -4,7 +4,6 @@
 #include "base/text.h"
 #include "effect/options.h"
 #include "effect/styles.h"
-#include "train/runs.h"
 #include "train/trainer.h"
 
 struct call {
@@ -118,14 +117,6 @@ forward (const struct train_progress *progress, void *data)
   return !call->func || call->func (&told, call->data);
 }
 
-/* --resume takes a run's name or number, too. */
-static bool
-give_run (struct run_settings *run, GError **error)
-{
-  g_autofree char *folder = run->resume ? run_find (run->resume, run->runs) : NULL;
-  return !folder || option_set (run_options, run, "resume", folder, error);
-}
-
 gboolean
 impasto_train (const char *name, const ImpastoOptions *options, const char *const *inputs, ImpastoTrainFunc func,
                gpointer data, GError **error)
@@ -134,10 +125,10 @@ impasto_train (const char *name, const ImpastoOptions *options, const char *cons
   if (!recipe)
     return FALSE;
   void *settings = options_settings (options, recipe->options);
-  struct run_settings *run = options_settings (options, run_options);
+  const struct run_settings *run = options_settings (options, run_options);
   g_return_val_if_fail (settings && run, FALSE);
   struct call call = {func, data};
   g_autofree const char **given = options_all_given (options);
-  return give_features (recipe, settings, error) && give_run (run, error) &&
+  return give_features (recipe, settings, error) &&
          train (recipe, settings, run, given, (char **) inputs, forward, &call, error);
 }

@@ -12,6 +12,7 @@
 #include "impasto/error.h"
 #include "net/manifest.h"
 #include "train/origin.h"
+#include "train/runs.h"
 
 #define RECIPE_DEPTH 16 /* of brackets */
 
@@ -70,6 +71,21 @@ checkpoint_find (const char *path, GError **error)
     return checkpoint_path (path, g_array_index (steps, int64_t, 0));
   fail_empty (path, error);
   return NULL;
+}
+
+bool
+checkpoint_check_result (const char *path, GError **error)
+{
+  g_autofree char *whole = g_canonicalize_filename (path, NULL), *folder = g_path_get_dirname (whole);
+  g_autofree char *base = g_path_get_basename (whole), *run = g_path_get_basename (folder);
+  g_autoptr (weights) there =
+    g_file_test (path, G_FILE_TEST_IS_REGULAR) ? safetensors_load_metadata (path, NULL) : NULL;
+  bool of_run = run_is (folder), named = of_run && step_of (base) >= 0;
+  if (!named && !(there && weights_metadata (there, CHECKPOINT_DIGEST)))
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: is a checkpoint of %s%s; choose another name with -o",
+               path, of_run ? "run " : "a run", of_run ? run : "");
+  return false;
 }
 
 /* --- Digest --- */

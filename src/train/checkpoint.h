@@ -41,6 +41,9 @@ void checkpoint_forget_later (struct trainer *trainer);
  * folder has none. */
 char *checkpoint_find (const char *path, GError **error);
 
+/* Whether a result may take the place of @path: not where a checkpoint is, or would be looked for. IMPASTO_ERROR_USAGE. */
+bool checkpoint_check_result (const char *path, GError **error);
+
 /* The object that tells of the run, {"recipe": NAME, "inputs": [...], "settings": {...}, "run": {...}}, from a checkpoint's
  * metadata; NULL: it is none of @recipe's. */
 JsonNode *checkpoint_recipe (struct weights *checkpoint, const struct recipe *recipe);

@@ -153,8 +153,12 @@ without_effect (const struct gan_settings *settings)
   bool augmented = settings->augment.translation || settings->augment.cutout || settings->augment.colour;
   bool of_judge = net->judge || net->spectral || net->minibatch || settings->loss != GAN_NON_SATURATING ||
                   penalises (settings) || augmented || settings->noise > 0;
+  bool reads = settings->information != INFORMATION || settings->information_augment > 0 ||
+               settings->information_continuous != INFORMATION_CONTINUOUS;
   return of_judge && !gan_presets[settings->preset]->judge
            ? "this preset is trained without a judge: leave the options of judge, loss, penalties and augmentation out"
+         : reads && !gan_presets[settings->preset]->recogniser
+           ? "this preset reads no code off its pictures: leave the options of information out"
          : net->classes && !net->conditional          ? "--classes goes with --conditional"
          : settings->augment_target > 0 && !augmented ? "--augment-target wants --translation, --cutout or --color"
          : settings->information != INFORMATION && !net->codes ? "--information goes with --codes"

@@ -143,8 +143,8 @@ run_record_free (struct run_record *record)
   g_free (record);
 }
 
-static bool
-is_run (const char *folder)
+bool
+run_is (const char *folder)
 {
   g_autofree char *recipe = g_build_filename (folder, "recipe.json", NULL);
   return g_file_test (recipe, G_FILE_TEST_IS_REGULAR);
@@ -156,53 +156,81 @@ compare_text (gconstpointer a, gconstpointer b)
   return strcmp (*(const char *const *) a, *(const char *const *) b);
 }
 
-/* The names of the run folders in @dir, sorted; NULL: there is no such folder. */
+/* The names of the run folders in @dir, sorted. IMPASTO_ERROR_INPUT: it is no folder, or cannot be read. */
 static GPtrArray *
-run_names (const char *dir)
+run_names (const char *dir, GError **error)
 {
-  g_autoptr (GDir) folder = g_dir_open (dir, 0, NULL);
-  if (!folder)
+  g_autoptr (GError) local = NULL;
+  g_autoptr (GDir) folder = g_dir_open (dir, 0, &local);
+  if (!folder) {
+    bool missing = g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOENT);
+    fail (dir, missing ? "there is no such folder of runs" : local->message, error);
     return NULL;
+  }
   GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
   for (const char *name; (name = g_dir_read_name (folder));) {
     g_autofree char *path = g_build_filename (dir, name, NULL);
-    if (is_run (path))
+    if (run_is (path))
       g_ptr_array_add (names, g_strdup (name));
   }
   g_ptr_array_sort (names, compare_text);
   return names;
 }
 
+/* The names in @dir, joined by " or ", of the runs with the number @word; a new string, "" where there is none. */
+static char *
+named_by_number (const char *word, const char *dir, guint *n, GError **error)
+{
+  bool there = g_file_test (dir, G_FILE_TEST_EXISTS);
+  g_autoptr (GPtrArray) all = there ? run_names (dir, error) : g_ptr_array_new (), found = g_ptr_array_new ();
+  if (!all)
+    return NULL;
+  for (guint i = 0; i < all->len; i++) {
+    const char *name = all->pdata[i];
+    if (g_ascii_isdigit (*name) && g_ascii_strtoull (name, NULL, 10) == g_ascii_strtoull (word, NULL, 10))
+      g_ptr_array_add (found, all->pdata[i]);
+  }
+  *n = found->len;
+  g_ptr_array_add (found, NULL);
+  return g_strjoinv (" or ", (char **) found->pdata);
+}
+
+static char *
+find_number (const char *word, const char *dir, GError **error)
+{
+  guint n = 0;
+  g_autofree char *names = named_by_number (word, dir, &n, error);
+  if (!names)
+    return NULL;
+  if (n == 1)
+    return g_build_filename (dir, names, NULL);
+  if (n > 1)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "run %s is %s", word, names);
+  else
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "there is no run %s in %s%s; impasto runs lists them", word,
+                 dir, g_str_has_suffix (dir, "/") ? "" : "/");
+  return NULL;
+}
+
 char *
-run_find (const char *word, const char *dir)
+run_find (const char *word, const char *dir, GError **error)
 {
   g_autofree char *below = g_build_filename (dir, word, NULL);
-  if (is_run (word))
-    return g_strdup (word);
-  if (is_run (below))
+  bool bare = *word && !strchr (word, G_DIR_SEPARATOR);
+  if (bare && run_is (below))
     return g_steal_pointer (&below);
-  bool number = *word && word[strspn (word, "0123456789")] == '\0';
-  g_autoptr (GPtrArray) names = number ? run_names (dir) : NULL;
-  for (guint i = 0; names && i < names->len; i++) {
-    const char *name = names->pdata[i];
-    if (g_ascii_isdigit (*name) && g_ascii_strtoull (name, NULL, 10) == g_ascii_strtoull (word, NULL, 10))
-      return g_build_filename (dir, name, NULL);
-  }
-  return g_strdup (word);
+  bool number = bare && word[strspn (word, "0123456789")] == '\0';
+  return number && !run_is (word) ? find_number (word, dir, error) : g_strdup (word);
 }
 
 GPtrArray *
 run_records (const char *dir, GPtrArray **broken, GError **error)
 {
-  g_autoptr (GPtrArray) names = run_names (dir);
-  GPtrArray *records, *lines = g_ptr_array_new_with_free_func (g_free);
-
-  if (!names) {
-    g_ptr_array_unref (lines);
-    fail (dir, "there is no such folder of runs", error);
+  g_autoptr (GPtrArray) names = run_names (dir, error);
+  if (!names)
     return NULL;
-  }
-  records = g_ptr_array_new_with_free_func ((GDestroyNotify) run_record_free);
+  GPtrArray *lines = g_ptr_array_new_with_free_func (g_free);
+  GPtrArray *records = g_ptr_array_new_with_free_func ((GDestroyNotify) run_record_free);
   for (guint i = 0; i < names->len; i++) {
     g_autofree char *path = g_build_filename (dir, names->pdata[i], NULL);
     g_autoptr (GError) local = NULL;

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <json-glib/json-glib.h>
+#include <stdbool.h>
 
 #include "train/curves.h"
 
@@ -40,9 +41,13 @@ JsonObject *run_options_load (const char *folder, GError **error);
 struct run_record *run_record_load (const char *folder, GError **error);
 void run_record_free (struct run_record *record);
 
-/* The folder of the run that @word means: itself where it is one, else the run of that name or number in @dir; @word where
- * there is none. A new string. */
-char *run_find (const char *word, const char *dir);
+/* The folder of the run that @word means: the run of that name in @dir, else what it is itself, or the run of that number in
+ * @dir. What is no number and no run stays as it is. A new string. IMPASTO_ERROR_INPUT: no run has that number;
+ * IMPASTO_ERROR_USAGE: several have it. */
+char *run_find (const char *word, const char *dir, GError **error);
+
+/* Whether @folder is a run's. */
+bool run_is (const char *folder);
 
 /* The runs in @dir by name, struct run_record; those that cannot be read are lines of @broken (utf8, may be NULL).
  * IMPASTO_ERROR_INPUT: @dir is no folder. */

@@ -40,7 +40,7 @@ const struct option run_options[] = {
    .choices = watchdog_modes, .fallback = WATCHDOG_ON},
   {"runs", OPTION_STRING, offsetof (struct run_settings, runs), "folder for run folders", .text = "runs",
    .metavar = "DIR"},
-  {"resume", OPTION_STRING, offsetof (struct run_settings, resume), "go on with this run: its folder, or its number",
+  {"resume", OPTION_STRING, offsetof (struct run_settings, resume), "go on with this run: its folder, name or number",
    .metavar = "RUN"},
   {"accept-changes", OPTION_BOOL, offsetof (struct run_settings, accept_changes),
    "go on with another recipe or other data than the run had"},
@@ -315,7 +315,7 @@ check_output (const struct trainer *trainer, GError **error)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: the result's name ends in .safetensors", path);
     return false;
   }
-  g_autoptr (draft) draft = draft_new (path, error);
+  g_autoptr (draft) draft = checkpoint_check_result (path, error) ? draft_new (path, error) : NULL;
   return draft != NULL;
 }
 
