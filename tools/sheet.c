@@ -213,11 +213,11 @@ usage (void)
 }
 
 static int
-finish (bool done, const GError *error)
+finish (bool done, GError *const *error)
 {
   if (!done)
-    fprintf (stderr, "sheet: %s\n", error->message);
-  return done ? 0 : error->code;
+    fprintf (stderr, "sheet: %s\n", (*error)->message);
+  return done ? 0 : (*error)->code;
 }
 
 int
@@ -231,7 +231,7 @@ main (int argc, char **argv)
     if (sscanf (argv[3], "%dx%d", &w, &h) != 2 || w < 1 || h < 1 ||
         sscanf (argv[4], "%lf,%lf", &from[0], &from[1]) != 2 || sscanf (argv[5], "%lf,%lf", &to[0], &to[1]) != 2)
       return usage ();
-    return finish (make_mask (argv[2], w, h, from, to, &error), error);
+    return finish (make_mask (argv[2], w, h, from, to, &error), &error);
   }
   int i = 2;
   for (; i + 1 < argc && g_str_has_prefix (argv[i], "--"); i += 2) {
@@ -245,5 +245,5 @@ main (int argc, char **argv)
   if (i >= argc || sheet.columns < 1 || sheet.width < 1 || sheet.height < 1)
     return usage ();
   sheet.output = argv[1];
-  return finish (make_sheet (&sheet, argv + i, &error), error);
+  return finish (make_sheet (&sheet, argv + i, &error), &error);
 }
