@@ -57,6 +57,8 @@ check "generate: from a run's latest checkpoint"
 run generate 1 -n 6 --columns 3 -o number.png; [ $status = 0 ] && cmp -s number.png latest.png; check "generate: from a run by its number"
 run generate 00001-gan -n 6 --columns 3 -o name.png; [ $status = 0 ] && cmp -s name.png latest.png; check "generate: by its name"
 run generate 9 -o no.png; refused 3 "there is no run 9 in runs/; impasto runs lists them"; check "generate: no run of that number"
+cp -r runs/00001-gan 'gan,9'; run generate 'gan,9' -n 6 --columns 3 -o number.png --overwrite; [ $status = 0 ] && cmp -s number.png latest.png
+check "generate: from a run's folder with a comma in its name"; rm -r 'gan,9'
 mkdir 1; run generate 1 -n 6 --columns 3 -o number.png --overwrite; [ $status = 0 ] && cmp -s number.png latest.png
 check "generate: a folder that is no run does not stop the number"
 rmdir 1; echo text >1; run generate 1 -o no.png; refused 3 "1: is no model"; check "generate: a file comes first"; rm 1
@@ -67,8 +69,8 @@ run describe 8; refused 3 "runs/00008-gan/network-000002.safetensors"; check "de
 run paint small.png --style 1 -o result.png; refused 3 "runs/00001-gan: is a run of train gan"; check "paint: a run that paints nothing"
 rm -r runs/00008-gan
 run describe 1; cp out by_number; run describe runs/00001-gan; [ $status = 0 ] && cmp -s out by_number; check "describe: a run by its number"
-run train gan --resume 1 -o resumed.safetensors; [ $status = 0 ] && [ -s resumed.safetensors ] && grep -q 'runs/00001-gan' err
-check "train gan: a run goes on by its number"
+echo text >1; run train gan --resume 1 -o resumed.safetensors; [ $status = 0 ] && [ -s resumed.safetensors ] && grep -q 'runs/00001-gan' err
+rm 1; check "train gan: a run goes on by its number"
 mkdir elsewhere; cp -r runs/00001-gan elsewhere/00005-gan; run train gan --resume 5 --runs elsewhere -o fifth.safetensors
 [ $status = 0 ] && [ -s fifth.safetensors ] && grep -q 'elsewhere/00005-gan' err; check "train gan: by its number in another folder"
 run train gan --resume 7 --runs elsewhere; refused 3 "there is no run 7 in elsewhere/"; check "train gan: no run of that number"
@@ -125,10 +127,10 @@ mkdir .ck; cp "${kept%/*}/recipe.json" "$kept" .ck; run paint photos/96.png --st
 mv "$kept" kept.safetensors; run replay hidden.png photos/96.png -o result.png; painted result.png && same_pixels result.png going.png
 check "replay: a run whose folder has no name that a recipe may have"; rm -r result.png .ck models/network-000001.safetensors
 cp turned.safetensors "$kept"; run replay going.png photos/96.png -o result.png
-refused 3 "the pack of run .* is another than it was painted with .*--force takes it; --style .*runs/.*-translate paints by its latest"
+refused 3 "the pack of run .* is another than it was painted with .*--force takes it; --style .*runs/.*-translate:.* paints by its latest"
 check "replay: of a run whose checkpoint is another"
 rm "$kept"; run replay going.png photos/96.png -o result.png
-refused 3 "network-000001.safetensors' .* is not there; --style .*runs/.*-translate paints by its latest"
+refused 3 "network-000001.safetensors' .* is not there; replay it beside the folder runs, or name a style with --style"
 check "replay: of a run whose checkpoint is gone"
 mv kept.safetensors "$kept"; rm -r moved
 number=$(ls runs | sed -n 's/^0*\([1-9][0-9]*\)-translate$/\1/p')
@@ -173,6 +175,8 @@ run paint small.png --style "${into#runs/}:further:0.5,learned:0.5" -o again.png
 check "paint: the same by its name"
 run export --style "$number:further" -o further.onnx; [ $status = 0 ] && run export "$number" --style further -o twice.onnx &&
   cmp -s further.onnx twice.onnx; check "export: a style of a run by its number"
+"$make_pack" digits.safetensors width=4 one 1889; run paint small.png --style "digits.safetensors:one:1,1889:2" -o numbers.png
+painted numbers.png; check "paint: a style whose name is a number in a mix is no run"; rm digits.safetensors
 run bench "$number:further" --size 32x32 --runs 1; [ $status = 0 ] && grep -q 'net ' out; check "bench: likewise"
 run export "$into" -o again.safetensors; [ $status = 0 ] && run paint small.png --style again.safetensors:further -o again.png &&
   same_pixels again.png further.png; check "export: a run of train style as a pack"

@@ -65,8 +65,11 @@ int complain_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
 /* runs.c */
 
-/* A RUN in the place of a model, pack or style: the name or number of a run in @folder (NULL: runs) becomes its folder; "2",
- * "2:NAME", "2:a:0.6,2:b:0.4". A file, style, pack or network of that name comes first. In the option @name, if there is one
- * and it is set; in the first word, which is there, a new string. False or NULL: no run, or several, have that number. */
+/* A RUN in the place of a model, pack or style: the name or number of a run in @folder (NULL: runs) becomes its folder. A file, style, pack
+ * or network of that name comes first, but for --resume. False or NULL: no run, or several, have that number. In the option
+ * @name, where it is set; in an option that takes a mix, "2", "2:NAME", "2:a:0.6,3:b:0.4"; in the first word, which is there, a
+ * new string. */
 bool arguments_take_run (const struct arguments *arguments, const char *name, const char *folder, GError **error);
+bool arguments_take_resumed (const struct arguments *arguments, const char *folder, GError **error);
+bool arguments_take_mix (const struct arguments *arguments, const char *name, GError **error);
 char *arguments_run_word (const struct arguments *arguments, GError **error);

@@ -28,9 +28,9 @@ export_run (const struct arguments *arguments)
     return complain_usage ("export takes one pack, style or model, not '%s' too", arguments->words[1]);
   if (arguments->n_words == 1 && !impasto_options_set (arguments->options, "pack", arguments->words[0], &error))
     return complain (error);
-  for (const char *const *name = (const char *const[]){"pack", "style", "judge", NULL}; *name; name++)
-    if (!arguments_take_run (arguments, *name, NULL, &error))
-      return complain (error);
+  if (!arguments_take_run (arguments, "pack", NULL, &error) || !arguments_take_mix (arguments, "style", &error) ||
+      !arguments_take_run (arguments, "judge", NULL, &error))
+    return complain (error);
   if (!*path) {
     g_free (path);
     path = impasto_export_name (arguments->options, &error);

@@ -19,8 +19,7 @@ static int
 paint_run (const struct arguments *arguments)
 {
   g_autoptr (GError) error = NULL;
-  if (!arguments_take_run (arguments, "style", NULL, &error) ||
-      !arguments_take_run (arguments, "brushwork", NULL, &error))
+  if (!arguments_take_mix (arguments, "style", &error) || !arguments_take_mix (arguments, "brushwork", &error))
     return complain (error);
   return painting_run (arguments, arguments->words);
 }

@@ -100,19 +100,38 @@ run_or_word (const char *word, const char *folder, GError **error)
   return g_steal_pointer (&run);
 }
 
-/* The same for what stands before a colon, of each part of a mix: "2", "2:NAME", "2:a:0.6,2:b:0.4"; a new string. */
-static char *
-runs_in_text (const char *text, const char *folder, GError **error)
+static bool
+is_number (const char *text, size_t length)
 {
-  if (g_file_test (text, G_FILE_TEST_IS_REGULAR))
-    return g_strdup (text);
-  g_auto (GStrv) parts = g_strsplit (text, ",", -1);
+  g_autofree char *copy = g_strndup (text, length);
+  char *end = copy;
+  g_ascii_strtod (copy, &end);
+  return *copy && !*end;
+}
+
+/* A part of a mix, a new string. All but the @first name a RUN only in the form RUN:NAME, without which they are styles of
+ * the pack before. */
+static char *
+run_in_part (const char *part, bool first, const char *folder, GError **error)
+{
+  size_t length = strcspn (part, ":");
+  bool named = part[length] && !is_number (part + length + 1, strcspn (part + length + 1, ":"));
+  if (!first && !named)
+    return g_strdup (part);
+  g_autofree char *word = g_strndup (part, length), *run = run_or_word (word, folder, error);
+  return run ? g_strconcat (run, part + length, NULL) : NULL;
+}
+
+static char *
+runs_in_mix (const char *mix, const char *folder, GError **error)
+{
+  if (g_file_test (mix, strchr (mix, ',') ? G_FILE_TEST_EXISTS : G_FILE_TEST_IS_REGULAR))
+    return g_strdup (mix);
+  g_auto (GStrv) parts = g_strsplit (mix, ",", -1);
   for (char **part = parts; *part; part++) {
-    size_t length = strcspn (*part, ":");
-    g_autofree char *word = g_strndup (*part, length), *run = run_or_word (word, folder, error);
-    if (!run)
+    char *whole = run_in_part (*part, part == parts, folder, error);
+    if (!whole)
       return NULL;
-    char *whole = g_strconcat (run, *part + length, NULL);
     g_free (*part);
     *part = whole;
   }
@@ -122,18 +141,39 @@ runs_in_text (const char *text, const char *folder, GError **error)
 char *
 arguments_run_word (const struct arguments *arguments, GError **error)
 {
-  return runs_in_text (arguments->words[0], RUNS, error);
+  return run_in_part (arguments->words[0], true, RUNS, error);
+}
+
+typedef char *(*find_func) (const char *text, const char *folder, GError **error);
+
+static bool
+take (const struct arguments *arguments, const char *name, const char *folder, find_func find, GError **error)
+{
+  g_autofree char *text =
+    impasto_options_has (arguments->options, name) ? impasto_options_get (arguments->options, name) : NULL;
+  g_autofree char *found = text ? find (text, folder ? folder : RUNS, error) : NULL;
+  return !text ||
+         (found && (g_str_equal (text, found) || impasto_options_set (arguments->options, name, found, error)));
 }
 
 bool
 arguments_take_run (const struct arguments *arguments, const char *name, const char *folder, GError **error)
 {
-  bool there = impasto_options_has (arguments->options, name);
-  g_autofree char *text = there ? impasto_options_get (arguments->options, name) : NULL;
-  g_autofree char *found = text ? runs_in_text (text, folder ? folder : RUNS, error) : NULL;
-  if (!text || g_strcmp0 (text, found) == 0)
-    return true;
-  return found && impasto_options_set (arguments->options, name, found, error);
+  return take (arguments, name, folder, run_or_word, error);
+}
+
+bool
+arguments_take_resumed (const struct arguments *arguments, const char *folder, GError **error)
+{
+  return take (arguments, "resume", folder, impasto_run_find, error);
+}
+
+bool
+arguments_take_mix (const struct arguments *arguments, const char *name, GError **error)
+{
+  g_autofree char *text = impasto_options_get (arguments->options, name);
+  bool word = text && g_str_equal (name, "brushwork") && (g_str_equal (text, "auto") || g_str_equal (text, "none"));
+  return word || take (arguments, name, NULL, runs_in_mix, error);
 }
 
 static int

@@ -121,7 +121,7 @@ train_run (const struct arguments *arguments)
     return complain_usage ("train wants a recipe: %s; impasto train --help shows how", names);
   }
   g_autofree char *runs = arguments_text (arguments, "runs");
-  if (!arguments_take_run (arguments, "resume", runs, &error) ||
+  if (!arguments_take_resumed (arguments, runs, &error) ||
       !arguments_take_run (arguments, "start", runs, &error) || !check_output (arguments, &error) ||
       !progress_init (&told.progress, arguments, &error))
     return complain (error);

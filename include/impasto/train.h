@@ -55,8 +55,8 @@ typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpoi
 /**
  * impasto_train:
  * @recipe: one of impasto_recipes()
- * @options: from impasto_train_options_new() for this recipe. With "resume", a run's folder (impasto_run_find()), those that were not set are
- *   the run's
+ * @options: from impasto_train_options_new() for this recipe. With "resume", a run's folder (impasto_run_find()), those
+ *   that were not set are the run's
  * @inputs: (array zero-terminated=1): what the recipe learns from: paintings; with "resume", the run's if there are none
  * @func: (nullable) (scope call): told of every step
  * @data: for @func

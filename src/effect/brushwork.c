@@ -278,7 +278,7 @@ brushwork_replay (JsonObject *recipe, const struct recipe_source *source, struct
   JsonNode *node = json_object_get_member (recipe, "brushwork");
   g_free (settings->brushwork);
   settings->brushwork = g_strdup (NONE); /* as those from before there was any */
-  if (!node)
+  if (!node || source->other_brushwork)
     return true;
   if (!JSON_NODE_HOLDS_OBJECT (node))
     return style_fail (error, IMPASTO_ERROR_INPUT, "%s: its recipe has brushwork that is none", source->painting);
@@ -289,7 +289,7 @@ brushwork_replay (JsonObject *recipe, const struct recipe_source *source, struct
   char *text =
     g_str_equal (style, AUTO)
       ? (recipe_check_in_use (object, PACK, "the pack of its brushwork", source, error) ? g_strdup (AUTO) : NULL)
-      : recipe_replay_mix (object, source, error);
+      : recipe_replay_mix (object, "brushwork", source, error);
   if (!text)
     return false;
   g_free (settings->brushwork);

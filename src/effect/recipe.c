@@ -15,6 +15,7 @@
 #include "effect/style_images.h"
 #include "effect/styles.h"
 #include "net/pack.h"
+#include "train/checkpoint.h"
 #include "train/runs.h"
 
 #define SHOWN 200 /* characters of a folder in a message */
@@ -149,7 +150,7 @@ recipe_replay_regions (JsonObject *recipe, bool images, const struct recipe_sour
 }
 
 /* Where a pack is looked for, NULL-terminated: the folder of its @run (or NULL) in the current folder, in @beside, and in runs/
- * of either; where packs are; in @beside; and here. *@there becomes the first of the run's that is there, or NULL. */
+ * of either; where packs are; in @beside; and here. *@there becomes the first of the run's that has a checkpoint, or NULL. */
 static GPtrArray *
 pack_folders (const char *run, const char *beside, const char **there)
 {
@@ -159,7 +160,8 @@ pack_folders (const char *run, const char *beside, const char **there)
   for (const char *const *place = (const char *const[]){".", beside, NULL}; run && *place; place++)
     for (const char *const *below = (const char *const[]){"runs", "", NULL}; *below; below++) {
       char *folder = g_build_filename (*place, *below, run, NULL);
-      *there = !*there && run_is (folder) ? folder : *there;
+      g_autofree char *latest = run_is (folder) ? checkpoint_find (folder, NULL) : NULL;
+      *there = !*there && latest ? folder : *there;
       g_ptr_array_add (folders, folder);
     }
   for (char **folder = styles; *folder; folder++)
@@ -170,9 +172,10 @@ pack_folders (const char *run, const char *beside, const char **there)
   return folders;
 }
 
-/* The file "pack" of @object. */
+/* The file "pack" of @object, for its mix @style, which --@option says too. */
 static char *
-find_pack (JsonObject *object, const struct recipe_source *source, GError **error)
+find_pack (JsonObject *object, const char *option, const char *style, const struct recipe_source *source,
+           GError **error)
 {
   const char *pack = recipe_string (object, "pack", source, error), *latest;
   const char *sha256 = pack ? recipe_string (object, "sha256", source, error) : NULL;
@@ -187,24 +190,26 @@ find_pack (JsonObject *object, const struct recipe_source *source, GError **erro
   }
   g_autoptr (GPtrArray) folders = pack_folders (run, beside, &latest);
   g_autoptr (GError) local = NULL;
-  const char *cure = latest ? NULL
-                     : run  ? "replay it beside the folder runs, or name a style with --style"
-                            : "set IMPASTO_MODELS to its folder, or name a style with --style";
-  char *path = recipe_find_file (source, what, pack, sha256, (const char *const *) folders->pdata, cure, &local);
+  g_autofree char *cure =
+    g_strdup_printf ("%s, or name a style with --%s",
+                     run ? "replay it beside the folder runs" : "set IMPASTO_MODELS to its folder", option);
+  char *path =
+    recipe_find_file (source, what, pack, sha256, (const char *const *) folders->pdata, latest ? NULL : cure, &local);
   g_autofree char *named = latest ? text_cut (latest, SHOWN) : NULL;
   if (local && latest)
-    style_fail (error, IMPASTO_ERROR_INPUT, "%s; --style %s paints by its latest", local->message, named);
+    style_fail (error, IMPASTO_ERROR_INPUT, "%s; --%s %s:%s paints by its latest", local->message, option, named,
+                style);
   else if (local)
     g_propagate_error (error, g_steal_pointer (&local));
   return path;
 }
 
 char *
-recipe_replay_mix (JsonObject *object, const struct recipe_source *source, GError **error)
+recipe_replay_mix (JsonObject *object, const char *option, const struct recipe_source *source, GError **error)
 {
   const char *style = recipe_string (object, "style", source, error);
   bool ok = style && check_mix (style, source, error);
-  g_autofree char *path = ok ? find_pack (object, source, error) : NULL;
+  g_autofree char *path = ok ? find_pack (object, option, style, source, error) : NULL;
   return path ? g_strdup_printf ("%s:%s", path, style) : NULL;
 }
 
@@ -229,7 +234,7 @@ bool
 recipe_replay_mixes (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
                      GError **error)
 {
-  settings->style = recipe_replay_mix (recipe, source, error);
+  settings->style = recipe_replay_mix (recipe, "style", source, error);
   return settings->style && recipe_replay_regions (recipe, false, source, settings, error);
 }
 
@@ -308,6 +313,7 @@ impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gbo
   bool style = options_given (options, "style"), images = options_given (options, "style-image");
   bool start = to_own && options_given (options, "start") && to_own->start >= OPTIMIZE_START_PHOTO;
   source.other_start = style || start;
+  source.other_brushwork = options_given (options, "brushwork");
   bool ok = recipe_read (text, &source, style || images, &from, &local);
   const struct method *method = paint_method (from.method);
   if (ok && style && !images && method == &method_image)

@@ -13,6 +13,7 @@ struct recipe_source {
   const char *painting; /* the file that holds the recipe */
   bool force;           /* a file of the right name will do, whatever is in it */
   bool other_start;     /* what painting by optimisation begins with is said otherwise */
+  bool other_brushwork; /* strokes are said otherwise */
 };
 
 /* The file of base name @name with @sha256 in one of @folders (NULL-terminated); a new string. IMPASTO_ERROR_INPUT: none,
@@ -38,8 +39,9 @@ bool recipe_replay_regions (JsonObject *recipe, bool images, const struct recipe
 
 /* The "pack" with "sha256" of @object, and the mix "style" of its styles: "PACK:a:0.6,b:0.4"; a new string, or NULL. It is
  * looked for in the folder of its "run", if it has one, which lies in the current folder, in the painting's, or in runs/ of
- * either; where packs are; beside the painting; and in the current folder. IMPASTO_ERROR_INPUT. */
-char *recipe_replay_mix (JsonObject *object, const struct recipe_source *source, GError **error);
+ * either; where packs are; beside the painting; and in the current folder. IMPASTO_ERROR_INPUT, which
+ * names the @option that says another. */
+char *recipe_replay_mix (JsonObject *object, const char *option, const struct recipe_source *source, GError **error);
 
 /* Whether "pack" with "sha256" of @object, which is @what, is the @file that is found where packs are. IMPASTO_ERROR_INPUT. */
 bool recipe_check_in_use (JsonObject *object, const char *file, const char *what, const struct recipe_source *source,

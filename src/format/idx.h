@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * IDX files, the form of MNIST and its kin: bytes 0, 0, the type, the number of axes, the extents as big-endian 32-bit
- * numbers, the elements. Unsigned bytes are read, plain or compressed by gzip, and written plain. What a file says of its size is held against
- * its bytes before memory is taken; a compressed one can't say more than deflate could have packed, and one that says more
- * than is likely is unpacked twice, at first to nowhere. */
+ * numbers, the elements. Unsigned bytes are read, plain or compressed by gzip, and written plain. What a file says of its
+ * size is held against its bytes before memory is taken; a compressed one can't say more than deflate could have packed,
+ * and one that says more than is likely is unpacked twice, at first to nowhere. */
 #pragma once
 
 #include "tensor/tensor.h"

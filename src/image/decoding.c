@@ -70,6 +70,7 @@ decoding_heif (VipsImage *image, const char *path)
 enum { COMPRESSION = 259, PHOTOMETRIC = 262, ROWS = 278, STRIP_BYTES = 279, PLANAR = 284 };
 enum { TILE_WIDTH = 322, TILE_HEIGHT = 323, TILE_BYTES = 325 };
 enum { UNCOMPRESSED = 1, YCBCR = 6, SEPARATE = 2 };
+enum { WEBP = 50001, JPEG_2000 = 34712, JPEG_2000_YCBCR = 33003, JPEG_2000_RGB = 33005 };
 
 struct tiff {
   const uint8_t *bytes;
@@ -133,13 +134,22 @@ tiff_compressed (const struct tiff *tiff, uint64_t tag)
   return MIN (most, tiff->size);
 }
 
+/* Whether libtiff's codec has a decoded strip or tile of its own beside the one that it is asked for. */
+static bool
+tiff_decodes_whole (const struct tiff *tiff)
+{
+  const uint64_t codec = tiff_value (tiff, COMPRESSION, UNCOMPRESSED);
+  return codec == WEBP || codec == JPEG_2000 || codec == JPEG_2000_YCBCR || codec == JPEG_2000_RGB;
+}
+
 /* libvips keeps two rows of tiles and one tile more, libtiff has one. */
 static uint64_t
 tiff_tiles (const struct tiff *tiff, VipsImage *image, uint64_t width, uint64_t height)
 {
   const uint64_t tile = MIN (width, 65536) * MIN (height, 65536) * VIPS_IMAGE_SIZEOF_PEL (image);
   const uint64_t kept = 2 * (1 + image->Xsize / width) * tile;
-  return MIN (kept, VIPS_IMAGE_SIZEOF_IMAGE (image)) + tile + tiff_compressed (tiff, TILE_BYTES);
+  const int decoded = tiff_decodes_whole (tiff) ? 2 : 1;
+  return MIN (kept, VIPS_IMAGE_SIZEOF_IMAGE (image)) + decoded * tile + tiff_compressed (tiff, TILE_BYTES);
 }
 
 /* Large strips are read line by line where libtiff can; else libvips keeps two and one is decoded. */
@@ -149,7 +159,8 @@ tiff_strips (const struct tiff *tiff, VipsImage *image)
   const uint64_t rows = MIN (tiff_value (tiff, ROWS, UINT32_MAX), (uint64_t) image->Ysize);
   const bool lines = tiff_value (tiff, PHOTOMETRIC, 0) != YCBCR && tiff_value (tiff, PLANAR, 1) != SEPARATE;
   const uint64_t kept = lines || rows <= TIFF_LINES ? 0 : MIN (3 * rows, rows + image->Ysize);
-  return kept * VIPS_IMAGE_SIZEOF_LINE (image) + tiff_compressed (tiff, STRIP_BYTES);
+  const uint64_t decoded = tiff_decodes_whole (tiff) ? rows : 0;
+  return (kept + decoded) * VIPS_IMAGE_SIZEOF_LINE (image) + tiff_compressed (tiff, STRIP_BYTES);
 }
 
 struct decoding
