@@ -155,8 +155,10 @@ on_progress (const struct train_progress *progress, void *data)
 {
   struct watch *watch = data;
 
-  g_assert_cmpstr (progress->stats->name[0], ==, "loss");
-  watch->loss[watch->n++] = progress->stats->value[0];
+  if (progress->stats->name[0]) { /* none where a killed run had taken its last step */
+    g_assert_cmpstr (progress->stats->name[0], ==, "loss");
+    watch->loss[watch->n++] = progress->stats->value[0];
+  }
   if (progress->message != NULL)
     g_string_append_printf (watch->messages, "%s\n", progress->message);
   if (watch->folder == NULL)
