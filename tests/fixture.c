@@ -14,6 +14,17 @@ file (const char *name)
   return g_build_filename (folder, name, NULL);
 }
 
+guint
+count_files (const char *path)
+{
+  g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
+  guint n = 0;
+  g_assert_nonnull (dir);
+  while (g_dir_read_name (dir))
+    n++;
+  return n;
+}
+
 void
 folder_make (void)
 {
@@ -46,6 +57,6 @@ void
 check_error (GError *error, int code, const char *text)
 {
   g_assert_error (error, IMPASTO_ERROR, code);
-  if (!strstr (error->message, text) || strpbrk (error->message, "\r\n"))
+  if (!strstr (error->message, text) || strpbrk (error->message, "\r\n") || strlen (error->message) > 400)
     g_error ("message is \"%s\", wanted \"%s\" in it", error->message, text);
 }

@@ -7,25 +7,6 @@
 #include "image/pixels.h"
 #include "image_fixture.h"
 
-char *folder;
-
-char *
-file (const char *name)
-{
-  return g_build_filename (folder, name, NULL);
-}
-
-guint
-count_files (void)
-{
-  guint n = 0;
-  GDir *dir = g_dir_open (folder, 0, NULL);
-  while (g_dir_read_name (dir))
-    n++;
-  g_dir_close (dir);
-  return n;
-}
-
 static void
 empty_folder (void)
 {
@@ -94,16 +75,6 @@ save (const struct picture *picture, const char *path, const struct picture_save
 }
 
 void
-check_error (GError *error, int code, const char *path)
-{
-  g_assert_error (error, IMPASTO_ERROR, code);
-  g_assert_null (strchr (error->message, '\n'));
-  g_autofree char *name = g_path_get_basename (path);
-  g_assert_nonnull (strstr (error->message, name));
-  g_assert_cmpuint (strlen (error->message), <, 400);
-}
-
-void
 write_image (VipsImage *image, const char *path)
 {
   if (vips_image_write_to_file (image, path, NULL) != 0)
@@ -135,8 +106,7 @@ run_tests (int argc, char **argv, const struct test *tests, size_t n)
 {
   g_test_init (&argc, &argv, NULL);
   g_log_set_always_fatal (G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* libvips warns of damaged files, unheard */
-  folder = g_dir_make_tmp ("impasto-image-XXXXXX", NULL);
-  g_assert_nonnull (folder);
+  folder_make ();
 
   /* The library starts libvips in its own way; the tests' direct calls come after that. */
   g_autoptr (picture) first = make_picture (1, 1, false, 8), second = picture_resize (first, 2, 2, NULL);
@@ -145,7 +115,6 @@ run_tests (int argc, char **argv, const struct test *tests, size_t n)
   for (size_t i = 0; i < n; i++)
     g_test_add_data_func (tests[i].path, &tests[i], run_test);
   const int status = g_test_run ();
-  g_rmdir (folder);
-  g_free (folder);
+  folder_remove ();
   return status;
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests of pictures share: a temporary folder that is emptied after each test, made-up pictures, comparisons.
- * Each program has one. */
+ * What the tests of pictures share: the temporary folder of fixture.h, emptied after each test, made-up pictures,
+ * comparisons. */
 #pragma once
 
 #include <vips/vips.h>
 
+#include "fixture.h"
 #include "image/picture.h"
-#include "impasto/error.h"
 
 struct test {
   const char *path;
@@ -19,10 +19,6 @@ struct test {
 /* The main function of a test. */
 int run_tests (int argc, char **argv, const struct test *tests, size_t n);
 
-char *file (const char *name); /* a path in the temporary folder */
-guint count_files (void);
-extern char *folder;
-
 /* Smooth colours with a bright corner, so that lossy formats come close and every turn can be told. */
 struct picture *make_picture (int width, int height, bool alpha, int bits);
 
@@ -32,9 +28,6 @@ double mean_difference (const float *a, const float *b, int64_t n);
 /* picture_load and picture_save that must succeed. */
 struct picture *load (const char *path);
 void save (const struct picture *picture, const char *path, const struct picture_save_options *options);
-
-/* One line, of the right kind, that names the file. */
-void check_error (GError *error, int code, const char *path);
 
 /* An 8 or 16 bit libvips image of a picture, in memory; and a file from an image, as libvips writes it. */
 VipsImage *image_of (const struct picture *picture);

@@ -8,7 +8,7 @@
 #include <sys/stat.h>
 
 #include "base/draft.h"
-#include "impasto/error.h"
+#include "fixture.h"
 
 static char *
 new_folder (void)
@@ -18,17 +18,6 @@ new_folder (void)
 
   g_assert_no_error (error);
   return folder;
-}
-
-static guint
-count_files (const char *folder)
-{
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  guint count = 0;
-
-  while (g_dir_read_name (dir) != NULL)
-    count++;
-  return count;
 }
 
 static void

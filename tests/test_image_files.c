@@ -283,11 +283,11 @@ test_xmp_gps (void)
 static void
 refuse_save (const struct picture *picture, const char *path, const struct picture_save_options *options, int code)
 {
-  const guint before = count_files ();
+  const guint before = count_files (folder);
   g_autoptr (GError) error = NULL;
   g_assert_false (picture_save (picture, path, options, &error));
   check_error (error, code, path);
-  g_assert_cmpuint (count_files (), ==, before);
+  g_assert_cmpuint (count_files (folder), ==, before);
 }
 
 static void
@@ -347,7 +347,7 @@ test_full_disk (void)
                       saved ? "saved" : error->message);
       g_assert_false (saved);
       check_error (error, IMPASTO_ERROR_OUTPUT, path);
-      g_assert_cmpuint (count_files (), ==, 0);
+      g_assert_cmpuint (count_files (folder), ==, 0);
     }
   }
 }
@@ -383,7 +383,7 @@ test_stopped (void)
     check_error (stopped, IMPASTO_ERROR_CANCELLED, path);
     g_assert_cmpint (asked, >, 0);
   }
-  g_assert_cmpuint (count_files (), ==, 0);
+  g_assert_cmpuint (count_files (folder), ==, 0);
 }
 
 static void
@@ -404,7 +404,7 @@ test_unwritable (void)
     g_assert_nonnull (strstr (error->message, "Permission denied"));
   }
   g_assert_cmpint (g_chmod (folder, 0755), ==, 0);
-  g_assert_cmpuint (count_files (), ==, 0);
+  g_assert_cmpuint (count_files (folder), ==, 0);
 }
 
 static void
@@ -418,7 +418,7 @@ test_names (void)
     g_autoptr (picture) again = load (path);
     g_assert_cmpint (again->width, ==, 24);
   }
-  g_assert_cmpuint (count_files (), ==, G_N_ELEMENTS (names));
+  g_assert_cmpuint (count_files (folder), ==, G_N_ELEMENTS (names));
 }
 
 int

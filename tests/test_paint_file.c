@@ -98,11 +98,11 @@ compare (const struct setting *settings, bool photograph)
   g_assert_true (painter_prepare_file (tight, photo, NULL, &forecast, &error));
   g_assert_no_error (error);
   g_assert_true (forecast.streams);
-  guint before = count_files ();
+  guint before = count_files (folder);
   if (!painter_run_file (plenty, photo, held, NULL, NULL, &error) ||
       !painter_run_file (tight, photo, streamed, NULL, NULL, &error))
     g_error ("%s", error->message);
-  g_assert_cmpuint (count_files (), ==, before + 2);
+  g_assert_cmpuint (count_files (folder), ==, before + 2);
 
   g_autoptr (picture) a = load (held), b = load (streamed);
   int64_t n = (int64_t) a->width * a->height;
@@ -346,10 +346,10 @@ test_stopped (void)
   g_autofree char *memory = least_memory (pack, none, photo);
   g_autoptr (painter) painter = make_painter (pack, none, memory);
   struct paint_job job = {stop, NULL};
-  guint before = count_files ();
+  guint before = count_files (folder);
   g_assert_false (painter_run_file (painter, photo, output, NULL, &job, &error));
   g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
-  g_assert_cmpuint (count_files (), ==, before);
+  g_assert_cmpuint (count_files (folder), ==, before);
 }
 
 static const struct test tests[] = {

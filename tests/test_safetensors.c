@@ -12,7 +12,7 @@
 
 #include "base/random.h"
 #include "format/safetensors.h"
-#include "impasto/error.h"
+#include "fixture.h"
 
 /* --- Files in memory --- */
 
@@ -210,17 +210,6 @@ place_open (struct place *place, const void *unused)
   place->folder = g_dir_make_tmp ("impasto-XXXXXX", &error);
   g_assert_no_error (error);
   place->path = g_build_filename (place->folder, "a.safetensors", NULL);
-}
-
-static guint
-count_files (const char *folder)
-{
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  guint count = 0;
-
-  while (g_dir_read_name (dir) != NULL)
-    count++;
-  return count;
 }
 
 static void

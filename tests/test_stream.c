@@ -169,7 +169,7 @@ test_save (void)
         g_assert_cmpint (a->bits, ==, b->bits);
         g_assert_cmpstr (a->recipe, ==, "how it was made");
         g_assert_cmpint (g_remove (path) | g_remove (from), ==, 0);
-        g_assert_cmpuint (count_files (), ==, 0);
+        g_assert_cmpuint (count_files (folder), ==, 0);
       }
 }
 
