@@ -245,7 +245,7 @@ test_files (void)
   g_assert_true (impasto_evaluator_run (evaluator, painting, photo, painting, &figures, &error));
   g_assert_no_error (error);
   g_assert_cmpint (figures.width, ==, 48);
-  g_assert_cmpint (figures.n_figures, ==, 12);
+  g_assert_cmpint (figures.n_figures, ==, 13);
   g_assert_true (strstr (figures.notes, "photo.png is 96x80 and was scaled to 48x40") != NULL);
   g_assert_cmpfloat (figure (&figures, "style_distance"), >, 1e-3);
   g_assert_cmpfloat (figure (&figures, "content_distance"), >, 1e-3);

@@ -56,6 +56,35 @@ test_scikit_image (void)
   }
 }
 
+/* Dots of height 1, one every @period pixels along both axes from @first on, on a slope. */
+static double
+mesh_of (int width, int height, int period, int first)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (picture) picture = picture_new (width, height, false, NULL);
+  double mesh = NAN;
+  for (int64_t i = 0; i < 3 * (int64_t) width * height; i++) {
+    int x = i % width, y = i / width % height;
+    picture->rgb[i] = 0.01 * x - 0.02 * y + (x % period == first && y % period == first);
+  }
+  g_assert_true (picture_mesh (picture, &mesh, &error));
+  g_assert_no_error (error);
+  return mesh;
+}
+
+/* By hand: of sixteen places one has 15/16, the others -1/16. */
+static void
+test_mesh (void)
+{
+  for (int first = 0; first < 4; first++)
+    g_assert_cmpfloat_with_epsilon (mesh_of (58, 57, 4, first), sqrt (15) / 16, 1e-5);
+  g_assert_cmpfloat_with_epsilon (mesh_of (10, 10, 4, 3), sqrt (15) / 16, 1e-5);
+  g_assert_cmpfloat_with_epsilon (mesh_of (54, 54, 3, 0), 0, 1e-5); /* whole periods of both */
+  g_assert_cmpfloat_with_epsilon (mesh_of (54, 54, 99, 98), 0, 1e-5);
+  g_assert_cmpfloat (mesh_of (9, 300, 4, 0), ==, 0);
+  g_assert_cmpfloat (mesh_of (1, 1, 4, 0), ==, 0);
+}
+
 static void
 test_identities (void)
 {
@@ -152,6 +181,7 @@ test_flatten (void)
 int
 main (int argc, char **argv)
 {
-  static const struct test tests[] = {TEST (scikit_image), TEST (identities), TEST (seams), TEST (flatten)};
+  static const struct test tests[] = {TEST (scikit_image), TEST (identities), TEST (seams), TEST (mesh),
+                                      TEST (flatten)};
   return run_tests (argc, argv, tests, G_N_ELEMENTS (tests));
 }

@@ -232,6 +232,41 @@ test_into (void)
   job_clear (&job);
 }
 
+/* A slope with dots of height 1, one every @period pixels along both axes from @first on. */
+static double
+mesh_of (int period, int first, double weight)
+{
+  enum { SIDE = 56 }; /* less two blurs and a rest 48: whole periods of 3 and of 4 */
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  sym picture = graph_input (graph, "picture", SHAPE (1, 3, SIDE, SIDE));
+  graph_output (graph, "loss", loss_mesh (picture, graph_input (graph, "weight", SHAPE (1, 1, 1, 1))));
+  struct plan_options options = {.precision = PRECISION_F32, .threads = 1, .memory_limit = 1 << 28};
+  g_autoptr (plan) plan = plan_compile (graph, weights, &options, &error);
+  g_assert_no_error (error);
+  tensor_floats (plan_input (plan, "weight"))[0] = (float) weight;
+  for (int i = 0; i < 3 * SIDE * SIDE; i++) {
+    int x = i % SIDE, y = i / SIDE % SIDE;
+    tensor_floats (plan_input (plan, "picture"))[i] =
+      0.01 * x - 0.02 * y + (x % period == first && y % period == first);
+  }
+  plan_run (plan, 0, 0);
+  return tensor_floats (plan_output (plan, "loss"))[0];
+}
+
+/* Dots on the network's grid cost, wherever on it they are; others, and slopes, do not. By hand: one place of sixteen has 15/16,
+ * the others -1/16. */
+static void
+test_mesh (void)
+{
+  for (int first = 0; first < 4; first++)
+    g_assert_cmpfloat_with_epsilon (mesh_of (4, first, 1), 15.0 / 256, 1e-5);
+  g_assert_cmpfloat_with_epsilon (mesh_of (4, 1, 0.5), 7.5 / 256, 1e-5);
+  g_assert_cmpfloat_with_epsilon (mesh_of (3, 0, 1), 0, 1e-6);
+  g_assert_cmpfloat_with_epsilon (mesh_of (100, 99, 1), 0, 1e-6);
+}
+
 /* Numbers that nobody chose are the recipe's. */
 static void
 test_defaults (void)
@@ -246,7 +281,8 @@ test_defaults (void)
     recipe_style.settle (settings, &run);
     g_assert_cmpint (run.steps, ==, into ? 300 : 0);
     g_assert_cmpfloat (settings->rate, ==, into ? 0.05 : 0.001);
-    g_assert_cmpfloat (settings->calm_weight, ==, 200);
+    g_assert_cmpfloat (settings->calm_weight, ==, 100);
+    g_assert_cmpfloat (settings->mesh_weight, ==, 4000);
     option_clear (recipe_style.options, settings);
     option_clear (run_options, &run);
     g_free (settings);
@@ -307,6 +343,7 @@ main (int argc, char **argv)
   g_test_add_func ("/style/draws", test_draws);
   g_test_add_func ("/style/palette", test_palette);
   g_test_add_func ("/style/calm", test_calm);
+  g_test_add_func ("/style/mesh", test_mesh);
   g_test_add_func ("/style/start", test_start);
   g_test_add_func ("/style/into", test_into);
   g_test_add_func ("/style/descriptors", test_descriptors);

@@ -225,6 +225,16 @@ add_distances (struct run *run, struct picture *painting, const char *content, G
   return true;
 }
 
+static bool
+add_mesh (struct run *run, const struct picture *painting, GError **error)
+{
+  double mesh;
+  if (!picture_mesh (painting, &mesh, error))
+    return false;
+  add (run, "mesh", mesh * LEVELS);
+  return true;
+}
+
 /* Both of one size: the smaller's. */
 static bool
 agree (struct run *run, struct picture **picture, const char *against, struct picture **other, GError **error)
@@ -276,7 +286,7 @@ impasto_evaluator_run (ImpastoEvaluator *evaluator, const char *path, const char
     return FALSE;
   figures->width = picture->width;
   figures->height = picture->height;
-  if (!add_distances (&run, picture, content, error))
+  if (!add_distances (&run, picture, content, error) || (evaluator->style && !add_mesh (&run, picture, error)))
     return FALSE;
   if (evaluator->tile_width) {
     struct picture_seams seams = picture_seams (picture, evaluator->tile_width, evaluator->tile_height);

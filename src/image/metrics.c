@@ -224,6 +224,51 @@ picture_compare_seams (const struct picture *a, const struct picture *b, int til
   return tally_distance (&tally);
 }
 
+/* --- The mesh of a network --- */
+
+enum { PERIOD = 4, REACH = PERIOD - 1 };
+
+/* A mean of all places of the grid alike: two boxes of PERIOD, one after the other, around @value. */
+static double
+blur (const float *value, int64_t step)
+{
+  double sum = PERIOD * value[0];
+  for (int k = 1; k <= REACH; k++)
+    sum += (PERIOD - k) * ((double) value[k * step] + value[-k * step]);
+  return sum / (PERIOD * PERIOD);
+}
+
+bool
+picture_mesh (const struct picture *picture, double *mesh, GError **error)
+{
+  int width = picture->width, height = picture->height;
+  int columns = (width - 2 * REACH) / PERIOD * PERIOD, rows = (height - 2 * REACH) / PERIOD * PERIOD;
+  *mesh = 0;
+  if (columns <= 0 || rows <= 0)
+    return true;
+  g_autofree float *across = g_try_new (float, width); /* a row, blurred along the other axis */
+  if (!across) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory to look for a mesh in");
+    return false;
+  }
+  for (int c = 0; c < 3; c++) {
+    double places[PERIOD][PERIOD] = {{0}};
+    for (int y = 0; y < rows; y++) {
+      const float *row = picture->rgb + ((int64_t) c * height + y + REACH) * width;
+      for (int x = 0; x < width; x++)
+        across[x] = (float) blur (row + x, width);
+      for (int x = 0; x < columns; x++)
+        places[y % PERIOD][x % PERIOD] += row[x + REACH] - blur (across + x + REACH, 1);
+    }
+    for (int i = 0; i < PERIOD * PERIOD; i++) {
+      double mean = places[i / PERIOD][i % PERIOD] * (PERIOD * PERIOD) / ((double) columns * rows);
+      *mesh += mean * mean / (3 * PERIOD * PERIOD);
+    }
+  }
+  *mesh = sqrt (*mesh);
+  return true;
+}
+
 /* --- Colours --- */
 
 struct palette

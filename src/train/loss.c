@@ -79,6 +79,30 @@ loss_calm (sym picture, sym photo, sym weight)
   return sym_add (calm_along (y, x, weight, 2), calm_along (y, x, weight, 3));
 }
 
+/* Means over the periods of a window along an axis, whose steps are @width numbers apart. */
+static sym
+mesh_along (sym x, int64_t width)
+{
+  return sym_mean (sym_reshape (x, SHAPE (-1, MESH_WINDOW / MESH_PERIOD, MESH_PERIOD * width)), AXIS (1));
+}
+
+sym
+loss_mesh (sym picture, sym weight)
+{
+  enum { RIM = MESH_PERIOD - 1 }; /* what two blurs without padding take away on each side */
+  struct shape shape = sym_shape (picture);
+  if (shape.rank != 4 || MIN (shape.dim[2], shape.dim[3]) < MESH_WINDOW + 2 * RIM)
+    return graph_fail (picture.graph, "mesh: wants pictures of at least %dx%d", MESH_WINDOW + 2 * RIM,
+                       MESH_WINDOW + 2 * RIM);
+  int64_t h = (shape.dim[2] - 2 * RIM) / MESH_WINDOW * MESH_WINDOW,
+          w = (shape.dim[3] - 2 * RIM) / MESH_WINDOW * MESH_WINDOW;
+  sym blur = sym_avg_pool (sym_avg_pool (picture, MESH_PERIOD, 1, 0), MESH_PERIOD, 1, 0);
+  sym own = sym_slice (sym_slice (picture, 2, RIM, RIM + h, 1), 3, RIM, RIM + w, 1);
+  sym fine = sym_sub (own, sym_slice (sym_slice (blur, 2, 0, h, 1), 3, 0, w, 1));
+  sym mesh = mesh_along (mesh_along (fine, w), 1);
+  return mean_square (sym_reshape (mesh, SHAPE (shape.dim[0], -1, MESH_PERIOD, MESH_PERIOD)), weight);
+}
+
 sym
 loss_pixels (sym picture, sym target, sym weight)
 {

@@ -28,6 +28,12 @@ sym loss_variation_weighted (sym picture, sym weight);
 enum { CALM_SCALE = 8 };
 sym loss_calm (sym picture, sym photo, sym weight);
 
+/* The mesh that a network which enlarges by MESH_PERIOD leaves in its pictures (checkerboard, Odena 2016): in squares of
+ * MESH_WINDOW pixels, what a pixel is on average at each of the MESH_PERIOD^2 places of the network's grid, less a blur that
+ * has no part in it and that takes slopes away; mean over squares, places and channels of that mean's square. */
+enum { MESH_PERIOD = 4, MESH_WINDOW = 12 * MESH_PERIOD };
+sym loss_mesh (sym picture, sym weight);
+
 /* mean weight * (picture - target)^2 */
 sym loss_pixels (sym picture, sym target, sym weight);
 

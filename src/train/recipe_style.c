@@ -4,7 +4,7 @@
  *
  *   L = content_weight * L_content + pixel_weight * p L_pixel
  *       + (1 - p)^2 (style_weight * L_gram + palette_weight * L_palette + variation_weight * L_tv
- *                    + calm_weight * L_calm + adversary_weight * L_adv)
+ *                    + calm_weight * L_calm + mesh_weight * L_mesh + adversary_weight * L_adv)
  *
  * p is the photograph's share of a picture's row. Content at FEATURE_CONTENT of the feature network (Johnson 2016); Gram
  * matrices at all of its taps on the picture at scales 1, 1/2 and 1/4, which stand in for the deeper blocks; each
@@ -20,7 +20,8 @@
 #define FIT_STEPS 300
 #define RATE 0.001
 #define FIT_RATE 0.05
-#define CALM 200
+#define CALM 100
+#define MESH 4000
 
 enum stream { STREAM_PHOTO = 200, STREAM_PAINTING }; /* random numbers of rehearsals */
 
@@ -58,7 +59,9 @@ static const struct option options[] = {
    "how much the colours' means and covariances are the painting's", 0, 1e6, 1},
   {"variation-weight", OPTION_FLOAT, offsetof (struct style_settings, variation_weight), "smoothness", 0, 1e6, 4},
   {"calm-weight", OPTION_FLOAT, offsetof (struct style_settings, calm_weight),
-   "how calm the painting is where the photograph is: fewer spots and clouds in skies; -1 = 200", -1, 1e6, -1},
+   "how calm the painting is where the photograph is: fewer spots and clouds in skies; -1 = 100", -1, 1e6, -1},
+  {"mesh-weight", OPTION_FLOAT, offsetof (struct style_settings, mesh_weight),
+   "how little the painter's grid of four pixels is to show; -1 = 4000", -1, 1e6, -1},
   {"adversary-weight", OPTION_FLOAT, offsetof (struct style_settings, adversary_weight),
    "the patch judge's say; 0 = none", 0, 1e6, 0.15},
   {"pixel-weight", OPTION_FLOAT, offsetof (struct style_settings, pixel_weight),
@@ -96,6 +99,8 @@ settle (void *object, struct run_settings *run)
     settings->rate = settings->into ? FIT_RATE : RATE;
   if (settings->calm_weight < 0)
     settings->calm_weight = CALM;
+  if (settings->mesh_weight < 0)
+    settings->mesh_weight = MESH;
 }
 
 static bool
@@ -217,8 +222,8 @@ set_item (struct plan *plan, int64_t item, struct style_draw draw, const struct 
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
-  static const char *const names[] = {"loss",  "content",   "style", "palette",  "variation",     "calm",
-                                      "pixel", "adversary", "judge", "gradient", "judge-gradient"};
+  static const char *const names[] = {"loss", "content", "style",     "palette", "variation", "calm",
+                                      "mesh", "pixel",   "adversary", "judge",   "gradient",  "judge-gradient"};
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
   int64_t b = settings->batch, size = settings->size;

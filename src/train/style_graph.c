@@ -118,11 +118,13 @@ style_build_training (struct trainer *trainer, GError **error)
   sym l_content = loss_content (content, feature_map (taps[FEATURE_CONTENT]));
   sym l_variation = loss_variation_weighted (painted, weight);
   sym l_calm = loss_calm (painted, photo, weight);
+  sym l_mesh = loss_mesh (painted, weight);
   sym palette = sym_matmul (targets, graph_constant (graph, state->data.palette));
   sym l_palette = loss_palette (painted, palette, weight3);
   sym loss = weighted_sum (sym_scale (l_content, settings->content_weight), l_style, settings->style_weight);
   loss = weighted_sum (loss, l_variation, settings->variation_weight);
   loss = weighted_sum (loss, l_calm, settings->calm_weight);
+  loss = weighted_sum (loss, l_mesh, settings->mesh_weight);
   loss = weighted_sum (loss, l_palette, settings->palette_weight);
   graph_output (graph, "palette", l_palette);
   if (photograph >= 0) {
@@ -140,6 +142,7 @@ style_build_training (struct trainer *trainer, GError **error)
   graph_output (graph, "style", l_style);
   graph_output (graph, "variation", l_variation);
   graph_output (graph, "calm", l_calm);
+  graph_output (graph, "mesh", l_mesh);
   graph_output (graph, "gradient", norm);
   if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
     return false;
