@@ -3,6 +3,7 @@
  * Unpaired translation: objectives, values and gradients, against PyTorch (tests/oracle/translate.py); runs over
  * made-up pictures: a stopped one goes on to the same bits with a pool in use, results paint and go on from each other,
  * what makes no sense is refused in one line. */
+#include <math.h>
 #include <string.h>
 
 #include "compile/plan.h"
@@ -255,6 +256,16 @@ test_pool (void)
   job_clear (&job);
 }
 
+/* A fresh residual block is nothing; a step later, next to nothing. */
+static void
+check_hushed (const struct pack *pack)
+{
+  struct tensor *scale = weights_find (pack->weights, "res1.norm2.scale");
+  g_assert_nonnull (scale);
+  for (int64_t i = 0; i < shape_size (&scale->shape); i++)
+    g_assert_cmpfloat (fabs (tensor_floats (scale)[i]), <, 0.001);
+}
+
 /* Both results are packs of one style that a run can begin with. */
 static void
 test_result (void)
@@ -277,6 +288,8 @@ test_result (void)
   g_autoptr (pack) other = pack_load (back, &error);
   g_assert_no_error (error);
   g_assert_cmpint (pack_find_style (other, "waves-back"), ==, 0);
+  check_hushed (pack);
+  check_hushed (other);
   job_set (&job, "start", output);
   run_whole (&job, &second);
   job_set (&job, "upsampling", "transposed");

@@ -267,6 +267,19 @@ load_features (struct trainer *trainer, GError **error)
   return state->features != NULL;
 }
 
+/* Residual blocks begin as nothing (Goyal 2017), so that a fresh translator is a blur of its input: behind six random blocks it is
+ * noise, and where that is black or white the hyperbolic tangent lets no gradient through for thousands of steps. */
+static void
+hush_residuals (struct weights *weights)
+{
+  for (guint i = 0; i < weights_count (weights); i++) {
+    const char *name = weights_name (weights, i);
+    struct tensor *value = weights_at (weights, i);
+    if (strstr (name, "translator.") && strstr (name, ".res") && g_str_has_suffix (name, ".norm2.scale"))
+      memset (value->data, 0, value->size);
+  }
+}
+
 static bool
 start_from_pack (struct trainer *trainer, GError **error)
 {
@@ -286,10 +299,13 @@ start (struct trainer *trainer, GError **error)
                  "train translate wants --photos DIR and --paintings DIR: the two sides");
     return false;
   }
-  return check_settings (trainer, error) && load_features (trainer, error) && open_data (trainer, error) &&
-         translate_load_sheet (trainer, error) && translate_build_training (trainer, error) &&
-         make_pools (trainer, error) && (!fresh || !settings->start || start_from_pack (trainer, error)) &&
-         translate_build_sampler (trainer, error);
+  if (!check_settings (trainer, error) || !load_features (trainer, error) || !open_data (trainer, error) ||
+      !translate_load_sheet (trainer, error) || !translate_build_training (trainer, error) ||
+      !make_pools (trainer, error))
+    return false;
+  if (fresh)
+    hush_residuals (trainer->weights);
+  return (!fresh || !settings->start || start_from_pack (trainer, error)) && translate_build_sampler (trainer, error);
 }
 
 /* What becomes of picture @i of a step in the pool (Zhu 2017): while it is not full, the picture goes to the next
