@@ -141,7 +141,8 @@ runs_in_mix (const char *mix, const char *folder, GError **error)
 char *
 arguments_run_word (const struct arguments *arguments, GError **error)
 {
-  return run_in_part (arguments->words[0], true, RUNS, error);
+  const char *word = arguments->words[0];
+  return g_file_test (word, G_FILE_TEST_IS_REGULAR) ? g_strdup (word) : run_in_part (word, true, RUNS, error);
 }
 
 typedef char *(*find_func) (const char *text, const char *folder, GError **error);
