@@ -302,8 +302,8 @@ test_defaults (void)
     {"judge=pairwise", 0, 4e-4, 4e-4, 32, 0, 32},
     {"judge-norm=batch", 0, 4e-4, 4e-4, 32, 0, 32},
     {"gradient-penalty=10", 0, 4e-4, 4e-4, 32, 0, 32},
-    {"preset=noise-gan-28", 1, 2e-4, 2e-4, 32, 500, 32},
-    {"preset=noise-gan-28 warm-up=0", 1, 2e-4, 2e-4, 32, 0, 32},
+    {"preset=noise-gan-28", 1, 2e-4, 2e-4, 32, 500, 64},
+    {"preset=noise-gan-28 warm-up=0", 1, 2e-4, 2e-4, 32, 0, 64},
     {"preset=dcgan-64", 0, 2e-4, 2e-4, 64},
   };
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {

@@ -65,7 +65,7 @@ const struct gan_preset gan_noise_gan_28 = {
   .r1 = 1,
   .batch = 32,
   .warm_up = 500,
-  .kinds = 32,
+  .kinds = 64,
   .recogniser = recogniser,
 };
 

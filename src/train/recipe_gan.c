@@ -41,7 +41,8 @@ static const struct option options[] = {
   GAN_OPTIONS (struct gan_settings, net.),
   {"kinds", OPTION_INT, AT (net.kinds),
    "of noise: one of the first N numbers is much larger, with nothing between them, as there is none between kinds of "
-   "pictures; 0 = one kind; -1 = as --start has it, else of dcgan-28 and noise-gan-28 without classes and --codes 32, "
+   "pictures; 0 = one kind; -1 = as --start has it, else without classes and --codes 32 of dcgan-28, 64 of "
+   "noise-gan-28, "
    "0 "
    "of others",
    -1, GAN_KINDS_MAX, -1},
