@@ -57,6 +57,6 @@ void
 check_error (GError *error, int code, const char *text)
 {
   g_assert_error (error, IMPASTO_ERROR, code);
-  if (!strstr (error->message, text) || strpbrk (error->message, "\r\n") || strlen (error->message) > 400)
+  if (!strstr (error->message, text) || strpbrk (error->message, "\r\n") || strlen (error->message) > 600)
     g_error ("message is \"%s\", wanted \"%s\" in it", error->message, text);
 }

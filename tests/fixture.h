@@ -15,5 +15,5 @@ guint count_files (const char *path); /* and folders in the folder @path */
 void folder_make (void);
 void folder_remove (void); /* with all that is in it */
 
-/* One line of no more than 400 bytes, of the kind @code, with @text in it. */
+/* One line of no more than 600 bytes, of the kind @code, with @text in it. */
 void check_error (GError *error, int code, const char *text);

@@ -28,7 +28,8 @@ export_run (const struct arguments *arguments)
     return complain_usage ("export takes one pack, style or model, not '%s' too", arguments->words[1]);
   if (arguments->n_words == 1 && !impasto_options_set (arguments->options, "pack", arguments->words[0], &error))
     return complain (error);
-  bool mix = !impasto_options_has (arguments->options, "pack"); /* of a pack --style names one of its own */
+  g_autofree char *pack = arguments_text (arguments, "pack");
+  bool mix = !*pack; /* of a pack --style names one of its own */
   if (!arguments_take_run (arguments, "pack", NULL, &error) ||
       (mix && !arguments_take_mix (arguments, "style", &error)) ||
       !arguments_take_run (arguments, "judge", NULL, &error))
