@@ -118,7 +118,7 @@ impasto_picture_bytes (const char *path)
   struct picture_info info;
   if (!picture_probe (path, 0, &info, NULL))
     return 0;
-  return MAX (info.opening, info.decoding + (3 + info.alpha) * sizeof (float) * (guint64) info.width * info.height);
+  return (3 + info.alpha) * sizeof (float) * (guint64) info.width * info.height;
 }
 
 gboolean
