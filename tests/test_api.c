@@ -171,6 +171,8 @@ test_replay (void)
   g_assert_true (impasto_picture_save (picture, path, NULL, &error));
   g_assert_cmpuint (impasto_picture_bytes (path), ==, 3 * sizeof (float) * WIDTH * HEIGHT);
   g_assert_cmpuint (impasto_picture_bytes (folder), ==, 0);
+  g_assert_cmpuint (impasto_picture_loading_bytes (path), >, impasto_picture_bytes (path));
+  g_assert_cmpuint (impasto_picture_loading_bytes (folder), ==, 0);
   g_assert_true (impasto_options_set (again, "saturation", "1", NULL));
   g_assert_true (impasto_paint_options_replay (again, path, FALSE, &error));
   g_assert_no_error (error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Brushwork: strokes of a pack before any painting as a style, with tiny networks of random weights. What it chooses, that one
- * pass is the two passes, regions, tiles, the files it paints by, and the recipe's way back. */
+ * Brushwork: strokes of a pack before any painting as a style, with tiny networks of random weights. What it chooses,
+ * that one pass is the two passes, regions, tiles, the files it paints by, and the recipe's way back. */
 #include <math.h>
 #include <string.h>
 
@@ -279,17 +279,8 @@ test_recipe (void)
   static const char *const bad[] = {"7", "{}", "{\"style\":\"auto\"}",
                                     "{\"style\":\"auto\",\"pack\":\"../masters.safetensors\",\"sha256\":\"x\"}",
                                     "{\"style\":\"/a\",\"pack\":\"masters.safetensors\",\"sha256\":\"x\"}"};
-  for (guint i = 0; i < G_N_ELEMENTS (bad); i++) {
-    struct paint_settings settings = {0};
-    g_autoptr (JsonNode) root = json_from_string (own->recipe, NULL);
-    json_object_set_member (json_node_get_object (root), "brushwork", json_from_string (bad[i], NULL));
-    g_autofree char *text = json_to_string (root, FALSE);
-    option_init (paint_options, &settings);
-    g_assert_false (recipe_read (text, &source, false, &settings, &error));
-    check_error (error, IMPASTO_ERROR_INPUT, "painting.png");
-    g_clear_error (&error);
-    option_clear (paint_options, &settings);
-  }
+  for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
+    check_recipe_refused (own->recipe, "brushwork", bad[i]);
 }
 
 int

@@ -106,7 +106,7 @@ run paint photos/96.png --style runs/*-translate -o going.png; [ "$status" = 0 ]
 check "paint: a run's latest checkpoint"
 run replay going.png photos/96.png -o result.png; painted result.png && cmp -s result.png going.png; check "replay: of a run's painting"
 mkdir moved; cp going.png moved/; (cd moved && "$impasto" replay going.png ../photos/96.png -o result.png >../out 2>../err); status=$?
-rm result.png; refused 3 "going.png: the pack of run [0-9]*-translate 'network-000001.safetensors' .* is not there; replay it beside"
+rm result.png; refused 3 "going.png: the pack of run [0-9]*-translate 'network-000001.safetensors' .* is not there; replay it in the folder"
 check "replay: of a run that is elsewhere"
 for place in models moved .; do
   cp runs/*-translate/network-000001.safetensors $place
@@ -119,7 +119,7 @@ done
 run paint photos/96.png --style runs/*-translate/network-000001.safetensors -o made.tif -q
 another_run () { sed "s#&quot;run&quot;:&quot;000#\&quot;run\&quot;:\&quot;$1#" made.tif >twisted.tif; run replay twisted.tif photos/96.png -o result.png; }
 another_run ../; refused 3 "no name of a folder"; check "replay: a path for a run"
-another_run 999; refused 3 "the pack of run 999[0-9]*-translate .* is not there; replay it beside"; check "replay: a run that is gone"
+another_run 999; refused 3 "the pack of run 999[0-9]*-translate .* is not there; replay it in the folder"; check "replay: a run that is gone"
 kept=$(ls runs/*-translate/network-000001.safetensors); cp turned.safetensors "${kept%/*}/result.safetensors"
 run paint photos/96.png --style "${kept%/*}/result.safetensors" -o ended.png; run replay ended.png photos/96.png -o result.png
 painted result.png && cmp -s result.png ended.png; check "replay: of the result of a run"; rm -f result.png "${kept%/*}/result.safetensors"
@@ -130,7 +130,7 @@ cp turned.safetensors "$kept"; run replay going.png photos/96.png -o result.png
 refused 3 "the pack of run .* is another than it was painted with .*--force takes it; --style .*runs/.*-translate:.* paints by its latest"
 check "replay: of a run whose checkpoint is another"
 rm "$kept"; run replay going.png photos/96.png -o result.png
-refused 3 "network-000001.safetensors' .* is not there; replay it beside the folder runs, or name a style with --style"
+refused 3 "network-000001.safetensors' .* is not there; replay it in the folder that holds that of the run, or name a style with --style"
 check "replay: of a run whose checkpoint is gone"
 mv kept.safetensors "$kept"; rm -r moved
 number=$(ls runs | sed -n 's/^0*\([1-9][0-9]*\)-translate$/\1/p')

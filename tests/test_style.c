@@ -255,8 +255,8 @@ mesh_of (int period, int first, double weight)
   return tensor_floats (plan_output (plan, "loss"))[0];
 }
 
-/* Dots on the network's grid cost, wherever on it they are; others, and slopes, do not. By hand: one place of sixteen has 15/16,
- * the others -1/16. */
+/* Dots on the network's grid cost, wherever on it they are; others, and slopes, do not. By hand: one place of sixteen has
+ * 15/16, the others -1/16. */
 static void
 test_mesh (void)
 {
@@ -265,6 +265,20 @@ test_mesh (void)
   g_assert_cmpfloat_with_epsilon (mesh_of (4, 1, 0.5), 7.5 / 256, 1e-5);
   g_assert_cmpfloat_with_epsilon (mesh_of (3, 0, 1), 0, 1e-6);
   g_assert_cmpfloat_with_epsilon (mesh_of (100, 99, 1), 0, 1e-6);
+}
+
+/* -1 stands for the recipe's own number, and nothing else below 0 does. */
+static void
+test_refused (void)
+{
+  static const char *const names[] = {"calm-weight", "mesh-weight"};
+  for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
+    struct job job;
+    job_init (&job, "refused", 1, false);
+    job_set (&job, names[i], "-0.5");
+    check_fails (&job, IMPASTO_ERROR_USAGE, names[i]);
+    job_clear (&job);
+  }
 }
 
 /* Numbers that nobody chose are the recipe's. */
@@ -347,6 +361,7 @@ main (int argc, char **argv)
   g_test_add_func ("/style/start", test_start);
   g_test_add_func ("/style/into", test_into);
   g_test_add_func ("/style/descriptors", test_descriptors);
+  g_test_add_func ("/style/refused", test_refused);
   g_test_add_func ("/style/defaults", test_defaults);
   return fixture_run ();
 }

@@ -292,6 +292,9 @@ test_result (void)
   check_hushed (other);
   job_set (&job, "start", output);
   run_whole (&job, &second);
+  job_set (&job, "start", watch.folder); /* the run itself */
+  watch_clear (&second);
+  run_whole (&job, &second);
   job_set (&job, "upsampling", "transposed");
   check_fails (&job, IMPASTO_ERROR_USAGE, "its network has other settings");
   watch_clear (&watch);

@@ -4,6 +4,7 @@
 #include <math.h>
 
 #include "compile/plan.h"
+#include "effect/recipe.h"
 #include "fixture.h"
 #include "net/net_file.h"
 
@@ -128,5 +129,22 @@ check_tiles (const char *const *options)
   g_assert_false (method_image.prepare (method, 1150, 300, 1000, &small, &error));
   g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);
   method_image.close (method);
+  option_clear (paint_options, &settings);
+}
+
+void
+check_recipe_refused (const char *recipe, const char *member, const char *json)
+{
+  struct paint_settings settings = {0};
+  g_autoptr (GError) error = NULL;
+  g_autofree char *painting = file ("painting.png");
+  struct recipe_source source = {painting, false};
+  g_autoptr (JsonNode) root = json_from_string (recipe, NULL);
+  json_object_set_member (json_node_get_object (root), member, json_from_string (json, NULL));
+  g_autofree char *text = json_to_string (root, FALSE);
+  option_init (paint_options, &settings);
+  g_assert_false (recipe_read (text, &source, false, &settings, &error));
+  check_error (error, IMPASTO_ERROR_INPUT, "painting.png");
+  g_clear_error (&error);
   option_clear (paint_options, &settings);
 }

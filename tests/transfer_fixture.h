@@ -25,3 +25,6 @@ double difference (const struct picture *a, const struct picture *b); /* the lar
 
 /* Tiles of two sizes are one painting, with strokes of the preview's size and of pixels, by attention and without. */
 void check_tiles (const char *const *options);
+
+/* That @recipe, of painting.png, is not taken with @json as its @member. */
+void check_recipe_refused (const char *recipe, const char *member, const char *json);

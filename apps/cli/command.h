@@ -65,11 +65,15 @@ int complain_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
 /* runs.c */
 
-/* A RUN in the place of a model, pack or style: the name or number of a run in @folder (NULL: runs) becomes its folder. A file, style, pack
- * or network of that name comes first, but for --resume. False or NULL: no run, or several, have that number. In the option
- * @name, where it is set; in an option that takes a mix, "2", "2:NAME", "2:a:0.6,3:b:0.4"; in the first word, which is there, a
- * new string. */
+/* A RUN, or RUN:NAME, where a model, pack or style may stand: the name or number of a run in @folder (NULL: runs) becomes its
+ * folder. A file, style, pack or network of that name comes first. False or NULL: no run, or several, have that number. */
 bool arguments_take_run (const struct arguments *arguments, const char *name, const char *folder, GError **error);
+
+/* The same of --resume, where nothing comes before a run. */
 bool arguments_take_resumed (const struct arguments *arguments, const char *folder, GError **error);
+
+/* The same in each part of a mix: "2", "2:NAME", "2:a:0.6,3:b:0.4"; "auto" and "none" of --brushwork stay. */
 bool arguments_take_mix (const struct arguments *arguments, const char *name, GError **error);
+
+/* The same of the first word, which is there, as a new string. */
 char *arguments_run_word (const struct arguments *arguments, GError **error);

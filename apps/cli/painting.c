@@ -294,7 +294,7 @@ read_ahead (struct item *item, guint next)
   if (job->dry || next >= job->inputs->len)
     return NULL;
   struct item *ahead = new_item (job, next);
-  ahead->bytes = ahead->error ? 0 : impasto_picture_bytes (ahead->input->path);
+  ahead->bytes = ahead->error ? 0 : impasto_picture_loading_bytes (ahead->input->path);
   if (ahead->bytes > 0 && item->forecast.bytes + item->beside + ahead->bytes <= item->forecast.limit) {
     item->beside += ahead->bytes;
     g_thread_pool_push (job->reader, ahead, NULL);

@@ -122,6 +122,13 @@ run_in_part (const char *part, bool first, const char *folder, GError **error)
   return run ? g_strconcat (run, part + length, NULL) : NULL;
 }
 
+/* The whole of what one RUN, or RUN:NAME, may stand for, a new string. */
+static char *
+run_in_word (const char *word, const char *folder, GError **error)
+{
+  return g_file_test (word, G_FILE_TEST_IS_REGULAR) ? g_strdup (word) : run_in_part (word, true, folder, error);
+}
+
 static char *
 runs_in_mix (const char *mix, const char *folder, GError **error)
 {
@@ -141,8 +148,7 @@ runs_in_mix (const char *mix, const char *folder, GError **error)
 char *
 arguments_run_word (const struct arguments *arguments, GError **error)
 {
-  const char *word = arguments->words[0];
-  return g_file_test (word, G_FILE_TEST_IS_REGULAR) ? g_strdup (word) : run_in_part (word, true, RUNS, error);
+  return run_in_word (arguments->words[0], RUNS, error);
 }
 
 typedef char *(*find_func) (const char *text, const char *folder, GError **error);
@@ -160,7 +166,7 @@ take (const struct arguments *arguments, const char *name, const char *folder, f
 bool
 arguments_take_run (const struct arguments *arguments, const char *name, const char *folder, GError **error)
 {
-  return take (arguments, name, folder, run_or_word, error);
+  return take (arguments, name, folder, run_in_word, error);
 }
 
 bool

@@ -158,6 +158,14 @@ IMPASTO_API gboolean impasto_picture_can_save (const char *path, GError **error)
  */
 IMPASTO_API guint64 impasto_picture_bytes (const char *path);
 
+/**
+ * impasto_picture_loading_bytes:
+ * @path: a picture; only its header is read
+ *
+ * Returns: the most memory that is taken while it is loaded, its decoder's too, or 0 when it cannot be read
+ */
+IMPASTO_API guint64 impasto_picture_loading_bytes (const char *path);
+
 /* Whether @path ends like a picture that can be read and saved. */
 IMPASTO_API gboolean impasto_picture_has_extension (const char *path);
 

@@ -112,13 +112,24 @@ impasto_picture_has_extension (const char *path)
   return picture_can_save (path, NULL);
 }
 
+static guint64
+samples_bytes (const struct picture_info *info)
+{
+  return (3 + info->alpha) * sizeof (float) * (guint64) info->width * info->height;
+}
+
 guint64
 impasto_picture_bytes (const char *path)
 {
   struct picture_info info;
-  if (!picture_probe (path, 0, &info, NULL))
-    return 0;
-  return (3 + info.alpha) * sizeof (float) * (guint64) info.width * info.height;
+  return picture_probe (path, 0, &info, NULL) ? samples_bytes (&info) : 0;
+}
+
+guint64
+impasto_picture_loading_bytes (const char *path)
+{
+  struct picture_info info;
+  return picture_probe (path, 0, &info, NULL) ? MAX (info.opening, info.decoding + samples_bytes (&info)) : 0;
 }
 
 gboolean

@@ -202,7 +202,7 @@ refuse_folder (const char *path, GError **error)
   if (options && !weights)
     return;
   g_autofree char *recipe = options ? text_show (json_object_get_string_member (options, "recipe")) : NULL;
-  if (recipe)
+  if (recipe && !g_str_equal (recipe, "style") && !g_str_equal (recipe, "translate"))
     style_fail (error, IMPASTO_ERROR_INPUT, "%s: is a run of train %s; one of style or translate is wanted", path,
                 recipe);
   else
@@ -212,12 +212,10 @@ refuse_folder (const char *path, GError **error)
 struct pack *
 style_open_pack (const char *path, GError **error)
 {
-  if (run_pack_matches (path))
-    return run_pack_load (path, error);
   bool folder = g_file_test (path, G_FILE_TEST_IS_DIR);
   bool picture = picture_can_save (path, NULL) && g_file_test (path, G_FILE_TEST_EXISTS);
-  if (!folder && !picture)
-    return pack_load (path, error);
+  if (run_pack_matches (path) || (!folder && !picture))
+    return run_pack_or_file (path, error);
   if (folder)
     refuse_folder (path, error);
   else

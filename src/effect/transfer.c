@@ -12,6 +12,7 @@
 #include "effect/steered.h"
 #include "effect/style_images.h"
 #include "effect/styles.h"
+#include "effect/stylize.h"
 #include "image/pixels.h"
 #include "impasto/error.h"
 #include "net/net_file.h"
@@ -19,9 +20,10 @@
 #define MODEL "arbitrary.safetensors"
 #define MULTIPLE 16        /* of a style image's sides */
 #define PICTURE_MULTIPLE 8 /* of a photograph's, where the network's own grids lie */
-/* Mirrored pixels around a picture: near their own borders this network and that of brushwork before it have seen too
- * little, 24 each. The same without brushwork: moments count them, and its strength shall go down to 0 without a jump. */
-#define MARGIN 48
+/* Mirrored pixels around a picture, a multiple of PICTURE_MULTIPLE: near their own borders this network and that of brushwork
+ * before it have seen too little. The same without brushwork: moments count them, and its strength shall go down to 0
+ * without a jump. */
+#define MARGIN (24 + (STYLIZE_MARGIN + PICTURE_MULTIPLE - 1) / PICTURE_MULTIPLE * PICTURE_MULTIPLE)
 
 const char *const fusion_names[] = {"attention", "adain", NULL};
 

@@ -33,10 +33,10 @@ struct picture_seams picture_seams (const struct picture *picture, int tile_widt
 struct picture_distance picture_compare_seams (const struct picture *a, const struct picture *b, int tile_width,
                                                int tile_height);
 
-/* The mesh that networks which enlarge by four leave (checkerboard): the root mean square over channels and the 4 x 4 places
- * of a grid of what a pixel there is on average beside the mean of its surroundings, in which the grid has no part. Detail
- * that knows nothing of the grid adds its own deviation over the root of a sixteenth of the pixels. 0 for pictures of less than
- * 10 x 10. IMPASTO_ERROR_MEMORY. */
+/* The mesh that networks which enlarge by four leave (checkerboard): the root mean square over channels and the 4 x 4
+ * places of a grid of what a pixel there is on average beside the mean of its surroundings, in which the grid has no part.
+ * Detail that knows nothing of the grid adds its own deviation over the root of a sixteenth of the pixels. 0 for pictures
+ * of less than 10 x 10. IMPASTO_ERROR_MEMORY. */
 bool picture_mesh (const struct picture *picture, double *mesh, GError **error);
 
 /* Colours as a whole: each channel's mean and standard deviation. */

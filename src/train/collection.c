@@ -99,8 +99,8 @@ list_pictures (GPtrArray *items, const char *path, bool recursive, int label, in
       continue;
     if (S_ISREG (file.st_mode) && picture_can_save (name, NULL)) {
       struct item *item = g_new (struct item, 1);
-      *item = (struct item){
-        .path = g_steal_pointer (&full), .size = file.st_size, .time = file.st_mtime, .label = label};
+      *item =
+        (struct item){.path = g_steal_pointer (&full), .size = file.st_size, .time = file.st_mtime, .label = label};
       g_ptr_array_add (items, item);
     } else if (S_ISDIR (link.st_mode) && recursive && depth < DEPTH_MAX) {
       if (!list_pictures (items, full, recursive, label, depth + 1, passed, error))
@@ -282,7 +282,17 @@ find_labels (const char *pictures)
   return NULL;
 }
 
-/* Labels, and pictures, are looked at before they are loaded: a small file may unpack to very much. */
+/* Pictures and labels are looked at before they are loaded: a small file may unpack to very much. */
+static struct tensor *
+load_probed (const char *path, const struct shape *shape, GError **error)
+{
+  g_autoptr (tensor) tensor = idx_load (path, error);
+  if (!tensor || shape_equal (&tensor->shape, shape))
+    return g_steal_pointer (&tensor);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: has changed while it was read", path);
+  return NULL;
+}
+
 static bool
 load_labels (struct collection *collection, int64_t n, GError **error)
 {
@@ -291,7 +301,7 @@ load_labels (struct collection *collection, int64_t n, GError **error)
   if (!idx_probe (path, &shape, error))
     return false;
   if (shape.rank == 1 && shape.dim[0] == n)
-    return (collection->labels = idx_load (path, error)) != NULL;
+    return (collection->labels = load_probed (path, &shape, error)) != NULL;
   g_autofree char *text = shape_text (&shape);
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
                "%s: holds labels of shape %s, its %" G_GINT64_FORMAT " pictures want one each", path, text, n);
@@ -334,7 +344,7 @@ open_idx (struct collection *collection, bool classes, GError **error)
                  G_MAXINT16);
     return false;
   }
-  collection->pictures = idx_load (collection->path, error);
+  collection->pictures = load_probed (collection->path, &shape, error);
   return collection->pictures && (!classes || open_labels (collection, error));
 }
 

@@ -34,7 +34,8 @@ static const struct option options[] = {
   {"data", OPTION_STRING, AT (data), "folder of pictures, or IDX file (MNIST) or the folder it lies in; required",
    .metavar = "DIR"},
   {"preset", OPTION_CHOICE, AT (preset), "the networks", .choices = gan_preset_names},
-  {"start", OPTION_STRING, AT (start), "generator to go on from; also one of the same layers that Keras saved (.h5)",
+  {"start", OPTION_STRING, AT (start),
+   "generator, RUN or checkpoint to go on from; also a generator of the same layers that Keras saved (.h5)",
    .metavar = "MODEL"},
   {"title", OPTION_STRING, AT (title), "title of the result"},
   {"license", OPTION_STRING, AT (license), "licence of the result"},
@@ -42,9 +43,7 @@ static const struct option options[] = {
   {"kinds", OPTION_INT, AT (net.kinds),
    "of noise: one of the first N numbers is much larger, with nothing between them, as there is none between kinds of "
    "pictures; 0 = one kind; -1 = as --start has it, else without classes and --codes 32 of dcgan-28, 64 of "
-   "noise-gan-28, "
-   "0 "
-   "of others",
+   "noise-gan-28, 0 of others",
    -1, GAN_KINDS_MAX, -1},
   {"batch", OPTION_INT, AT (batch), "pictures a step; 0 = 64, of dcgan-28 and noise-gan-28 32", 0, 1024, 0},
   {"judge-steps", OPTION_INT, AT (judge_steps), "steps of the judge to one of the generator", 1, 100, 1},

@@ -42,7 +42,7 @@ static const struct option options[] = {
   {"title", OPTION_STRING, offsetof (struct style_settings, title), "title of the pack"},
   {"license", OPTION_STRING, offsetof (struct style_settings, license), "licence of the pack"},
   {"start", OPTION_STRING, offsetof (struct style_settings, start),
-   "pack whose weights training starts from; one with more width and residuals is pruned", .metavar = "PACK"},
+   "pack or RUN whose weights training starts from; one with more width and residuals is pruned", .metavar = "PACK"},
   {"into", OPTION_STRING, offsetof (struct style_settings, into),
    "pack that gets the paintings as further styles: all else of it stays as it is, and its network is taken, without a "
    "judge; the result is a pack of its own",
@@ -97,19 +97,22 @@ settle (void *object, struct run_settings *run)
     run->steps = settings->into ? FIT_STEPS : 0;
   if (settings->rate == 0)
     settings->rate = settings->into ? FIT_RATE : RATE;
-  if (settings->calm_weight < 0)
+  if (settings->calm_weight == -1)
     settings->calm_weight = CALM;
-  if (settings->mesh_weight < 0)
+  if (settings->mesh_weight == -1)
     settings->mesh_weight = MESH;
 }
 
 static bool
-check_sizes (const struct style_settings *settings, GError **error)
+check_numbers (const struct style_settings *settings, GError **error)
 {
-  if (settings->size % 16 == 0 && settings->net.ends % 2 == 1)
-    return true;
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--size wants a multiple of 16 and --ends an odd number");
-  return false;
+  const char *problem =
+    settings->size % 16 || settings->net.ends % 2 == 0       ? "--size wants a multiple of 16 and --ends an odd number"
+    : settings->calm_weight < 0 || settings->mesh_weight < 0 ? "--calm-weight and --mesh-weight want 0 or more, or -1"
+                                                             : NULL;
+  if (problem)
+    g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, problem);
+  return !problem;
 }
 
 static bool
@@ -193,7 +196,7 @@ check_settings (const struct style_settings *settings, GError **error)
                                                             : NULL;
   if (problem)
     g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, problem);
-  return !problem && check_sizes (settings, error);
+  return !problem && check_numbers (settings, error);
 }
 
 static bool
@@ -309,7 +312,7 @@ rehearse (struct trainer *trainer, GError **error)
   struct style_state *state = trainer->state = g_new0 (struct style_state, 1);
   state->net = settings->net;
   state->net.styles = 1;
-  if (!check_sizes (settings, error) || (settings->features && !load_features (trainer, state, error)))
+  if (!check_numbers (settings, error) || (settings->features && !load_features (trainer, state, error)))
     return NULL;
   if (!state->features)
     state->features = features_new_random ();

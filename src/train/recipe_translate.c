@@ -26,6 +26,7 @@
 #include "train/gan_loss.h"
 #include "train/optimizer.h"
 #include "train/recipe.h"
+#include "train/run_pack.h"
 #include "train/translate_recipe.h"
 
 #define STEPS 20000
@@ -57,7 +58,7 @@ static const struct option options[] = {
    "features: network by which pictures are compared: impasto's own, VGG-19 or ResNet-18 in torchvision's layout; "
    "default: " FEATURES_FILE ", which ships",
    .metavar = "FILE"},
-  {"start", OPTION_STRING, AT (start), "pack of this recipe whose weights the translator begins with",
+  {"start", OPTION_STRING, AT (start), "pack or RUN of this recipe whose weights the translator begins with",
    .metavar = "PACK"},
   {"name", OPTION_STRING, AT (name), "of the style; lower case letters, digits and '-'", .text = "translation"},
   {"title", OPTION_STRING, AT (title), "title of the pack"},
@@ -267,8 +268,8 @@ load_features (struct trainer *trainer, GError **error)
   return state->features != NULL;
 }
 
-/* Residual blocks begin as nothing (Goyal 2017), so that a fresh translator is a blur of its input: behind six random blocks it is
- * noise, and where that is black or white the hyperbolic tangent lets no gradient through for thousands of steps. */
+/* Residual blocks begin as nothing (Goyal 2017), so that a fresh translator is a blur of its input: behind six random blocks
+ * it is noise, and where that is black or white the hyperbolic tangent lets no gradient through for thousands of steps. */
 static void
 hush_residuals (struct weights *weights)
 {
@@ -284,7 +285,7 @@ static bool
 start_from_pack (struct trainer *trainer, GError **error)
 {
   const struct translate_settings *settings = trainer->settings;
-  g_autoptr (pack) pack = pack_load (settings->start, error);
+  g_autoptr (pack) pack = run_pack_or_file (settings->start, error);
   return pack && recipe_start_from (trainer, pack->weights, "", "translator.painting.", settings->start, error);
 }
 

@@ -135,3 +135,9 @@ run_pack_load (const char *path, GError **error)
     manifest_fail (error, checkpoint, "is no checkpoint of impasto train style or translate");
   return kind ? make (kind, recipe, weights, checkpoint, error) : NULL;
 }
+
+struct pack *
+run_pack_or_file (const char *path, GError **error)
+{
+  return run_pack_matches (path) ? run_pack_load (path, error) : pack_load (path, error);
+}

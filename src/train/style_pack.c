@@ -8,6 +8,7 @@
 #include "impasto/error.h"
 #include "train/prune.h"
 #include "train/recipe.h"
+#include "train/run_pack.h"
 
 static bool
 is_brush (const char *name)
@@ -63,7 +64,7 @@ start_rows (const struct pack *pack, const struct style_net *net, char **names, 
 bool
 style_pack_start (const char *path, const struct style_net *net, char **names, struct weights *weights, GError **error)
 {
-  g_autoptr (pack) whole = pack_load (path, error);
+  g_autoptr (pack) whole = run_pack_or_file (path, error);
   if (!whole)
     return false;
   if (whole->settings.layers != net->layers) {
