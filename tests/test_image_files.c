@@ -98,6 +98,28 @@ test_bomb (void)
   check_error (bitmap_error, IMPASTO_ERROR_INPUT, good);
 }
 
+/* What a format has no room for is said by size alone. */
+static void
+test_sides (void)
+{
+  static const struct {
+    const char *name;
+    int side;
+  } most[] = {{"a.webp", 16383}, {"a.jpg", 65500}, {"a.avif", 16384}, {"a.heic", 16384}, {"a.png", 0}, {"a.tif", 0}};
+  for (size_t i = 0; i < G_N_ELEMENTS (most); i++) {
+    int side = most[i].side ? most[i].side : 1000000;
+    g_autoptr (GError) error = NULL, other = NULL;
+    g_assert_true (picture_can_save_size (most[i].name, side, 1, NULL));
+    g_assert_true (picture_can_save_size (most[i].name, 1, side, NULL));
+    if (!most[i].side)
+      continue;
+    g_assert_false (picture_can_save_size (most[i].name, side + 1, 1, &error));
+    check_error (error, IMPASTO_ERROR_USAGE, most[i].name);
+    g_assert_false (picture_can_save_size (most[i].name, 1, side + 1, &other));
+    check_error (other, IMPASTO_ERROR_USAGE, "save as .tif or .png");
+  }
+}
+
 /* A file that is cut anywhere is an error, unless all of its pixels were before the cut. */
 static void
 test_truncation (void)
@@ -426,7 +448,7 @@ main (int argc, char **argv)
 {
   static const struct test tests[] = {
     TEST (bad_files), TEST (bomb),      TEST (truncation), TEST (damage),  TEST (metadata), TEST (xmp_gps),
-    TEST (bad_saves), TEST (full_disk), TEST (unwritable), TEST (stopped), TEST (names),
+    TEST (bad_saves), TEST (full_disk), TEST (unwritable), TEST (stopped), TEST (names),    TEST (sides),
   };
   return run_tests (argc, argv, tests, G_N_ELEMENTS (tests));
 }

@@ -312,14 +312,20 @@ peak (const struct painter *painter, const struct paint_task *task, const struct
   return MAX (beside + method->bytes, between + method->held);
 }
 
-bool
-paint_ready_held (struct painter *painter, const struct paint_task *task, struct paint_forecast *forecast,
-                  GError **error)
+void
+paint_begin_forecast (const struct painter *painter, const struct paint_task *task, struct paint_forecast *forecast)
 {
   int width = task->info.width, height = task->info.height;
   *forecast = (struct paint_forecast){.width = width, .height = height, .paint_width = width, .paint_height = height};
   paint_size (painter, &forecast->paint_width, &forecast->paint_height);
   forecast->limit = paint_memory_limit (painter);
+}
+
+bool
+paint_ready_held (struct painter *painter, const struct paint_task *task, struct paint_forecast *forecast,
+                  GError **error)
+{
+  paint_begin_forecast (painter, task, forecast);
   struct method_forecast method = {0};
   g_autoptr (GError) local = NULL;
   uint64_t beside = beside_bytes (painter, forecast, task->info.alpha);

@@ -80,11 +80,22 @@ ready_rows (struct painter *painter, const struct paint_task *task, struct paint
   return false;
 }
 
+static bool
+too_large_to_hold (const struct paint_forecast *forecast)
+{
+  const int64_t read = (int64_t) forecast->width * forecast->height;
+  const int64_t painted = (int64_t) forecast->paint_width * forecast->paint_height;
+  return MAX (read, painted) > PICTURE_MAX_PIXELS;
+}
+
 /* Held, or else in rows where the method can; when neither fits, the forecast is of what takes less. */
 static bool
 ready_file (struct painter *painter, const struct paint_task *task, struct paint_forecast *forecast, GError **error)
 {
   g_autoptr (GError) local = NULL;
+  paint_begin_forecast (painter, task, forecast);
+  if (painter->method->run_rows && too_large_to_hold (forecast))
+    return ready_rows (painter, task, forecast, error);
   if (paint_ready_held (painter, task, forecast, &local))
     return true;
   if (!g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY) || !painter->method->run_rows) {
@@ -107,11 +118,11 @@ painter_prepare_file (struct painter *painter, const char *path, const char *out
   g_autoptr (GError) local = NULL, memory = NULL;
   const bool rows = painter->method->run_rows != NULL;
   *forecast = (struct paint_forecast){0};
-  if (!picture_probe (path, 0, &task.info, error))
+  if (!picture_probe (path, rows ? PICTURE_MAX_STREAMED : PICTURE_MAX_PIXELS, &task.info, error))
     return false;
   if (ready_file (painter, &task, forecast, &local)) {
     forecast->frames = task.info.frames;
-    return true;
+    return !output || picture_can_save_size (output, forecast->paint_width, forecast->paint_height, error);
   }
   if (!g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY))
     g_propagate_prefixed_error (error, g_steal_pointer (&local), "%s: ", path);
@@ -339,7 +350,8 @@ painter_run_file (struct painter *painter, const char *path, const char *output,
     return false;
   if (!forecast.streams)
     return run_whole (painter, path, output, options, job, error);
-  g_autoptr (stream) stream = stream_open (path, 0, forecast.paint_width, forecast.paint_height, error);
+  g_autoptr (stream) stream = stream_open (path, PICTURE_MAX_STREAMED, forecast.paint_width,
+                                          forecast.paint_height, error);
   if (!stream)
     return false;
   struct run run = {painter, job, stream, NULL, forecast.paint_width, forecast.paint_height, 0};

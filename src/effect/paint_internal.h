@@ -46,6 +46,10 @@ struct paint_task {
 typedef bool (*paint_ready_fn) (struct painter *painter, const struct paint_task *task, struct paint_forecast *forecast,
                                 GError **error);
 
+/* The sizes and the limit of a forecast. */
+void paint_begin_forecast (const struct painter *painter, const struct paint_task *task,
+                           struct paint_forecast *forecast);
+
 /* Of a painting that is held. */
 bool paint_ready_held (struct painter *painter, const struct paint_task *task, struct paint_forecast *forecast,
                        GError **error);

@@ -4,6 +4,9 @@
  * never asked to guess and none of its other loaders (PDF, SVG, CSV, ImageMagick) can be reached. */
 #include "image/vips.h"
 
+#define HEIF_SIDE 16384 /* libvips writes larger ones, and does not read them */
+#define TIFF_MAX 4000000000u /* bytes that a TIFF surely finds room for with offsets of 32 bits, whatever LZW makes of them */
+
 static bool
 is_png (const uint8_t *head, size_t size)
 {
@@ -75,8 +78,9 @@ save_webp (VipsImage *image, VipsTarget *target, int quality)
 static int
 save_tiff (VipsImage *image, VipsTarget *target, int quality)
 {
+  const gboolean wide = VIPS_IMAGE_SIZEOF_IMAGE (image) > TIFF_MAX;
   return vips_tiffsave_target (image, target, "compression", VIPS_FOREIGN_TIFF_COMPRESSION_LZW, "predictor",
-                               VIPS_FOREIGN_TIFF_PREDICTOR_HORIZONTAL, NULL);
+                               VIPS_FOREIGN_TIFF_PREDICTOR_HORIZONTAL, "bigtiff", wide, NULL);
 }
 
 static int
@@ -165,6 +169,7 @@ static const struct format formats[] = {
     .decoding = decode_jpeg,
     .save = save_jpeg,
     .shrinks = true,
+    .side = 65500,
     .quality = 92,
   },
   {
@@ -176,6 +181,7 @@ static const struct format formats[] = {
     .save = save_webp,
     .alpha = true,
     .whole = true,
+    .side = 16383,
     .quality = 90,
   },
   {
@@ -199,6 +205,7 @@ static const struct format formats[] = {
     .whole = true,
     .alpha = true,
     .deep = true,
+    .side = HEIF_SIDE,
     .quality = 75,
   },
   {
@@ -212,6 +219,7 @@ static const struct format formats[] = {
     .whole = true,
     .alpha = true,
     .deep = true,
+    .side = HEIF_SIDE,
     .quality = 75,
   },
 };

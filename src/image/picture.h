@@ -10,7 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define PICTURE_MAX_PIXELS ((int64_t) 1 << 28) /* what is refused when no other limit is given */
+#define PICTURE_MAX_PIXELS ((int64_t) 1 << 28)   /* more are refused when no other limit is given */
+#define PICTURE_MAX_STREAMED ((int64_t) 1 << 30) /* for what reads a picture in rows */
 
 typedef struct picture picture;
 
@@ -64,6 +65,9 @@ bool picture_save (const struct picture *picture, const char *path, const struct
 /* Whether picture_save knows the extension of @path; IMPASTO_ERROR_USAGE lists those known. To be asked before hours
  * of work. */
 bool picture_can_save (const char *path, GError **error);
+
+/* Likewise, whether a file of that name has room for @width x @height. IMPASTO_ERROR_USAGE. */
+bool picture_can_save_size (const char *path, int width, int height, GError **error);
 
 /* Black, with planes of the given size; IMPASTO_ERROR_MEMORY. */
 struct picture *picture_new (int width, int height, bool alpha, GError **error);

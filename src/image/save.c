@@ -185,13 +185,27 @@ picture_can_save (const char *path, GError **error)
   return false;
 }
 
+bool
+picture_can_save_size (const char *path, int width, int height, GError **error)
+{
+  const struct format *format = format_of_path (path);
+  if (!picture_can_save (path, error))
+    return false;
+  if (!format->side || MAX (width, height) <= format->side)
+    return true;
+  image_refuse (error, IMPASTO_ERROR_USAGE, path, "%d x %d: a side of %s has at most %d pixels; save as .tif or .png",
+                width, height, format->name, format->side);
+  return false;
+}
+
 static bool
 save (const struct picture *picture, struct row_store *rows, const char *path,
       const struct picture_save_options *options, GError **error)
 {
   static const struct picture_save_options defaults = {0};
   options = options ? options : &defaults;
-  if (!picture_can_save (path, error) || !check (picture, path, options, error))
+  if (!picture_can_save_size (path, picture->width, picture->height, error) ||
+      !check (picture, path, options, error))
     return false;
   const struct format *format = format_of_path (path);
   if (!image_start (format->heif, path, error))

@@ -37,6 +37,7 @@ struct format {
   bool alpha;                                                       /* can carry alpha */
   bool deep;                                                        /* can carry more than 8 bits */
   bool whole;                                                       /* libvips encodes it as a whole */
+  int side;                                                         /* pixels at most; 0 = any */
   struct decoding (*decoding) (VipsImage *image, const char *path); /* NULL = nothing */
   int quality;                                                      /* default */
 };
