@@ -71,6 +71,8 @@ rm -r runs/00008-gan
 run describe 1; cp out by_number; run describe runs/00001-gan; [ $status = 0 ] && cmp -s out by_number; check "describe: a run by its number"
 echo text >1; run train gan --resume 1 -o resumed.safetensors; [ $status = 0 ] && [ -s resumed.safetensors ] && grep -q 'runs/00001-gan' err
 rm 1; check "train gan: a run goes on by its number"
+cp -r runs/00001-gan runs/00008-gan; rm runs/00008-gan/network-*; run generate 8 -o result.png
+refused 3 "runs/00008-gan: holds no checkpoint network-.* yet"; check "generate: a run that has saved nothing yet"; rm -r runs/00008-gan
 mkdir elsewhere; cp -r runs/00001-gan elsewhere/00005-gan; run train gan --resume 5 --runs elsewhere -o fifth.safetensors
 [ $status = 0 ] && [ -s fifth.safetensors ] && grep -q 'elsewhere/00005-gan' err; check "train gan: by its number in another folder"
 run train gan --resume 7 --runs elsewhere; refused 3 "there is no run 7 in elsewhere/"; check "train gan: no run of that number"

@@ -231,6 +231,22 @@ test_checkpoint (gconstpointer words)
     g_assert_cmpfloat_with_epsilon (tensor_floats (from)[k], tensor_floats (to)[k], 1e-6);
 }
 
+/* The folder of a run that has saved none. */
+static void
+test_no_checkpoint (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *made = run_whole ("steps=1"), *first = file_of (made, "network-000000.safetensors"),
+                  *last = file_of (made, "network-000001.safetensors");
+  g_assert_cmpint (g_unlink (last), ==, 0);
+  g_unlink (first);
+  g_assert_null (gan_file_load (made, gan_presets[0], &error));
+  check_error (error, IMPASTO_ERROR_INPUT, "holds no checkpoint network-*.safetensors yet");
+  g_clear_error (&error);
+  g_assert_null (gan_file_load (bars_folder, gan_presets[0], &error));
+  check_error (error, IMPASTO_ERROR_INPUT, "is no run of train gan");
+}
+
 /* Checkpoints that somebody else made: what their recipe may say. */
 static void
 test_bad_checkpoint (void)
@@ -288,6 +304,7 @@ main (int argc, char **argv)
   g_test_add_func ("/gan_runs/taken_up/elsewhere", test_taken_up_elsewhere);
   g_test_add_func ("/gan_runs/other_networks", test_other_networks);
   g_test_add_func ("/gan_runs/start", test_start);
+  g_test_add_func ("/gan_runs/no_checkpoint", test_no_checkpoint);
   g_test_add_func ("/gan_runs/bad_checkpoint", test_bad_checkpoint);
   for (guint i = 0; i < G_N_ELEMENTS (checkpoints); i++) {
     g_autofree char *path = g_strdup_printf ("/gan_runs/checkpoint/%u", i);

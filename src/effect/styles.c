@@ -10,7 +10,6 @@
 #include "base/text.h"
 #include "image/picture.h"
 #include "net/manifest.h"
-#include "train/checkpoint.h"
 #include "train/run_pack.h"
 #include "train/runs.h"
 
@@ -192,34 +191,13 @@ find_row (const struct pack *pack, const char *name, GError **error)
   return -1;
 }
 
-/* Why the folder @path is no pack: it is another run's, or its checkpoints cannot be read. */
-static void
-refuse_folder (const char *path, GError **error)
-{
-  g_autoptr (JsonObject) options = run_options_load (path, NULL);
-  g_autofree char *checkpoint = options ? checkpoint_find (path, error) : NULL;
-  g_autoptr (weights) weights = checkpoint ? checkpoint_load (checkpoint, error) : NULL;
-  if (options && !weights)
-    return;
-  g_autofree char *recipe = options ? text_show (json_object_get_string_member (options, "recipe")) : NULL;
-  if (recipe && !g_str_equal (recipe, "style") && !g_str_equal (recipe, "translate"))
-    style_fail (error, IMPASTO_ERROR_INPUT, "%s: is a run of train %s; one of style or translate is wanted", path,
-                recipe);
-  else
-    style_fail (error, IMPASTO_ERROR_INPUT, "%s: is no run of train style or translate that has a checkpoint", path);
-}
-
 struct pack *
 style_open_pack (const char *path, GError **error)
 {
-  bool folder = g_file_test (path, G_FILE_TEST_IS_DIR);
-  bool picture = picture_can_save (path, NULL) && g_file_test (path, G_FILE_TEST_EXISTS);
-  if (run_pack_matches (path) || (!folder && !picture))
+  bool picture = picture_can_save (path, NULL) && g_file_test (path, G_FILE_TEST_IS_REGULAR);
+  if (!picture || run_pack_matches (path))
     return run_pack_or_file (path, error);
-  if (folder)
-    refuse_folder (path, error);
-  else
-    style_fail (error, IMPASTO_ERROR_INPUT, "%s: is a picture; --style-image paints in its style", path);
+  style_fail (error, IMPASTO_ERROR_INPUT, "%s: is a picture; --style-image paints in its style", path);
   return NULL;
 }
 

@@ -6,6 +6,7 @@
 #include <glib/gstdio.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "base/text_json.h"
 #include "device/cpu.h"
 #include "format/safetensors.h"
@@ -54,10 +55,10 @@ checkpoint_path (const char *folder, int64_t step)
 }
 
 static bool
-fail_empty (const char *folder, GError **error)
+fail_empty (const char *folder, const char *more, GError **error)
 {
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-               "%s: holds no checkpoint network-*.safetensors; start the run again", folder);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: holds no checkpoint network-*.safetensors%s", folder,
+               more);
   return false;
 }
 
@@ -69,8 +70,24 @@ checkpoint_find (const char *path, GError **error)
   g_autoptr (GArray) steps = list_steps (path);
   if (steps->len > 0)
     return checkpoint_path (path, g_array_index (steps, int64_t, 0));
-  fail_empty (path, error);
+  fail_empty (path, " yet", error);
   return NULL;
+}
+
+bool
+checkpoint_refuse_folder (const char *path, const char *wanted, GError **error)
+{
+  g_autoptr (JsonObject) options = run_options_load (path, NULL);
+  g_autofree char *checkpoint = options ? checkpoint_find (path, error) : NULL;
+  g_autoptr (weights) weights = checkpoint ? checkpoint_load (checkpoint, error) : NULL;
+  if (options && !weights)
+    return false;
+  g_auto (GStrv) recipes = g_strsplit (wanted, " or ", -1);
+  const char *recipe = options ? json_object_get_string_member (options, "recipe") : NULL;
+  g_autofree char *shown = recipe ? text_show (recipe) : NULL;
+  if (recipe && !g_strv_contains ((const char *const *) recipes, recipe))
+    return manifest_fail (error, path, "is a run of train %s; one of %s is wanted", shown, wanted);
+  return manifest_fail (error, path, "is no run of train %s that has a checkpoint", wanted);
 }
 
 bool
@@ -261,7 +278,7 @@ checkpoint_resume (struct trainer *trainer, GError **error)
     return true;
   }
   if (steps->len == 0)
-    return fail_empty (trainer->folder, error);
+    return fail_empty (trainer->folder, "; start the run again", error);
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no checkpoint can be read; start the run again: %s",
                trainer->folder, first ? first->message : "no step in its metadata");
   return false;

@@ -14,3 +14,6 @@ bool gan_checkpoint_matches (const char *path);
 
 /* The same from a checkpoint, or from the latest in a run's folder. IMPASTO_ERROR_INPUT. */
 struct net_file *gan_checkpoint_load (const char *path, GError **error);
+
+/* That of a run or checkpoint, or else the @preset's in the file @path. IMPASTO_ERROR_INPUT. */
+struct net_file *gan_file_load (const char *path, const struct gan_preset *preset, GError **error);

@@ -104,9 +104,7 @@ usual_kinds (const struct gan_settings *settings)
   const char *path = settings->start;
   bool own = net->conditional || net->codes || preset->kinds > net->latent;
   g_autoptr (keras) keras = path && g_str_has_suffix (path, ".h5") ? keras_load (path, NULL) : NULL;
-  g_autoptr (net_file) file = !path || keras                  ? NULL
-                              : gan_checkpoint_matches (path) ? gan_checkpoint_load (path, NULL)
-                                                              : net_file_load (path, &preset->net, NULL);
+  g_autoptr (net_file) file = !path || keras ? NULL : gan_file_load (path, preset, NULL);
   if (keras && keras->n_inputs > 0)
     return keras_noise_kinds (keras_input_name (keras, 0), net->latent);
   return file ? ((const struct gan_net *) file->settings)->kinds : own ? 0 : preset->kinds;
@@ -268,8 +266,7 @@ weights_to_start (const struct gan_state *state, const char *path, GError **erro
     g_autoptr (keras) keras = keras_load (path, error);
     return keras ? keras_take (keras, state->preset, &state->net, error) : NULL;
   }
-  g_autoptr (net_file) file = gan_checkpoint_matches (path) ? gan_checkpoint_load (path, error)
-                                                            : net_file_load (path, &state->preset->net, error);
+  g_autoptr (net_file) file = gan_file_load (path, state->preset, error);
   return file ? weights_ref (file->weights) : NULL;
 }
 
