@@ -166,6 +166,8 @@ run train style "$picture" --into models/learned.safetensors --photos photos --f
   --painting-size 128 --batch 1 --names further --steps 1 -o further.safetensors
 [ $status = 0 ] && cmp -s models/learned.safetensors before && grep -q learned further.safetensors
 check "train: a style joins a pack, which stays as it was"
+run train style "$picture" --into 1 --photos photos --features eye.safetensors --names more
+refused 2 "runs/00001-style: is of a run, .* impasto export runs/00001-style -o PACK"; check "train: a style does not join a run, which changes"
 run paint small.png --style further.safetensors:further -o further.png; painted further.png; check "train: that paints too"
 into=$(grep -l '"into" : "' runs/*/recipe.json); into=${into%/recipe.json}
 run paint small.png --style "$into:further:0.5,$into:learned:0.5" -o mixed.png; painted mixed.png

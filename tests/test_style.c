@@ -170,12 +170,16 @@ test_into (void)
   struct watch watch = {0}, rest = {0}, whole = {0};
   g_autoptr (GError) error = NULL;
   g_autofree char *base = g_build_filename (uninterrupted (true), "result.safetensors", NULL), *text = NULL;
-  g_autofree char *pack = file ("base.safetensors"), *made = file ("extended.safetensors");
+  g_autofree char *pack = file ("base.safetensors"), *made = file ("extended.safetensors"), *photos = file ("photos");
   gsize size;
 
   g_assert_true (g_file_get_contents (base, &text, &size, NULL));
   g_assert_true (g_file_set_contents (pack, text, (gssize) size, NULL));
   job_init (&job, "into", 4, true);
+  job_set (&job, "into", uninterrupted (true));
+  check_fails (&job, IMPASTO_ERROR_USAGE, "-o PACK.safetensors makes a pack for --into");
+  job_set (&job, "into", photos);
+  check_fails (&job, IMPASTO_ERROR_INPUT, "is no run of train style");
   job_set (&job, "into", pack);
   check_fails (&job, IMPASTO_ERROR_USAGE, "has a style red already");
   g_clear_pointer (&job.inputs[1], g_free);

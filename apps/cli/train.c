@@ -121,8 +121,8 @@ train_run (const struct arguments *arguments)
     return complain_usage ("train wants a recipe: %s; impasto train --help shows how", names);
   }
   g_autofree char *runs = arguments_text (arguments, "runs");
-  if (!arguments_take_resumed (arguments, runs, &error) ||
-      !arguments_take_run (arguments, "start", runs, &error) || !check_output (arguments, &error) ||
+  if (!arguments_take_resumed (arguments, runs, &error) || !arguments_take_run (arguments, "start", runs, &error) ||
+      !arguments_take_run (arguments, "into", runs, &error) || !check_output (arguments, &error) ||
       !progress_init (&told.progress, arguments, &error))
     return complain (error);
   progress_show (&told.progress, "getting ready");

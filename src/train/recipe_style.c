@@ -12,8 +12,10 @@
  * head a painting, least squares (Mao 2017). Generator, discriminator, both gradients and both optimisers are one graph,
  * hence one plan. */
 #include "impasto/error.h"
+#include "train/checkpoint.h"
 #include "train/describer.h"
 #include "train/recipe.h"
+#include "train/run_pack.h"
 #include "train/style_pack.h"
 #include "train/style_recipe.h"
 
@@ -125,13 +127,28 @@ load_features (struct trainer *trainer, struct style_state *state, GError **erro
   return state->features != NULL;
 }
 
+/* A run's weights are others after each checkpoint; those of --into must be the same whenever this run is resumed. */
+static bool
+check_into (const char *path, GError **error)
+{
+  if (run_pack_matches (path))
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "%s: is of a run, which may change; impasto export %s -o PACK.safetensors makes a pack for --into",
+                 path, path);
+  else if (g_file_test (path, G_FILE_TEST_IS_DIR))
+    checkpoint_refuse_folder (path, recipe_style.name, error);
+  else
+    return true;
+  return false;
+}
+
 /* The pack of --into, whose styles must have other names. */
 static bool
 load_into (struct trainer *trainer, GError **error)
 {
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
-  state->into = pack_load (settings->into, error);
+  state->into = check_into (settings->into, error) ? pack_load (settings->into, error) : NULL;
   if (state->into && state->into->settings.layers) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its network knows one style and takes no others",
                  settings->into);
