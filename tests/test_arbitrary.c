@@ -11,6 +11,8 @@
 #include "compile/grad.h"
 #include "compile/plan.h"
 #include "net/net_file.h"
+#include "train/checkpoint.h"
+#include "train/run_file.h"
 #include "train_fixture.h"
 #include "waves.h"
 
@@ -353,6 +355,69 @@ test_start (void)
   watch_clear (&after);
 }
 
+/* The network of a run's latest checkpoint is what the run ends with, before halves are made of it; another run can begin
+ * with it. */
+static void
+test_checkpoint (void)
+{
+  struct job job;
+  struct watch watch = {0}, after = {0};
+  g_autoptr (GError) error = NULL;
+  begin (&job, 4);
+  run_whole (&job, &watch);
+  g_autofree char *result = g_build_filename (watch.folder, "result.safetensors", NULL);
+  g_assert_true (run_file_matches (watch.folder));
+  g_assert_false (run_file_matches (result));
+  g_autoptr (net_file) latest = run_file_load (watch.folder, &error),
+                       made = net_file_load (result, &net_arbitrary, &error);
+  g_assert_no_error (error);
+  g_assert_true (g_str_has_suffix (latest->path, "network-000004.safetensors"));
+  g_assert_cmpmem (latest->settings, sizeof (struct arbitrary_net), made->settings, sizeof (struct arbitrary_net));
+  g_assert_cmpstr (latest->title, ==, made->title);
+  g_assert_cmpuint (weights_count (latest->weights), ==, weights_count (made->weights));
+  for (guint i = 0; i < weights_count (made->weights); i++) {
+    g_autoptr (tensor) half =
+      tensor_convert (weights_find (latest->weights, weights_name (made->weights, i)), DTYPE_F16, NULL);
+    g_autoptr (tensor) whole = tensor_convert (half, DTYPE_F32, NULL);
+    const struct tensor *wanted = weights_at (made->weights, i);
+    g_assert_cmpmem (whole->data, whole->size, wanted->data, wanted->size);
+  }
+  job_set (&job, "start", watch.folder);
+  run_whole (&job, &after);
+  g_assert_cmpfloat (after.loss[0], <, watch.loss[0]);
+  job_clear (&job);
+  g_assert_null (run_file_or_file (watch.folder, &net_perceptual, &error));
+  check_error (error, IMPASTO_ERROR_INPUT, "is of a run of train arbitrary; perceptual is wanted");
+  watch_clear (&watch);
+  watch_clear (&after);
+}
+
+/* Checkpoints that somebody else made: what their recipe may say. */
+static void
+test_bad_checkpoint (void)
+{
+  static const char *const recipes[] = {
+    "[]", "{\"recipe\": \"style\", \"settings\": {}}", "{\"recipe\": \"arbitrary\", \"settings\": {\"keys\": 1e99}}",
+    "{\"recipe\": \"arbitrary\", \"settings\": {\"residuals\": 3}}", "{\"recipe\": \"perceptual\", \"settings\": {}}"};
+  struct job job;
+  struct watch watch = {0};
+  begin (&job, 2);
+  run_whole (&job, &watch);
+  job_clear (&job);
+  g_autofree char *path = g_build_filename (watch.folder, "network-000002.safetensors", NULL);
+  for (guint i = 0; i < G_N_ELEMENTS (recipes); i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (weights) checkpoint = safetensors_load (path, &error);
+    weights_set_metadata (checkpoint, "recipe", recipes[i]);
+    g_autofree char *digest = checkpoint_digest (checkpoint);
+    weights_set_metadata (checkpoint, CHECKPOINT_DIGEST, digest);
+    g_assert_true (safetensors_save (checkpoint, path, &error));
+    g_assert_null (run_file_load (path, &error));
+    check_error (error, IMPASTO_ERROR_INPUT, "network-000002.safetensors");
+  }
+  watch_clear (&watch);
+}
+
 static void
 test_refused (void)
 {
@@ -403,6 +468,8 @@ main (int argc, char **argv)
   g_test_add_func ("/arbitrary/learns", test_learns);
   g_test_add_func ("/arbitrary/resume", test_resume);
   g_test_add_func ("/arbitrary/start", test_start);
+  g_test_add_func ("/arbitrary/checkpoint", test_checkpoint);
+  g_test_add_func ("/arbitrary/bad-checkpoint", test_bad_checkpoint);
   g_test_add_func ("/arbitrary/refused", test_refused);
   return fixture_run ();
 }

@@ -98,6 +98,18 @@ run train translate --photos photos --paintings photos --method cut --loss hinge
 check "train translate: a loss that it has not"
 run export drawer.safetensors -o drawer.xyz; refused 2 "ends in .onnx, for Keras"; check "export: a generator in no such form"
 head -c 3000 drawer.h5 >cut.h5; run describe cut.h5; refused 3 "no good HDF5 file\|not a good HDF5 file"; check "a model of Keras, cut off"
+set -- train arbitrary small.png --photos photos --encoder eye.safetensors --size 32 --batch 1 --keys 4 --residuals 0 --steps 1
+run "$@" -o any.safetensors; number=$(ls runs | sed -n 's/^0*\([1-9][0-9]*\)-arbitrary$/\1/p')
+run describe "$number"; [ $status = 0 ] && grep -q '^network *arbitrary' out; check "describe: a run of train arbitrary"
+run export "$number" -o latest.safetensors
+for made in any latest; do
+  cp $made.safetensors models/arbitrary.safetensors
+  run paint small.png --style-image "$picture" --style-size 64 --brushwork none -o $made.png
+done
+[ $status = 0 ] && same_pixels any.png latest.png; check "export: a run of train arbitrary, which paints as its end does"
+rm models/arbitrary.safetensors; run "$@" --start "$number" -o more.safetensors; [ $status = 0 ] && [ -s more.safetensors ]
+check "train arbitrary: begins with a run by its number"
+run "$@" --start 1; refused 3 "runs/00001-gan: is a run of train gan; one of arbitrary is wanted"; check "train arbitrary: with another's run"
 run generate models/one.safetensors -o no.png; [ $status = 3 ] && grep -q 'holds a network "style"' err && [ ! -e no.png ]
 check "generate: another network's file"
 run train translate --photos photos --paintings photos --method cut --size 48 --filters 4 --blocks 1 --steps 1 -o turned.safetensors

@@ -76,7 +76,7 @@ test_learns_and_starts (void)
 {
   struct job job;
   struct watch before = {0}, after = {0};
-  g_autofree char *made = file ("made.safetensors");
+  g_autofree char *made = file ("made.safetensors"), *runs = file ("runs");
   begin (&job, 60);
   job_set (&job, "average", "0");
   job_set (&job, "output", made);
@@ -88,6 +88,15 @@ test_learns_and_starts (void)
   run_whole (&job, &after);
   g_assert_cmpfloat (after.loss[0], <, 0.8 * before.loss[0]);
   finish (&job, &after);
+  begin (&job, 2);
+  job_set (&job, "start", before.folder); /* what it would end with, not rounded */
+  run_whole (&job, &after);
+  g_assert_cmpfloat (after.loss[0], <, 0.8 * before.loss[0]);
+  finish (&job, &after);
+  begin (&job, 2);
+  job_set (&job, "start", runs);
+  check_fails (&job, IMPASTO_ERROR_INPUT, "is no run of train perceptual");
+  job_clear (&job);
   begin (&job, 2);
   job_set (&job, "start", made);
   job_set (&job, "channels", "4,6,8");

@@ -18,6 +18,7 @@
 #include "net/manifest.h"
 #include "net/net_file.h"
 #include "net/pack.h"
+#include "train/run_file.h"
 
 struct describe_settings {
   char *size;
@@ -271,14 +272,11 @@ describe_generator (const char *path, struct shape shape, const struct describe_
 /* A network of ours that is neither a pack nor a generator: what pictures are compared by, a classifier, the painter of
  * --style-image. */
 static char *
-describe_net_file (const char *path, const struct net *net, struct shape shape,
+describe_net_file (const struct net_file *file, const char *path, struct shape shape,
                    const struct describe_settings *settings, GError **error)
 {
-  g_autoptr (net_file) file = net_file_load (path, net, error);
-  if (!file)
-    return NULL;
   g_autoptr (graph) graph = graph_new ();
-  net_build (net, graph, shape, file->settings);
+  net_build (file->net, graph, shape, file->settings);
   g_autofree char *body = graph_description (graph, file->weights, settings, error);
   if (!body || settings->format != FORMAT_LAYERS)
     return g_steal_pointer (&body);
@@ -286,7 +284,7 @@ describe_net_file (const char *path, const struct net *net, struct shape shape,
   g_autofree char *training = file->training ? text_json_write_object (file->training, FALSE) : NULL;
   append_line (head, "model", path);
   append_line (head, "title", file->title);
-  append_line (head, "network", net->name);
+  append_line (head, "network", file->net->name);
   append_line (head, "license", file->license);
   append_line (head, "provenance", file->provenance);
   append_line (head, "training", training);
@@ -300,8 +298,11 @@ describe_file (const char *path, struct shape shape, const struct describe_setti
     return describe_generator (path, shape, settings, error);
   g_autofree char *name = manifest_network (path);
   const struct net *net = name ? net_find (name) : NULL;
-  if (net && net->build && net != &net_style)
-    return describe_net_file (path, net, shape, settings, error);
+  bool run = run_file_matches (path);
+  if (run || (net && net->build && net != &net_style)) {
+    g_autoptr (net_file) file = run ? run_file_load (path, error) : net_file_load (path, net, error);
+    return file ? describe_net_file (file, path, shape, settings, error) : NULL;
+  }
   if (!g_str_has_suffix (path, ".onnx") || !g_file_test (path, G_FILE_TEST_EXISTS))
     return describe_pack (path, shape, settings, error);
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: of an ONNX model impasto run %s --info tells", path,

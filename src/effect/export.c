@@ -17,6 +17,7 @@
 #include "net/gan.h"
 #include "onnx/export.h"
 #include "train/checkpoint.h"
+#include "train/run_file.h"
 #include "train/run_pack.h"
 
 struct export_settings {
@@ -337,17 +338,21 @@ export_painter (const struct style *style, const char *judge, const char *path, 
   return false;
 }
 
-/* What a run has learnt so far, as the pack that it would end with. */
+/* What a run has learnt so far, as the pack or network that it would end with. */
 static bool
 export_run (const ImpastoOptions *options, const char *path, GError **error)
 {
   const struct export_settings *settings = options_settings (options, export_options);
   for (const struct option *option = export_options; option->name; option++)
     if (!g_str_equal (option->name, "pack") && options_given (options, option->name)) {
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: becomes a pack as a whole; leave --%s out",
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: becomes one file as a whole; leave --%s out",
                    settings->pack, option->name);
       return false;
     }
+  if (run_file_matches (settings->pack)) {
+    g_autoptr (net_file) file = run_file_load (settings->pack, error);
+    return file && !is_same (file->path, path, error) && net_file_save (file, path, error);
+  }
   g_autoptr (pack) pack = run_pack_load (settings->pack, error);
   if (!pack)
     return false;
@@ -365,7 +370,8 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
     return FALSE;
   if (settings->pack && generator_matches (settings->pack))
     return export_generator (settings, path, error);
-  if (settings->pack && g_str_has_suffix (path, ".safetensors") && run_pack_matches (settings->pack))
+  if (settings->pack && g_str_has_suffix (path, ".safetensors") &&
+      (run_pack_matches (settings->pack) || run_file_matches (settings->pack)))
     return export_run (options, path, error);
   bool keras = g_str_has_suffix (path, ".h5");
   if (!keras && !g_str_has_suffix (path, ".onnx")) {

@@ -24,6 +24,7 @@
 #include "train/inventory.h"
 #include "train/loss.h"
 #include "train/recipe.h"
+#include "train/run_file.h"
 #include "train/sheet.h"
 
 #define SCALES 2
@@ -49,8 +50,8 @@ static const struct option options[] = {
    .metavar = "FILE"},
   {FEATURES_OPTION, OPTION_STRING, offsetof (struct settings, features),
    "network by which pictures are compared, VGG-19 in torchvision's layout; default: the encoder", .metavar = "FILE"},
-  {"start", OPTION_STRING, offsetof (struct settings, start), "painter of any style whose decoder training starts from",
-   .metavar = "FILE"},
+  {"start", OPTION_STRING, offsetof (struct settings, start),
+   "painter of any style, or RUN of this recipe, whose decoder training starts from", .metavar = "FILE"},
   {"title", OPTION_STRING, offsetof (struct settings, title), "title of the result"},
   {"license", OPTION_STRING, offsetof (struct settings, license), "licence of the result"},
   {"batch", OPTION_INT, offsetof (struct settings, batch), "photographs a step, each with a painting", 1, 64, 2},
@@ -383,7 +384,7 @@ static bool
 start_from_file (struct trainer *trainer, GError **error)
 {
   const struct settings *settings = trainer->settings;
-  g_autoptr (net_file) file = net_file_load (settings->start, &net_arbitrary, error);
+  g_autoptr (net_file) file = run_file_or_file (settings->start, &net_arbitrary, error);
   return file && recipe_start_from (trainer, file->weights, "decoder.", "", settings->start, error);
 }
 
@@ -521,16 +522,38 @@ sample (struct trainer *trainer, const char *path, GError **error)
 
 /* The result */
 
+/* The encoder's settings, which are not the run's: it came from a file. */
+static struct perceptual_net
+encoder_of (struct weights *weights)
+{
+  struct perceptual_net net = {{0}};
+  for (guint i = 0; i < G_N_ELEMENTS (net.channels); i++) {
+    g_autofree char *name = g_strdup_printf ("encoder.conv%u_1.weight", i + 1);
+    const struct tensor *weight = weights_find (weights, name);
+    net.channels[i] = weight && weight->shape.rank > 0 ? CLAMP (weight->shape.dim[0], 4, 512) : 4;
+  }
+  return net;
+}
+
+static struct net_file *
+network (const void *object, struct weights *weights)
+{
+  const struct settings *settings = object;
+  g_autoptr (weights) averaged = recipe_averaged (weights, "");
+  struct arbitrary_net net = settings->net;
+  net.encoder = encoder_of (averaged);
+  struct net_file *file = net_file_new (&net_arbitrary, &net, averaged);
+  file->title = g_strdup (settings->title ? settings->title : "painter of any style");
+  file->license = g_strdup (settings->license);
+  file->provenance = g_strdup ("trained by impasto train arbitrary");
+  return file;
+}
+
 static bool
 finish (struct trainer *trainer, const char *path, GError **error)
 {
   static const char *const places[] = {"photos", ENCODER_OPTION, FEATURES_OPTION, "start", NULL};
-  const struct settings *settings = trainer->settings;
-  g_autoptr (weights) averaged = recipe_averaged (trainer->weights, "");
-  g_autoptr (net_file) file = net_file_new (&net_arbitrary, &settings->net, averaged);
-  file->title = g_strdup (settings->title ? settings->title : "painter of any style");
-  file->license = g_strdup (settings->license);
-  file->provenance = g_strdup ("trained by impasto train arbitrary");
+  g_autoptr (net_file) file = network (trainer->settings, trainer->weights);
   file->training = recipe_facts (trainer, places);
   json_object_set_string_member (file->training, "losses", features_name (((struct state *) trainer->state)->eye));
   return net_file_save (file, path, error);
@@ -594,6 +617,7 @@ const struct recipe recipe_arbitrary = {
   .reals = reals,
   .sample = sample,
   .finish = finish,
+  .network = network,
   .stop = stop,
   .rehearse = rehearse,
 };

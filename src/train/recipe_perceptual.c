@@ -19,6 +19,7 @@
 #include "net/feature_net.h"
 #include "net/net_file.h"
 #include "train/recipe.h"
+#include "train/run_file.h"
 #include "train/sheet.h"
 
 #define SHEET_PHOTOS 4
@@ -44,7 +45,8 @@ static const struct option options[] = {
    .metavar = "DIR"},
   {"teacher", OPTION_STRING, offsetof (struct settings, teacher),
    "VGG-19 weights as safetensors, in torchvision's layout; required", .metavar = "FILE"},
-  {"start", OPTION_STRING, offsetof (struct settings, start), "perceptual network to go on from", .metavar = "FILE"},
+  {"start", OPTION_STRING, offsetof (struct settings, start),
+   "perceptual network, or RUN of this recipe, to go on from", .metavar = "FILE"},
   {"license", OPTION_STRING, offsetof (struct settings, license), "licence of the result"},
   {"channels", OPTION_INTS, offsetof (struct settings, net.channels), "channels of the three blocks", 4, 512,
    .text = "16,48,96", .count = 3},
@@ -233,7 +235,7 @@ static bool
 start_from_file (struct trainer *trainer, GError **error)
 {
   const struct settings *settings = trainer->settings;
-  g_autoptr (net_file) file = net_file_load (settings->start, &net_perceptual, error);
+  g_autoptr (net_file) file = run_file_or_file (settings->start, &net_perceptual, error);
   return file && recipe_start_from (trainer, file->weights, "", "student.", settings->start, error);
 }
 
@@ -398,17 +400,24 @@ sample (struct trainer *trainer, const char *path, GError **error)
   return sheet_save (sheet, error);
 }
 
+static struct net_file *
+network (const void *object, struct weights *weights)
+{
+  const struct settings *settings = object;
+  g_autoptr (weights) averaged = recipe_averaged (weights, "student.");
+  struct net_file *file = net_file_new (&net_perceptual, &settings->net, averaged);
+  file->title = g_strdup ("perceptual network");
+  file->license = g_strdup (settings->license);
+  file->provenance = g_strdup ("distilled from VGG-19 by impasto train perceptual");
+  return file;
+}
+
 static bool
 finish (struct trainer *trainer, const char *path, GError **error)
 {
   static const char *const hidden[] = {"photos", "paintings", "teacher", "start", NULL}; /* places on this machine */
-  const struct settings *settings = trainer->settings;
   const struct state *state = trainer->state;
-  g_autoptr (weights) averaged = recipe_averaged (trainer->weights, "student.");
-  g_autoptr (net_file) file = net_file_new (&net_perceptual, &settings->net, averaged);
-  file->title = g_strdup ("perceptual network");
-  file->license = g_strdup (settings->license);
-  file->provenance = g_strdup ("distilled from VGG-19 by impasto train perceptual");
+  g_autoptr (net_file) file = network (trainer->settings, trainer->weights);
   file->training = recipe_facts (trainer, hidden);
   JsonArray *errors = json_array_new ();
   for (int i = 0; i < FEATURE_TAPS; i++)
@@ -459,6 +468,7 @@ const struct recipe recipe_perceptual = {
   .reals = reals,
   .sample = sample,
   .finish = finish,
+  .network = network,
   .stop = stop,
   .rehearse = rehearse,
 };
