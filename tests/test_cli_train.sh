@@ -193,6 +193,8 @@ run export --style "$number:further" -o further.onnx; [ $status = 0 ] && run exp
   cmp -s further.onnx twice.onnx; check "export: a style of a run by its number"
 "$make_pack" digits.safetensors width=4 one 1889; run paint small.png --style "digits.safetensors:one:1,1889:2" -o numbers.png
 painted numbers.png; check "paint: a style whose name is a number in a mix is no run"; rm digits.safetensors
+run describe "$number:further"; [ $status = 0 ] && cp out of_style && run describe "$number" && cmp -s out of_style; check "describe: likewise"
+run describe "$number:nothing"; refused 2 "has no style nothing; it has learned, further"; check "describe: a style that the run lacks"
 run bench "$number:further" --size 32x32 --runs 1; [ $status = 0 ] && grep -q 'net ' out; check "bench: likewise"
 run export "$into" -o again.safetensors; [ $status = 0 ] && run paint small.png --style again.safetensors:further -o again.png &&
   same_pixels again.png further.png; check "export: a run of train style as a pack"

@@ -34,7 +34,7 @@ const struct command command_describe = {
   .examples = {"impasto describe style --width 32", "impasto describe mine.safetensors --size 512x512 --format plan"},
   .notes =
     "Models are what impasto train gan makes and what Keras saves (.h5); a RUN of training (its folder, name or\n"
-    "number) is what it has learnt so far.\n"
+    "number; RUN:NAME of several styles) is what it has learnt so far.\n"
     "Networks: style, vgg19, resnet18, perceptual, arbitrary, patch, dcgan-28, noise-gan-28, vae-28, dcgan-64,\n"
     "painter-gan, anime, classifier; impasto describe NET --help lists their settings.",
   .has_subjects = true,

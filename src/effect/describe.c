@@ -226,11 +226,8 @@ manifest_text (const struct pack *pack)
 }
 
 static char *
-describe_pack (const char *path, struct shape shape, const struct describe_settings *settings, GError **error)
+pack_description (const struct pack *pack, struct shape shape, const struct describe_settings *settings, GError **error)
 {
-  g_autoptr (pack) pack = style_open_pack (path, error);
-  if (!pack)
-    return NULL;
   g_autoptr (graph) graph = graph_new ();
   net_build (&net_style, graph, shape, &pack->settings);
   g_autofree char *body = graph_description (graph, pack->weights, settings, error);
@@ -238,6 +235,23 @@ describe_pack (const char *path, struct shape shape, const struct describe_setti
     return g_steal_pointer (&body);
   g_autofree char *head = manifest_text (pack);
   return g_strconcat (head, "\n", body, NULL);
+}
+
+static char *
+describe_pack (const char *path, struct shape shape, const struct describe_settings *settings, GError **error)
+{
+  g_autoptr (pack) pack = style_open_pack (path, error);
+  return pack ? pack_description (pack, shape, settings, error) : NULL;
+}
+
+/* The whole pack of the style "FILE.safetensors:NAME", which it must have. */
+static char *
+describe_style (const char *text, struct shape shape, const struct describe_settings *settings, GError **error)
+{
+  struct style style;
+  char *description = style_find (text, &style, error) ? pack_description (style.pack, shape, settings, error) : NULL;
+  style_clear (&style);
+  return description;
 }
 
 /* A generator of ours, or a model of Keras: for one picture, or pictures of the size asked for. */
@@ -345,6 +359,8 @@ impasto_describe (const char *what, const ImpastoOptions *options, GError **erro
   if (g_file_test (what, G_FILE_TEST_EXISTS) || g_str_has_suffix (what, ".safetensors") ||
       g_str_has_suffix (what, ".onnx") || generator_matches (what))
     return describe_file (what, shape, settings, error);
+  if (style_is_of_file (what))
+    return describe_style (what, shape, settings, error);
   if (pack || (file && g_file_test (file, G_FILE_TEST_EXISTS)))
     return describe_file (pack ? pack : file, shape, settings, error);
   g_autofree char *meant = nearest_name (what);

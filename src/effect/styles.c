@@ -305,6 +305,12 @@ find_colon (const char *text)
   return suffix ? suffix + strlen (PACK_SUFFIX) : folder && g_file_test (folder, G_FILE_TEST_IS_DIR) ? last : NULL;
 }
 
+bool
+style_is_of_file (const char *text)
+{
+  return find_colon (text) != NULL;
+}
+
 /* "FILE.safetensors:NAME", "FILE.safetensors", "NAME"; what is not there is NULL. RUN/ is a file as well. */
 static void
 split (const char *text, char **file, char **name)

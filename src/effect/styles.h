@@ -28,6 +28,9 @@ bool style_find (const char *text, struct style *style, GError **error);
 bool styles_find (const char *const *texts, int n, struct style *style, int *rows, GError **error);
 void style_clear (struct style *style);
 
+/* Whether @text is a style of a pack's file or of a run's folder, "FILE.safetensors:NAME". */
+bool style_is_of_file (const char *text);
+
 /* Says in @recipe what pack it is: "pack" (base name), "sha256", and "run". */
 void style_describe (const struct style *style, JsonObject *recipe);
 
