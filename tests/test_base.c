@@ -2,6 +2,7 @@
  *
  * base: random numbers against the published vectors of Random123, option tables by their round trips and messages,
  * text helpers. */
+#include <errno.h>
 #include <glib.h>
 #include <math.h>
 #include <string.h>
@@ -448,6 +449,15 @@ test_text_show (void)
 }
 
 static void
+test_text_cause (void)
+{
+  g_autoptr (GError) missing = NULL, plain = g_error_new_literal (G_FILE_ERROR, 0, "no colon");
+  g_assert_null (g_dir_open ("/nowhere: at all", 0, &missing));
+  g_assert_cmpstr (text_cause (missing), ==, g_strerror (ENOENT));
+  g_assert_cmpstr (text_cause (plain), ==, "no colon");
+}
+
+static void
 test_text_nearest (void)
 {
   static const char *const names[] = {"starry-night", "great-wave", "the-scream", "mosaic", "a", NULL};
@@ -483,6 +493,7 @@ main (int argc, char **argv)
   g_test_add_func ("/option/help", test_option_help);
   g_test_add_func ("/text/show", test_text_show);
   g_test_add_func ("/text/base_name", test_text_base_name);
+  g_test_add_func ("/text/cause", test_text_cause);
   g_test_add_func ("/text/nearest", test_text_nearest);
   return g_test_run ();
 }

@@ -117,6 +117,7 @@ rm -r data
 # --- Runs ---
 
 run runs; refused 3 "runs: there is no such folder"; check "no runs"
+echo text >notes; run runs --runs notes; refused 3 "notes: cannot be read: Not a directory"; check "runs in what is no folder"; rm notes
 for number in 1 2; do
   mkdir -p runs/0000$number-gan
   echo "{\"recipe\":\"gan\",\"settings\":{\"rate\":0.$number},\"run\":{\"steps\":3,\"keep\":$number,\"output\":\"$number\"}}" >runs/0000$number-gan/recipe.json
@@ -140,7 +141,7 @@ mkdir locked; chmod 0 locked
 if ls locked >ls.txt 2>&1; then
   count=$((count + 1)); echo "ok $count - a folder of runs that cannot be read # SKIP root reads everywhere"
 else
-  run runs --runs locked; refused 3 "locked: .*denied"; check "a folder of runs that cannot be read"
+  run runs --runs locked; refused 3 "locked: cannot be read: Permission denied"; check "a folder of runs that cannot be read"
 fi
 rmdir locked
 run runs 1 2 -o two.svg; [ $status = 0 ] && grep -q '>00002-gan</text>' two.svg; check "their curves as SVG"

@@ -30,7 +30,7 @@ run export pair --style gamma -o result.onnx; refused 2 "no style gamma"; check 
 run export nowhere --style alpha -o result.onnx; refused 2 "no pack 'nowhere'"; check "no such pack"
 run export nowhere.safetensors -o result.safetensors; refused 3 "nowhere.safetensors"; check "no such file, whatever it would become"
 run describe alpha.onnx; refused 2 "run alpha.onnx --info"; check "describe: an ONNX model"
-run describe nowhere.h5; refused 3 "nowhere.h5"; check "describe: no such file"
+run describe nowhere.h5; refused 3 "nowhere.h5: cannot be read: No such file"; check "describe: no such file"
 run describe .; refused 3 "is no run"; check "describe: a folder that is no run"
 run describe pair; [ $status = 0 ] && grep -q '^styles *alpha' out; check "describe: a pack by its name"
 run describe models/pair.safetensors; cp out of_pack

@@ -132,10 +132,10 @@ if ls closed/below >ls.txt 2>&1; then
   done
 else
   run paint closed/below small.png --style alpha -o some/ --progress json
-  [ $status = 3 ] && [ -s some/small.png ] && [ "$(wc -l <err)" = 1 ] && grep -q '^impasto: closed/below: .*denied' err &&
+  [ $status = 3 ] && [ -s some/small.png ] && [ "$(wc -l <err)" = 1 ] && grep -q '^impasto: closed/below: cannot be read: Permission denied$' err &&
     grep -q '"event":"failed","input":"closed/below"' out; check "a folder that cannot be read"
   run paint closed --recursive --style alpha -o more/
-  [ $status = 3 ] && [ -s more/a.png ] && [ "$(wc -l <err)" = 1 ] && grep -q '^impasto: closed/below: .*denied' err; check "one below"
+  [ $status = 3 ] && [ -s more/a.png ] && [ "$(wc -l <err)" = 1 ] && grep -q '^impasto: closed/below: cannot be read: Permission denied$' err; check "one below"
 fi
 chmod 755 closed/below; rm -rf closed some more
 run paint tree --recursive --style alpha -o deep; [ $status = 0 ] && [ -s deep/a.png ] && [ -s deep/below/b.jpg ]

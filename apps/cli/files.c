@@ -49,6 +49,15 @@ add_problem (GPtrArray *inputs, const char *path, const char *relative, const ch
   g_set_error (&add_input (inputs, path, relative)->error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", path, problem);
 }
 
+/* Of a folder, for what stands last in a message of GLib: what is before it names the folder again. */
+static void
+add_unreadable (GPtrArray *inputs, const char *path, const char *relative, const GError *error)
+{
+  const char *last = g_strrstr (error->message, ": ");
+  g_autofree char *problem = g_strdup_printf ("cannot be read%s", last ? last : "");
+  add_problem (inputs, path, relative, problem);
+}
+
 /* Hidden files are left alone; links to folders are not followed, so that the walk ends; nor is the folder of the
  * results, or they would be painted the next time. */
 static void
@@ -57,7 +66,7 @@ collect_folder (GPtrArray *inputs, const char *folder, const char *below, bool r
   g_autoptr (GError) error = NULL;
   g_autoptr (GDir) dir = g_dir_open (folder, 0, &error);
   if (!dir)
-    add_problem (inputs, folder, below ? below : "", error->message);
+    add_unreadable (inputs, folder, below ? below : "", error);
   for (const char *name; dir && (name = g_dir_read_name (dir));) {
     g_autofree char *path = g_build_filename (folder, name, NULL);
     g_autofree char *relative = below ? g_build_filename (below, name, NULL) : g_strdup (name);

@@ -35,6 +35,13 @@ text_show (const char *text)
   return text_cut (text, SHOW_MAX);
 }
 
+const char *
+text_cause (const GError *error)
+{
+  const char *last = g_strrstr (error->message, ": ");
+  return last ? last + strlen (": ") : error->message;
+}
+
 bool
 text_is_base_name (const char *name)
 {

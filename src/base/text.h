@@ -13,6 +13,9 @@ char *text_show (const char *text);
 /* The same with another limit than 60. */
 char *text_cut (const char *text, int length);
 
+/* What a message of GLib says behind the name of a file, "Permission denied": for one that has the name already. */
+const char *text_cause (const GError *error);
+
 /* Whether @name may be that of a file or folder in another, taken from text that anybody wrote: no path, not hidden. */
 bool text_is_base_name (const char *name);
 

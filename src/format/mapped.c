@@ -5,6 +5,7 @@
 
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "impasto/error.h"
 
 GMappedFile *
@@ -18,6 +19,6 @@ mapped_open (const char *path, GError **error)
   }
   GMappedFile *file = g_mapped_file_new (path, FALSE, &failure);
   if (!file)
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: %s", path, failure->message);
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: cannot be read: %s", path, text_cause (failure));
   return file;
 }

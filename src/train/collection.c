@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/text.h"
 #include "format/idx.h"
 #include "image/picture.h"
 #include "impasto/error.h"
@@ -64,7 +65,7 @@ open_folder (const char *path, GError **error)
   if (!dir) {
     const char *why = g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOENT)    ? "it does not exist"
                       : g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOTDIR) ? "it is no folder"
-                                                                                   : local->message;
+                                                                                   : text_cause (local);
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no photographs can be read from it: %s", path, why);
   }
   return dir;

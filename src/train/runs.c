@@ -164,7 +164,8 @@ run_names (const char *dir, GError **error)
   g_autoptr (GDir) folder = g_dir_open (dir, 0, &local);
   if (!folder) {
     bool missing = g_error_matches (local, G_FILE_ERROR, G_FILE_ERROR_NOENT);
-    fail (dir, missing ? "there is no such folder of runs" : local->message, error);
+    g_autofree char *why = g_strdup_printf ("cannot be read: %s", text_cause (local));
+    fail (dir, missing ? "there is no such folder of runs" : why, error);
     return NULL;
   }
   GPtrArray *names = g_ptr_array_new_with_free_func (g_free);
