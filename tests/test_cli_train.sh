@@ -143,6 +143,11 @@ check "replay: a run whose folder has no name that a recipe may have"; rm -r res
 cp turned.safetensors "$kept"; run replay going.png photos/96.png -o result.png
 refused 3 "the pack of run .* is another than it was painted with .*--force takes it; --style .*runs/.*-translate:.* paints by its latest"
 check "replay: of a run whose checkpoint is another"
+deep=$(printf '%0220d' 0); mkdir -p "$deep/$deep"; cp -r going.png runs "$deep"; cp -r going.png runs "$deep/$deep"
+(cd moved && "$impasto" replay "../$deep/going.png" ../photos/96.png -o result.png >../out 2>../err); status=$?
+refused 3 "--style ../$deep/runs/[0-9]*-translate:.* paints by its latest"; check "replay: a long path that is advised is whole"
+(cd moved && "$impasto" replay "../$deep/$deep/going.png" ../photos/96.png -o result.png >../out 2>../err); status=$?
+refused 3 "--force takes it$"; check "replay: a longer one is left out"; rm -r "$deep"
 rm "$kept"; run replay going.png photos/96.png -o result.png
 refused 3 "network-000001.safetensors' .* is not there; replay it in the folder that holds that of the run, or name a style with --style"
 check "replay: of a run whose checkpoint is gone"

@@ -18,7 +18,7 @@
 #include "train/checkpoint.h"
 #include "train/runs.h"
 
-#define SHOWN 200 /* characters of a folder in a message */
+#define TYPED 400 /* characters of a file in a command that is advised */
 
 static bool refuse (const struct recipe_source *source, GError **error, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
@@ -149,8 +149,17 @@ recipe_replay_regions (JsonObject *recipe, bool images, const struct recipe_sour
   return true;
 }
 
+/* Whether @path can be read off a message and typed: it stands there whole and as it is. */
+static bool
+can_be_typed (const char *path)
+{
+  g_autofree char *shown = text_cut (path, TYPED);
+  return g_str_equal (shown, path);
+}
+
 /* Where a pack is looked for, NULL-terminated: the folder of its @run (or NULL) in the current folder, in @beside, and in runs/
- * of either; where packs are; in @beside; and here. *@there becomes the first of the run's that has a checkpoint, or NULL. */
+ * of either; where packs are; in @beside; and here. *@there becomes the first of the run's that has a checkpoint and can be
+ * typed, or NULL. */
 static GPtrArray *
 pack_folders (const char *run, const char *beside, const char **there)
 {
@@ -161,7 +170,7 @@ pack_folders (const char *run, const char *beside, const char **there)
     for (const char *const *below = (const char *const[]){"runs", "", NULL}; *below; below++) {
       char *folder = g_build_filename (*place, *below, run, NULL);
       g_autofree char *latest = run_is (folder) ? checkpoint_find (folder, NULL) : NULL;
-      *there = !*there && latest ? folder : *there;
+      *there = !*there && latest && can_be_typed (folder) ? folder : *there;
       g_ptr_array_add (folders, folder);
     }
   for (char **folder = styles; *folder; folder++)
@@ -195,9 +204,8 @@ find_pack (JsonObject *object, const char *option, const char *style, const stru
                      run ? "replay it in the folder that holds that of the run" : "set IMPASTO_MODELS to its folder", option);
   char *path =
     recipe_find_file (source, what, pack, sha256, (const char *const *) folders->pdata, latest ? NULL : cure, &local);
-  g_autofree char *named = latest ? text_cut (latest, SHOWN) : NULL;
   if (local && latest)
-    style_fail (error, IMPASTO_ERROR_INPUT, "%s; --%s %s:%s paints by its latest", local->message, option, named,
+    style_fail (error, IMPASTO_ERROR_INPUT, "%s; --%s %s:%s paints by its latest", local->message, option, latest,
                 style);
   else if (local)
     g_propagate_error (error, g_steal_pointer (&local));
