@@ -192,12 +192,20 @@ check "paint: a style of a run beside those of the pack that it joins"
 number=$(echo "${into#runs/}" | sed 's/^0*//; s/-.*//')
 run paint small.png --style "$number:further:0.5,$number:learned:0.5" -o again.png; painted again.png && cmp -s again.png mixed.png
 check "paint: the same by its number"
+set_of_regions="small.png=$into:further@0.5;small.png=$into:learned:1,$into:further:2"
+run paint small.png --style "$into:learned" --region "$set_of_regions" -o regions.png; painted regions.png; check "paint: regions in styles of a run"
+run paint small.png --style "$number:learned" --region "small.png=$number:further@0.5" --region "small.png=$number:learned:1,$number:further:2" -o again.png
+painted again.png && cmp -s again.png regions.png; check "paint: the same by its number"
+run paint small.png --style "$number:learned" --region "small.png=9:further" -o result.png; refused 3 "there is no run 9 in runs/"; check "paint: a region of a run that is not there"
+run paint small.png --style 1 --region small.png=1@0.5 -o again.png; painted again.png; check "paint: a region by the number of a run of one style"
 run paint small.png --style "${into#runs/}:further:0.5,learned:0.5" -o again.png; painted again.png && cmp -s again.png mixed.png
 check "paint: the same by its name"
 run export --style "$number:further" -o further.onnx; [ $status = 0 ] && run export "$number" --style further -o twice.onnx &&
   cmp -s further.onnx twice.onnx; check "export: a style of a run by its number"
 "$make_pack" digits.safetensors width=4 one 1889; run paint small.png --style "digits.safetensors:one:1,1889:2" -o numbers.png
-painted numbers.png; check "paint: a style whose name is a number in a mix is no run"; rm digits.safetensors
+painted numbers.png; check "paint: a style whose name is a number in a mix is no run"
+run paint small.png --style digits.safetensors:one --region small.png=1889 -o numbers.png; painted numbers.png
+check "paint: nor is that of a region where there is no such run"; rm digits.safetensors
 run describe "$number:further"; [ $status = 0 ] && cp out of_style && run describe "$number" && cmp -s out of_style; check "describe: likewise"
 run describe "$number:nothing"; refused 2 "has no style nothing; it has learned, further"; check "describe: a style that the run lacks"
 run bench "$number:further" --size 32x32 --runs 1; [ $status = 0 ] && grep -q 'net ' out; check "bench: likewise"

@@ -75,5 +75,8 @@ bool arguments_take_resumed (const struct arguments *arguments, const char *fold
 /* The same in each part of a mix: "2", "2:NAME", "2:a:0.6,3:b:0.4"; "auto" and "none" of --brushwork stay. */
 bool arguments_take_mix (const struct arguments *arguments, const char *name, GError **error);
 
+/* The same of the mixes of --region, unless their styles are paintings. */
+bool arguments_take_regions (const struct arguments *arguments, GError **error);
+
 /* The same of the first word, which is there, as a new string. */
 char *arguments_run_word (const struct arguments *arguments, GError **error);

@@ -19,7 +19,8 @@ static int
 paint_run (const struct arguments *arguments)
 {
   g_autoptr (GError) error = NULL;
-  if (!arguments_take_mix (arguments, "style", &error) || !arguments_take_mix (arguments, "brushwork", &error))
+  if (!arguments_take_mix (arguments, "style", &error) || !arguments_take_mix (arguments, "brushwork", &error) ||
+      !arguments_take_regions (arguments, &error))
     return complain (error);
   return painting_run (arguments, arguments->words);
 }

@@ -27,6 +27,7 @@ replay_run (const struct arguments *arguments)
   if (arguments->n_words < 2)
     return complain_usage ("replay wants a painting and a picture: impasto replay PAINTING IN [-o OUT]");
   if (!arguments_take_mix (arguments, "style", &error) || !arguments_take_mix (arguments, "brushwork", &error) ||
+      !arguments_take_regions (arguments, &error) ||
       !impasto_paint_options_replay (arguments->options, arguments->words[0], arguments_flag (arguments, "force"),
                                      &error))
     return complain (error);

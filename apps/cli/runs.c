@@ -109,14 +109,21 @@ is_number (const char *text, size_t length)
   return *copy && !*end;
 }
 
+/* Whether a part of a mix is FILE:NAME or RUN:NAME, with a weight or without. */
+static bool
+has_name (const char *part)
+{
+  const char *colon = strchr (part, ':');
+  return colon && !is_number (colon + 1, strcspn (colon + 1, ":"));
+}
+
 /* A part of a mix, a new string. All but the @first name a RUN only in the form RUN:NAME, without which they are styles of
  * the pack before. */
 static char *
 run_in_part (const char *part, bool first, const char *folder, GError **error)
 {
   size_t length = strcspn (part, ":");
-  bool named = part[length] && !is_number (part + length + 1, strcspn (part + length + 1, ":"));
-  if (!first && !named)
+  if (!first && !has_name (part))
     return g_strdup (part);
   g_autofree char *word = g_strndup (part, length), *run = run_or_word (word, folder, error);
   return run ? g_strconcat (run, part + length, NULL) : NULL;
@@ -143,6 +150,41 @@ runs_in_mix (const char *mix, const char *folder, GError **error)
     *part = whole;
   }
   return g_strjoinv (",", parts);
+}
+
+/* The mix of a region, MASK=MIX@STRENGTH, a new region. A number that no run has is left to be a style of the pack that --style
+ * names. */
+static char *
+runs_in_region (const char *region, const char *folder, GError **error)
+{
+  const char *equals = strrchr (region, '='), *at = strrchr (region, '@');
+  if (!equals)
+    return g_strdup (region);
+  const char *mix = equals + 1,
+             *end = at > equals && is_number (at + 1, strlen (at + 1)) ? at : region + strlen (region);
+  g_autofree char *text = g_strndup (mix, end - mix), *first = g_strndup (text, strcspn (text, ","));
+  g_autoptr (GError) local = NULL;
+  g_autofree char *found = runs_in_mix (text, folder, &local);
+  if (g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_INPUT) && !has_name (first))
+    return g_strdup (region);
+  if (local)
+    g_propagate_error (error, g_steal_pointer (&local));
+  return found ? g_strdup_printf ("%.*s%s%s", (int) (mix - region), region, found, end) : NULL;
+}
+
+/* Regions, each on a line or behind a ';'. */
+static char *
+runs_in_regions (const char *text, const char *folder, GError **error)
+{
+  g_auto (GStrv) regions = g_strsplit_set (text, ";\n", -1);
+  for (char **region = regions; *region; region++) {
+    char *found = runs_in_region (*region, folder, error);
+    if (!found)
+      return NULL;
+    g_free (*region);
+    *region = found;
+  }
+  return g_strjoinv ("\n", regions);
 }
 
 char *
@@ -181,6 +223,14 @@ arguments_take_mix (const struct arguments *arguments, const char *name, GError 
   g_autofree char *text = impasto_options_get (arguments->options, name);
   bool word = text && g_str_equal (name, "brushwork") && (g_str_equal (text, "auto") || g_str_equal (text, "none"));
   return word || take (arguments, name, NULL, runs_in_mix, error);
+}
+
+bool
+arguments_take_regions (const struct arguments *arguments, GError **error)
+{
+  g_autofree char *images =
+    impasto_options_get (arguments->options, "style-image"); /* then regions are paintings, too */
+  return (images && *images) || take (arguments, "region", NULL, runs_in_regions, error);
 }
 
 static int
