@@ -296,6 +296,11 @@ test_run_find (void)
   g_assert_cmpstr (other, ==, "starry-night");
   g_assert_null (impasto_run_find ("5", runs, &error));
   g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT);
+  g_clear_error (&error);
+  g_autofree char *checkpoint = g_build_filename (run, "network-000002.safetensors", NULL);
+  g_assert_true (impasto_result_can_replace (pack, &error));
+  g_assert_false (impasto_result_can_replace (checkpoint, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE);
 }
 
 /* The planes of fill () for a model. */

@@ -24,7 +24,8 @@ run train gan --data photos --preset dcgan-64 --steps 1 -o result.png; refused 2
 cp drawer.safetensors kept
 run train gan --data photos --preset dcgan-64 --steps 1 -o drawer.safetensors
 [ $status = 4 ] && grep -q 'overwrite' err && cmp -s kept drawer.safetensors; check "train: a file that is there"
-run train gan --resume runs/00001-gan -o kept; refused 4 'kept is there already\|safetensors'; cp drawer.safetensors kept.safetensors
+run train gan --resume runs/00001-gan -o kept; refused 2 'kept: the result.s name ends in .safetensors'
+check "train: a file that is there under no name for a result"; cp drawer.safetensors kept.safetensors
 run train gan --resume runs/00001-gan -o kept.safetensors; [ $status = 4 ] && grep -q overwrite err; check "train: a run that goes on, into a file that is there"
 run train gan stray --data photos --preset dcgan-64 --steps 1; refused 2 "no 'stray'"; check "train gan: a word too many"
 run generate drawer.safetensors -n 6 --columns 3 -o drawn.png; [ $status = 0 ] && [ "$(cat out)" = drawn.png ] && painted drawn.png
@@ -85,6 +86,9 @@ for target in runs/00001-gan/network-000002.safetensors runs/00001-gan/network-0
     run export drawer.safetensors -o $target --overwrite; refused 2 "is a checkpoint of .*run.*; choose another name with -o" &&
     cmp -s kept.safetensors runs/00001-gan/network-000002.safetensors && [ ! -e runs/00001-gan/network-000009.safetensors ]
   check "train, export: not over $target"
+  run train gan --resume 1 -o $target; refused 2 "is a checkpoint of .*run.*; choose another name with -o" &&
+    run export drawer.safetensors -o $target; refused 2 "is a checkpoint of .*run.*; choose another name with -o"
+  check "train, export: $target, and --overwrite is not advised"
 done
 run export runs/00001-gan -o drawer2.safetensors; [ $status = 0 ] && cmp -s drawer.safetensors drawer2.safetensors ||
   run generate drawer2.safetensors -n 6 --columns 3 -o exported.png; [ $status = 0 ]; check "export: a model of a run"

@@ -42,6 +42,8 @@ export_run (const struct arguments *arguments)
     return complain (error);
   bool there = g_file_test (path, G_FILE_TEST_EXISTS) && !g_file_test (path, G_FILE_TEST_IS_DIR);
   if (there && !arguments_flag (arguments, "overwrite")) {
+    if (!impasto_result_can_replace (path, &error))
+      return complain (error);
     g_set_error (&error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s is there already; --overwrite replaces it", path);
     return complain (error);
   }

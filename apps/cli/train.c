@@ -90,12 +90,14 @@ on_step (const ImpastoTrainProgress *now, gpointer data)
   return !interrupt_pending ();
 }
 
-/* What a run replaces that goes on and is told no other name is its own. */
+/* What a run replaces that goes on and is told no other name is its own. Names that no result may have are refused by
+ * impasto_train. */
 static bool
 check_output (const struct arguments *arguments, GError **error)
 {
   g_autofree char *output = impasto_options_get (arguments->options, "output");
-  if (!output || arguments_flag (arguments, "overwrite") || !g_file_test (output, G_FILE_TEST_EXISTS))
+  if (!output || arguments_flag (arguments, "overwrite") || !g_file_test (output, G_FILE_TEST_EXISTS) ||
+      !g_str_has_suffix (output, ".safetensors") || !impasto_result_can_replace (output, NULL))
     return true;
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s is there already; --overwrite replaces it", output);
   return false;

@@ -66,6 +66,15 @@ typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpoi
 IMPASTO_API gboolean impasto_train (const char *recipe, const ImpastoOptions *options, const char *const *inputs,
                                     ImpastoTrainFunc func, gpointer data, GError **error);
 
+/**
+ * impasto_result_can_replace:
+ * @path: a file name
+ * @error: IMPASTO_ERROR_USAGE: a checkpoint of a run is there, or would be looked for
+ *
+ * Whether impasto_train() and impasto_export() write to @path whatever is there. To be asked before the work is done.
+ */
+IMPASTO_API gboolean impasto_result_can_replace (const char *path, GError **error);
+
 /* Runs: what their folders say of them. */
 
 /**

@@ -4,6 +4,7 @@
 #include "base/text.h"
 #include "effect/options.h"
 #include "effect/styles.h"
+#include "train/checkpoint.h"
 #include "train/trainer.h"
 
 struct call {
@@ -131,4 +132,10 @@ impasto_train (const char *name, const ImpastoOptions *options, const char *cons
   g_autofree const char **given = options_all_given (options);
   return give_features (recipe, settings, error) &&
          train (recipe, settings, run, given, (char **) inputs, forward, &call, error);
+}
+
+gboolean
+impasto_result_can_replace (const char *path, GError **error)
+{
+  return checkpoint_check_result (path, error);
 }
