@@ -75,6 +75,18 @@ check "eval: a folder without pictures beside others"
 run eval hollow small.png absent.png --against small.png --json
 [ $status = 3 ] && [ "$(wc -l <out)" = 3 ] && [ "$(wc -l <err)" = 2 ] && [ "$(grep -c '"error":"' out)" = 2 ] &&
   grep -q '"picture":"absent.png","error":"absent.png: no such file' out; check "eval: JSON of what cannot be measured"
+mkdir -p parted/below; cp small.png parted/small.png; chmod 0 parted/below
+if ls parted/below >ls.txt 2>&1; then
+  for name in "below one to hold against" "to hold against"; do
+    count=$((count + 1)); echo "ok $count - eval: a folder that cannot be read $name # SKIP root reads everywhere"
+  done
+else
+  run eval small.png --against parted --recursive
+  [ $status = 3 ] && [ "$(wc -l <out)" = 2 ] && [ "$(cat err)" = "impasto: parted/below: cannot be read: Permission denied" ]
+  check "eval: a folder that cannot be read below one to hold against"
+  run eval small.png --against parted/below; refused 3 "parted/below: cannot be read"; check "eval: a folder that cannot be read to hold against"
+fi
+chmod 755 parted/below; rm -r parted
 run eval small.png --against hollow; refused 3 "hollow: no pictures"; check "eval: a folder without pictures to hold against"
 
 end_of_cases

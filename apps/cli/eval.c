@@ -44,14 +44,30 @@ partners_init (struct partners *partners, const struct arguments *arguments, con
     return true;
   char *words[] = {partners->word, NULL};
   partners->files = inputs_collect (words, arguments_flag (arguments, "recursive"), "");
-  for (guint i = 0; i < partners->files->len; i++) {
+  for (guint i = 0; i < partners->files->len; i++)
+    if (!((const struct input *) partners->files->pdata[i])->error)
+      return true;
+  const struct input *first = partners->files->pdata[0]; /* there are none, and why */
+  g_propagate_error (error, g_error_copy (first->error));
+  return false;
+}
+
+/* Reports the folders below that cannot be read, and takes them out; the status of the first, 0 when there are none. */
+static int
+partners_drop_unreadable (struct partners *partners)
+{
+  int status = 0;
+  for (guint i = 0; partners->files && i < partners->files->len;) {
     const struct input *file = partners->files->pdata[i];
-    if (file->error) {
-      g_propagate_error (error, g_error_copy (file->error));
-      return false;
+    if (!file->error) {
+      i++;
+      continue;
     }
+    int own = complain (file->error);
+    status = status ? status : own;
+    g_ptr_array_remove_index (partners->files, i);
   }
-  return true;
+  return status;
 }
 
 static void
@@ -103,7 +119,7 @@ struct job {
   int name_width;
   double sums[IMPASTO_FIGURES];
   guint rows;
-  int status; /* of the first picture that failed */
+  int status; /* of the first picture or folder that failed */
 };
 
 enum { COLUMN = 9 }; /* characters of a figure at least */
@@ -235,6 +251,9 @@ start (struct job *job, const struct arguments *arguments, GError **error)
     g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, complaint);
     return false;
   }
+  job->status = partners_drop_unreadable (&job->content);
+  int status = partners_drop_unreadable (&job->against);
+  job->status = job->status ? job->status : status;
   job->json = arguments_flag (arguments, "json");
   job->inputs = inputs_collect (arguments->words, arguments_flag (arguments, "recursive"), "");
   job->name_width = strlen ("picture");
