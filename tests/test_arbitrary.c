@@ -355,8 +355,8 @@ test_start (void)
   watch_clear (&after);
 }
 
-/* The network of a run's latest checkpoint is what the run ends with, before halves are made of it; another run can begin
- * with it. */
+/* The network of a run's latest checkpoint is what the run ends with, before halves are made of it; another run can
+ * begin with it. */
 static void
 test_checkpoint (void)
 {

@@ -152,8 +152,8 @@ runs_in_mix (const char *mix, const char *folder, GError **error)
   return g_strjoinv (",", parts);
 }
 
-/* The mix of a region, MASK=MIX@STRENGTH, a new region. A number that no run has is left to be a style of the pack that --style
- * names. */
+/* The mix of a region, MASK=MIX@STRENGTH, a new region. A number that no run has is left to be a style of the pack that
+ * --style names. */
 static char *
 runs_in_region (const char *region, const char *folder, GError **error)
 {

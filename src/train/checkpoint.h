@@ -41,8 +41,8 @@ void checkpoint_forget_later (struct trainer *trainer);
  * folder has none. */
 char *checkpoint_find (const char *path, GError **error);
 
-/* Why the folder @path is no run that can be taken for one of the recipes @wanted, "style or translate": it has no checkpoint
- * that can be read, is another recipe's, or no run. IMPASTO_ERROR_INPUT; false. */
+/* Why the folder @path is no run that can be taken for one of the recipes @wanted, "style or translate": it has no
+ * checkpoint that can be read, is another recipe's, or no run. IMPASTO_ERROR_INPUT; false. */
 bool checkpoint_refuse_folder (const char *path, const char *wanted, GError **error);
 
 /* Whether a result may take the place of @path: not where a checkpoint is, or would be looked for. IMPASTO_ERROR_USAGE. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs of the arbitrary and perceptual recipes as networks before their end: what a checkpoint has learnt so far, in full
- * precision. */
+ * Runs of the arbitrary and perceptual recipes as networks before their end: what a checkpoint has learnt so far, in
+ * full precision. */
 #pragma once
 
 #include "net/net_file.h"
@@ -9,8 +9,8 @@
 /* Whether @path is a checkpoint of such a run, or the folder of one. */
 bool run_file_matches (const char *path);
 
-/* The network that the run would end with by this checkpoint, or by the latest in its folder, without facts of training;
- * ->path is the checkpoint's. IMPASTO_ERROR_INPUT. */
+/* The network that the run would end with by this checkpoint, or by the latest in its folder, without facts of
+ * training; ->path is the checkpoint's. IMPASTO_ERROR_INPUT. */
 struct net_file *run_file_load (const char *path, GError **error);
 
 /* The network @net of a run or checkpoint, or else in the file @path. IMPASTO_ERROR_INPUT. */

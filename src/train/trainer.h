@@ -92,8 +92,8 @@ struct recipe {
   /* Writes the result. */
   bool (*finish) (struct trainer *trainer, const char *path, GError **error);
   void (*stop) (struct trainer *trainer); /* frees state */
-  /* The network that a run of such settings and weights, averages among them, ends with, its facts of training left out; NULL:
-   * the result is no file of one network, or takes more than these. */
+  /* The network that a run of such settings and weights, averages among them, ends with, without facts of training;
+   * NULL: the result is no file of one network, or takes more than these. */
   struct net_file *(*network) (const void *settings, struct weights *weights);
   /* What the watchdog looks at, or NULL: the first figure. */
   const struct watch_row *watches;
