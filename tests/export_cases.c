@@ -68,7 +68,7 @@ static void
 build_translator (struct graph *graph, struct size size)
 {
   struct style_net settings = {
-    .styles = 1, .width = 8, .inner = 12, .residuals = 1, .ends = 3, .upsampling = UPSAMPLING_TRANSPOSED};
+    .styles = 1, .width = 8, .inner = 12, .residuals = 1, .ends = 3, .upsampling = UPSAMPLING_TRANSPOSED, .skip = true};
   sym photo = graph_input (graph, "photo", SHAPE (size.batch, 3, size.height, size.width));
   graph_output (graph, "painting", style_net (photo, (struct style_control){0}, &settings));
 }

@@ -267,6 +267,38 @@ test_torus (void)
   }
 }
 
+/* With a last layer of zeros a correction is none: the photograph, but for what white and black are kept from. */
+static void
+test_skip (void)
+{
+  enum { SIDE = 18 };
+  struct style_net net = {.styles = 1, .width = 6, .inner = 8, .residuals = 1, .ends = 5, .upsampling = 1, .skip = true};
+  g_autofree float *photo = make_photo (SIDE, SIDE);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  for (int i = 0; i < 3 * SIDE * SIDE; i++)
+    photo[i] = i == 0 ? 0 : i == 1 ? 1 : CLAMP (photo[i], 0, 1);
+  sym x = constant (graph, SHAPE (1, 3, SIDE, SIDE), photo);
+  graph_output (graph, "painting", style_net (x, (struct style_control){0}, &net));
+  g_assert_true (graph_check (graph, &error));
+  g_autoptr (weights) weights = make_weights (graph);
+  for (int corrected = 0; corrected < 2; corrected++) {
+    struct tensor *out = weights_find (weights, "out.weight");
+    memset (out->data, 0, corrected ? 0 : out->size);
+    g_autoptr (plan) plan = plan_compile (graph, weights, &(struct plan_options){.precision = PRECISION_F32}, &error);
+    g_assert_no_error (error);
+    plan_run (plan, 0, 0);
+    const float *painting = tensor_floats (plan_output (plan, "painting"));
+    double most = 0;
+    for (int i = 0; i < 3 * SIDE * SIDE; i++) {
+      g_assert_true (painting[i] >= 0 && painting[i] <= 1);
+      most = MAX (most, fabs (painting[i] - (0.5 + 0.97 * (photo[i] - 0.5))));
+    }
+    g_assert_true (corrected ? most > 0.05 : most < 1e-5);
+    noise_fill ("out", 0.3, 0, tensor_floats (out), shape_size (&out->shape));
+  }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -279,5 +311,6 @@ main (int argc, char **argv)
   g_test_add_func ("/style_net/gate", test_gate);
   g_test_add_func ("/style_net/brush", test_brush);
   g_test_add_func ("/style_net/torus", test_torus);
+  g_test_add_func ("/style_net/skip", test_skip);
   return g_test_run ();
 }

@@ -266,6 +266,31 @@ check_hushed (const struct pack *pack)
     g_assert_cmpfloat (fabs (tensor_floats (scale)[i]), <, 0.001);
 }
 
+/* A translator that corrects begins as the photograph, and a pack that draws anew is none to begin with. */
+static void
+test_skip (void)
+{
+  struct job job;
+  struct watch watch = {0};
+  g_autoptr (GError) error = NULL;
+  g_autofree char *output = file ("corrected.safetensors");
+  begin (&job, "cut", 1);
+  job_set (&job, "output", output);
+  job_set (&job, "skip", "yes");
+  run_whole (&job, &watch);
+  g_autoptr (pack) pack = pack_load (output, &error);
+  g_assert_no_error (error);
+  g_assert_true (pack->settings.skip);
+  struct tensor *last = weights_find (pack->weights, "out.weight");
+  for (int64_t i = 0; i < shape_size (&last->shape); i++)
+    g_assert_cmpfloat (fabs (tensor_floats (last)[i]), <, 0.001);
+  job_set (&job, "start", output);
+  job_set (&job, "skip", "no");
+  check_fails (&job, IMPASTO_ERROR_USAGE, "its network has other settings");
+  watch_clear (&watch);
+  job_clear (&job);
+}
+
 /* Both results are packs of one style that a run can begin with. */
 static void
 test_result (void)
@@ -364,6 +389,7 @@ main (int argc, char **argv)
   }
   g_test_add_func ("/translate/pair", test_pair);
   g_test_add_func ("/translate/pool", test_pool);
+  g_test_add_func ("/translate/skip", test_skip);
   g_test_add_func ("/translate/result", test_result);
   g_test_add_func ("/translate/refused", test_refused);
   return fixture_run ();

@@ -8,6 +8,8 @@
 #include "net/layers.h"
 #include "net/net.h"
 
+#define SKIP_RANGE 0.97 /* white is 251 of 255 where nothing is corrected, and has a gradient of 6 % */
+
 /* What the layers of one painter share: the control, and its maps at the size of each stage. */
 struct painter {
   const struct style_net *settings;
@@ -66,11 +68,15 @@ residual (struct painter *painter, sym x, int i, int channels)
 {
   struct layer_conv conv = {.channels = channels, .kernel = 3, .pad = border (painter), .bare = true};
   graph_push (x.graph, "res%d", i + 1);
-  sym y = layer_conv (x, "conv1", conv);
-  y = sym_relu (norm (painter, y, "norm1", 2));
-  y = layer_conv (y, "conv2", conv);
-  y = norm (painter, y, "norm2", 2);
+  sym first = layer_conv (x, "conv1", conv);
+  sym y = sym_relu (norm (painter, first, "norm1", 2));
+  sym second = layer_conv (y, "conv2", conv);
+  y = norm (painter, second, "norm2", 2);
   graph_pop (x.graph);
+  if (painter->control.inner) {
+    painter->control.inner[2 * i] = first;
+    painter->control.inner[2 * i + 1] = second;
+  }
   return sym_add (x, y);
 }
 
@@ -215,14 +221,22 @@ check (sym photo, const struct style_control *control, const struct style_net *s
   return false;
 }
 
+/* Where the hyperbolic tangent is @photo, -1..1; a little inside, as white is infinitely far. */
+static sym
+before_tanh (sym photo)
+{
+  sym x = sym_scale (photo, SKIP_RANGE);
+  return sym_scale (sym_log (sym_div (sym_affine (x, 1, 1), sym_affine (x, -1, 1))), 0.5);
+}
+
 /* Of extents that are multiples of 4. */
 static sym
 residual_net (struct painter *painter, sym photo)
 {
   const struct style_net *settings = painter->settings;
   int width = settings->width, inner = settings->inner, ends = settings->ends;
-  sym x = tap (painter, sym_affine (photo, 2, -1), 0);
-  x = stage (painter, x, "down1", (struct layer_conv){.channels = width, .kernel = ends}, 0, -1);
+  sym seen = tap (painter, sym_affine (photo, 2, -1), 0);
+  sym x = stage (painter, seen, "down1", (struct layer_conv){.channels = width, .kernel = ends}, 0, -1);
   x = stage (painter, x, "down2", (struct layer_conv){.channels = 2 * width, .kernel = 3, .stride = 2}, 1, 1);
   x = stage (painter, x, "down3", (struct layer_conv){.channels = inner, .kernel = 3, .stride = 2}, 2, 2);
   for (int i = 0; i < settings->residuals; i++) {
@@ -235,6 +249,8 @@ residual_net (struct painter *painter, sym photo)
   x = enlarging_stage (painter, x, "up1", 2 * width, 1);
   x = enlarging_stage (painter, x, "up2", width, 0);
   x = layer_conv (x, "out", (struct layer_conv){.channels = 3, .kernel = ends, .pad = border (painter), .gain = 0.5});
+  if (settings->skip)
+    x = sym_add (x, before_tanh (seen));
   return sym_affine (sym_tanh (x), 0.5, 0.5);
 }
 
@@ -283,6 +299,7 @@ static const struct option options[] = {
   {"ends", OPTION_INT, offsetof (struct style_net, ends), "kernel of the first and last convolution", 1, 15, 5},
   {"upsampling", OPTION_CHOICE, offsetof (struct style_net, upsampling), "how pictures are enlarged inside",
    .fallback = UPSAMPLING_BILINEAR, .choices = upsampling_names},
+  {"skip", OPTION_BOOL, offsetof (struct style_net, skip), "the last layer corrects the photograph"},
   {"layers", OPTION_CHOICE, offsetof (struct style_net, layers),
    "residual, or those of painter-gan or anime, which have one style and no settings but the width",
    .choices = style_layers_names},

@@ -71,6 +71,7 @@ static const struct option options[] = {
   {"ends", OPTION_INT, AT (ends), "kernel of its first and last convolution, odd", 1, 15, 7},
   {"upsampling", OPTION_CHOICE, AT (upsampling), "how it enlarges; published: transposed, which leaves a pattern",
    .fallback = UPSAMPLING_BILINEAR, .choices = upsampling_names},
+  {"skip", OPTION_BOOL, AT (skip), "the translator corrects the photograph instead of drawing it anew"},
   {"judge-width", OPTION_INT, AT (judge_width), "channels of a judge's first convolution; 0 = as filters", 0, 256, 0},
   {"cycle-weight", OPTION_FLOAT, AT (cycle_weight), "cyclegan: of the way there and back", 0, 1e4, 10},
   {"identity-weight", OPTION_FLOAT, AT (identity_weight),
@@ -269,14 +270,17 @@ load_features (struct trainer *trainer, GError **error)
 }
 
 /* Residual blocks begin as nothing (Goyal 2017), so that a fresh translator is a blur of its input: behind six random blocks
- * it is noise, and where that is black or white the hyperbolic tangent lets no gradient through for thousands of steps. */
+ * it is noise, and where that is black or white the hyperbolic tangent lets no gradient through for thousands of steps. One
+ * that corrects pictures begins without corrections. */
 static void
-hush_residuals (struct weights *weights)
+hush_translators (struct weights *weights, bool skip)
 {
   for (guint i = 0; i < weights_count (weights); i++) {
     const char *name = weights_name (weights, i);
     struct tensor *value = weights_at (weights, i);
-    if (strstr (name, "translator.") && strstr (name, ".res") && g_str_has_suffix (name, ".norm2.scale"))
+    bool block = strstr (name, ".res") && g_str_has_suffix (name, ".norm2.scale");
+    bool correction = skip && strstr (name, ".out.") != NULL;
+    if (strstr (name, "translator.") && (block || correction))
       memset (value->data, 0, value->size);
   }
 }
@@ -286,6 +290,12 @@ start_from_pack (struct trainer *trainer, GError **error)
 {
   const struct translate_settings *settings = trainer->settings;
   g_autoptr (pack) pack = run_pack_or_file (settings->start, error);
+  if (pack && pack->settings.skip != settings->skip) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "%s: its network has other settings than this run: it is %s--skip", settings->start,
+                 settings->skip ? "without " : "of ");
+    return false;
+  }
   return pack && recipe_start_from (trainer, pack->weights, "", "translator.painting.", settings->start, error);
 }
 
@@ -305,7 +315,7 @@ start (struct trainer *trainer, GError **error)
       !make_pools (trainer, error))
     return false;
   if (fresh)
-    hush_residuals (trainer->weights);
+    hush_translators (trainer->weights, settings->skip);
   return (!fresh || !settings->start || start_from_pack (trainer, error)) && translate_build_sampler (trainer, error);
 }
 

@@ -24,6 +24,7 @@ translate_net (const struct translate_settings *settings)
                             .residuals = settings->blocks,
                             .ends = settings->ends,
                             .upsampling = settings->upsampling,
+                            .skip = settings->skip,
                             .layers = settings->preset};
 }
 

@@ -26,6 +26,7 @@ struct translate_settings {
   int64_t batch, size;
   int64_t filters, blocks, ends, judge_width;
   int upsampling;
+  bool skip; /* translators correct pictures, see struct style_net */
   double cycle_weight, identity_weight, contrast_weight, edge_weight; /* identity below 0: by method */
   /* Below 0, or 0 for zooms: by preset. */
   double style_weight, content_weight, palette_weight, variation_weight, adversary_weight, colour_weight;
