@@ -149,6 +149,36 @@ test_same_bytes (fixture *f, gconstpointer data)
   g_assert_cmpint (memcmp (expected, expected + 7 * 3 * CROP, CROP * sizeof *got), !=, 0);
 }
 
+/* Overexposed crops are those of before times a factor, white where that is more; others are those of before. */
+static void
+test_overexposed (fixture *f, gconstpointer data)
+{
+  g_autofree float *plain = g_new (float, 3 * CROP), *over = g_new (float, 3 * CROP);
+  int brightened = 0, white = 0;
+  save_ramp (f->dir, "ramp.png", 120, 90, 0.5, false);
+  g_autoptr (dataset) first = open_dir (f->dir, (struct dataset_options){0});
+  g_autoptr (dataset) second = open_dir (f->dir, (struct dataset_options){.overexposed = 0.5});
+  for (int step = 0; step < 40; step++) {
+    take (first, (uint64_t) step, plain);
+    take (second, (uint64_t) step, over);
+    for (int item = 0; item < 3; item++) {
+      const float *a = plain + item * CROP, *b = over + item * CROP;
+      float gain = 1;
+      for (int i = 0; i < CROP; i++)
+        gain = b[i] < 1 && a[i] > 0.1f ? b[i] / a[i] : gain;
+      g_assert_true (gain >= 0.9999f && gain <= 2.0001f);
+      for (int i = 0; i < CROP; i++)
+        g_assert_cmpfloat (fabsf (b[i] - MIN (gain * a[i], 1)), <, 1e-4);
+      brightened += gain > 1.0001f;
+      for (int i = 0; i < CROP; i++)
+        white += b[i] == 1;
+    }
+  }
+  g_assert_cmpint (brightened, >, 40);
+  g_assert_cmpint (brightened, <, 80);
+  g_assert_cmpint (white, >, 1000);
+}
+
 /* A crop of a ramp is a plane in x and y: value = at + dx x + dy y from the middle; the largest distance from it. */
 struct plane {
   double at, dx, dy, off;
@@ -404,6 +434,7 @@ main (int argc, char **argv)
     {"/dataset/same-bytes", test_same_bytes}, {"/dataset/geometry", test_geometry},   {"/dataset/epochs", test_epochs},
     {"/dataset/bad-files", test_bad_files},   {"/dataset/grey", test_grey},           {"/dataset/errors", test_errors},
     {"/dataset/vanished", test_vanished},     {"/dataset/recursive", test_recursive},
+    {"/dataset/overexposed", test_overexposed},
   };
 
   g_test_init (&argc, &argv, NULL);

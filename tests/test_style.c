@@ -271,11 +271,44 @@ test_mesh (void)
   g_assert_cmpfloat_with_epsilon (mesh_of (100, 99, 1), 0, 1e-6);
 }
 
+/* Of 4 channels of 8x8: @spikes of them are 7 at one place, each at its own or all at the same, else 0 or a checkerboard. */
+static double
+droplets_of (int spikes, bool same)
+{
+  enum { SIDE = 8, CHANNELS = 4 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  sym features = graph_input (graph, "features", SHAPE (1, CHANNELS, SIDE, SIDE));
+  graph_output (graph, "loss", loss_droplets (features));
+  struct plan_options options = {.precision = PRECISION_F32, .threads = 1, .memory_limit = 1 << 28};
+  g_autoptr (plan) plan = plan_compile (graph, weights, &options, &error);
+  g_assert_no_error (error);
+  for (int c = 0; c < CHANNELS; c++)
+    for (int i = 0; i < SIDE * SIDE; i++) {
+      int place = same ? 27 : 5 + 9 * c;
+      tensor_floats (plan_input (plan, "features"))[c * SIDE * SIDE + i] =
+        c < spikes ? 7 * (i == place) : (i / SIDE + i) % 2;
+    }
+  plan_run (plan, 0, 0);
+  return tensor_floats (plan_output (plan, "loss"))[0];
+}
+
+/* By hand: a spike is 63 variances from its mean of one in 64, the rest 1 / 63, a checkerboard 1 everywhere. */
+static void
+test_droplets (void)
+{
+  g_assert_cmpfloat (droplets_of (0, true), ==, 0);
+  g_assert_cmpfloat_with_epsilon (droplets_of (4, true), 59.0 * 59 / 64, 0.01);
+  g_assert_cmpfloat_with_epsilon (droplets_of (4, false), 4 * pow ((63 + 3 / 63.0) / 4 - 4, 2) / 64, 0.01);
+  g_assert_cmpfloat_with_epsilon (droplets_of (1, true), pow ((63 + 3) / 4.0 - 4, 2) / 64, 0.01);
+}
+
 /* -1 stands for the recipe's own number, and nothing else below 0 does. */
 static void
 test_refused (void)
 {
-  static const char *const names[] = {"calm-weight", "mesh-weight"};
+  static const char *const names[] = {"calm-weight", "mesh-weight", "droplet-weight", "overexposed"};
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
     struct job job;
     job_init (&job, "refused", 1, false);
@@ -301,6 +334,8 @@ test_defaults (void)
     g_assert_cmpfloat (settings->rate, ==, into ? 0.05 : 0.001);
     g_assert_cmpfloat (settings->calm_weight, ==, 100);
     g_assert_cmpfloat (settings->mesh_weight, ==, 4000);
+    g_assert_cmpfloat (settings->droplet_weight, ==, 0.01);
+    g_assert_cmpfloat (settings->overexposed, ==, 0.25);
     option_clear (recipe_style.options, settings);
     option_clear (run_options, &run);
     g_free (settings);
@@ -362,6 +397,7 @@ main (int argc, char **argv)
   g_test_add_func ("/style/palette", test_palette);
   g_test_add_func ("/style/calm", test_calm);
   g_test_add_func ("/style/mesh", test_mesh);
+  g_test_add_func ("/style/droplets", test_droplets);
   g_test_add_func ("/style/start", test_start);
   g_test_add_func ("/style/into", test_into);
   g_test_add_func ("/style/descriptors", test_descriptors);

@@ -49,3 +49,11 @@ crop_view (const struct dataset_options *o, struct random_key key, int item, con
     .mirror = !o->keep_handedness && random_uniform (key, first + 4) < 0.5,
   };
 }
+
+float
+crop_gain (const struct dataset_options *o, struct random_key key, int item)
+{
+  uint64_t first = (uint64_t) item * DRAWS;
+  bool over = random_uniform (key, first + 5) < o->overexposed;
+  return over ? 1 + (float) random_uniform (key, first + 6) : 1;
+}

@@ -14,3 +14,6 @@ uint64_t crop_picture (struct random_key key, uint64_t i, uint64_t n);
 /* Where crop @item of a step lies in the bitmap. */
 struct bitmap_view crop_view (const struct dataset_options *options, struct random_key key, int item,
                               const struct bitmap *bitmap);
+
+/* What its numbers, 0..1, are to be multiplied by: 1, or more where the crop is one of the overexposed. */
+float crop_gain (const struct dataset_options *options, struct random_key key, int item);

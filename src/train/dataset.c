@@ -172,6 +172,14 @@ sample (const struct dataset *dataset, const struct bitmap *bitmap, const struct
   return true;
 }
 
+/* Linear in what sRGB encodes: a camera's lights reach white sooner, its shadows change less. */
+static void
+brighten (float *x, size_t n, float gain)
+{
+  for (size_t i = 0; gain > 1 && i < n; i++)
+    x[i] = MIN (gain * x[i], 1);
+}
+
 /* Crop @item of batch @step into @out, (channels,size,size), and the class of its picture. */
 static bool
 make_crop (struct dataset *dataset, uint64_t step, int item, float *out, int *label, GError **error)
@@ -196,6 +204,8 @@ make_crop (struct dataset *dataset, uint64_t step, int item, float *out, int *la
       continue;
     struct bitmap_view view = crop_view (o, key, item, bitmap);
     bool ok = sample (dataset, bitmap, &view, out, error);
+    if (ok)
+      brighten (out, crop_floats (dataset), crop_gain (o, key, item));
     *label = collection_label (dataset->collection, place_of (dataset, i));
     if (owned)
       bitmap_free (bitmap);

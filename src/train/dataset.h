@@ -43,6 +43,7 @@ struct dataset_options {
   double zoom;          /* default 1.5; at least 1 */
   double rotation;      /* degrees to either side, up to 30; default 5, less than 0: none */
   bool keep_handedness; /* never mirror */
+  double overexposed;   /* share of the crops that are brightened, up to twice, so that their lights are flat white */
   bool recursive;       /* also the folders below; links to folders are not followed */
   bool classes;         /* the pictures come in classes: folders, or labels of an IDX file */
   bool file;            /* the folder may also be the file of one picture */

@@ -118,6 +118,15 @@ palette_part (sym palette, int start, int stop, struct shape shape)
 
 /* The covariances as means of products, not as a Gram matrix: matrices of three columns are no work for matrix units. */
 sym
+loss_droplets (sym features)
+{
+  sym around = sym_sub (features, sym_mean (features, AXES_HW));
+  sym variance = sym_shift (sym_variance (features, AXES_HW), 1e-5);
+  sym energy = sym_mean (sym_div (sym_square (around), variance), AXIS (1));
+  return sym_reshape (sym_mean (sym_square (sym_relu (sym_shift (energy, -DROPLET))), AXES_ALL), SHAPE_SCALAR);
+}
+
+sym
 loss_palette (sym picture, sym target, sym weight)
 {
   struct shape each = SHAPE (-1, 3, 1, 1);

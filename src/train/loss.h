@@ -34,6 +34,13 @@ sym loss_calm (sym picture, sym photo, sym weight);
 enum { MESH_PERIOD = 4, MESH_WINDOW = 12 * MESH_PERIOD };
 sym loss_mesh (sym picture, sym weight);
 
+/* Droplets: places where all of a network's normalised features are many deviations from their mean, by which it makes its
+ * own contrast (Karras 2020, section 2); in paintings, pale spots. @features (n,c,h,w) as instance normalisation is given
+ * them: mean over places of max(0, e - DROPLET)^2, where e is a place's squared deviation in units of the variance, mean over
+ * channels, and 1 in the mean over places. */
+#define DROPLET 4
+sym loss_droplets (sym features);
+
 /* mean weight * (picture - target)^2 */
 sym loss_pixels (sym picture, sym target, sym weight);
 

@@ -24,6 +24,8 @@
 #define FIT_RATE 0.05
 #define CALM 100
 #define MESH 4000
+#define DROPLETS 0.01
+#define OVEREXPOSED 0.25
 
 enum stream { STREAM_PHOTO = 200, STREAM_PAINTING }; /* random numbers of rehearsals */
 
@@ -64,10 +66,16 @@ static const struct option options[] = {
    "how calm the painting is where the photograph is: fewer spots and clouds in skies; -1 = 100", -1, 1e6, -1},
   {"mesh-weight", OPTION_FLOAT, offsetof (struct style_settings, mesh_weight),
    "how little the painter's grid of four pixels is to show; -1 = 4000", -1, 1e6, -1},
+  {"droplet-weight", OPTION_FLOAT, offsetof (struct style_settings, droplet_weight),
+   "how little single places are to stand out in all of the painter's features, which shows as pale spots; -1 = 0.01", -1,
+   1e6, -1},
   {"adversary-weight", OPTION_FLOAT, offsetof (struct style_settings, adversary_weight),
    "the patch judge's say; 0 = none", 0, 1e6, 0.15},
   {"pixel-weight", OPTION_FLOAT, offsetof (struct style_settings, pixel_weight),
    "how closely the photograph's row keeps its pixels", 0, 1e6, 20},
+  {"overexposed", OPTION_FLOAT, offsetof (struct style_settings, overexposed),
+   "share of the photographs that are brightened until lights are flat white, as in overexposed skies; -1 = 0.25", -1, 1,
+   -1},
   {"rate", OPTION_FLOAT, offsetof (struct style_settings, rate),
    "learning rate of the painter; 0 = 0.001, with --into 0.05", 0, 1, 0},
   {"judge-rate", OPTION_FLOAT, offsetof (struct style_settings, judge_rate), "learning rate of the judge", 1e-8, 1,
@@ -103,6 +111,10 @@ settle (void *object, struct run_settings *run)
     settings->calm_weight = CALM;
   if (settings->mesh_weight == -1)
     settings->mesh_weight = MESH;
+  if (settings->droplet_weight == -1)
+    settings->droplet_weight = DROPLETS;
+  if (settings->overexposed == -1)
+    settings->overexposed = OVEREXPOSED;
 }
 
 static bool
@@ -111,6 +123,8 @@ check_numbers (const struct style_settings *settings, GError **error)
   const char *problem =
     settings->size % 16 || settings->net.ends % 2 == 0       ? "--size wants a multiple of 16 and --ends an odd number"
     : settings->calm_weight < 0 || settings->mesh_weight < 0 ? "--calm-weight and --mesh-weight want 0 or more, or -1"
+    : settings->droplet_weight < 0                           ? "--droplet-weight wants 0 or more, or -1"
+    : settings->overexposed < 0                              ? "--overexposed wants a share of 0 to 1, or -1"
                                                              : NULL;
   if (problem)
     g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, problem);
@@ -223,8 +237,11 @@ start (struct trainer *trainer, GError **error)
   struct style_state *state = trainer->state = g_new0 (struct style_state, 1);
   if (!check_settings (settings, error) || !load_paintings (trainer, error))
     return false;
-  struct dataset_options data = {
-    .size = settings->size, .batch = settings->batch, .seed = trainer->run.seed, .first_step = trainer->step};
+  struct dataset_options data = {.size = settings->size,
+                                 .batch = settings->batch,
+                                 .seed = trainer->run.seed,
+                                 .first_step = trainer->step,
+                                 .overexposed = settings->overexposed};
   state->photos = recipe_open_data (trainer, settings->photos, &data, error);
   return state->photos && style_load_sheet_photos (trainer, error) && build (trainer, error);
 }
@@ -243,7 +260,7 @@ static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
   static const char *const names[] = {"loss", "content", "style",     "palette", "variation", "calm",
-                                      "mesh", "pixel",   "adversary", "judge",   "gradient",  "judge-gradient"};
+                                      "mesh", "droplets", "pixel",   "adversary", "judge",   "gradient",  "judge-gradient"};
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
   int64_t b = settings->batch, size = settings->size;

@@ -90,6 +90,16 @@ weighted_sum (sym sum, sym loss, double weight)
   return sym_add (sum, sym_scale (loss, weight));
 }
 
+/* The mean over @n feature maps. */
+static sym
+droplets (struct graph *graph, const sym *maps, int64_t n)
+{
+  sym sum = graph_scalar (graph, 0);
+  for (int64_t i = 0; i < n; i++)
+    sum = weighted_sum (sum, loss_droplets (maps[i]), 1.0 / n);
+  return sum;
+}
+
 bool
 style_build_training (struct trainer *trainer, GError **error)
 {
@@ -108,8 +118,9 @@ style_build_training (struct trainer *trainer, GError **error)
     weight = sym_square (sym_affine (share, -1, 1));
     weight3 = sym_reshape (weight, SHAPE (b, 1, 1));
   }
+  sym inner[STYLE_NORMS_MAX];
   graph_push (graph, "painter");
-  sym painted = style_net (photo, (struct style_control){.rows = rows}, &state->net);
+  sym painted = style_net (photo, (struct style_control){.rows = rows, .inner = inner}, &state->net);
   graph_pop (graph);
   sym content;
   struct feature_tap taps[FEATURE_TAPS];
@@ -118,13 +129,14 @@ style_build_training (struct trainer *trainer, GError **error)
   sym l_content = loss_content (content, feature_map (taps[FEATURE_CONTENT]));
   sym l_variation = loss_variation_weighted (painted, weight);
   sym l_calm = loss_calm (painted, photo, weight);
-  sym l_mesh = loss_mesh (painted, weight);
+  sym l_mesh = loss_mesh (painted, weight), l_droplets = droplets (graph, inner, 2 * state->net.residuals);
   sym palette = sym_matmul (targets, graph_constant (graph, state->data.palette));
   sym l_palette = loss_palette (painted, palette, weight3);
   sym loss = weighted_sum (sym_scale (l_content, settings->content_weight), l_style, settings->style_weight);
   loss = weighted_sum (loss, l_variation, settings->variation_weight);
   loss = weighted_sum (loss, l_calm, settings->calm_weight);
   loss = weighted_sum (loss, l_mesh, settings->mesh_weight);
+  loss = weighted_sum (loss, l_droplets, settings->droplet_weight);
   loss = weighted_sum (loss, l_palette, settings->palette_weight);
   graph_output (graph, "palette", l_palette);
   if (photograph >= 0) {
@@ -143,6 +155,7 @@ style_build_training (struct trainer *trainer, GError **error)
   graph_output (graph, "variation", l_variation);
   graph_output (graph, "calm", l_calm);
   graph_output (graph, "mesh", l_mesh);
+  graph_output (graph, "droplets", l_droplets);
   graph_output (graph, "gradient", norm);
   if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
     return false;
