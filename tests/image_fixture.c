@@ -118,3 +118,33 @@ run_tests (int argc, char **argv, const struct test *tests, size_t n)
   folder_remove ();
   return status;
 }
+
+static uint32_t
+png_crc (const uint8_t *data, size_t size)
+{
+  uint32_t crc = 0xffffffff;
+  for (size_t i = 0; i < size; i++) {
+    crc ^= data[i];
+    for (int k = 0; k < 8; k++)
+      crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc;
+}
+
+static void
+put32 (uint8_t *out, uint32_t value)
+{
+  for (int i = 0; i < 4; i++)
+    out[i] = value >> (24 - 8 * i);
+}
+
+void
+write_bomb (const char *path, int width, int height)
+{
+  uint8_t png[] = "\x89PNG\r\n\x1a\n\0\0\0\x0dIHDRwwwwhhhh\x08\x02\0\0\0cccc\0\0\0\x0aIDAT\x78\x9c\x63\0\0\0\x02\0\x01"
+                  "\0\0cccc";
+  put32 (png + 16, width);
+  put32 (png + 20, height);
+  put32 (png + 29, png_crc (png + 12, 17));
+  g_assert_true (g_file_set_contents (path, (char *) png, sizeof png - 1, NULL));
+}

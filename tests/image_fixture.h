@@ -32,3 +32,6 @@ void save (const struct picture *picture, const char *path, const struct picture
 /* An 8 or 16 bit libvips image of a picture, in memory; and a file from an image, as libvips writes it. */
 VipsImage *image_of (const struct picture *picture);
 void write_image (VipsImage *image, const char *path);
+
+/* A PNG file whose header says @width x @height, and that has no pixels. */
+void write_bomb (const char *path, int width, int height);

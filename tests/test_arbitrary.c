@@ -387,7 +387,7 @@ test_checkpoint (void)
   g_assert_cmpfloat (after.loss[0], <, watch.loss[0]);
   job_clear (&job);
   g_assert_null (run_file_or_file (watch.folder, &net_perceptual, &error));
-  check_error (error, IMPASTO_ERROR_INPUT, "is of a run of train arbitrary; perceptual is wanted");
+  check_error (error, IMPASTO_ERROR_INPUT, "is a run of train arbitrary; perceptual is wanted");
   watch_clear (&watch);
   watch_clear (&after);
 }

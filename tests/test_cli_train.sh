@@ -113,7 +113,7 @@ done
 [ $status = 0 ] && same_pixels any.png latest.png; check "export: a run of train arbitrary, which paints as its end does"
 rm models/arbitrary.safetensors; run "$@" --start "$number" -o more.safetensors; [ $status = 0 ] && [ -s more.safetensors ]
 check "train arbitrary: begins with a run by its number"
-run "$@" --start 1; refused 3 "runs/00001-gan: is a run of train gan; one of arbitrary is wanted"; check "train arbitrary: with another's run"
+run "$@" --start 1; refused 3 "runs/00001-gan: is a run of train gan; arbitrary is wanted"; check "train arbitrary: with another's run"
 run generate models/one.safetensors -o no.png; [ $status = 3 ] && grep -q 'holds a network "style"' err && [ ! -e no.png ]
 check "generate: another network's file"
 run train translate --photos photos --paintings photos --method cut --size 48 --filters 4 --blocks 1 --steps 1 -o turned.safetensors

@@ -431,9 +431,14 @@ main (int argc, char **argv)
     const char *path;
     void (*run) (fixture *, gconstpointer);
   } tests[] = {
-    {"/dataset/same-bytes", test_same_bytes}, {"/dataset/geometry", test_geometry},   {"/dataset/epochs", test_epochs},
-    {"/dataset/bad-files", test_bad_files},   {"/dataset/grey", test_grey},           {"/dataset/errors", test_errors},
-    {"/dataset/vanished", test_vanished},     {"/dataset/recursive", test_recursive},
+    {"/dataset/same-bytes", test_same_bytes},
+    {"/dataset/geometry", test_geometry},
+    {"/dataset/epochs", test_epochs},
+    {"/dataset/bad-files", test_bad_files},
+    {"/dataset/grey", test_grey},
+    {"/dataset/errors", test_errors},
+    {"/dataset/vanished", test_vanished},
+    {"/dataset/recursive", test_recursive},
     {"/dataset/overexposed", test_overexposed},
   };
 

@@ -352,10 +352,43 @@ test_stopped (void)
   g_assert_cmpuint (count_files (folder), ==, before);
 }
 
+/* What is more than 2^28 pixels goes from file to file whatever the memory, up to 2^30, read or painted. */
+static void
+test_megapixels (void)
+{
+  static const struct setting plain[] = {{NULL}}, enlarged[] = {{"size", "40000"}, {NULL}};
+  static const struct {
+    int width, height;
+    const struct setting *settings;
+    int code;            /* 0: is painted */
+    const char *problem; /* or whether it streams */
+  } cases[] = {
+    {20000, 20000, plain, 0, "streams"},
+    {100, 4000, plain, 0, NULL},
+    {33200, 33200, plain, IMPASTO_ERROR_INPUT, "1102.2 megapixels"},
+    {300, 400, enlarged, IMPASTO_ERROR_USAGE, "1200 megapixels"},
+  };
+  g_autofree char *pack = make_pack (true), *photo = file ("large.png"), *output = file ("painted.tif");
+  for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
+    struct paint_forecast forecast;
+    g_autoptr (GError) error = NULL;
+    struct painter *painter = make_painter (pack, cases[i].settings, "64G");
+    write_bomb (photo, cases[i].width, cases[i].height);
+    bool ready = painter_prepare_file (painter, photo, output, &forecast, &error);
+    painter_free (painter);
+    if (cases[i].code) {
+      check_error (error, cases[i].code, cases[i].problem);
+      continue;
+    }
+    g_assert_no_error (error);
+    g_assert_true (ready && forecast.streams == (cases[i].problem != NULL));
+  }
+}
+
 static const struct test tests[] = {
   TEST (plain),  TEST (around),     TEST (photograph), TEST (palette),
   TEST (brush),  TEST (stopped),    TEST (advice),     TEST (forecast_as_limit),
-  TEST (shrunk), TEST (tiff_parts), TEST (avif),
+  TEST (shrunk), TEST (tiff_parts), TEST (avif),       TEST (megapixels),
 };
 
 int

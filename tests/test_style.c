@@ -123,6 +123,20 @@ distance (const float *a, const float *b, int64_t n)
   return most;
 }
 
+/* A pack like @path, but one that corrects photographs, is nothing to start with. */
+static void
+start_corrects (struct job *job, const char *path)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (pack) pack = pack_load (path, &error);
+  g_autofree char *corrects = file ("corrects.safetensors");
+  g_assert_no_error (error);
+  pack->settings.skip = true;
+  g_assert_true (pack_save (pack, corrects, &error));
+  job_set (job, "start", corrects);
+  check_fails (job, IMPASTO_ERROR_USAGE, "corrects photographs");
+}
+
 /* What a pack has comes along: rows by name, the photograph's and the brushes'; a further style begins as their mean. */
 static void
 test_start (void)
@@ -158,6 +172,7 @@ test_start (void)
   }
   job_set (&job, "width", "8");
   check_fails (&job, IMPASTO_ERROR_USAGE, "of another size");
+  start_corrects (&job, pack);
   watch_clear (&watch);
   job_clear (&job);
 }
@@ -179,7 +194,7 @@ test_into (void)
   job_set (&job, "into", uninterrupted (true));
   check_fails (&job, IMPASTO_ERROR_USAGE, "-o PACK.safetensors makes a pack for --into");
   job_set (&job, "into", photos);
-  check_fails (&job, IMPASTO_ERROR_INPUT, "is no run of train style");
+  check_fails (&job, IMPASTO_ERROR_USAGE, "is a folder; --into wants a pack");
   job_set (&job, "into", pack);
   check_fails (&job, IMPASTO_ERROR_USAGE, "has a style red already");
   g_clear_pointer (&job.inputs[1], g_free);
@@ -334,7 +349,7 @@ test_defaults (void)
     g_assert_cmpfloat (settings->rate, ==, into ? 0.05 : 0.001);
     g_assert_cmpfloat (settings->calm_weight, ==, 100);
     g_assert_cmpfloat (settings->mesh_weight, ==, 4000);
-    g_assert_cmpfloat (settings->droplet_weight, ==, 0.01);
+    g_assert_cmpfloat (settings->droplet_weight, ==, 0.3);
     g_assert_cmpfloat (settings->overexposed, ==, 0.25);
     option_clear (recipe_style.options, settings);
     option_clear (run_options, &run);

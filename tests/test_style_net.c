@@ -272,7 +272,8 @@ static void
 test_skip (void)
 {
   enum { SIDE = 18 };
-  struct style_net net = {.styles = 1, .width = 6, .inner = 8, .residuals = 1, .ends = 5, .upsampling = 1, .skip = true};
+  struct style_net net = {
+    .styles = 1, .width = 6, .inner = 8, .residuals = 1, .ends = 5, .upsampling = 1, .skip = true};
   g_autofree float *photo = make_photo (SIDE, SIDE);
   g_autoptr (GError) error = NULL;
   g_autoptr (graph) graph = graph_new ();

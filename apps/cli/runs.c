@@ -122,6 +122,8 @@ has_name (const char *part)
 static char *
 run_in_part (const char *part, bool first, const char *folder, GError **error)
 {
+  while (g_ascii_isspace (*part))
+    part++;
   size_t length = strcspn (part, ":");
   if (!first && !has_name (part))
     return g_strdup (part);
@@ -178,7 +180,7 @@ runs_in_regions (const char *text, const char *folder, GError **error)
 {
   g_auto (GStrv) regions = g_strsplit_set (text, ";\n", -1);
   for (char **region = regions; *region; region++) {
-    char *found = runs_in_region (*region, folder, error);
+    char *found = runs_in_region (g_strstrip (*region), folder, error);
     if (!found)
       return NULL;
     g_free (*region);

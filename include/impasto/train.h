@@ -71,7 +71,8 @@ IMPASTO_API gboolean impasto_train (const char *recipe, const ImpastoOptions *op
  * @path: a file name
  * @error: IMPASTO_ERROR_USAGE: a checkpoint of a run is there, or would be looked for
  *
- * Whether impasto_train() and impasto_export() write to @path whatever is there. To be asked before the work is done.
+ * Whether a result may be called @path: FALSE where that is, or would be taken for, a checkpoint of a run. To be asked
+ * before the work is done.
  */
 IMPASTO_API gboolean impasto_result_can_replace (const char *path, GError **error);
 

@@ -167,7 +167,7 @@ grey_of (float r, float g, float b)
 static bool
 load_large (struct control_mix *mix, GError **error)
 {
-  g_autoptr (bitmap) bitmap = bitmap_load (mix->mask, LARGE_SIDE, 0, error);
+  g_autoptr (bitmap) bitmap = bitmap_load (mix->mask, LARGE_SIDE, PICTURE_MAX_STREAMED, error);
   if (!bitmap || !new_mask (mix, bitmap->width, bitmap->height, error))
     return false;
   for (int64_t i = 0; i < (int64_t) mix->width * mix->height; i++)
@@ -196,7 +196,7 @@ load_mask (struct control_mix *mix, GError **error)
 {
   struct picture_info info;
   float most = 0;
-  if (!picture_probe (mix->mask, 0, &info, error)) {
+  if (!picture_probe (mix->mask, PICTURE_MAX_STREAMED, &info, error)) {
     g_prefix_error (error, "--region: ");
     return false;
   }

@@ -18,7 +18,9 @@
 #include "net/manifest.h"
 #include "net/net_file.h"
 #include "net/pack.h"
+#include "train/checkpoint.h"
 #include "train/run_file.h"
+#include "train/run_pack.h"
 
 struct describe_settings {
   char *size;
@@ -316,6 +318,10 @@ describe_file (const char *path, struct shape shape, const struct describe_setti
   if (run || (net && net->build && net != &net_style)) {
     g_autoptr (net_file) file = run ? run_file_load (path, error) : net_file_load (path, net, error);
     return file ? describe_net_file (file, path, shape, settings, error) : NULL;
+  }
+  if (g_file_test (path, G_FILE_TEST_IS_DIR) && !run_pack_matches (path)) {
+    checkpoint_refuse_folder (path, "style or translate or gan or arbitrary or perceptual", error);
+    return NULL;
   }
   if (!g_str_has_suffix (path, ".onnx") || !g_file_test (path, G_FILE_TEST_EXISTS))
     return describe_pack (path, shape, settings, error);

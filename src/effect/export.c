@@ -373,6 +373,11 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
   if (settings->pack && g_str_has_suffix (path, ".safetensors") &&
       (run_pack_matches (settings->pack) || run_file_matches (settings->pack)))
     return export_run (options, path, error);
+  if (settings->pack && run_file_matches (settings->pack)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "%s: what a run of train arbitrary or perceptual has learnt becomes a .safetensors", path);
+    return FALSE;
+  }
   bool keras = g_str_has_suffix (path, ".h5");
   if (!keras && !g_str_has_suffix (path, ".onnx")) {
     if (find_style (settings, &style, error)) /* else that is the mistake */

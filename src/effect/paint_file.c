@@ -80,12 +80,28 @@ ready_rows (struct painter *painter, const struct paint_task *task, struct paint
   return false;
 }
 
+static int64_t
+pixels_painted (const struct paint_forecast *forecast)
+{
+  return (int64_t) forecast->paint_width * forecast->paint_height;
+}
+
 static bool
 too_large_to_hold (const struct paint_forecast *forecast)
 {
-  const int64_t read = (int64_t) forecast->width * forecast->height;
-  const int64_t painted = (int64_t) forecast->paint_width * forecast->paint_height;
-  return MAX (read, painted) > PICTURE_MAX_PIXELS;
+  return MAX ((int64_t) forecast->width * forecast->height, pixels_painted (forecast)) > PICTURE_MAX_PIXELS;
+}
+
+/* What could not be read again is not painted, nor what the file has no room for. */
+static bool
+check_result (const struct paint_forecast *forecast, const char *path, const char *output, GError **error)
+{
+  if (pixels_painted (forecast) <= PICTURE_MAX_STREAMED)
+    return !output || picture_can_save_size (output, forecast->paint_width, forecast->paint_height, error);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+               "%s: painted at %d x %d it has %.0f megapixels, more than the %.0f allowed", path, forecast->paint_width,
+               forecast->paint_height, pixels_painted (forecast) / 1e6, PICTURE_MAX_STREAMED / 1e6);
+  return false;
 }
 
 /* Held, or else in rows where the method can; when neither fits, the forecast is of what takes less. */
@@ -122,7 +138,7 @@ painter_prepare_file (struct painter *painter, const char *path, const char *out
     return false;
   if (ready_file (painter, &task, forecast, &local)) {
     forecast->frames = task.info.frames;
-    return !output || picture_can_save_size (output, forecast->paint_width, forecast->paint_height, error);
+    return check_result (forecast, path, output, error);
   }
   if (!g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY))
     g_propagate_prefixed_error (error, g_steal_pointer (&local), "%s: ", path);
@@ -350,8 +366,8 @@ painter_run_file (struct painter *painter, const char *path, const char *output,
     return false;
   if (!forecast.streams)
     return run_whole (painter, path, output, options, job, error);
-  g_autoptr (stream) stream = stream_open (path, PICTURE_MAX_STREAMED, forecast.paint_width,
-                                          forecast.paint_height, error);
+  g_autoptr (stream) stream =
+    stream_open (path, PICTURE_MAX_STREAMED, forecast.paint_width, forecast.paint_height, error);
   if (!stream)
     return false;
   struct run run = {painter, job, stream, NULL, forecast.paint_width, forecast.paint_height, 0};

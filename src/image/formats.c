@@ -4,8 +4,8 @@
  * never asked to guess and none of its other loaders (PDF, SVG, CSV, ImageMagick) can be reached. */
 #include "image/vips.h"
 
-#define HEIF_SIDE 16384 /* libvips writes larger ones, and does not read them */
-#define TIFF_MAX 4000000000u /* bytes that a TIFF surely finds room for with offsets of 32 bits, whatever LZW makes of them */
+#define HEIF_SIDE 16384      /* libvips writes larger ones, and does not read them */
+#define TIFF_MAX 2800000000u /* bytes: offsets have 32 bits, and of noise LZW makes up to half as much again */
 
 static bool
 is_png (const uint8_t *head, size_t size)

@@ -204,8 +204,7 @@ save (const struct picture *picture, struct row_store *rows, const char *path,
 {
   static const struct picture_save_options defaults = {0};
   options = options ? options : &defaults;
-  if (!picture_can_save_size (path, picture->width, picture->height, error) ||
-      !check (picture, path, options, error))
+  if (!picture_can_save_size (path, picture->width, picture->height, error) || !check (picture, path, options, error))
     return false;
   const struct format *format = format_of_path (path);
   if (!image_start (format->heif, path, error))

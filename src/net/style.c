@@ -73,9 +73,9 @@ residual (struct painter *painter, sym x, int i, int channels)
   sym second = layer_conv (y, "conv2", conv);
   y = norm (painter, second, "norm2", 2);
   graph_pop (x.graph);
-  if (painter->control.inner) {
-    painter->control.inner[2 * i] = first;
-    painter->control.inner[2 * i + 1] = second;
+  if (painter->control.before_norms) {
+    painter->control.before_norms[2 * i] = first;
+    painter->control.before_norms[2 * i + 1] = second;
   }
   return sym_add (x, y);
 }
@@ -225,7 +225,7 @@ check (sym photo, const struct style_control *control, const struct style_net *s
 static sym
 before_tanh (sym photo)
 {
-  sym x = sym_scale (photo, SKIP_RANGE);
+  sym x = sym_scale (sym_clamp (photo, -1, 1), SKIP_RANGE);
   return sym_scale (sym_log (sym_div (sym_affine (x, 1, 1), sym_affine (x, -1, 1))), 0.5);
 }
 

@@ -86,7 +86,8 @@ checkpoint_refuse_folder (const char *path, const char *wanted, GError **error)
   const char *recipe = options ? json_object_get_string_member (options, "recipe") : NULL;
   g_autofree char *shown = recipe ? text_show (recipe) : NULL;
   if (recipe && !g_strv_contains ((const char *const *) recipes, recipe))
-    return manifest_fail (error, path, "is a run of train %s; one of %s is wanted", shown, wanted);
+    return manifest_fail (error, path, "is a run of train %s; %s%s is wanted", shown, recipes[1] ? "one of " : "",
+                          wanted);
   return manifest_fail (error, path, "is no run of train %s that has a checkpoint", wanted);
 }
 

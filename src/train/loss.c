@@ -116,7 +116,6 @@ palette_part (sym palette, int start, int stop, struct shape shape)
   return sym_reshape (sym_slice (palette, 1, start, stop, 1), shape);
 }
 
-/* The covariances as means of products, not as a Gram matrix: matrices of three columns are no work for matrix units. */
 sym
 loss_droplets (sym features)
 {
@@ -126,6 +125,7 @@ loss_droplets (sym features)
   return sym_reshape (sym_mean (sym_square (sym_relu (sym_shift (energy, -DROPLET))), AXES_ALL), SHAPE_SCALAR);
 }
 
+/* The covariances as means of products, not as a Gram matrix: matrices of three columns are no work for matrix units. */
 sym
 loss_palette (sym picture, sym target, sym weight)
 {

@@ -12,7 +12,6 @@
  * head a painting, least squares (Mao 2017). Generator, discriminator, both gradients and both optimisers are one graph,
  * hence one plan. */
 #include "impasto/error.h"
-#include "train/checkpoint.h"
 #include "train/describer.h"
 #include "train/recipe.h"
 #include "train/run_pack.h"
@@ -24,7 +23,7 @@
 #define FIT_RATE 0.05
 #define CALM 100
 #define MESH 4000
-#define DROPLETS 0.01
+#define DROPLETS 0.3
 #define OVEREXPOSED 0.25
 
 enum stream { STREAM_PHOTO = 200, STREAM_PAINTING }; /* random numbers of rehearsals */
@@ -67,15 +66,15 @@ static const struct option options[] = {
   {"mesh-weight", OPTION_FLOAT, offsetof (struct style_settings, mesh_weight),
    "how little the painter's grid of four pixels is to show; -1 = 4000", -1, 1e6, -1},
   {"droplet-weight", OPTION_FLOAT, offsetof (struct style_settings, droplet_weight),
-   "how little single places are to stand out in all of the painter's features, which shows as pale spots; -1 = 0.01", -1,
-   1e6, -1},
+   "how little single places are to stand out in all of the painter's features, which shows as pale spots; -1 = 0.3",
+   -1, 1e6, -1},
   {"adversary-weight", OPTION_FLOAT, offsetof (struct style_settings, adversary_weight),
    "the patch judge's say; 0 = none", 0, 1e6, 0.15},
   {"pixel-weight", OPTION_FLOAT, offsetof (struct style_settings, pixel_weight),
    "how closely the photograph's row keeps its pixels", 0, 1e6, 20},
   {"overexposed", OPTION_FLOAT, offsetof (struct style_settings, overexposed),
-   "share of the photographs that are brightened until lights are flat white, as in overexposed skies; -1 = 0.25", -1, 1,
-   -1},
+   "share of the photographs that are brightened until lights are flat white, as in overexposed skies; -1 = 0.25", -1,
+   1, -1},
   {"rate", OPTION_FLOAT, offsetof (struct style_settings, rate),
    "learning rate of the painter; 0 = 0.001, with --into 0.05", 0, 1, 0},
   {"judge-rate", OPTION_FLOAT, offsetof (struct style_settings, judge_rate), "learning rate of the judge", 1e-8, 1,
@@ -145,14 +144,15 @@ load_features (struct trainer *trainer, struct style_state *state, GError **erro
 static bool
 check_into (const char *path, GError **error)
 {
-  if (run_pack_matches (path))
+  bool run = run_pack_matches (path);
+  if (!run && !g_file_test (path, G_FILE_TEST_IS_DIR))
+    return true;
+  if (run)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
                  "%s: is of a run, which may change; impasto export %s -o PACK.safetensors makes a pack for --into",
                  path, path);
-  else if (g_file_test (path, G_FILE_TEST_IS_DIR))
-    checkpoint_refuse_folder (path, recipe_style.name, error);
   else
-    return true;
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: is a folder; --into wants a pack's file", path);
   return false;
 }
 
@@ -259,8 +259,9 @@ set_item (struct plan *plan, int64_t item, struct style_draw draw, const struct 
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
-  static const char *const names[] = {"loss", "content", "style",     "palette", "variation", "calm",
-                                      "mesh", "droplets", "pixel",   "adversary", "judge",   "gradient",  "judge-gradient"};
+  static const char *const names[] = {"loss",  "content",  "style",         "palette", "variation",
+                                      "calm",  "mesh",     "droplets",      "pixel",   "adversary",
+                                      "judge", "gradient", "judge-gradient"};
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
   int64_t b = settings->batch, size = settings->size;

@@ -194,6 +194,7 @@ check_settings (const struct trainer *trainer, GError **error)
     : !features && !trainer->run.resume && settings->loss != GAN_NON_SATURATING && settings->loss != GAN_LEAST_SQUARES
       ? "--loss goes with --method features; cyclegan and cut are judged by least squares"
     : settings->label < 1 && !gan_losses[settings->loss].labels ? "--real-label goes with losses that have labels"
+    : settings->skip && settings->preset                        ? "--skip is for residual translators"
     : settings->ends % 2 == 0                                   ? "--ends wants an odd number"
     : !pack_valid_name (settings->name) ? "--name wants 1 to 64 lower case letters, digits and '-'"
                                         : NULL;

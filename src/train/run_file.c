@@ -68,7 +68,7 @@ run_file_or_file (const char *path, const struct net *net, GError **error)
     g_autoptr (net_file) file = run_file_load (path, error);
     if (!file || file->net == net)
       return g_steal_pointer (&file);
-    manifest_fail (error, path, "is of a run of train %s; %s is wanted", file->net->name, net->name);
+    manifest_fail (error, path, "is a run of train %s; %s is wanted", file->net->name, net->name);
     return NULL;
   }
   if (!g_file_test (path, G_FILE_TEST_IS_DIR))

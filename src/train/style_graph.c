@@ -100,63 +100,78 @@ droplets (struct graph *graph, const sym *maps, int64_t n)
   return sum;
 }
 
+/* Adds @loss to the sum, and to what the graph tells. */
+static void
+add_loss (sym *sum, const char *name, sym loss, double weight)
+{
+  graph_output (loss.graph, name, loss);
+  *sum = weighted_sum (*sum, loss, weight);
+}
+
+/* What a step sees of its photographs. */
+struct batch {
+  sym photo, style, rows, targets;
+  sym share, weight; /* (n, 1, 1, 1): the photograph's share p, and (1 - p)^2; null without a row of the photograph */
+};
+
+static struct batch
+input_batch (struct graph *graph, const struct style_settings *settings, const struct style_state *state)
+{
+  int64_t b = settings->batch, size = settings->size, photograph = style_net_photograph_row (&state->net);
+  struct batch batch = {.photo = graph_input (graph, "photo", SHAPE (b, 3, size, size)),
+                        .style = graph_input (graph, "style", SHAPE (b, state->net.styles)),
+                        .rows = graph_input (graph, "rows", SHAPE (b, style_net_rows (&state->net))),
+                        .targets = graph_input (graph, "targets", SHAPE (b, style_data_rows (&state->data))),
+                        .share = {graph, -1},
+                        .weight = {graph, -1}};
+  if (photograph < 0)
+    return batch;
+  batch.share = sym_reshape (sym_slice (batch.rows, 1, photograph, photograph + 1, 1), SHAPE (b, 1, 1, 1));
+  batch.weight = sym_square (sym_affine (batch.share, -1, 1));
+  return batch;
+}
+
+/* The painter's loss. */
+static sym
+painter_loss (struct graph *graph, const struct style_settings *settings, const struct style_state *state)
+{
+  struct batch batch = input_batch (graph, settings, state);
+  sym weight = batch.weight, weight3 = sym_null (weight) ? weight : sym_reshape (weight, SHAPE (-1, 1, 1));
+  sym before_norms[STYLE_NORMS_MAX], content, sum = graph_scalar (graph, 0);
+  struct feature_tap taps[FEATURE_TAPS];
+  graph_push (graph, "painter");
+  sym painted =
+    style_net (batch.photo, (struct style_control){.rows = batch.rows, .before_norms = before_norms}, &state->net);
+  graph_pop (graph);
+  sym l_style = style_loss (state, painted, batch.targets, weight3, &content);
+  build_features (state, batch.photo, FEATURE_CONTENT, taps);
+  sym palette = sym_matmul (batch.targets, graph_constant (graph, state->data.palette));
+  add_loss (&sum, "content", loss_content (content, feature_map (taps[FEATURE_CONTENT])), settings->content_weight);
+  add_loss (&sum, "style", l_style, settings->style_weight);
+  add_loss (&sum, "variation", loss_variation_weighted (painted, weight), settings->variation_weight);
+  add_loss (&sum, "calm", loss_calm (painted, batch.photo, weight), settings->calm_weight);
+  add_loss (&sum, "mesh", loss_mesh (painted, weight), settings->mesh_weight);
+  add_loss (&sum, "droplets", droplets (graph, before_norms, 2 * state->net.residuals), settings->droplet_weight);
+  add_loss (&sum, "palette", loss_palette (painted, palette, weight3), settings->palette_weight);
+  if (!sym_null (batch.share))
+    add_loss (&sum, "pixel", loss_pixels (painted, batch.photo, batch.share), settings->pixel_weight);
+  if (style_has_judge (settings))
+    sum = weighted_sum (sum, build_judge (settings, painted, batch.style, weight), settings->adversary_weight);
+  graph_output (graph, "loss", sum);
+  return sum;
+}
+
 bool
 style_build_training (struct trainer *trainer, GError **error)
 {
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
-  int64_t b = settings->batch, size = settings->size, photograph = style_net_photograph_row (&state->net);
   g_autoptr (graph) graph = graph_new ();
-  sym photo = graph_input (graph, "photo", SHAPE (b, 3, size, size));
-  sym style = graph_input (graph, "style", SHAPE (b, state->net.styles));
-  sym rows = graph_input (graph, "rows", SHAPE (b, style_net_rows (&state->net)));
-  sym targets = graph_input (graph, "targets", SHAPE (b, style_data_rows (&state->data)));
+  sym loss = painter_loss (graph, settings, state);
   sym rate = graph_input (graph, "rate", SHAPE_SCALAR), decay = graph_input (graph, "decay", SHAPE_SCALAR);
-  sym share = {graph, -1}, weight = share, weight3 = share; /* p and (1 - p)^2 */
-  if (photograph >= 0) {
-    share = sym_reshape (sym_slice (rows, 1, photograph, photograph + 1, 1), SHAPE (b, 1, 1, 1));
-    weight = sym_square (sym_affine (share, -1, 1));
-    weight3 = sym_reshape (weight, SHAPE (b, 1, 1));
-  }
-  sym inner[STYLE_NORMS_MAX];
-  graph_push (graph, "painter");
-  sym painted = style_net (photo, (struct style_control){.rows = rows, .inner = inner}, &state->net);
-  graph_pop (graph);
-  sym content;
-  struct feature_tap taps[FEATURE_TAPS];
-  sym l_style = style_loss (state, painted, targets, weight3, &content);
-  build_features (state, photo, FEATURE_CONTENT, taps);
-  sym l_content = loss_content (content, feature_map (taps[FEATURE_CONTENT]));
-  sym l_variation = loss_variation_weighted (painted, weight);
-  sym l_calm = loss_calm (painted, photo, weight);
-  sym l_mesh = loss_mesh (painted, weight), l_droplets = droplets (graph, inner, 2 * state->net.residuals);
-  sym palette = sym_matmul (targets, graph_constant (graph, state->data.palette));
-  sym l_palette = loss_palette (painted, palette, weight3);
-  sym loss = weighted_sum (sym_scale (l_content, settings->content_weight), l_style, settings->style_weight);
-  loss = weighted_sum (loss, l_variation, settings->variation_weight);
-  loss = weighted_sum (loss, l_calm, settings->calm_weight);
-  loss = weighted_sum (loss, l_mesh, settings->mesh_weight);
-  loss = weighted_sum (loss, l_droplets, settings->droplet_weight);
-  loss = weighted_sum (loss, l_palette, settings->palette_weight);
-  graph_output (graph, "palette", l_palette);
-  if (photograph >= 0) {
-    sym l_pixel = loss_pixels (painted, photo, share);
-    loss = weighted_sum (loss, l_pixel, settings->pixel_weight);
-    graph_output (graph, "pixel", l_pixel);
-  }
-  if (style_has_judge (settings))
-    loss = weighted_sum (loss, build_judge (settings, painted, style, weight), settings->adversary_weight);
   struct optimizer_options options = style_painter_adam;
   options.wanted = state->into ? style_pack_is_row : NULL;
-  sym norm = optimizer_step (loss, "painter.", rate, decay, &options);
-  graph_output (graph, "loss", loss);
-  graph_output (graph, "content", l_content);
-  graph_output (graph, "style", l_style);
-  graph_output (graph, "variation", l_variation);
-  graph_output (graph, "calm", l_calm);
-  graph_output (graph, "mesh", l_mesh);
-  graph_output (graph, "droplets", l_droplets);
-  graph_output (graph, "gradient", norm);
+  graph_output (graph, "gradient", optimizer_step (loss, "painter.", rate, decay, &options));
   if (!graph_check (graph, error) || !weights_init (trainer->weights, graph, trainer->run.seed, error))
     return false;
   state->plan = recipe_compile (trainer, graph, error);

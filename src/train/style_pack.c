@@ -72,6 +72,11 @@ style_pack_start (const char *path, const struct style_net *net, char **names, s
                  style_layers_names[whole->settings.layers], style_layers_names[net->layers]);
     return false;
   }
+  if (whole->settings.skip) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: corrects photographs (--skip), which no style does",
+                 path);
+    return false;
+  }
   if (!prune_fits (&whole->settings, net)) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
                  "%s: its network is narrower or otherwise of another size: start with --width %d --inner %d "
