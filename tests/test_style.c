@@ -314,9 +314,9 @@ static void
 test_droplets (void)
 {
   g_assert_cmpfloat (droplets_of (0, true), ==, 0);
-  g_assert_cmpfloat_with_epsilon (droplets_of (4, true), 59.0 * 59 / 64, 0.01);
-  g_assert_cmpfloat_with_epsilon (droplets_of (4, false), 4 * pow ((63 + 3 / 63.0) / 4 - 4, 2) / 64, 0.01);
-  g_assert_cmpfloat_with_epsilon (droplets_of (1, true), pow ((63 + 3) / 4.0 - 4, 2) / 64, 0.01);
+  g_assert_cmpfloat_with_epsilon (droplets_of (4, true), 59.0 / 64, 1e-4);
+  g_assert_cmpfloat_with_epsilon (droplets_of (4, false), 4 * ((63 + 3 / 63.0) / 4 - 4) / 64, 1e-4);
+  g_assert_cmpfloat_with_epsilon (droplets_of (1, true), ((63 + 3) / 4.0 - 4) / 64, 1e-4);
 }
 
 /* -1 stands for the recipe's own number, and nothing else below 0 does. */
@@ -349,7 +349,7 @@ test_defaults (void)
     g_assert_cmpfloat (settings->rate, ==, into ? 0.05 : 0.001);
     g_assert_cmpfloat (settings->calm_weight, ==, 100);
     g_assert_cmpfloat (settings->mesh_weight, ==, 4000);
-    g_assert_cmpfloat (settings->droplet_weight, ==, 0.3);
+    g_assert_cmpfloat (settings->droplet_weight, ==, 1);
     g_assert_cmpfloat (settings->overexposed, ==, 0.25);
     option_clear (recipe_style.options, settings);
     option_clear (run_options, &run);

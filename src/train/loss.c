@@ -122,7 +122,7 @@ loss_droplets (sym features)
   sym around = sym_sub (features, sym_mean (features, AXES_HW));
   sym variance = sym_shift (sym_variance (features, AXES_HW), 1e-5);
   sym energy = sym_mean (sym_div (sym_square (around), variance), AXIS (1));
-  return sym_reshape (sym_mean (sym_square (sym_relu (sym_shift (energy, -DROPLET))), AXES_ALL), SHAPE_SCALAR);
+  return sym_reshape (sym_mean (sym_relu (sym_shift (energy, -DROPLET)), AXES_ALL), SHAPE_SCALAR);
 }
 
 /* The covariances as means of products, not as a Gram matrix: matrices of three columns are no work for matrix units. */

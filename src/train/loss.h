@@ -36,8 +36,8 @@ sym loss_mesh (sym picture, sym weight);
 
 /* Droplets: places where all of a network's normalised features are many deviations from their mean, by which it makes its
  * own contrast (Karras 2020, section 2); in paintings, pale spots. @features (n,c,h,w) as instance normalisation is given
- * them: mean over places of max(0, e - DROPLET)^2, where e is a place's squared deviation in units of the variance, mean over
- * channels, and 1 in the mean over places. */
+ * them: mean over places of max(0, e - DROPLET), where e is a place's squared deviation in units of the variance, mean over
+ * channels, and 1 in the mean over places: the share of all variance that is beyond. */
 #define DROPLET 4
 sym loss_droplets (sym features);
 

@@ -23,7 +23,7 @@
 #define FIT_RATE 0.05
 #define CALM 100
 #define MESH 4000
-#define DROPLETS 0.3
+#define DROPLETS 1
 #define OVEREXPOSED 0.25
 
 enum stream { STREAM_PHOTO = 200, STREAM_PAINTING }; /* random numbers of rehearsals */
@@ -66,7 +66,7 @@ static const struct option options[] = {
   {"mesh-weight", OPTION_FLOAT, offsetof (struct style_settings, mesh_weight),
    "how little the painter's grid of four pixels is to show; -1 = 4000", -1, 1e6, -1},
   {"droplet-weight", OPTION_FLOAT, offsetof (struct style_settings, droplet_weight),
-   "how little single places are to stand out in all of the painter's features, which shows as pale spots; -1 = 0.3",
+   "how little single places are to stand out in all of the painter's features, which shows as pale spots; -1 = 1",
    -1, 1e6, -1},
   {"adversary-weight", OPTION_FLOAT, offsetof (struct style_settings, adversary_weight),
    "the patch judge's say; 0 = none", 0, 1e6, 0.15},

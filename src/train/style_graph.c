@@ -151,7 +151,7 @@ painter_loss (struct graph *graph, const struct style_settings *settings, const 
   add_loss (&sum, "variation", loss_variation_weighted (painted, weight), settings->variation_weight);
   add_loss (&sum, "calm", loss_calm (painted, batch.photo, weight), settings->calm_weight);
   add_loss (&sum, "mesh", loss_mesh (painted, weight), settings->mesh_weight);
-  add_loss (&sum, "droplets", droplets (graph, before_norms, 2 * state->net.residuals), settings->droplet_weight);
+  add_loss (&sum, "droplets", droplets (graph, before_norms, 2 * state->net.residuals + 2), settings->droplet_weight);
   add_loss (&sum, "palette", loss_palette (painted, palette, weight3), settings->palette_weight);
   if (!sym_null (batch.share))
     add_loss (&sum, "pixel", loss_pixels (painted, batch.photo, batch.share), settings->pixel_weight);
