@@ -310,6 +310,61 @@ checkpoint_recipe (struct weights *checkpoint, const struct recipe *recipe)
   return same ? g_steal_pointer (&node) : NULL;
 }
 
+static const struct recipe *
+recipe_of (struct weights *checkpoint, const struct recipe *const *recipes, JsonNode **run)
+{
+  for (; *recipes; recipes++)
+    if ((*run = checkpoint_recipe (checkpoint, *recipes)))
+      return *recipes;
+  return NULL;
+}
+
+const struct recipe *
+checkpoint_of (const char *path, const struct recipe *const *recipes)
+{
+  g_autofree char *checkpoint = checkpoint_find (path, NULL);
+  g_autoptr (weights) head = checkpoint ? safetensors_load_metadata (checkpoint, NULL) : NULL;
+  g_autoptr (JsonNode) run = NULL;
+  return head ? recipe_of (head, recipes, &run) : NULL;
+}
+
+/* "style or translate" */
+static char *
+names_of (const struct recipe *const *recipes)
+{
+  GString *names = g_string_new (recipes[0]->name);
+  for (recipes++; *recipes; recipes++)
+    g_string_append_printf (names, " or %s", (*recipes)->name);
+  return g_string_free (names, FALSE);
+}
+
+bool
+checkpoint_open (const char *path, const struct recipe *const *recipes, struct learnt *learnt, GError **error)
+{
+  g_autofree char *names = names_of (recipes);
+  *learnt = (struct learnt){.path = checkpoint_find (path, error)};
+  learnt->weights = learnt->path ? checkpoint_load (learnt->path, error) : NULL;
+  learnt->recipe = learnt->weights ? recipe_of (learnt->weights, recipes, &learnt->run) : NULL;
+  if (learnt->weights && !learnt->recipe)
+    manifest_fail (error, learnt->path, "is no checkpoint of impasto train %s", names);
+  learnt->settings = learnt->recipe ? checkpoint_settings (learnt->run, learnt->recipe, learnt->path, error) : NULL;
+  if (!learnt->settings)
+    learnt_clear (learnt);
+  return learnt->settings != NULL;
+}
+
+void
+learnt_clear (struct learnt *learnt)
+{
+  if (learnt->settings)
+    option_clear (learnt->recipe->options, learnt->settings);
+  g_free (learnt->settings);
+  g_free (learnt->path);
+  g_clear_pointer (&learnt->run, json_node_unref);
+  g_clear_pointer (&learnt->weights, weights_unref);
+  *learnt = (struct learnt){0};
+}
+
 void *
 checkpoint_settings (JsonNode *node, const struct recipe *recipe, const char *path, GError **error)
 {

@@ -48,6 +48,23 @@ bool checkpoint_refuse_folder (const char *path, const char *wanted, GError **er
 /* Whether a result may take the place of @path: not where a checkpoint is, or would be looked for. IMPASTO_ERROR_USAGE. */
 bool checkpoint_check_result (const char *path, GError **error);
 
+/* What a checkpoint of one of some recipes holds. */
+struct learnt {
+  char *path;
+  const struct recipe *recipe;
+  struct weights *weights;
+  JsonNode *run;  /* the object of checkpoint_recipe */
+  void *settings; /* of the recipe */
+};
+
+/* Which of @recipes, NULL-terminated, the checkpoint @path is of, or the latest in the folder @path; NULL: none of them, or it
+ * cannot be read. */
+const struct recipe *checkpoint_of (const char *path, const struct recipe *const *recipes);
+
+/* The same with all that it holds, to be cleared by learnt_clear. IMPASTO_ERROR_INPUT. */
+bool checkpoint_open (const char *path, const struct recipe *const *recipes, struct learnt *learnt, GError **error);
+void learnt_clear (struct learnt *learnt);
+
 /* The object that tells of the run, {"recipe": NAME, "inputs": [...], "settings": {...}, "run": {...}}, from a checkpoint's
  * metadata; NULL: it is none of @recipe's. */
 JsonNode *checkpoint_recipe (struct weights *checkpoint, const struct recipe *recipe);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/text.h"
-#include "format/safetensors.h"
 #include "impasto/error.h"
 #include "net/manifest.h"
 #include "train/checkpoint.h"
@@ -38,13 +37,12 @@ gan_file_new (const struct gan_preset *preset, const struct gan_net *net, struct
 
 /* --- Checkpoints --- */
 
+static const struct recipe *const recipes[] = {&recipe_gan, NULL};
+
 bool
 gan_checkpoint_matches (const char *path)
 {
-  g_autofree char *checkpoint = checkpoint_find (path, NULL);
-  g_autoptr (weights) head = checkpoint ? safetensors_load_metadata (checkpoint, NULL) : NULL;
-  g_autoptr (JsonNode) recipe = head ? checkpoint_recipe (head, &recipe_gan) : NULL;
-  return recipe != NULL;
+  return checkpoint_of (path, recipes) != NULL;
 }
 
 /* Classes that the data decided about: the length of what the first layer reads, or rows of the normalisations. */
@@ -86,17 +84,11 @@ file_of (struct weights *run, const struct gan_settings *settings, const char *p
 struct net_file *
 gan_checkpoint_load (const char *path, GError **error)
 {
-  g_autofree char *checkpoint = checkpoint_find (path, error);
-  g_autoptr (weights) run = checkpoint ? checkpoint_load (checkpoint, error) : NULL;
-  g_autoptr (JsonNode) recipe = run ? checkpoint_recipe (run, &recipe_gan) : NULL;
-  if (run && !recipe)
-    manifest_fail (error, checkpoint, "is no checkpoint of impasto train gan");
-  g_autofree struct gan_settings *settings =
-    recipe ? checkpoint_settings (recipe, &recipe_gan, checkpoint, error) : NULL;
-  if (!settings)
+  struct learnt learnt;
+  if (!checkpoint_open (path, recipes, &learnt, error))
     return NULL;
-  struct net_file *file = file_of (run, settings, checkpoint, error);
-  option_clear (recipe_gan.options, settings);
+  struct net_file *file = file_of (learnt.weights, learnt.settings, learnt.path, error);
+  learnt_clear (&learnt);
   return file;
 }
 

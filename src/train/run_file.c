@@ -4,29 +4,15 @@
 #include "train/run_file.h"
 
 #include "base/text.h"
-#include "format/safetensors.h"
 #include "net/manifest.h"
 #include "train/checkpoint.h"
 
-static const struct recipe *const recipes[] = {&recipe_arbitrary, &recipe_perceptual};
-
-/* The recipe that @checkpoint is of, with what it tells of the run; NULL: another. */
-static const struct recipe *
-recipe_of (struct weights *checkpoint, JsonNode **node)
-{
-  for (size_t i = 0; i < G_N_ELEMENTS (recipes); i++)
-    if ((*node = checkpoint_recipe (checkpoint, recipes[i])))
-      return recipes[i];
-  return NULL;
-}
+static const struct recipe *const recipes[] = {&recipe_arbitrary, &recipe_perceptual, NULL};
 
 bool
 run_file_matches (const char *path)
 {
-  g_autofree char *checkpoint = checkpoint_find (path, NULL);
-  g_autoptr (weights) head = checkpoint ? safetensors_load_metadata (checkpoint, NULL) : NULL;
-  g_autoptr (JsonNode) node = NULL;
-  return head && recipe_of (head, &node);
+  return checkpoint_of (path, recipes) != NULL;
 }
 
 /* A checkpoint may come from anywhere: what it says is printed, and its weights are those of its settings. */
@@ -46,18 +32,12 @@ check (struct net_file *file, GError **error)
 struct net_file *
 run_file_load (const char *path, GError **error)
 {
-  g_autofree char *checkpoint = checkpoint_find (path, error);
-  g_autoptr (weights) run = checkpoint ? checkpoint_load (checkpoint, error) : NULL;
-  g_autoptr (JsonNode) node = NULL;
-  const struct recipe *recipe = run ? recipe_of (run, &node) : NULL;
-  if (run && !recipe)
-    manifest_fail (error, checkpoint, "is no checkpoint of impasto train arbitrary or perceptual");
-  g_autofree void *settings = recipe ? checkpoint_settings (node, recipe, checkpoint, error) : NULL;
-  if (!settings)
+  struct learnt learnt;
+  if (!checkpoint_open (path, recipes, &learnt, error))
     return NULL;
-  g_autoptr (net_file) file = recipe->network (settings, run);
-  option_clear (recipe->options, settings);
-  file->path = g_strdup (checkpoint);
+  g_autoptr (net_file) file = learnt.recipe->network (learnt.settings, learnt.weights);
+  file->path = g_strdup (learnt.path);
+  learnt_clear (&learnt);
   return check (file, error) ? g_steal_pointer (&file) : NULL;
 }
 

@@ -4,66 +4,36 @@
 #include "train/run_pack.h"
 
 #include "base/text.h"
-#include "format/safetensors.h"
 #include "net/manifest.h"
 #include "train/checkpoint.h"
 #include "train/style_pack.h"
 #include "train/translate_recipe.h"
 
-/* A checkpoint that is being made a pack of. */
-struct source {
-  char **paintings;
-  const void *settings; /* of the recipe */
-  struct weights *weights;
-};
+static const struct recipe *const recipes[] = {&recipe_style, &recipe_translate, NULL};
 
 static struct pack *
-style_of (const struct source *source, GError **error)
+style_of (const struct learnt *learnt, char **paintings, GError **error)
 {
-  const struct style_settings *settings = source->settings;
+  const struct style_settings *settings = learnt->settings;
   struct style_data data = {0};
   struct pack *pack = NULL;
   g_autoptr (pack) into = settings->into ? pack_load (settings->into, error) : NULL;
   if (into && into->settings.layers)
     manifest_fail (error, settings->into, "takes no styles");
-  else if ((!settings->into || into) && style_data_name (&data, source->paintings, settings->names, error)) {
+  else if ((!settings->into || into) && style_data_name (&data, paintings, settings->names, error)) {
     struct style_net net = settings->net;
     net.styles = data.n_styles;
-    pack = into ? style_pack_extend (into, source->weights, &data, NULL, settings, error)
-                : style_pack_new (&net, source->weights, &data, NULL, settings);
+    pack = into ? style_pack_extend (into, learnt->weights, &data, NULL, settings, error)
+                : style_pack_new (&net, learnt->weights, &data, NULL, settings);
   }
   style_data_clear (&data);
   return pack;
 }
 
-static struct pack *
-translation_of (const struct source *source, GError **error)
-{
-  return translate_pack (source->settings, source->weights, PAINTING);
-}
-
-static const struct kind {
-  const struct recipe *recipe;
-  struct pack *(*make) (const struct source *source, GError **error);
-} kinds[] = {{&recipe_style, style_of}, {&recipe_translate, translation_of}};
-
-/* The kind of run that @checkpoint is of, with its recipe; NULL: another. */
-static const struct kind *
-kind_of (struct weights *checkpoint, JsonNode **recipe)
-{
-  for (size_t i = 0; i < G_N_ELEMENTS (kinds); i++)
-    if ((*recipe = checkpoint_recipe (checkpoint, kinds[i].recipe)))
-      return &kinds[i];
-  return NULL;
-}
-
 bool
 run_pack_matches (const char *path)
 {
-  g_autofree char *checkpoint = checkpoint_find (path, NULL);
-  g_autoptr (weights) head = checkpoint ? safetensors_load_metadata (checkpoint, NULL) : NULL;
-  g_autoptr (JsonNode) recipe = NULL;
-  return head && kind_of (head, &recipe);
+  return checkpoint_of (path, recipes) != NULL;
 }
 
 /* The paintings' files as the run was given them; a new list. */
@@ -107,15 +77,13 @@ check_texts (struct pack *pack, const char *path, GError **error)
 }
 
 static struct pack *
-make (const struct kind *kind, JsonNode *recipe, struct weights *weights, const char *path, GError **error)
+make (const struct learnt *learnt, GError **error)
 {
-  g_auto (GStrv) paintings = inputs_of (json_node_get_object (recipe));
-  g_autofree void *settings = checkpoint_settings (recipe, kind->recipe, path, error);
-  struct source source = {paintings, settings, weights};
-  if (!settings)
-    return NULL;
-  g_autoptr (pack) pack = kind->make (&source, error);
-  option_clear (kind->recipe->options, settings);
+  const char *path = learnt->path;
+  g_auto (GStrv) paintings = inputs_of (json_node_get_object (learnt->run));
+  g_autoptr (pack) pack = learnt->recipe == &recipe_style
+                            ? style_of (learnt, paintings, error)
+                            : translate_pack (learnt->settings, learnt->weights, PAINTING);
   if (!pack)
     g_prefix_error (error, "%s: ", path);
   if (!pack || !check_texts (pack, path, error) || !pack_check_weights (pack, path, error))
@@ -127,13 +95,12 @@ make (const struct kind *kind, JsonNode *recipe, struct weights *weights, const 
 struct pack *
 run_pack_load (const char *path, GError **error)
 {
-  g_autofree char *checkpoint = checkpoint_find (path, error);
-  g_autoptr (weights) weights = checkpoint ? checkpoint_load (checkpoint, error) : NULL;
-  g_autoptr (JsonNode) recipe = NULL;
-  const struct kind *kind = weights ? kind_of (weights, &recipe) : NULL;
-  if (weights && !kind)
-    manifest_fail (error, checkpoint, "is no checkpoint of impasto train style or translate");
-  return kind ? make (kind, recipe, weights, checkpoint, error) : NULL;
+  struct learnt learnt;
+  if (!checkpoint_open (path, recipes, &learnt, error))
+    return NULL;
+  struct pack *pack = make (&learnt, error);
+  learnt_clear (&learnt);
+  return pack;
 }
 
 struct pack *
