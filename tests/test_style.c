@@ -286,44 +286,48 @@ test_mesh (void)
   g_assert_cmpfloat_with_epsilon (mesh_of (100, 99, 1), 0, 1e-6);
 }
 
-/* Of 4 channels of 8x8: @spikes of them are 7 at one place, each at its own or all at the same, else 0 or a checkerboard. */
+/* Of four squares, the first two of the photograph @like apart in each channel, the others another colour: painted alike but
+ * for the second, by 0.5; its pixels are @rough off their mean. */
 static double
-droplets_of (int spikes, bool same)
+alike_of (double like, double rough, double weight)
 {
-  enum { SIDE = 8, CHANNELS = 4 };
+  enum { SIDE = 2 * CALM_SCALE, PIXELS = SIDE * SIDE };
   g_autoptr (GError) error = NULL;
   g_autoptr (graph) graph = graph_new ();
   g_autoptr (weights) weights = weights_new ();
-  sym features = graph_input (graph, "features", SHAPE (1, CHANNELS, SIDE, SIDE));
-  graph_output (graph, "loss", loss_droplets (features));
+  sym picture = graph_input (graph, "picture", SHAPE (1, 3, SIDE, SIDE));
+  sym photo = graph_input (graph, "photo", SHAPE (1, 3, SIDE, SIDE));
+  graph_output (graph, "loss", loss_alike (picture, photo, graph_input (graph, "weight", SHAPE (1, 1, 1))));
   struct plan_options options = {.precision = PRECISION_F32, .threads = 1, .memory_limit = 1 << 28};
   g_autoptr (plan) plan = plan_compile (graph, weights, &options, &error);
   g_assert_no_error (error);
-  for (int c = 0; c < CHANNELS; c++)
-    for (int i = 0; i < SIDE * SIDE; i++) {
-      int place = same ? 27 : 5 + 9 * c;
-      tensor_floats (plan_input (plan, "features"))[c * SIDE * SIDE + i] =
-        c < spikes ? 7 * (i == place) : (i / SIDE + i) % 2;
-    }
+  tensor_floats (plan_input (plan, "weight"))[0] = (float) weight;
+  for (int i = 0; i < 3 * PIXELS; i++) {
+    bool right = i % SIDE >= CALM_SCALE, below = i / SIDE % SIDE >= CALM_SCALE;
+    tensor_floats (plan_input (plan, "picture"))[i] = right && !below ? 0.75 : 0.25;
+    tensor_floats (plan_input (plan, "photo"))[i] = below ? 0 : right ? 0.9 + like + (i % 2 ? rough : -rough) : 0.9;
+  }
   plan_run (plan, 0, 0);
   return tensor_floats (plan_output (plan, "loss"))[0];
 }
 
-/* By hand: a spike is 63 variances from its mean of one in 64, the rest 1 / 63, a checkerboard 1 everywhere. */
+/* By hand: two of sixteen pairs, |dy|^2 = 3 0.5^2. What is dark is nothing like it. */
 static void
-test_droplets (void)
+test_alike (void)
 {
-  g_assert_cmpfloat (droplets_of (0, true), ==, 0);
-  g_assert_cmpfloat_with_epsilon (droplets_of (4, true), 59.0 / 64, 1e-4);
-  g_assert_cmpfloat_with_epsilon (droplets_of (4, false), 4 * ((63 + 3 / 63.0) / 4 - 4) / 64, 1e-4);
-  g_assert_cmpfloat_with_epsilon (droplets_of (1, true), ((63 + 3) / 4.0 - 4) / 64, 1e-4);
+  const double pair = 2 * 0.75 / 16;
+  g_assert_cmpfloat_with_epsilon (alike_of (0, 0, 1), pair, 1e-5);
+  g_assert_cmpfloat_with_epsilon (alike_of (0, 0, 0.5), pair / 2, 1e-5);
+  g_assert_cmpfloat_with_epsilon (alike_of (0.1, 0, 1), pair * exp (-1.5), 1e-5);
+  g_assert_cmpfloat_with_epsilon (alike_of (0, 0.05, 1), pair * exp (-1.5), 1e-4);
+  g_assert_cmpfloat_with_epsilon (alike_of (0.6, 0, 1), 0, 1e-5);
 }
 
 /* -1 stands for the recipe's own number, and nothing else below 0 does. */
 static void
 test_refused (void)
 {
-  static const char *const names[] = {"calm-weight", "mesh-weight", "droplet-weight", "overexposed"};
+  static const char *const names[] = {"calm-weight", "mesh-weight", "alike-weight", "overexposed"};
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
     struct job job;
     job_init (&job, "refused", 1, false);
@@ -349,7 +353,7 @@ test_defaults (void)
     g_assert_cmpfloat (settings->rate, ==, into ? 0.05 : 0.001);
     g_assert_cmpfloat (settings->calm_weight, ==, 100);
     g_assert_cmpfloat (settings->mesh_weight, ==, 4000);
-    g_assert_cmpfloat (settings->droplet_weight, ==, 1);
+    g_assert_cmpfloat (settings->alike_weight, ==, 100);
     g_assert_cmpfloat (settings->overexposed, ==, 0.25);
     option_clear (recipe_style.options, settings);
     option_clear (run_options, &run);
@@ -412,7 +416,7 @@ main (int argc, char **argv)
   g_test_add_func ("/style/palette", test_palette);
   g_test_add_func ("/style/calm", test_calm);
   g_test_add_func ("/style/mesh", test_mesh);
-  g_test_add_func ("/style/droplets", test_droplets);
+  g_test_add_func ("/style/alike", test_alike);
   g_test_add_func ("/style/start", test_start);
   g_test_add_func ("/style/into", test_into);
   g_test_add_func ("/style/descriptors", test_descriptors);

@@ -72,8 +72,6 @@ struct style_control {
                 for painting: in training the row must draw the photograph itself */
   bool wrap; /* the picture is a torus: every border shows the opposite side. Extents are multiples of 4 then */
   sym *taps; /* when not NULL, receives STYLE_TAPS feature maps; of residual layers */
-  sym *
-    before_norms; /* likewise 2 * residuals + 2 of them: what normalisations of residual blocks and the way up are given */
   bool training; /* of other layers: by the statistics of the batch, which the running ones follow; once a graph */
 };
 extern const struct net net_style;

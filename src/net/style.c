@@ -48,15 +48,6 @@ tap (const struct painter *painter, sym x, int i)
   return x;
 }
 
-/* Notes @x down, which normalisation @i from the residual blocks on is given, for who asked. */
-static sym
-note (const struct painter *painter, sym x, int i)
-{
-  if (painter->control.before_norms)
-    painter->control.before_norms[i] = x;
-  return x;
-}
-
 /* Convolution, normalisation, ReLU; the convolution is tap @i, none if below 0. */
 static sym
 stage (struct painter *painter, sym x, const char *name, struct layer_conv conv, int level, int i)
@@ -77,9 +68,9 @@ residual (struct painter *painter, sym x, int i, int channels)
 {
   struct layer_conv conv = {.channels = channels, .kernel = 3, .pad = border (painter), .bare = true};
   graph_push (x.graph, "res%d", i + 1);
-  sym y = note (painter, layer_conv (x, "conv1", conv), 2 * i);
+  sym y = layer_conv (x, "conv1", conv);
   y = sym_relu (norm (painter, y, "norm1", 2));
-  y = note (painter, layer_conv (y, "conv2", conv), 2 * i + 1);
+  y = layer_conv (y, "conv2", conv);
   y = norm (painter, y, "norm2", 2);
   graph_pop (x.graph);
   return sym_add (x, y);
@@ -98,27 +89,20 @@ upsample (struct painter *painter, sym x)
   return sym_slice (sym_slice (x, 2, 2, h + 2, 1), 3, 2, w + 2, 1);
 }
 
-static sym
-transposed (struct painter *painter, sym x, int channels)
-{
-  struct shape shape = sym_shape (x);
-  int64_t h = 2 * shape.dim[2], w = 2 * shape.dim[3];
-  bool wrap = painter->control.wrap;
-  x = layer_conv_transpose (wrap ? sym_pad (x, PAD_CIRCULAR, 1, 1, 1, 1) : x, "conv", channels, 3, 2, 1, true);
-  return wrap ? sym_slice (sym_slice (x, 2, 2, h + 2, 1), 3, 2, w + 2, 1) : x;
-}
-
 /* A stage of the way up: enlarged and convolved, or a transposed convolution (Zhu 2017). */
 static sym
 enlarging_stage (struct painter *painter, sym x, const char *name, int channels, int level)
 {
-  struct layer_conv conv = {.channels = channels, .kernel = 3, .pad = border (painter), .bare = true};
+  if (painter->settings->upsampling != UPSAMPLING_TRANSPOSED)
+    return stage (painter, upsample (painter, x), name, (struct layer_conv){.channels = channels, .kernel = 3}, level,
+                  -1);
+  struct shape shape = sym_shape (x);
+  int64_t h = 2 * shape.dim[2], w = 2 * shape.dim[3];
+  bool wrap = painter->control.wrap;
   graph_push (x.graph, "%s", name);
-  if (painter->settings->upsampling == UPSAMPLING_TRANSPOSED)
-    x = transposed (painter, x, channels);
-  else
-    x = layer_conv (upsample (painter, x), "conv", conv);
-  note (painter, x, 2 * painter->settings->residuals + 1 - level);
+  x = layer_conv_transpose (wrap ? sym_pad (x, PAD_CIRCULAR, 1, 1, 1, 1) : x, "conv", channels, 3, 2, 1, true);
+  if (wrap)
+    x = sym_slice (sym_slice (x, 2, 2, h + 2, 1), 3, 2, w + 2, 1);
   x = sym_relu (norm (painter, x, "norm", level));
   graph_pop (x.graph);
   return x;

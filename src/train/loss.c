@@ -116,13 +116,39 @@ palette_part (sym palette, int start, int stop, struct shape shape)
   return sym_reshape (sym_slice (palette, 1, start, stop, 1), shape);
 }
 
-sym
-loss_droplets (sym features)
+/* Squared distances between all rows of @x (n,s,c): (n,s,s). */
+static sym
+distances (sym x)
 {
-  sym around = sym_sub (features, sym_mean (features, AXES_HW));
-  sym variance = sym_shift (sym_variance (features, AXES_HW), 1e-5);
-  sym energy = sym_mean (sym_div (sym_square (around), variance), AXIS (1));
-  return sym_reshape (sym_mean (sym_relu (sym_shift (energy, -DROPLET)), AXES_ALL), SHAPE_SCALAR);
+  int64_t n = sym_shape (x).dim[0], s = sym_shape (x).dim[1];
+  sym own = sym_sum (sym_square (x), AXIS (2));
+  sym sums = sym_add (sym_reshape (own, SHAPE (n, s, 1)), sym_reshape (own, SHAPE (n, 1, s)));
+  return sym_relu (sym_sub (sums, sym_scale (sym_matmul_t (x, false, x, true), 2)));
+}
+
+/* (n,c,h,w) as rows of channels, a place each */
+static sym
+places (sym x)
+{
+  struct shape shape = sym_shape (x);
+  return sym_permute (sym_reshape (x, SHAPE (shape.dim[0], shape.dim[1], -1)), (int[]){0, 2, 1});
+}
+
+sym
+loss_alike (sym picture, sym photo, sym weight)
+{
+  struct shape shape = sym_shape (picture);
+  if (shape.rank != 4 || shape.dim[2] < CALM_SCALE || shape.dim[3] < CALM_SCALE)
+    return graph_fail (picture.graph, "alike: wants pictures of at least %dx%d", CALM_SCALE, CALM_SCALE);
+  photo = sym_stop_gradient (photo);
+  sym y = sym_avg_pool (picture, CALM_SCALE, CALM_SCALE, 0), x = sym_avg_pool (photo, CALM_SCALE, CALM_SCALE, 0);
+  sym squares = sym_avg_pool (sym_square (photo), CALM_SCALE, CALM_SCALE, 0);
+  sym deviation = sym_sqrt (sym_relu (sym_mean (sym_sub (squares, sym_square (x)), AXIS (1))));
+  sym flat = places (sym_exp (sym_scale (deviation, -CALM_EDGE)));
+  sym alike = sym_exp (sym_scale (distances (places (x)), -0.5 / (ALIKE * ALIKE)));
+  sym pairs = sym_mul (sym_mul (alike, flat), sym_permute (flat, (int[]){0, 2, 1}));
+  sym loss = sym_mean (sym_mul (distances (places (y)), pairs), AXIS (1) | AXIS (2));
+  return sym_reshape (sym_mean (weighted (loss, weight), AXES_ALL), SHAPE_SCALAR);
 }
 
 /* The covariances as means of products, not as a Gram matrix: matrices of three columns are no work for matrix units. */

@@ -34,12 +34,11 @@ sym loss_calm (sym picture, sym photo, sym weight);
 enum { MESH_PERIOD = 4, MESH_WINDOW = 12 * MESH_PERIOD };
 sym loss_mesh (sym picture, sym weight);
 
-/* Droplets: places where all of a network's normalised features are many deviations from their mean, by which it makes its
- * own contrast (Karras 2020, section 2); in paintings, pale spots. @features (n,c,h,w) as instance normalisation is given
- * them: mean over places of max(0, e - DROPLET), where e is a place's squared deviation in units of the variance, mean over
- * channels, and 1 in the mean over places: the share of all variance that is beyond. */
-#define DROPLET 4
-sym loss_droplets (sym features);
+/* What is alike in the photograph x is alike in the picture y (n,c,h,w): mean over pairs of squares of CALM_SCALE pixels,
+ * wherever they lie, of |dy|^2 exp (-|dx|^2 / (2 ALIKE^2)) times exp (-30 s) of both, where s is the deviation of the
+ * photograph within a square: flat ones are compared, in which a painter has no reason to do now this and now that. */
+#define ALIKE 0.1
+sym loss_alike (sym picture, sym photo, sym weight);
 
 /* mean weight * (picture - target)^2 */
 sym loss_pixels (sym picture, sym target, sym weight);

@@ -4,7 +4,8 @@
  *
  *   L = content_weight * L_content + pixel_weight * p L_pixel
  *       + (1 - p)^2 (style_weight * L_gram + palette_weight * L_palette + variation_weight * L_tv
- *                    + calm_weight * L_calm + mesh_weight * L_mesh + adversary_weight * L_adv)
+ *                    + calm_weight * L_calm + alike_weight * L_alike + mesh_weight * L_mesh
+ *                    + adversary_weight * L_adv)
  *
  * p is the photograph's share of a picture's row. Content at FEATURE_CONTENT of the feature network (Johnson 2016); Gram
  * matrices at all of its taps on the picture at scales 1, 1/2 and 1/4, which stand in for the deeper blocks; each
@@ -23,7 +24,7 @@
 #define FIT_RATE 0.05
 #define CALM 100
 #define MESH 4000
-#define DROPLETS 1
+#define ALIKE_WEIGHT 100
 #define OVEREXPOSED 0.25
 
 enum stream { STREAM_PHOTO = 200, STREAM_PAINTING }; /* random numbers of rehearsals */
@@ -65,9 +66,8 @@ static const struct option options[] = {
    "how calm the painting is where the photograph is: fewer spots and clouds in skies; -1 = 100", -1, 1e6, -1},
   {"mesh-weight", OPTION_FLOAT, offsetof (struct style_settings, mesh_weight),
    "how little the painter's grid of four pixels is to show; -1 = 4000", -1, 1e6, -1},
-  {"droplet-weight", OPTION_FLOAT, offsetof (struct style_settings, droplet_weight),
-   "how little single places are to stand out in all of the painter's features, which shows as pale spots; -1 = 1", -1,
-   1e6, -1},
+  {"alike-weight", OPTION_FLOAT, offsetof (struct style_settings, alike_weight),
+   "how alike the painting is where the photograph is flat and alike: no pale spots in skies; -1 = 100", -1, 1e6, -1},
   {"adversary-weight", OPTION_FLOAT, offsetof (struct style_settings, adversary_weight),
    "the patch judge's say; 0 = none", 0, 1e6, 0.15},
   {"pixel-weight", OPTION_FLOAT, offsetof (struct style_settings, pixel_weight),
@@ -110,8 +110,8 @@ settle (void *object, struct run_settings *run)
     settings->calm_weight = CALM;
   if (settings->mesh_weight == -1)
     settings->mesh_weight = MESH;
-  if (settings->droplet_weight == -1)
-    settings->droplet_weight = DROPLETS;
+  if (settings->alike_weight == -1)
+    settings->alike_weight = ALIKE_WEIGHT;
   if (settings->overexposed == -1)
     settings->overexposed = OVEREXPOSED;
 }
@@ -122,7 +122,7 @@ check_numbers (const struct style_settings *settings, GError **error)
   const char *problem =
     settings->size % 16 || settings->net.ends % 2 == 0       ? "--size wants a multiple of 16 and --ends an odd number"
     : settings->calm_weight < 0 || settings->mesh_weight < 0 ? "--calm-weight and --mesh-weight want 0 or more, or -1"
-    : settings->droplet_weight < 0                           ? "--droplet-weight wants 0 or more, or -1"
+    : settings->alike_weight < 0                             ? "--alike-weight wants 0 or more, or -1"
     : settings->overexposed < 0                              ? "--overexposed wants a share of 0 to 1, or -1"
                                                              : NULL;
   if (problem)
@@ -259,9 +259,8 @@ set_item (struct plan *plan, int64_t item, struct style_draw draw, const struct 
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
-  static const char *const names[] = {"loss",  "content",  "style",         "palette", "variation",
-                                      "calm",  "mesh",     "droplets",      "pixel",   "adversary",
-                                      "judge", "gradient", "judge-gradient"};
+  static const char *const names[] = {"loss",  "content", "style",     "palette", "variation", "calm",          "mesh",
+                                      "alike", "pixel",   "adversary", "judge",   "gradient",  "judge-gradient"};
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
   int64_t b = settings->batch, size = settings->size;

@@ -90,16 +90,6 @@ weighted_sum (sym sum, sym loss, double weight)
   return sym_add (sum, sym_scale (loss, weight));
 }
 
-/* The mean over @n feature maps. */
-static sym
-droplets (struct graph *graph, const sym *maps, int64_t n)
-{
-  sym sum = graph_scalar (graph, 0);
-  for (int64_t i = 0; i < n; i++)
-    sum = weighted_sum (sum, loss_droplets (maps[i]), 1.0 / n);
-  return sum;
-}
-
 /* Adds @loss to the sum, and to what the graph tells. */
 static void
 add_loss (sym *sum, const char *name, sym loss, double weight)
@@ -137,11 +127,10 @@ painter_loss (struct graph *graph, const struct style_settings *settings, const 
 {
   struct batch batch = input_batch (graph, settings, state);
   sym weight = batch.weight, weight3 = sym_null (weight) ? weight : sym_reshape (weight, SHAPE (-1, 1, 1));
-  sym before_norms[STYLE_NORMS_MAX], content, sum = graph_scalar (graph, 0);
+  sym content, sum = graph_scalar (graph, 0);
   struct feature_tap taps[FEATURE_TAPS];
   graph_push (graph, "painter");
-  sym painted =
-    style_net (batch.photo, (struct style_control){.rows = batch.rows, .before_norms = before_norms}, &state->net);
+  sym painted = style_net (batch.photo, (struct style_control){.rows = batch.rows}, &state->net);
   graph_pop (graph);
   sym l_style = style_loss (state, painted, batch.targets, weight3, &content);
   build_features (state, batch.photo, FEATURE_CONTENT, taps);
@@ -151,7 +140,7 @@ painter_loss (struct graph *graph, const struct style_settings *settings, const 
   add_loss (&sum, "variation", loss_variation_weighted (painted, weight), settings->variation_weight);
   add_loss (&sum, "calm", loss_calm (painted, batch.photo, weight), settings->calm_weight);
   add_loss (&sum, "mesh", loss_mesh (painted, weight), settings->mesh_weight);
-  add_loss (&sum, "droplets", droplets (graph, before_norms, 2 * state->net.residuals + 2), settings->droplet_weight);
+  add_loss (&sum, "alike", loss_alike (painted, batch.photo, weight3), settings->alike_weight);
   add_loss (&sum, "palette", loss_palette (painted, palette, weight3), settings->palette_weight);
   if (!sym_null (batch.share))
     add_loss (&sum, "pixel", loss_pixels (painted, batch.photo, batch.share), settings->pixel_weight);

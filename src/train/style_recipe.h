@@ -15,7 +15,7 @@ enum { STYLE_SHEET_PHOTOS = 3 };
 struct style_settings {
   char *photos, *features, *describer, *names, *title, *license, *start, *into;
   int64_t batch, size, painting_size;
-  double content_weight, style_weight, variation_weight, calm_weight, mesh_weight, droplet_weight, adversary_weight,
+  double content_weight, style_weight, variation_weight, calm_weight, mesh_weight, alike_weight, adversary_weight,
     pixel_weight, palette_weight;
   double overexposed; /* share of the photographs */
   double rate, judge_rate, average;
