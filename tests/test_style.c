@@ -311,6 +311,21 @@ alike_of (double like, double rough, double weight)
   return tensor_floats (plan_output (plan, "loss"))[0];
 }
 
+/* Pairs of the squares of a large crop do not fill the memory. */
+static void
+alike_at (int size)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  sym picture = graph_input (graph, "picture", SHAPE (1, 3, size, size));
+  sym photo = graph_input (graph, "photo", SHAPE (1, 3, size, size));
+  graph_output (graph, "loss", loss_alike (picture, photo, (sym){0}));
+  struct plan_options options = {.precision = PRECISION_F32, .threads = 1, .memory_limit = 64 << 20};
+  g_autoptr (plan) plan = plan_compile (graph, weights, &options, &error);
+  g_assert_no_error (error);
+}
+
 /* By hand: two of sixteen pairs, |dy|^2 = 3 0.5^2. What is dark is nothing like it. */
 static void
 test_alike (void)
@@ -321,6 +336,8 @@ test_alike (void)
   g_assert_cmpfloat_with_epsilon (alike_of (0.1, 0, 1), pair * exp (-1.5), 1e-5);
   g_assert_cmpfloat_with_epsilon (alike_of (0, 0.05, 1), pair * exp (-1.5), 1e-4);
   g_assert_cmpfloat_with_epsilon (alike_of (0.6, 0, 1), 0, 1e-5);
+  alike_at (1024);
+  alike_at (1008); /* whose last squares are no whole ones */
 }
 
 /* -1 stands for the recipe's own number, and nothing else below 0 does. */

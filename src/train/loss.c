@@ -140,9 +140,11 @@ loss_alike (sym picture, sym photo, sym weight)
   struct shape shape = sym_shape (picture);
   if (shape.rank != 4 || shape.dim[2] < CALM_SCALE || shape.dim[3] < CALM_SCALE)
     return graph_fail (picture.graph, "alike: wants pictures of at least %dx%d", CALM_SCALE, CALM_SCALE);
+  int scale = CALM_SCALE * ((MAX (shape.dim[2], shape.dim[3]) - 1) / (ALIKE_SIDE * CALM_SCALE) + 1);
+  scale = MIN (scale, MIN (shape.dim[2], shape.dim[3]));
   photo = sym_stop_gradient (photo);
-  sym y = sym_avg_pool (picture, CALM_SCALE, CALM_SCALE, 0), x = sym_avg_pool (photo, CALM_SCALE, CALM_SCALE, 0);
-  sym squares = sym_avg_pool (sym_square (photo), CALM_SCALE, CALM_SCALE, 0);
+  sym y = sym_avg_pool (picture, scale, scale, 0), x = sym_avg_pool (photo, scale, scale, 0);
+  sym squares = sym_avg_pool (sym_square (photo), scale, scale, 0);
   sym deviation = sym_sqrt (sym_relu (sym_mean (sym_sub (squares, sym_square (x)), AXIS (1))));
   sym flat = places (sym_exp (sym_scale (deviation, -CALM_EDGE)));
   sym alike = sym_exp (sym_scale (distances (places (x)), -0.5 / (ALIKE * ALIKE)));
