@@ -22,7 +22,8 @@ IMPASTO_API ImpastoOptions *impasto_export_options_new (void);
  * impasto_export:
  * @options: which style or generator, and how
  * @path: the file, NAME.onnx; of a generator also NAME.h5, for Keras
- * @error: IMPASTO_ERROR_USAGE: no such style, or @path is a run's checkpoint; IMPASTO_ERROR_INPUT: a pack that is damaged; IMPASTO_ERROR_OUTPUT
+ * @error: IMPASTO_ERROR_USAGE: no such style, or @path is a run's checkpoint; IMPASTO_ERROR_INPUT: a pack that is
+ *   damaged; IMPASTO_ERROR_OUTPUT
  *
  * Writes a style as an ONNX model: pictures (batch, 3, height, width) of any size in, paintings of the same size out, as
  * impasto_painter_paint() makes them in float32. A generator (a "pack" that is a model of `impasto train gan`) takes

@@ -320,7 +320,9 @@ describe_file (const char *path, struct shape shape, const struct describe_setti
     return file ? describe_net_file (file, path, shape, settings, error) : NULL;
   }
   if (g_file_test (path, G_FILE_TEST_IS_DIR) && !run_pack_matches (path)) {
-    checkpoint_refuse_folder (path, "style or translate or gan or arbitrary or perceptual", error);
+    static const struct recipe *const recipes[] = {&recipe_style,     &recipe_translate,  &recipe_gan,
+                                                   &recipe_arbitrary, &recipe_perceptual, NULL};
+    checkpoint_refuse (path, recipes, error);
     return NULL;
   }
   if (!g_str_has_suffix (path, ".onnx") || !g_file_test (path, G_FILE_TEST_EXISTS))

@@ -370,10 +370,10 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
     return FALSE;
   if (settings->pack && generator_matches (settings->pack))
     return export_generator (settings, path, error);
-  if (settings->pack && g_str_has_suffix (path, ".safetensors") &&
-      (run_pack_matches (settings->pack) || run_file_matches (settings->pack)))
+  const bool network = settings->pack && run_file_matches (settings->pack);
+  if (g_str_has_suffix (path, ".safetensors") && (network || (settings->pack && run_pack_matches (settings->pack))))
     return export_run (options, path, error);
-  if (settings->pack && run_file_matches (settings->pack)) {
+  if (network) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
                  "%s: what a run of train arbitrary or perceptual has learnt becomes a .safetensors", path);
     return FALSE;

@@ -10,7 +10,6 @@
 #include "effect/options.h"
 #include "net/manifest.h"
 #include "onnx/export.h"
-#include "train/checkpoint.h"
 #include "train/gan_file.h"
 
 static bool
@@ -38,10 +37,8 @@ static bool
 load_file (struct generator *generator, GError **error)
 {
   const char *path = generator->path;
-  if (gan_checkpoint_matches (path))
+  if (gan_checkpoint_matches (path) || g_file_test (path, G_FILE_TEST_IS_DIR))
     return (generator->file = gan_checkpoint_load (path, error)) != NULL;
-  if (g_file_test (path, G_FILE_TEST_IS_DIR))
-    return checkpoint_refuse_folder (path, recipe_gan.name, error);
   g_autofree char *name = manifest_network (path);
   const struct net *net = name ? net_find (name) : NULL;
   if (net && gan_preset_of (net))

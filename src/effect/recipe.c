@@ -199,9 +199,9 @@ find_pack (JsonObject *object, const char *option, const char *style, const stru
   }
   g_autoptr (GPtrArray) folders = pack_folders (run, beside, &latest);
   g_autoptr (GError) local = NULL;
-  g_autofree char *cure =
-    g_strdup_printf ("%s, or name a style with --%s",
-                     run ? "replay it in the folder that holds that of the run" : "set IMPASTO_MODELS to its folder", option);
+  g_autofree char *cure = g_strdup_printf (
+    "%s, or name a style with --%s",
+    run ? "replay it in the folder that holds that of the run" : "set IMPASTO_MODELS to its folder", option);
   char *path =
     recipe_find_file (source, what, pack, sha256, (const char *const *) folders->pdata, latest ? NULL : cure, &local);
   if (local && latest)

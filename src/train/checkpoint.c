@@ -75,23 +75,6 @@ checkpoint_find (const char *path, GError **error)
 }
 
 bool
-checkpoint_refuse_folder (const char *path, const char *wanted, GError **error)
-{
-  g_autoptr (JsonObject) options = run_options_load (path, NULL);
-  g_autofree char *checkpoint = options ? checkpoint_find (path, error) : NULL;
-  g_autoptr (weights) weights = checkpoint ? checkpoint_load (checkpoint, error) : NULL;
-  if (options && !weights)
-    return false;
-  g_auto (GStrv) recipes = g_strsplit (wanted, " or ", -1);
-  const char *recipe = options ? json_object_get_string_member (options, "recipe") : NULL;
-  g_autofree char *shown = recipe ? text_show (recipe) : NULL;
-  if (recipe && !g_strv_contains ((const char *const *) recipes, recipe))
-    return manifest_fail (error, path, "is a run of train %s; %s%s is wanted", shown, recipes[1] ? "one of " : "",
-                          wanted);
-  return manifest_fail (error, path, "is no run of train %s that has a checkpoint", wanted);
-}
-
-bool
 checkpoint_check_result (const char *path, GError **error)
 {
   g_autofree char *whole = g_canonicalize_filename (path, NULL), *folder = g_path_get_dirname (whole);
@@ -338,15 +321,42 @@ names_of (const struct recipe *const *recipes)
   return g_string_free (names, FALSE);
 }
 
+static bool
+is_among (const char *name, const struct recipe *const *recipes)
+{
+  for (; *recipes; recipes++)
+    if (g_str_equal (name, (*recipes)->name))
+      return true;
+  return false;
+}
+
+bool
+checkpoint_refuse (const char *path, const struct recipe *const *recipes, GError **error)
+{
+  bool folder = g_file_test (path, G_FILE_TEST_IS_DIR);
+  g_autofree char *names = names_of (recipes);
+  g_autoptr (JsonObject) options = folder ? run_options_load (path, NULL) : NULL;
+  const char *recipe = options ? json_object_get_string_member (options, "recipe") : NULL;
+  g_autofree char *shown = recipe ? text_show (recipe) : NULL;
+  if (recipe && !is_among (recipe, recipes))
+    return manifest_fail (error, path, "is a run of train %s; %s%s is wanted", shown, recipes[1] ? "one of " : "",
+                          names);
+  if (folder && !recipe)
+    return manifest_fail (error, path, "is no run of train %s that has a checkpoint", names);
+  g_autofree char *checkpoint = checkpoint_find (path, error);
+  g_autoptr (weights) weights = checkpoint ? checkpoint_load (checkpoint, error) : NULL;
+  return weights ? manifest_fail (error, checkpoint, "is no checkpoint of impasto train %s", names) : false;
+}
+
 bool
 checkpoint_open (const char *path, const struct recipe *const *recipes, struct learnt *learnt, GError **error)
 {
-  g_autofree char *names = names_of (recipes);
-  *learnt = (struct learnt){.path = checkpoint_find (path, error)};
+  *learnt = (struct learnt){0};
+  if (!checkpoint_of (path, recipes))
+    return checkpoint_refuse (path, recipes, error);
+  learnt->path = checkpoint_find (path, error);
   learnt->weights = learnt->path ? checkpoint_load (learnt->path, error) : NULL;
   learnt->recipe = learnt->weights ? recipe_of (learnt->weights, recipes, &learnt->run) : NULL;
-  if (learnt->weights && !learnt->recipe)
-    manifest_fail (error, learnt->path, "is no checkpoint of impasto train %s", names);
   learnt->settings = learnt->recipe ? checkpoint_settings (learnt->run, learnt->recipe, learnt->path, error) : NULL;
   if (!learnt->settings)
     learnt_clear (learnt);

@@ -41,10 +41,6 @@ void checkpoint_forget_later (struct trainer *trainer);
  * folder has none. */
 char *checkpoint_find (const char *path, GError **error);
 
-/* Why the folder @path is no run that can be taken for one of the recipes @wanted, "style or translate": it has no
- * checkpoint that can be read, is another recipe's, or no run. IMPASTO_ERROR_INPUT; false. */
-bool checkpoint_refuse_folder (const char *path, const char *wanted, GError **error);
-
 /* Whether a result may take the place of @path: not where a checkpoint is, or would be looked for. IMPASTO_ERROR_USAGE. */
 bool checkpoint_check_result (const char *path, GError **error);
 
@@ -61,7 +57,11 @@ struct learnt {
  * cannot be read. */
 const struct recipe *checkpoint_of (const char *path, const struct recipe *const *recipes);
 
-/* The same with all that it holds, to be cleared by learnt_clear. IMPASTO_ERROR_INPUT. */
+/* Why it is none of them: a run of another recipe, without a checkpoint or with a damaged one, no run, or another file.
+ * IMPASTO_ERROR_INPUT; false. */
+bool checkpoint_refuse (const char *path, const struct recipe *const *recipes, GError **error);
+
+/* The same as checkpoint_of with all that it holds, to be cleared by learnt_clear. IMPASTO_ERROR_INPUT. */
 bool checkpoint_open (const char *path, const struct recipe *const *recipes, struct learnt *learnt, GError **error);
 void learnt_clear (struct learnt *learnt);
 

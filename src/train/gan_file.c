@@ -95,10 +95,6 @@ gan_checkpoint_load (const char *path, GError **error)
 struct net_file *
 gan_file_load (const char *path, const struct gan_preset *preset, GError **error)
 {
-  if (gan_checkpoint_matches (path))
-    return gan_checkpoint_load (path, error);
-  if (!g_file_test (path, G_FILE_TEST_IS_DIR))
-    return net_file_load (path, &preset->net, error);
-  checkpoint_refuse_folder (path, recipe_gan.name, error);
-  return NULL;
+  bool run = gan_checkpoint_matches (path) || g_file_test (path, G_FILE_TEST_IS_DIR);
+  return run ? gan_checkpoint_load (path, error) : net_file_load (path, &preset->net, error);
 }

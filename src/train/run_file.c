@@ -29,11 +29,11 @@ check (struct net_file *file, GError **error)
   return file->weights != NULL;
 }
 
-struct net_file *
-run_file_load (const char *path, GError **error)
+static struct net_file *
+load (const char *path, const struct recipe *const *wanted, GError **error)
 {
   struct learnt learnt;
-  if (!checkpoint_open (path, recipes, &learnt, error))
+  if (!checkpoint_open (path, wanted, &learnt, error))
     return NULL;
   g_autoptr (net_file) file = learnt.recipe->network (learnt.settings, learnt.weights);
   file->path = g_strdup (learnt.path);
@@ -42,17 +42,15 @@ run_file_load (const char *path, GError **error)
 }
 
 struct net_file *
+run_file_load (const char *path, GError **error)
+{
+  return load (path, recipes, error);
+}
+
+struct net_file *
 run_file_or_file (const char *path, const struct net *net, GError **error)
 {
-  if (run_file_matches (path)) {
-    g_autoptr (net_file) file = run_file_load (path, error);
-    if (!file || file->net == net)
-      return g_steal_pointer (&file);
-    manifest_fail (error, path, "is a run of train %s; %s is wanted", file->net->name, net->name);
-    return NULL;
-  }
-  if (!g_file_test (path, G_FILE_TEST_IS_DIR))
-    return net_file_load (path, net, error);
-  checkpoint_refuse_folder (path, net->name, error); /* the recipe is called as its network */
-  return NULL;
+  const struct recipe *const wanted[] = {net == &net_arbitrary ? &recipe_arbitrary : &recipe_perceptual, NULL};
+  bool run = run_file_matches (path) || g_file_test (path, G_FILE_TEST_IS_DIR);
+  return run ? load (path, wanted, error) : net_file_load (path, net, error);
 }

@@ -106,10 +106,6 @@ run_pack_load (const char *path, GError **error)
 struct pack *
 run_pack_or_file (const char *path, GError **error)
 {
-  if (run_pack_matches (path))
-    return run_pack_load (path, error);
-  if (!g_file_test (path, G_FILE_TEST_IS_DIR))
-    return pack_load (path, error);
-  checkpoint_refuse_folder (path, "style or translate", error);
-  return NULL;
+  bool run = run_pack_matches (path) || g_file_test (path, G_FILE_TEST_IS_DIR);
+  return run ? run_pack_load (path, error) : pack_load (path, error);
 }
