@@ -324,6 +324,7 @@ alike_at (int size)
   struct plan_options options = {.precision = PRECISION_F32, .threads = 1, .memory_limit = 64 << 20};
   g_autoptr (plan) plan = plan_compile (graph, weights, &options, &error);
   g_assert_no_error (error);
+  g_assert_nonnull (plan);
 }
 
 /* By hand: two of sixteen pairs, |dy|^2 = 3 0.5^2. What is dark is nothing like it. */
