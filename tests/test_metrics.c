@@ -85,6 +85,43 @@ test_mesh (void)
   g_assert_cmpfloat (mesh_of (1, 1, 4, 0), ==, 0);
 }
 
+/* A photograph, grey 0.5, in squares of 8 pixels; from row @edge on it is noise that no square sees in its mean. The painting
+ * is likewise, but squares of odd columns are lighter by @step there where the photograph is flat, all by 1 where it is not. */
+static struct picture_flatness
+flatness_of (int side, int edge, double step)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (picture) photo = picture_new (side, side, false, NULL);
+  g_autoptr (picture) painting = picture_new (side, side, false, NULL);
+  struct picture_flatness flatness = {NAN, NAN};
+  for (int64_t i = 0; i < 3 * (int64_t) side * side; i++) {
+    int x = i % side, y = i / side % side;
+    photo->rgb[i] = 0.5f + (y < edge ? 0 : (x + y) % 2 ? 0.5f : -0.5f);
+    painting->rgb[i] = (float) (y < edge ? x / 8 % 2 * step : 1);
+  }
+  g_assert_true (picture_flatness (painting, photo, &flatness, &error));
+  g_assert_no_error (error);
+  return flatness;
+}
+
+/* By hand: of 4 x 2 flat squares, 6 of 10 pairs of neighbours differ and 16 of all 28. */
+static void
+test_flatness (void)
+{
+  struct picture_flatness flatness = flatness_of (32, 16, 0.1);
+  g_assert_cmpfloat_with_epsilon (flatness.alike, 0.1 * sqrt (16.0 / 28), 1e-6);
+  flatness = flatness_of (32, 32, 0.1); /* 4 x 4: 12 of 24, 64 of 120 */
+  g_assert_cmpfloat_with_epsilon (flatness.calm, 0.1 * sqrt (12.0 / 24), 1e-6);
+  g_assert_cmpfloat_with_epsilon (flatness.alike, 0.1 * sqrt (64.0 / 120), 1e-6);
+  flatness = flatness_of (32, 32, 0);
+  g_assert_cmpfloat (flatness.calm, ==, 0);
+  g_assert_cmpfloat (flatness.alike, ==, 0);
+  flatness = flatness_of (520, 520, 0.1); /* squares of 16 pixels see nothing of columns of 8 */
+  g_assert_cmpfloat_with_epsilon (flatness.alike, 0, 1e-6);
+  flatness = flatness_of (7, 7, 0.1);
+  g_assert_cmpfloat (flatness.calm, ==, 0);
+}
+
 static void
 test_identities (void)
 {
@@ -181,7 +218,7 @@ test_flatten (void)
 int
 main (int argc, char **argv)
 {
-  static const struct test tests[] = {TEST (scikit_image), TEST (identities), TEST (seams), TEST (mesh),
-                                      TEST (flatten)};
+  static const struct test tests[] = {TEST (scikit_image), TEST (identities), TEST (seams),
+                                      TEST (mesh),         TEST (flatness),   TEST (flatten)};
   return run_tests (argc, argv, tests, G_N_ELEMENTS (tests));
 }

@@ -299,7 +299,12 @@ const struct command command_eval = {
   .notes =
     "style_distance and content_distance are the losses of training (0 = equal); palette_distance compares mean and\n"
     "deviation of the colours; mesh, beside them, is what shows of the grid of four pixels a network paints on: in\n"
-    "pictures of 500 pixels and more, below 0.5 nothing does (detail of smaller ones adds to it). It, differences,\n"
+    "pictures of 500 pixels and more, below 0.5 nothing does (detail of smaller ones adds to it). With --content, "
+    "calm\n"
+    "and alike tell how much differ in the painting neighbouring squares that are equal in the photograph, and any "
+    "two\n"
+    "flat ones of one colour: skies with spots, skies of two colours (0 = as flat as they were). All these, "
+    "differences,\n"
     "and steps across the lines of tiles are of 8-bit samples, 0..255;\n"
     "worst_seam is by how much one edge of a tile steps more than the pixels beside it: 0 or less is no seam.\n"
     "With a folder for --content or --against, pictures are paired by name: a/harbour-great-wave.png with\n"

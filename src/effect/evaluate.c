@@ -220,8 +220,14 @@ add_distances (struct run *run, struct picture *painting, const char *content, G
     add (run, "style_distance", style);
     add (run, "palette_distance", palette_distance (&palette, &evaluator->palette));
   }
-  if (photo)
-    add (run, "content_distance", distance);
+  if (!photo)
+    return true;
+  add (run, "content_distance", distance);
+  struct picture_flatness flatness;
+  if (!picture_flatness (painting, photo, &flatness, error))
+    return false;
+  add (run, "calm", flatness.calm * LEVELS);
+  add (run, "alike", flatness.alike * LEVELS);
   return true;
 }
 

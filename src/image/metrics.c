@@ -269,6 +269,124 @@ picture_mesh (const struct picture *picture, double *mesh, GError **error)
   return true;
 }
 
+/* --- What is flat in the photograph --- */
+
+enum { SQUARE = 8, MOST_SQUARES = 64 };
+#define EDGE 30            /* the steps and deviations by which a place is less flat */
+#define LIKENESS (1 / 50.) /* the squared distance of two colours by which they are less alike */
+
+/* A picture in squares. */
+struct squares {
+  int columns, rows;
+  float *mean; /* three of a square */
+  float *flat; /* exp (-EDGE s) */
+};
+
+static bool
+look_at (struct squares *squares, const struct picture *picture, GError **error)
+{
+  int longer = MAX (picture->width, picture->height);
+  int side = SQUARE * MAX ((longer - 1) / (SQUARE * MOST_SQUARES) + 1, 1);
+  squares->columns = picture->width / side;
+  squares->rows = picture->height / side;
+  int n = squares->columns * squares->rows;
+  squares->mean = g_try_new (float, 3 * n + 1);
+  squares->flat = g_try_new (float, n + 1);
+  if (!squares->mean || !squares->flat) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory to look for flat places in");
+    return false;
+  }
+  for (int i = 0; i < n; i++) {
+    int left = i % squares->columns * side, top = i / squares->columns * side;
+    double variance = 0;
+    for (int c = 0; c < 3; c++) {
+      const float *corner = picture->rgb + ((int64_t) c * picture->height + top) * picture->width + left;
+      double sum = 0, square = 0;
+      for (int y = 0; y < side; y++)
+        for (int x = 0; x < side; x++) {
+          double value = corner[(int64_t) y * picture->width + x];
+          sum += value;
+          square += value * value;
+        }
+      double mean = sum / (side * side);
+      squares->mean[3 * i + c] = (float) mean;
+      variance += fmax (square / (side * side) - mean * mean, 0) / 3;
+    }
+    squares->flat[i] = (float) exp (-EDGE * sqrt (variance));
+  }
+  return true;
+}
+
+static void
+squares_clear (struct squares *squares)
+{
+  g_free (squares->mean);
+  g_free (squares->flat);
+}
+
+/* A mean of squares that count more or less. */
+struct weighed {
+  double sum, weight;
+};
+
+static void
+weigh (struct weighed *weighed, const float a[3], const float b[3], double weight)
+{
+  for (int c = 0; c < 3; c++)
+    weighed->sum += weight * ((double) a[c] - b[c]) * ((double) a[c] - b[c]) / 3;
+  weighed->weight += weight;
+}
+
+static double
+weighed_root (const struct weighed *weighed)
+{
+  return weighed->weight > 0 ? sqrt (weighed->sum / weighed->weight) : 0;
+}
+
+static void
+weigh_neighbours (struct weighed *calm, const struct squares *y, const struct squares *x, int a, int b)
+{
+  double step = 0;
+  for (int c = 0; c < 3; c++)
+    step += fabs ((double) x->mean[3 * a + c] - x->mean[3 * b + c]) / 3;
+  weigh (calm, y->mean + 3 * a, y->mean + 3 * b, exp (-EDGE * step));
+}
+
+static void
+weigh_pair (struct weighed *alike, const struct squares *y, const struct squares *x, int a, int b)
+{
+  double flat = (double) x->flat[a] * x->flat[b], apart = 0;
+  if (flat < 1e-6) /* most of a photograph with much in it */
+    return;
+  for (int c = 0; c < 3; c++)
+    apart += ((double) x->mean[3 * a + c] - x->mean[3 * b + c]) * ((double) x->mean[3 * a + c] - x->mean[3 * b + c]);
+  weigh (alike, y->mean + 3 * a, y->mean + 3 * b, flat * exp (-apart / LIKENESS));
+}
+
+bool
+picture_flatness (const struct picture *painting, const struct picture *photo, struct picture_flatness *flatness,
+                  GError **error)
+{
+  struct squares y = {0}, x = {0};
+  struct weighed calm = {0}, alike = {0};
+  *flatness = (struct picture_flatness){0};
+  g_return_val_if_fail (painting->width == photo->width && painting->height == photo->height, false);
+  bool seen = look_at (&y, painting, error) && look_at (&x, photo, error);
+  for (int a = 0; seen && a < x.columns * x.rows; a++) {
+    if (a % x.columns)
+      weigh_neighbours (&calm, &y, &x, a, a - 1);
+    if (a >= x.columns)
+      weigh_neighbours (&calm, &y, &x, a, a - x.columns);
+    for (int b = 0; b < a; b++)
+      weigh_pair (&alike, &y, &x, a, b);
+  }
+  flatness->calm = weighed_root (&calm);
+  flatness->alike = weighed_root (&alike);
+  squares_clear (&y);
+  squares_clear (&x);
+  return seen;
+}
+
 /* --- Colours --- */
 
 struct palette
