@@ -27,7 +27,7 @@ run eval painted/a-alpha.png painted/b.png --against wanted --tile 16x16
 [ $status = 0 ] && [ "$(wc -l <out)" = 4 ] && grep -q '^a-alpha.png ' out && grep -q '^mean ' out && grep -q 'worst_seam' out
 check "eval: a table with a mean, and seams"
 run eval painted --style-image "$picture" --style-size 64 --content wanted --features eye.safetensors
-[ $status = 0 ] && [ ! -s err ] && grep -q 'style_distance .*palette_distance .*content_distance .*calm .*alike .*mesh' out && grep -Eq '^b.png .* 0 +[0-9.]+$' out
+[ $status = 0 ] && [ ! -s err ] && grep -q 'style_distance .*palette_distance .*content_distance .*calm .*alike .*mesh' out && grep -Eq '^b.png .* 0 +[0-9.]+ +[0-9.]+ +[0-9.]+$' out
 check "eval: distance from a style and a photograph"
 run eval tiny.png --style-image small.png --style-size 0 --content tiny.png --features eye.safetensors; [ $status = 0 ]
 check "eval: a tiny picture"

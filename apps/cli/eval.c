@@ -303,7 +303,7 @@ const struct command command_eval = {
     "calm\n"
     "and alike tell how much differ in the painting neighbouring squares that are equal in the photograph, and any "
     "two\n"
-    "flat ones of one colour: skies with spots, skies of two colours (0 = as flat as they were). All these, "
+    "flat ones of one colour: skies with spots, skies of two colours (photographs themselves have some 3). All these, "
     "differences,\n"
     "and steps across the lines of tiles are of 8-bit samples, 0..255;\n"
     "worst_seam is by how much one edge of a tile steps more than the pixels beside it: 0 or less is no seam.\n"

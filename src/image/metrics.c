@@ -272,14 +272,16 @@ picture_mesh (const struct picture *picture, double *mesh, GError **error)
 /* --- What is flat in the photograph --- */
 
 enum { SQUARE = 8, MOST_SQUARES = 64 };
-#define EDGE 30            /* the steps and deviations by which a place is less flat */
-#define LIKENESS (1 / 50.) /* the squared distance of two colours by which they are less alike */
+/* What makes a place less flat, e times at: */
+#define UNEVEN (1 / 30.) /* the deviation in a square */
+#define STEP 0.01        /* the difference of neighbouring squares */
+#define APART 0.03       /* the distance of the colours of any two */
 
 /* A picture in squares. */
 struct squares {
   int columns, rows;
   float *mean; /* three of a square */
-  float *flat; /* exp (-EDGE s) */
+  float *flat; /* exp (-s / UNEVEN) */
 };
 
 static bool
@@ -312,7 +314,7 @@ look_at (struct squares *squares, const struct picture *picture, GError **error)
       squares->mean[3 * i + c] = (float) mean;
       variance += fmax (square / (side * side) - mean * mean, 0) / 3;
     }
-    squares->flat[i] = (float) exp (-EDGE * sqrt (variance));
+    squares->flat[i] = (float) exp (-sqrt (variance) / UNEVEN);
   }
   return true;
 }
@@ -349,7 +351,7 @@ weigh_neighbours (struct weighed *calm, const struct squares *y, const struct sq
   double step = 0;
   for (int c = 0; c < 3; c++)
     step += fabs ((double) x->mean[3 * a + c] - x->mean[3 * b + c]) / 3;
-  weigh (calm, y->mean + 3 * a, y->mean + 3 * b, exp (-EDGE * step));
+  weigh (calm, y->mean + 3 * a, y->mean + 3 * b, exp (-step / STEP));
 }
 
 static void
@@ -360,7 +362,7 @@ weigh_pair (struct weighed *alike, const struct squares *y, const struct squares
     return;
   for (int c = 0; c < 3; c++)
     apart += ((double) x->mean[3 * a + c] - x->mean[3 * b + c]) * ((double) x->mean[3 * a + c] - x->mean[3 * b + c]);
-  weigh (alike, y->mean + 3 * a, y->mean + 3 * b, flat * exp (-apart / LIKENESS));
+  weigh (alike, y->mean + 3 * a, y->mean + 3 * b, flat * exp (-apart / (APART * APART)));
 }
 
 bool
