@@ -110,7 +110,7 @@ paint () {
 figures () {
   "$impasto" eval "$1" --content "$work/photos" --style-image "$2" --style-size "$painting_size" --json \
     ${features:+--features "$features"} 2>/dev/null |
-    sed -n 's/.*"style_distance":\([^,]*\),"palette_distance":\([^,]*\),"content_distance":\([^,}]*\).*/\1 \2 \3/p'
+    sed -n 's/.*"style_distance":\([^,]*\),"palette_distance":\([^,]*\),"color_distance":[^,]*,"content_distance":\([^,}]*\).*/\1 \2 \3/p'
 }
 
 # Median of the numbers on stdin.

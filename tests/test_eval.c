@@ -245,11 +245,12 @@ test_files (void)
   g_assert_true (impasto_evaluator_run (evaluator, painting, photo, painting, &figures, &error));
   g_assert_no_error (error);
   g_assert_cmpint (figures.width, ==, 48);
-  g_assert_cmpint (figures.n_figures, ==, 13);
+  g_assert_cmpint (figures.n_figures, ==, 16);
   g_assert_true (strstr (figures.notes, "photo.png is 96x80 and was scaled to 48x40") != NULL);
   g_assert_cmpfloat (figure (&figures, "style_distance"), >, 1e-3);
   g_assert_cmpfloat (figure (&figures, "content_distance"), >, 1e-3);
   g_assert_cmpfloat (figure (&figures, "palette_distance"), >, 1e-4);
+  g_assert_cmpfloat (figure (&figures, "color_distance"), >, 1e-4);
   g_assert_true (isinf (figure (&figures, "psnr")));
   g_assert_cmpfloat_with_epsilon (figure (&figures, "ssim"), 1, 1e-9);
   g_assert_cmpfloat (figure (&figures, "max_difference"), ==, 0);
@@ -262,6 +263,7 @@ test_files (void)
   g_assert_true (impasto_evaluator_run (evaluator, style, NULL, NULL, &figures, &error));
   g_assert_cmpfloat (figure (&figures, "style_distance"), <, 1e-9);
   g_assert_cmpfloat (figure (&figures, "palette_distance"), <, 1e-9);
+  g_assert_cmpfloat (figure (&figures, "color_distance"), <, 1e-9);
   g_assert_true (isnan (figure (&figures, "psnr")) && isnan (figure (&figures, "content_distance")));
   g_assert_null (figures.notes);
   impasto_figures_clear (&figures);

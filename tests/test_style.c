@@ -4,6 +4,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/random.h"
 #include "net/net_file.h"
 #include "train/describer.h"
 #include "train/loss.h"
@@ -341,11 +342,45 @@ test_alike (void)
   alike_at (1008); /* whose last squares are no whole ones */
 }
 
+/* The histogram of a picture in squares of random colours, as the loss sees and as it is counted; its distance from one of
+ * a single colour. */
+static void
+test_colors (void)
+{
+  enum { H = 3 * COLOR_SCALE, W = 5 * COLOR_SCALE, PIXELS = H * W };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (graph) graph = graph_new ();
+  g_autoptr (weights) weights = weights_new ();
+  sym picture = graph_input (graph, "picture", SHAPE (1, 3, H, W));
+  sym target = graph_input (graph, "target", SHAPE (1, LOSS_COLORS));
+  graph_output (graph, "loss", loss_colors (picture, target, graph_input (graph, "weight", SHAPE (1, 1, 1))));
+  struct plan_options options = {.precision = PRECISION_F32, .threads = 1, .memory_limit = 1 << 28};
+  g_autoptr (plan) plan = plan_compile (graph, weights, &options, &error);
+  g_assert_no_error (error);
+  float *rgb = tensor_floats (plan_input (plan, "picture")), *wanted = tensor_floats (plan_input (plan, "target"));
+  random_uniform_fill ((struct random_key){.seed = 5}, 0, rgb, 3 * PIXELS);
+  tensor_floats (plan_input (plan, "weight"))[0] = 0.5;
+  loss_colors_target (rgb, H, W, wanted);
+  plan_run (plan, 0, 0);
+  g_assert_cmpfloat_with_epsilon (tensor_floats (plan_output (plan, "loss"))[0], 0, 1e-9);
+  for (int i = 0; i < 3 * PIXELS; i++)
+    rgb[i] = i < PIXELS ? 0.25 : i < 2 * PIXELS ? 0.5 : 1; /* the middle of cell 1, 2, 4 */
+  double square = 0, apart = 0;
+  for (int i = 0; i < LOSS_COLORS; i++) {
+    double r = i / 25 - 1, g = i / 5 % 5 - 2, b = i % 5 - 4; /* in steps of 0.25 */
+    double cell = exp (-0.5 * 0.25 * 0.25 * (r * r + g * g + b * b) / (0.15 * 0.15));
+    square += wanted[i] * wanted[i];
+    apart += (wanted[i] - cell) * (wanted[i] - cell);
+  }
+  plan_run (plan, 0, 0);
+  g_assert_cmpfloat_with_epsilon (tensor_floats (plan_output (plan, "loss"))[0], 0.5 * apart / square, 1e-4);
+}
+
 /* -1 stands for the recipe's own number, and nothing else below 0 does. */
 static void
 test_refused (void)
 {
-  static const char *const names[] = {"calm-weight", "mesh-weight", "alike-weight", "overexposed"};
+  static const char *const names[] = {"calm-weight", "mesh-weight", "alike-weight", "colors-weight", "overexposed"};
   for (guint i = 0; i < G_N_ELEMENTS (names); i++) {
     struct job job;
     job_init (&job, "refused", 1, false);
@@ -372,6 +407,7 @@ test_defaults (void)
     g_assert_cmpfloat (settings->calm_weight, ==, 100);
     g_assert_cmpfloat (settings->mesh_weight, ==, 4000);
     g_assert_cmpfloat (settings->alike_weight, ==, 100);
+    g_assert_cmpfloat (settings->colors_weight, ==, 4);
     g_assert_cmpfloat (settings->overexposed, ==, 0.25);
     option_clear (recipe_style.options, settings);
     option_clear (run_options, &run);
@@ -435,6 +471,7 @@ main (int argc, char **argv)
   g_test_add_func ("/style/calm", test_calm);
   g_test_add_func ("/style/mesh", test_mesh);
   g_test_add_func ("/style/alike", test_alike);
+  g_test_add_func ("/style/colors", test_colors);
   g_test_add_func ("/style/start", test_start);
   g_test_add_func ("/style/into", test_into);
   g_test_add_func ("/style/descriptors", test_descriptors);

@@ -297,15 +297,13 @@ const struct command command_eval = {
       "impasto eval drawn.idx --reals digits/ --features digits",
     },
   .notes =
-    "style_distance and content_distance are the losses of training (0 = equal); palette_distance compares mean and\n"
-    "deviation of the colours; mesh, beside them, is what shows of the grid of four pixels a network paints on: in\n"
-    "pictures of 500 pixels and more, below 0.5 nothing does (detail of smaller ones adds to it). With --content, "
-    "calm\n"
-    "and alike tell how much differ in the painting neighbouring squares that are equal in the photograph, and any "
-    "two\n"
-    "flat ones of one colour: skies with spots, skies of two colours (photographs themselves have some 3). All these, "
-    "differences,\n"
-    "and steps across the lines of tiles are of 8-bit samples, 0..255;\n"
+    "style_distance and content_distance are the losses of training (0 = equal); palette_distance compares mean\n"
+    "and deviation of the colours, color_distance how much there is of each. With --style-image, mesh is what\n"
+    "shows of the grid of four pixels a network paints on: in pictures of 500 pixels and more, below 0.5 nothing\n"
+    "does (detail of smaller ones adds to it). With --content, calm and alike tell how much squares differ in\n"
+    "the painting: neighbours that are equal in the photograph, and any two flat ones of one colour, that is\n"
+    "skies with spots and skies of two colours (photographs themselves have some 3). These, differences, and\n"
+    "steps across the lines of tiles are of 8-bit samples, 0..255;\n"
     "worst_seam is by how much one edge of a tile steps more than the pixels beside it: 0 or less is no seam.\n"
     "With a folder for --content or --against, pictures are paired by name: a/harbour-great-wave.png with\n"
     "a/harbour.jpg. Colours are compared in sRGB, alpha on white. In JSON the psnr of equal pictures is null,\n"

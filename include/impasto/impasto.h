@@ -313,14 +313,14 @@ typedef struct {
   double value;
 } ImpastoFigure;
 
-#define IMPASTO_FIGURES 16
+#define IMPASTO_FIGURES 24
 
 /**
  * ImpastoFigures:
  * @width: of the picture
  * @height: likewise
  * @n_figures: how many
- * @figure: the figures: "style_distance", "palette_distance" and "mesh" (what shows of the grid of four pixels a network
+ * @figure: the figures: "style_distance", "palette_distance", "color_distance" and "mesh" (what shows of the grid of four pixels a network
  * paints on; detail of small pictures adds to it) when there is a style; "content_distance", "calm" and "alike" (how much
  * neighbouring places that are flat in the photograph, and any two of one colour, differ in the painting) with a photograph;
  * "seam_step", "step_beside" and "worst_seam" with tiles; for pairs "psnr", "ssim", "mean_difference", "max_difference",

@@ -11,6 +11,7 @@
 #include "effect/styles.h"
 #include "image/metrics.h"
 #include "image/pixels.h"
+#include "train/loss.h"
 #include "train/trainer.h"
 
 #define LEVELS 255 /* differences are told in steps of 8-bit samples */
@@ -47,6 +48,7 @@ struct _ImpastoEvaluator {
   int tile_width, tile_height; /* 0 = no tiles */
   struct distance *distance;   /* NULL until it is needed */
   struct palette palette;      /* of the style */
+  float colors[LOSS_COLORS];   /* likewise */
   char *features;
   int64_t threads;
 };
@@ -125,6 +127,7 @@ set_style (ImpastoEvaluator *evaluator, const struct evaluate_settings *settings
   if (!style || !resize_longer (&style, settings->style_size, error) || !need_distance (evaluator, error))
     return false;
   evaluator->palette = picture_palette (style);
+  loss_colors_target (style->rgb, style->height, style->width, evaluator->colors);
   evaluator->style = true;
   if (distance_set_style (evaluator->distance, style, error))
     return true;
@@ -186,6 +189,20 @@ note (struct run *run, const char *what, const struct picture *from, int width, 
   g_free (before);
 }
 
+/* As the loss of training has it, of the whole picture. */
+static double
+color_distance (const struct picture *painting, const float wanted[LOSS_COLORS])
+{
+  float colors[LOSS_COLORS];
+  double apart = 0, square = 0;
+  loss_colors_target (painting->rgb, painting->height, painting->width, colors);
+  for (int i = 0; i < LOSS_COLORS; i++) {
+    apart += ((double) colors[i] - wanted[i]) * ((double) colors[i] - wanted[i]);
+    square += (double) wanted[i] * wanted[i];
+  }
+  return apart / square;
+}
+
 static bool
 add_distances (struct run *run, struct picture *painting, const char *content, GError **error)
 {
@@ -219,6 +236,7 @@ add_distances (struct run *run, struct picture *painting, const char *content, G
   if (evaluator->style) {
     add (run, "style_distance", style);
     add (run, "palette_distance", palette_distance (&palette, &evaluator->palette));
+    add (run, "color_distance", color_distance (painting, evaluator->colors));
   }
   if (!photo)
     return true;

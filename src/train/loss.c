@@ -3,6 +3,8 @@
  * The losses of style transfer and of adversaries; see loss.h for formulas and sources. */
 #include "train/loss.h"
 
+#include <math.h>
+
 #define CALM_EDGE 30 /* steps of a tenth in the photograph let a painting change twenty times as much as none */
 
 /* x, times @weight where there is one */
@@ -210,6 +212,75 @@ loss_palette_target (const float *rgb, int64_t pixels, float target[LOSS_PALETTE
       variance += a == b ? sum / 3 : 0;
     }
   target[12] = MAX (variance, LEAST_VARIANCE);
+}
+
+static double
+color_middle (int bin)
+{
+  return (double) bin / (COLOR_BINS - 1);
+}
+
+/* How near channel @c of colours in rows (n,s,3) is to each bin: (n,s,COLOR_BINS). */
+static sym
+color_bins (sym colors, int c)
+{
+  g_autoptr (tensor) middles = tensor_new (SHAPE (1, 1, COLOR_BINS), DTYPE_F32, NULL);
+  for (int bin = 0; middles && bin < COLOR_BINS; bin++)
+    tensor_floats (middles)[bin] = (float) color_middle (bin);
+  if (!middles)
+    return graph_fail (colors.graph, "colors: no memory for the bins");
+  sym apart = sym_sub (sym_slice (colors, 2, c, c + 1, 1), graph_constant (colors.graph, middles));
+  return sym_exp (sym_scale (sym_square (apart), -0.5 / (COLOR_DEVIATION * COLOR_DEVIATION)));
+}
+
+/* Kernels of three channels are products of one's: cells of red and green first, then with blue. */
+sym
+loss_colors (sym picture, sym target, sym weight)
+{
+  struct shape shape = sym_shape (picture);
+  if (shape.rank != 4 || shape.dim[1] != 3 || shape.dim[2] < COLOR_SCALE || shape.dim[3] < COLOR_SCALE)
+    return graph_fail (picture.graph, "colors: wants pictures of at least %dx%d", COLOR_SCALE, COLOR_SCALE);
+  sym colors = places (sym_avg_pool (picture, COLOR_SCALE, COLOR_SCALE, 0));
+  int64_t n = shape.dim[0], s = sym_shape (colors).dim[1];
+  sym red = sym_reshape (color_bins (colors, 0), SHAPE (n, s, COLOR_BINS, 1));
+  sym green = sym_reshape (color_bins (colors, 1), SHAPE (n, s, 1, COLOR_BINS));
+  sym both = sym_reshape (sym_mul (red, green), SHAPE (n, s, COLOR_BINS * COLOR_BINS));
+  sym cells = sym_scale (sym_matmul_t (both, true, color_bins (colors, 2), false), 1.0 / s);
+  sym apart = sym_sub (sym_reshape (cells, SHAPE (n, LOSS_COLORS)), target);
+  sym loss = sym_div (sym_sum (sym_square (apart), AXIS (1)), sym_sum (sym_square (target), AXIS (1)));
+  return sym_reshape (sym_mean (weighted (sym_reshape (loss, SHAPE (n, 1, 1)), weight), AXES_ALL), SHAPE_SCALAR);
+}
+
+/* Adds the cells of one colour. */
+static void
+count_color (const double color[3], double counts[LOSS_COLORS])
+{
+  double near[3][COLOR_BINS];
+  for (int c = 0; c < 3; c++)
+    for (int bin = 0; bin < COLOR_BINS; bin++) {
+      double apart = (color[c] - color_middle (bin)) / COLOR_DEVIATION;
+      near[c][bin] = exp (-0.5 * apart * apart);
+    }
+  for (int i = 0; i < LOSS_COLORS; i++)
+    counts[i] += near[0][i / COLOR_BINS / COLOR_BINS] * near[1][i / COLOR_BINS % COLOR_BINS] * near[2][i % COLOR_BINS];
+}
+
+void
+loss_colors_target (const float *rgb, int64_t height, int64_t width, float target[LOSS_COLORS])
+{
+  int64_t scale = MIN (COLOR_SCALE, MIN (height, width)), rows = height / scale, columns = width / scale;
+  double counts[LOSS_COLORS] = {0};
+  for (int64_t i = 0; i < rows * columns; i++) {
+    int64_t left = i % columns * scale, top = i / columns * scale;
+    double color[3] = {0};
+    for (int64_t k = 0; k < 3 * scale * scale; k++) {
+      int64_t c = k / (scale * scale), y = top + k / scale % scale, x = left + k % scale;
+      color[c] += rgb[(c * height + y) * width + x] / (double) (scale * scale);
+    }
+    count_color (color, counts);
+  }
+  for (int i = 0; i < LOSS_COLORS; i++)
+    target[i] = (float) (counts[i] / MAX (rows * columns, 1));
 }
 
 sym

@@ -4,7 +4,7 @@
  *
  *   L = content_weight * L_content + pixel_weight * p L_pixel
  *       + (1 - p)^2 (style_weight * L_gram + palette_weight * L_palette + variation_weight * L_tv
- *                    + calm_weight * L_calm + alike_weight * L_alike + mesh_weight * L_mesh
+ *                    + colors_weight * L_colors + calm_weight * L_calm + alike_weight * L_alike + mesh_weight * L_mesh
  *                    + adversary_weight * L_adv)
  *
  * p is the photograph's share of a picture's row. Content at FEATURE_CONTENT of the feature network (Johnson 2016); Gram
@@ -26,6 +26,7 @@
 #define MESH 4000
 #define ALIKE_WEIGHT 100
 #define OVEREXPOSED 0.25
+#define COLORS 4
 
 enum stream { STREAM_PHOTO = 200, STREAM_PAINTING }; /* random numbers of rehearsals */
 
@@ -66,6 +67,8 @@ static const struct option options[] = {
    "how calm the painting is where the photograph is: fewer spots and clouds in skies; -1 = 100", -1, 1e6, -1},
   {"mesh-weight", OPTION_FLOAT, offsetof (struct style_settings, mesh_weight),
    "how little the painter's grid of four pixels is to show; -1 = 4000", -1, 1e6, -1},
+  {"colors-weight", OPTION_FLOAT, offsetof (struct style_settings, colors_weight),
+   "how much of each colour there is to be as much as in the painting; -1 = 4", -1, 1e6, -1},
   {"alike-weight", OPTION_FLOAT, offsetof (struct style_settings, alike_weight),
    "how alike the painting is where the photograph is flat and alike: no pale spots in skies; -1 = 100", -1, 1e6, -1},
   {"adversary-weight", OPTION_FLOAT, offsetof (struct style_settings, adversary_weight),
@@ -112,6 +115,8 @@ settle (void *object, struct run_settings *run)
     settings->mesh_weight = MESH;
   if (settings->alike_weight == -1)
     settings->alike_weight = ALIKE_WEIGHT;
+  if (settings->colors_weight == -1)
+    settings->colors_weight = COLORS;
   if (settings->overexposed == -1)
     settings->overexposed = OVEREXPOSED;
 }
@@ -123,6 +128,7 @@ check_numbers (const struct style_settings *settings, GError **error)
     settings->size % 16 || settings->net.ends % 2 == 0       ? "--size wants a multiple of 16 and --ends an odd number"
     : settings->calm_weight < 0 || settings->mesh_weight < 0 ? "--calm-weight and --mesh-weight want 0 or more, or -1"
     : settings->alike_weight < 0                             ? "--alike-weight wants 0 or more, or -1"
+    : settings->colors_weight < 0                            ? "--colors-weight wants 0 or more, or -1"
     : settings->overexposed < 0                              ? "--overexposed wants a share of 0 to 1, or -1"
                                                              : NULL;
   if (problem)
@@ -259,8 +265,8 @@ set_item (struct plan *plan, int64_t item, struct style_draw draw, const struct 
 static bool
 step (struct trainer *trainer, struct train_stats *stats, GError **error)
 {
-  static const char *const names[] = {"loss",  "content", "style",     "palette", "variation", "calm",          "mesh",
-                                      "alike", "pixel",   "adversary", "judge",   "gradient",  "judge-gradient"};
+  static const char *const names[] = {"loss", "content", "style", "palette",   "colors", "variation", "calm",
+                                      "mesh", "alike",   "pixel", "adversary", "judge",  "gradient",  "judge-gradient"};
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
   int64_t b = settings->batch, size = settings->size;

@@ -194,7 +194,8 @@ new_tables (struct style_data *data, const struct features *features, GError **e
         return false;
     }
   data->palette = tensor_new (SHAPE (style_data_rows (data), LOSS_PALETTE), DTYPE_F32, error);
-  return data->palette != NULL;
+  data->colors = data->palette ? tensor_new (SHAPE (style_data_rows (data), LOSS_COLORS), DTYPE_F32, error) : NULL;
+  return data->colors != NULL;
 }
 
 /* Row @row of the tables, from the sums of a painting. */
@@ -232,6 +233,8 @@ measure_painting (struct style_data *data, const struct features *features, int6
   style_target_clear (&target);
   loss_palette_target (painting->rgb, (int64_t) painting->width * painting->height,
                        tensor_floats (data->palette) + row * LOSS_PALETTE);
+  loss_colors_target (painting->rgb, painting->height, painting->width,
+                      tensor_floats (data->colors) + row * LOSS_COLORS);
   return ok;
 }
 
@@ -264,6 +267,8 @@ style_data_make_up (struct style_data *data, const struct features *features, bo
   static const float grey[LOSS_PALETTE] = {0.5f, 0.5f, 0.5f, 0.05f, 0, 0, 0, 0.05f, 0, 0, 0, 0.05f, 0.05f};
   for (int64_t row = 0; row < style_data_rows (data); row++)
     memcpy (tensor_floats (data->palette) + row * LOSS_PALETTE, grey, sizeof grey);
+  random_uniform_fill ((struct random_key){.stream = STREAM_NOISE}, 0, tensor_floats (data->colors),
+                       shape_size (&data->colors->shape));
   return true;
 }
 
@@ -278,6 +283,7 @@ style_data_clear (struct style_data *data)
       g_clear_pointer (&data->inverse[s][tap], tensor_unref);
     }
   g_clear_pointer (&data->palette, tensor_unref);
+  g_clear_pointer (&data->colors, tensor_unref);
   g_strfreev (data->names);
   g_strfreev (data->about);
   g_free (data->paintings);

@@ -21,6 +21,7 @@ struct style_data {
   struct tensor *gram[STYLE_SCALES][FEATURE_TAPS];    /* (rows, c*c): Gram matrix over its root mean square */
   struct tensor *inverse[STYLE_SCALES][FEATURE_TAPS]; /* (rows, 1): one over that root */
   struct tensor *palette;                             /* (rows, LOSS_PALETTE): as loss_palette takes it */
+  struct tensor *colors;                              /* (rows, LOSS_COLORS): as loss_colors does */
 };
 
 /* What one picture of a batch is trained towards. */

@@ -135,6 +135,7 @@ painter_loss (struct graph *graph, const struct style_settings *settings, const 
   sym l_style = style_loss (state, painted, batch.targets, weight3, &content);
   build_features (state, batch.photo, FEATURE_CONTENT, taps);
   sym palette = sym_matmul (batch.targets, graph_constant (graph, state->data.palette));
+  sym colors = sym_matmul (batch.targets, graph_constant (graph, state->data.colors));
   add_loss (&sum, "content", loss_content (content, feature_map (taps[FEATURE_CONTENT])), settings->content_weight);
   add_loss (&sum, "style", l_style, settings->style_weight);
   add_loss (&sum, "variation", loss_variation_weighted (painted, weight), settings->variation_weight);
@@ -142,6 +143,7 @@ painter_loss (struct graph *graph, const struct style_settings *settings, const 
   add_loss (&sum, "mesh", loss_mesh (painted, weight), settings->mesh_weight);
   add_loss (&sum, "alike", loss_alike (painted, batch.photo, weight3), settings->alike_weight);
   add_loss (&sum, "palette", loss_palette (painted, palette, weight3), settings->palette_weight);
+  add_loss (&sum, "colors", loss_colors (painted, colors, weight3), settings->colors_weight);
   if (!sym_null (batch.share))
     add_loss (&sum, "pixel", loss_pixels (painted, batch.photo, batch.share), settings->pixel_weight);
   if (style_has_judge (settings))

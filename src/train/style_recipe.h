@@ -16,7 +16,7 @@ struct style_settings {
   char *photos, *features, *describer, *names, *title, *license, *start, *into;
   int64_t batch, size, painting_size;
   double content_weight, style_weight, variation_weight, calm_weight, mesh_weight, alike_weight, adversary_weight,
-    pixel_weight, palette_weight;
+    pixel_weight, palette_weight, colors_weight;
   double overexposed; /* share of the photographs */
   double rate, judge_rate, average;
   struct style_net net; /* as the options say */
