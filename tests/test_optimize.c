@@ -419,20 +419,24 @@ test_awkward_pictures (void)
   }
 }
 
+/* A photograph of one colour is painted; a painting of one has no style. */
 static void
 test_grey (void)
 {
-  g_autofree char *path = save_waves ("flat.png", 40, 40, 1);
-  g_autoptr (picture) flat = picture_load (path, 0, NULL);
+  g_autofree char *plain = save_waves ("flat.png", 40, 40, 1), *painting = file ("painting.png");
+  g_autoptr (picture) flat = picture_load (plain, 0, NULL);
   struct job job;
   g_autoptr (GError) error = NULL;
-  job_init (&job, path);
+  job_init (&job, painting);
   for (int64_t i = 0; i < (int64_t) 3 * flat->width * flat->height; i++)
     flat->rgb[i] = 0.5f;
-  g_assert_true (picture_save (flat, path, NULL, NULL)); /* a painting without anything on it */
+  g_assert_true (picture_save (flat, plain, NULL, NULL));
   g_assert_true (paint (&job, flat, &error));
   g_assert_no_error (error);
   check_pixels (flat);
+  job_clear (&job);
+  job_init (&job, plain);
+  check_fails (&job, IMPASTO_ERROR_INPUT, "of one colour");
   job_clear (&job);
 }
 

@@ -123,6 +123,49 @@ test_plain (void)
   compare ((struct setting[]){{NULL}}, true);
 }
 
+/* Paints a cut-out whose right part nobody sees and is @hidden there, in rows or not. */
+static struct picture *
+paint_cut_out (const char *pack, float hidden, bool rows)
+{
+  enum { W = 900, H = 300, CUT = 500 };
+  g_autoptr (GError) error = NULL;
+  g_autofree char *photo = file ("cut.tif"), *painting = file ("cut-painted.tif");
+  g_autoptr (picture) picture = make_picture (W, H, true, 16);
+  struct setting none = {NULL};
+  for (int64_t i = 0; i < (int64_t) W * H; i++) {
+    picture->alpha[i] = i % W < CUT;
+    for (int c = 0; c < 3; c++)
+      picture->rgb[c * W * H + i] = i % W < CUT ? 0.5f + 0.4f * sinf (i % W * 0.2f + c) : hidden;
+  }
+  g_assert_true (picture_save (picture, photo, NULL, &error));
+  g_autofree char *memory = rows ? least_memory (pack, &none, photo) : g_strdup ("100G");
+  g_autoptr (painter) painter = make_painter (pack, &none, memory);
+  struct paint_forecast forecast;
+  g_assert_true (painter_prepare_file (painter, photo, NULL, &forecast, &error));
+  g_assert_cmpint (forecast.streams, ==, rows);
+  g_assert_true (painter_run_file (painter, photo, painting, NULL, NULL, &error));
+  struct picture *result = load (painting);
+  g_assert_cmpint (g_remove (painting), ==, 0);
+  return result;
+}
+
+/* What is under a transparent place does not matter to the rest. */
+static void
+test_hidden (void)
+{
+  g_autofree char *pack = make_pack (false);
+  g_autoptr (picture) first = paint_cut_out (pack, 0, false);
+  for (int i = 0; i < 3; i++) {
+    g_autoptr (picture) other = paint_cut_out (pack, i % 2, i > 0);
+    int64_t n = (int64_t) first->width * first->height;
+    double worst = 0;
+    for (int64_t k = 0; k < 3 * n; k++)
+      if (first->alpha[k % n] > 0)
+        worst = fmax (worst, fabs ((double) first->rgb[k] - other->rgb[k]));
+    g_assert_cmpfloat (worst, <, i ? 1e-3 : 1e-4);
+  }
+}
+
 /* What is done around the method: strength, colours, finishing. */
 static void
 test_around (void)
@@ -399,9 +442,9 @@ test_megapixels (void)
 }
 
 static const struct test tests[] = {
-  TEST (plain),  TEST (around),     TEST (photograph), TEST (palette),
-  TEST (brush),  TEST (stopped),    TEST (advice),     TEST (forecast_as_limit),
-  TEST (shrunk), TEST (tiff_parts), TEST (avif),       TEST (megapixels),
+  TEST (hidden),     TEST (plain),   TEST (around),     TEST (photograph),        TEST (palette),
+  TEST (brush),      TEST (stopped), TEST (advice),     TEST (forecast_as_limit), TEST (shrunk),
+  TEST (tiff_parts), TEST (avif),    TEST (megapixels),
 };
 
 int

@@ -199,7 +199,7 @@ static void
 test_awkward (void)
 {
   static const int sizes[][2] = {{1, 1}, {1, 90}, {90, 1}, {7, 5}, {1100, 3}};
-  static const char *const images[] = {"dot.png", "line.png", "a.png"};
+  static const char *const images[] = {"line.png", "a.png"};
   for (guint i = 0; i < G_N_ELEMENTS (sizes); i++)
     for (guint k = 0; k < G_N_ELEMENTS (images); k++) {
       g_autoptr (picture) picture = painted (images[k], NULL, sizes[i][0], sizes[i][1]);
@@ -217,6 +217,8 @@ test_refused (void)
   } cases[] = {
     {"missing.png", NULL, "missing.png", IMPASTO_ERROR_INPUT},
     {"text.png", NULL, "text.png", IMPASTO_ERROR_INPUT},
+    {"dot.png", NULL, "of one colour", IMPASTO_ERROR_INPUT},
+    {"clear.png", NULL, "transparent", IMPASTO_ERROR_INPUT},
     {"a.png:-1", NULL, "weight", IMPASTO_ERROR_USAGE},
     {"a.png:nan", NULL, "weight", IMPASTO_ERROR_USAGE},
     {"a.png:0,b.png:0", NULL, "all zero", IMPASTO_ERROR_USAGE},

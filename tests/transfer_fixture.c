@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+#include <string.h>
+
 #include "transfer_fixture.h"
 
 #include <math.h>
@@ -40,6 +42,16 @@ save_mask (const char *name, int white_from)
   g_assert_true (picture_save (mask, path, NULL, NULL));
 }
 
+/* Pixels of all kinds that nobody sees. */
+static void
+save_clear (const char *name)
+{
+  g_autofree char *path = file (name);
+  g_autoptr (picture) solid = make_picture (40, 40, 3), clear = picture_new (40, 40, true, NULL);
+  memcpy (clear->rgb, solid->rgb, 3 * 40 * 40 * sizeof (float));
+  g_assert_true (picture_save (clear, path, NULL, NULL));
+}
+
 void
 make_everything (void)
 {
@@ -54,6 +66,7 @@ make_everything (void)
   save_picture ("a.png", 90, 70, 1);
   save_picture ("b.png", 300, 80, 2);
   save_picture ("dot.png", 1, 1, 0);
+  save_clear ("clear.png");
   save_picture ("line.png", 1, 400, 0);
   g_autofree char *text = file ("text.png");
   g_assert_true (g_file_set_contents (text, "no picture", -1, NULL));

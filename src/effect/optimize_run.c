@@ -29,6 +29,7 @@ struct run {
   struct optimize_levels levels;
   char *state_path, *preview_path, *identity; /* NULL: none */
   int now;                                    /* level */
+  double share;                               /* that was told */
   struct level *level;
   struct patches *patches; /* of the level's paintings; NULL: without */
   gint64 saved;            /* when, microseconds */
@@ -151,7 +152,7 @@ start_picture (const struct run *run, struct picture *picture, GError **error)
 static bool
 tick (int64_t done, void *data)
 {
-  const struct run *run = data;
+  struct run *run = data;
   double before = 0, all = 0;
   for (int i = 0; i < run->levels.n; i++) {
     double whole = run->levels.steps[i] * optimize_cost (&run->levels, i);
@@ -162,7 +163,8 @@ tick (int64_t done, void *data)
   g_autofree char *what = losses.total == 0 ? g_strdup_printf ("size %d of %d", run->now + 1, run->levels.n)
                                             : g_strdup_printf ("size %d of %d, style %.4f, content %.3f", run->now + 1,
                                                                run->levels.n, losses.style, losses.content);
-  return paint_progress (run->job, before / all, what, NULL);
+  run->share = fmax (run->share, before / all); /* a search that failed is made again */
+  return paint_progress (run->job, run->share, what, NULL);
 }
 
 /* The picture as it is now, enlarged to the painting's size. */

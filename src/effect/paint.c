@@ -465,6 +465,7 @@ paint (struct painter *painter, struct picture *picture, const struct paint_job 
       return fail_planes (picture, error);
     memcpy (photo, picture->rgb, 3 * n * sizeof (float));
   }
+  picture_fill_hidden (picture);
   if (!brush_run (painter, picture, job, error) || !recolor_picture (painter, picture, error) ||
       (paint_blends (painter) && !blend (painter, photo, picture->rgb, picture->width, picture->height, error)))
     return false;

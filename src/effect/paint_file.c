@@ -8,6 +8,7 @@
 #include "effect/colors.h"
 #include "effect/paint_internal.h"
 #include "effect/recolor.h"
+#include "image/pixels.h"
 #include "image/stream.h"
 #include "impasto/error.h"
 
@@ -18,6 +19,8 @@
 struct watch {
   const struct paint_job *job;
   struct row_source from;
+  struct visible visible;
+  float *row; /* with alpha, of which the method gets nothing; or NULL */
   double share;
   const char *what;
 };
@@ -318,15 +321,57 @@ watch_read (void *data, int y, int n, float *rows, int64_t stride, GError **erro
   return true;
 }
 
+/* The same of a source with alpha, without what it hides. */
+static bool
+watch_read_visible (void *data, int y, int n, float *rows, int64_t stride, GError **error)
+{
+  struct watch *watch = data;
+  const struct row_source *from = &watch->from;
+  int64_t w = from->width;
+  for (int i = 0; i < n; i++) {
+    if ((i % BAND == 0 && !paint_progress (watch->job, watch->share, watch->what, error)) ||
+        !from->read (from->data, y + i, 1, watch->row, w, error))
+      return false;
+    visible_fill (&watch->visible, watch->row, w, watch->row + 3 * w, w);
+    for (int c = 0; c < 3; c++)
+      memcpy (rows + c * stride + i * w, watch->row + c * w, w * sizeof (float));
+  }
+  return true;
+}
+
+/* What shows of all rows. */
+static bool
+look_at_visible (struct watch *watch, GError **error)
+{
+  const struct row_source *from = &watch->from;
+  int64_t w = from->width;
+  for (int y = 0; y < from->height; y++) {
+    if ((y % BAND == 0 && !paint_progress (watch->job, watch->share, watch->what, error)) ||
+        !from->read (from->data, y, 1, watch->row, w, error))
+      return false;
+    visible_add (&watch->visible, watch->row, w, watch->row + 3 * w, w);
+  }
+  return true;
+}
+
 static bool
 paint_rows (struct run *run, struct row_sink *sink, GError **error)
 {
-  struct watch watch = {run->job, stream_colours (run->stream), 0, "reading"};
-  struct row_source source = watch.from;
+  bool alpha = run->planes == 4;
+  g_autofree float *row = alpha ? g_try_malloc_n (run->width, 4 * sizeof (float)) : NULL;
+  struct watch watch = {.job = run->job,
+                        .from = alpha ? stream_source (run->stream) : stream_colours (run->stream),
+                        .row = row,
+                        .what = "reading"};
+  struct row_source source = {.width = watch.from.width,
+                              .height = watch.from.height,
+                              .planes = 3,
+                              .read = alpha ? watch_read_visible : watch_read,
+                              .data = &watch};
   struct paint_job job = {.progress = watch_progress, .data = &watch, .output = run->job ? run->job->output : NULL};
-  source.read = watch_read;
-  source.data = &watch;
-  return brush_run_rows (run->painter, &source, sink, &job, error);
+  if (alpha && !row)
+    return fail_rows (error);
+  return (!alpha || look_at_visible (&watch, error)) && brush_run_rows (run->painter, &source, sink, &job, error);
 }
 
 static bool

@@ -94,7 +94,7 @@ encode (struct transfer *transfer, guint i, GError **error)
 {
   const char *path = transfer->paths->pdata[i];
   struct encoded *encoded = &transfer->encoded[i];
-  g_autoptr (picture) whole = picture_load (path, 0, error);
+  g_autoptr (picture) whole = style_image_load (path, error);
   g_autoptr (picture) painting = whole ? picture_fit (whole, transfer->settings->style_size, MULTIPLE, error) : NULL;
   if (!painting)
     return false;
@@ -113,8 +113,6 @@ encode (struct transfer *transfer, guint i, GError **error)
   plan_run (plan, 0, 0);
   int64_t pixels = (int64_t) painting->width * painting->height;
   colors_sums_add (&encoded->palette, painting->rgb, pixels, painting->alpha, pixels);
-  if (encoded->palette.sum[0] < 1) /* nothing but transparent: what the network has seen there */
-    colors_sums_add (&encoded->palette, painting->rgb, pixels, NULL, pixels);
   encoded->keys = copy_of (plan_output (plan, "keys"), error);
   encoded->values = encoded->keys ? copy_of (plan_output (plan, "values"), error) : NULL;
   encoded->mean = encoded->values ? copy_of (plan_output (plan, "mean"), error) : NULL;

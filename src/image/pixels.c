@@ -238,3 +238,39 @@ picture_sheet (const float *const *cells, int n, int width, int height, int colu
   }
   return sheet;
 }
+
+/* --- What alpha hides --- */
+
+void
+visible_add (struct visible *visible, const float *rgb, int64_t stride, const float *alpha, int64_t n)
+{
+  for (int64_t i = 0; i < n; i++) {
+    for (int c = 0; c < 3; c++)
+      visible->sum[c] += (double) alpha[i] * rgb[c * stride + i];
+    visible->weight += alpha[i];
+  }
+}
+
+void
+visible_fill (const struct visible *visible, float *rgb, int64_t stride, const float *alpha, int64_t n)
+{
+  for (int c = 0; c < 3; c++) {
+    float mean = visible->weight > 0 ? (float) (visible->sum[c] / visible->weight) : 0.5f;
+    for (int64_t i = 0; i < n; i++) {
+      float *value = rgb + c * stride + i, shown = fminf (8 * alpha[i], 1);
+      *value = mean + shown * (*value - mean);
+    }
+  }
+}
+
+bool
+picture_fill_hidden (struct picture *picture)
+{
+  int64_t n = (int64_t) picture->width * picture->height;
+  struct visible visible = {0};
+  if (!picture->alpha)
+    return true;
+  visible_add (&visible, picture->rgb, n, picture->alpha, n);
+  visible_fill (&visible, picture->rgb, n, picture->alpha, n);
+  return visible.weight > 0;
+}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Pixels of pictures that are in memory: scale, cut, turn, lay out. Each makes a new picture and leaves its argument
- * alone; metadata goes along, the recipe does not. Any thread. IMPASTO_ERROR_MEMORY when planes cannot be allocated. */
+ * alone, but where it says otherwise; metadata goes along, the recipe does not. Any thread. IMPASTO_ERROR_MEMORY when planes
+ * cannot be allocated. */
 #pragma once
 
 #include "image/picture.h"
@@ -39,3 +40,18 @@ struct picture *picture_turn (const struct picture *picture, int orientation, GE
 /* A sample sheet: @n cells of (3,height,width), row by row, @columns a row, white lines of @gap pixels between. */
 struct picture *picture_sheet (const float *const *cells, int n, int width, int height, int columns, int gap,
                                GError **error);
+
+/* The colour of what shows: sums over pixels by their alpha. */
+struct visible {
+  double sum[3], weight;
+};
+
+/* @n pixels, planes of colour @stride floats apart. */
+void visible_add (struct visible *visible, const float *rgb, int64_t stride, const float *alpha, int64_t n);
+
+/* Gives pixels that alpha hides the mean of what shows, middle grey if nothing does: what nobody sees in a cut-out has no say
+ * in what is made of the rest. Pixels of an alpha of an eighth and more stay. */
+void visible_fill (const struct visible *visible, float *rgb, int64_t stride, const float *alpha, int64_t n);
+
+/* Both, in place. False, and all grey, where nothing shows; a picture without alpha stays. */
+bool picture_fill_hidden (struct picture *picture);

@@ -17,6 +17,7 @@ add_painting (struct trainer *trainer, struct arbitrary_state *state, const char
   g_autoptr (picture) whole = picture_load (path, 0, error);
   if (!whole)
     return false;
+  picture_fill_hidden (whole);
   double scale = settings->zoom * settings->size / MIN (whole->width, whole->height);
   struct picture *painting =
     picture_resize (whole, ceil (whole->width * scale - 1e-6), ceil (whole->height * scale - 1e-6), error);

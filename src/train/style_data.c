@@ -132,6 +132,7 @@ style_data_load (struct style_data *data, char **paths, bool brush, int64_t pain
     g_autoptr (picture) picture = picture_load (paths[i], 0, error);
     if (!picture)
       return false;
+    picture_fill_hidden (picture);
     double longer = MAX (picture->width, picture->height), fit = (double) size / MIN (picture->width, picture->height);
     for (int a = 0; a < data->n_anchors; a++) {
       double anchor = brush ? ldexp (1, a - 1) : 1;
