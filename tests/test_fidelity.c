@@ -158,6 +158,32 @@ test_threads (void)
   g_free ((float *) fake.x);
 }
 
+/* Real pictures that are there twice are one: copies are told all the same, and nothing else becomes one. */
+static void
+test_duplicates (void)
+{
+  enum { N = 40, D = 6, COPIES = 7 };
+  struct rows real = features ("real", N, D, 1, 0), fake = features ("fake", N, D, 1, 0);
+  struct memorisation before, after, all;
+
+  memcpy ((float *) fake.x, real.x + 5 * D, COPIES * D * sizeof (float));
+  g_assert_true (fidelity_memorisation (&real, &fake, &before, NULL, NULL));
+  memcpy ((float *) real.x, real.x + D, D * sizeof (float));
+  g_assert_true (fidelity_memorisation (&real, &fake, &after, NULL, NULL));
+  g_assert_cmpfloat (after.close_share, >=, (double) COPIES / N);
+  g_assert_cmpfloat (fabs (after.close_share - before.close_share), <=, 1.0 / N);
+  g_assert_cmpfloat (after.real_distance, >, 0);
+
+  for (int i = 1; i < N; i++) /* one picture alone */
+    memcpy ((float *) real.x + i * D, real.x, D * sizeof (float));
+  memcpy ((float *) fake.x, real.x, D * sizeof (float));
+  g_assert_true (fidelity_memorisation (&real, &fake, &all, NULL, NULL));
+  g_assert_cmpfloat (all.close_share, ==, 1.0 / N);
+  g_assert_cmpfloat (all.real_distance, ==, 0);
+  g_free ((float *) real.x);
+  g_free ((float *) fake.x);
+}
+
 static void
 refused (const struct rows *real, const struct rows *fake, int code, const char *text)
 {
@@ -199,6 +225,7 @@ main (int argc, char **argv)
   g_test_add_func ("/fidelity/frechet", test_frechet);
   g_test_add_func ("/fidelity/subsets", test_subsets);
   g_test_add_func ("/fidelity/threads", test_threads);
+  g_test_add_func ("/fidelity/duplicates", test_duplicates);
   g_test_add_func ("/fidelity/refused", test_refused);
   return g_test_run ();
 }

@@ -380,7 +380,8 @@ IMPASTO_API gboolean impasto_evaluator_run (ImpastoEvaluator *evaluator, const c
  * @figure: "frechet" (Heusel et al. 2017) and "kernel" distance (Binkowski et al. 2018): 0 is equal; "precision", the share
  * of samples among the real pictures, and "recall", the share of real pictures among the samples (Kynkaanniemi et al. 2019);
  * "to_real", the median distance of a sample to its nearest real picture, "among_real", that of a real picture to its
- * nearest other one, "copies", the share of samples nearer to a real picture than 99 in 100 of those are to each other
+ * nearest other one, "copies", the share of samples nearer to a real picture than 99 in 100 of those are to each
+ * other, or equal to one; real pictures that are there several times are one here
  */
 typedef struct {
   char *name;

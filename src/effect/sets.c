@@ -211,7 +211,7 @@ name_nearest (struct sets *sets, const struct rows *real, const struct rows *fak
 {
   g_autofree struct neighbour *nearest = g_new (struct neighbour, fake->n + 1);
 
-  if (!fidelity_nearest (fake, real, false, nearest, error))
+  if (!fidelity_nearest (fake, real, nearest, error))
     return false;
   for (int64_t i = 0; i < fake->n && most > 0; i++) {
     ImpastoNeighbour *neighbour = g_new (ImpastoNeighbour, 1);

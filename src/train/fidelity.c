@@ -345,6 +345,9 @@ fidelity_precision (const struct rows *real, const struct rows *fake, int k, dou
          covered_share (fake, real, k, recall, error);
 }
 
+/* Of each row of @from the nearest of @to. With @others, when both are the same set, of those that differ from it: a
+ * picture that is there twice is no neighbour of itself, or a single pair would be what all are held against. Row -1
+ * and distance 0 where there is none. */
 static void
 find_nearest (const struct rows *from, const struct rows *to, bool others, struct neighbour *out)
 {
@@ -353,24 +356,24 @@ find_nearest (const struct rows *from, const struct rows *to, bool others, struc
     float least = INFINITY;
     out[i].row = -1;
     for (int64_t j = 0; j < to->n; j++) {
-      if (others && i == j)
-        continue;
       float at = square_distance (from->x + i * from->d, to->x + j * to->d, to->d);
+      if (others && at == 0)
+        continue;
       if (out[i].row < 0 || at < least) {
         least = at;
         out[i].row = j;
       }
     }
-    out[i].distance = sqrt (least);
+    out[i].distance = out[i].row < 0 ? 0 : sqrt (least);
   }
 }
 
 bool
-fidelity_nearest (const struct rows *from, const struct rows *to, bool others, struct neighbour *out, GError **error)
+fidelity_nearest (const struct rows *from, const struct rows *to, struct neighbour *out, GError **error)
 {
-  if (!check_both (to, from, others ? 2 : 1, error))
+  if (!check_both (to, from, 1, error))
     return false;
-  find_nearest (from, to, others, out);
+  find_nearest (from, to, false, out);
   return true;
 }
 
@@ -408,7 +411,8 @@ fidelity_memorisation (const struct rows *real, const struct rows *fake, struct 
     memcpy (nearest, outer, (size_t) fake->n * sizeof *nearest);
   memorisation->real_distance = median (inner, real->n);
   memorisation->sample_distance = median (outer, fake->n);
-  while (close < fake->n && outer[close].distance < inner[real->n / 100].distance)
+  const double limit = inner[real->n / 100].distance;
+  while (close < fake->n && (outer[close].distance == 0 || outer[close].distance < limit))
     close++;
   memorisation->close_share = (double) close / (double) fake->n;
   return true;

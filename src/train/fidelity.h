@@ -38,17 +38,16 @@ struct neighbour {
   double distance; /* Euclidean */
 };
 
-/* Of each row of @from the nearest of @to; with @others, when both are the same set, the nearest other one. @out: (from->n).
- * The first of equals. */
-bool fidelity_nearest (const struct rows *from, const struct rows *to, bool others, struct neighbour *out,
-                       GError **error);
+/* Of each row of @from the nearest of @to. @out: (from->n). The first of equals. */
+bool fidelity_nearest (const struct rows *from, const struct rows *to, struct neighbour *out, GError **error);
 
 /* Whether samples repeat training pictures: distances from a sample to its nearest training picture, held against those from
- * a training picture to its nearest other one. */
+ * a training picture to its nearest other one. Training pictures that are there several times are one. */
 struct memorisation {
   double sample_distance; /* median */
   double real_distance;   /* median */
-  double close_share; /* of samples nearer to a training picture than 99 in 100 training pictures are to each other */
+  double close_share; /* of samples nearer to a training picture than 99 in 100 training pictures are to each other, or
+                       * equal to one */
 };
 
 /* @nearest, (fake->n), may be NULL: which training picture is nearest to each sample. */
