@@ -65,6 +65,11 @@ small_picture () {
   run paint "$picture" --style alpha --size 40 -o small.png; painted small.png
 }
 
+# unsign PNG...: takes out what tells that impasto painted it; in a folder it is a photograph then.
+unsign () {
+  perl -0777 -pi -e 's/....zTXtXML:com.adobe.xmp\0.*(?=....IDAT)//s' "$@"
+}
+
 # end_of_cases: the plan, and the status of the script.
 end_of_cases () {
   echo "1..$count"

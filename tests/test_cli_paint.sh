@@ -56,7 +56,7 @@ run paint small.png --style alpha --suffix ../b; refused 2 "part of a name"; che
 run paint small.png --style alpha --region small.png=beta@; refused 2 "a strength is 0..2"; check "a region without its strength"
 run paint small.png --style alpha --quality 30 -o rough.jpg
 [ $status = 0 ] && run replay rough.jpg small.png -o again.jpg && cmp -s rough.jpg again.jpg; check "replay: quality, too"
-mkdir again; cp small.png again/a.png; (cd again && "$impasto" paint . --style alpha -q && "$impasto" paint . --style alpha -q; [ "$(ls | tr '\n' ' ')" = 'a-alpha.png a.png ' ])
+mkdir again; cp small.png again/a.png; unsign again/a.png; (cd again && "$impasto" paint . --style alpha -q && "$impasto" paint . --style alpha -q; [ "$(ls | tr '\n' ' ')" = 'a-alpha.png a.png ' ])
 check "a folder's own results are not painted again"
 printf 'x' >"again/$(printf 'bad\377.png')"; run paint again --style alpha -o bytes/ --progress json
 [ $status = 3 ] && iconv -f UTF-8 -t UTF-8 out >/dev/null; check "JSON of names in other bytes"
@@ -107,12 +107,13 @@ run paint "$picture" --style alpha --memory 2X -o result.png; refused 2 "memory 
 # --- Folders ---
 
 mkdir -p tree/below
-cp small.png tree/a.png; cp small.jpg tree/below/b.jpg; cp cut.png tree/bad.png; echo >tree/notes.txt
+cp small.png tree/a.png; cp small.png tree/below/b.jpg; unsign tree/a.png tree/below/b.jpg
+cp cut.png tree/bad.png; echo >tree/notes.txt
 run paint tree --style alpha -o flat --progress json
 [ $status = 3 ] && [ -s flat/a.png ] && [ ! -e flat/bad.png ] && [ ! -e flat/below ] && grep -q 'bad.png' err &&
   [ "$(grep -c '"event":"painted"' out)" = 1 ] && [ "$(grep -c '"event":"failed"' out)" = 1 ]
 check "a folder: the bad one is reported, the rest is painted"
-mkdir called; cp small.jpg called/c.jfif; run paint called --style alpha -o called/in/
+mkdir called; cp tree/a.png called/c.jfif; run paint called --style alpha -o called/in/
 [ "$(cat out)" = called/in/c.jfif ]; check "a folder with a JPEG called .jfif"
 run paint tree --style beta -o order/
 [ "$(cat out)" = order/a.png ] && run paint tree small.png other.png gamma.png --style beta -o order/ --overwrite
@@ -125,7 +126,7 @@ run paint nothing small.png twin-nothing --style alpha -o some/ --progress json
 run replay some/small.png nothing other.png -o some/; [ $status = 3 ] && [ -s some/other.png ] && [ "$(wc -l <err)" = 1 ]
 check "replay: likewise"
 rm -r some tree/bad.png
-mkdir -p closed/below; cp small.png closed/a.png; chmod 0 closed/below
+mkdir -p closed/below; cp tree/a.png closed/a.png; chmod 0 closed/below
 if ls closed/below >ls.txt 2>&1; then
   for name in "a folder that cannot be read" "one below"; do
     count=$((count + 1)); echo "ok $count - $name # SKIP root reads everywhere"
@@ -146,14 +147,22 @@ run paint tree -r --style alpha -o deep
 check "taken up where it was left"
 run paint tree -r --style alpha -o tree/results; [ $status = 0 ] && run paint tree -r --style alpha -o tree/results
 [ $status = 0 ] && [ ! -e tree/results/results ] && grep -q '3 of 3' err; check "results below are not painted again"
-rm -r tree/results
+run paint tree -r --style beta -o tree/other
+[ $status = 0 ] && [ "$(find tree/other -type f | wc -l)" = 3 ] &&
+  grep -q '^impasto: left out as painted by impasto: 3 pictures of a folder; --paintings' err
+check "nor are those of another style"
+run paint tree/results --style beta -o results/; refused 3 "nothing but what impasto painted; --paintings"
+check "a folder of paintings"
+run paint tree/results --style beta -o results/ --paintings; [ $status = 0 ] && [ -s results/a.png ]; check "which are painted when told so"
+run paint tree/results/a.png --style beta -o result.png; painted result.png; check "or named"
+rm -r tree/results tree/other results result.png
 run paint tree/a.png tree/below/b.jpg --style beta -o both/; [ $status = 0 ] && [ -s both/a.png ] && [ -s both/b.jpg ]
 check "several into a folder"
 mkdir twin; cp tree/a.png twin/; run paint tree/a.png twin/a.png --style beta -o twins/
 [ $status = 4 ] && [ -s twins/a.png ] && grep -q 'written twice' err; check "two results of one name"
 
 # So many that they cannot all be done when the signal for the first one comes; those that are not painted cost nothing.
-mkdir many; for i in $(seq 300); do ln gamma.png "many/$i.png"; done
+mkdir many; for i in $(seq 300); do ln tree/a.png "many/$i.png"; done
 stop_at '"event":"painted"' INT paint many --style alpha -o stopped --progress json
 whole=0
 for result in stopped/*.png; do tail -c 12 "$result" | grep -aq IEND && whole=$((whole + 1)); done

@@ -269,3 +269,15 @@ naming_leave_results (const struct naming *naming, GPtrArray *inputs)
   }
   return before - inputs->len;
 }
+
+guint
+inputs_leave_paintings (GPtrArray *inputs)
+{
+  guint before = inputs->len;
+  for (guint i = inputs->len; i-- > 0;) {
+    const struct input *input = inputs->pdata[i];
+    if (input->found && !input->error && impasto_picture_is_painting (input->path))
+      g_ptr_array_remove_index (inputs, i);
+  }
+  return before - inputs->len;
+}

@@ -44,6 +44,10 @@ void naming_clear (struct naming *naming);
  * these were. Once the style is known. */
 guint naming_leave_results (const struct naming *naming, GPtrArray *inputs);
 
+/* Takes out of @inputs what was found in a folder and is a painting of impasto's, whatever its style. How many these were.
+ * Reads the headers of all that was found. */
+guint inputs_leave_paintings (GPtrArray *inputs);
+
 /* The result of @input, or NULL: IMPASTO_ERROR_OUTPUT when it must not or cannot be written. @exists tells that it is
  * refused because it is there already; the error of @input is handed on. Folders are made when @make. */
 char *naming_result (struct naming *naming, const struct input *input, bool make, bool *exists, GError **error);

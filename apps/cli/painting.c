@@ -410,6 +410,27 @@ check_output (struct job *job, GError **error)
   return !named || impasto_picture_can_save (job->naming.output, error);
 }
 
+/* Of what was found in folders: results that this call would make, and what was painted before in any style. */
+static bool
+leave_out (struct job *job, GError **error)
+{
+  guint results = naming_leave_results (&job->naming, job->inputs);
+  bool all = arguments_flag (job->arguments, "paintings");
+  guint paintings = all ? 0 : inputs_leave_paintings (job->inputs);
+  if (results && !job->progress.quiet)
+    fprintf (stderr, "impasto: left out as %s: %u picture%s of a folder\n", results == 1 ? "a result" : "results",
+             results, plural (results));
+  if (job->inputs->len == 0) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+                 "there is nothing but what impasto painted; --paintings paints it, too");
+    return false;
+  }
+  if (paintings && !job->progress.quiet)
+    fprintf (stderr, "impasto: left out as painted by impasto: %u picture%s of a folder; --paintings paints %s, too\n",
+             paintings, plural (paintings), paintings == 1 ? "it" : "them");
+  return true;
+}
+
 static bool
 start (struct job *job, char **words, GError **error)
 {
@@ -430,10 +451,8 @@ start (struct job *job, char **words, GError **error)
   job->pack_seconds = since (&begin);
   job->naming.style = impasto_painter_get_style (job->painter);
   job->naming.sources = impasto_painter_get_sources (job->painter);
-  guint left = naming_leave_results (&job->naming, job->inputs);
-  if (left && !job->progress.quiet)
-    fprintf (stderr, "impasto: left out as %s: %u picture%s of a folder\n", left == 1 ? "a result" : "results", left,
-             plural (left));
+  if (!leave_out (job, error))
+    return false;
   job->reader = g_thread_pool_new (read_item, job, 1, TRUE, error);
   job->writer = job->reader ? g_thread_pool_new (write_item, job, 1, TRUE, error) : NULL;
   return job->writer != NULL;

@@ -15,6 +15,7 @@
   {"suffix", IMPASTO_OPTION_STRING, "between name and extension of results; otherwise -STYLE, and nothing in a folder", \
    .metavar = "TEXT"}, \
   {"recursive", IMPASTO_OPTION_BOOLEAN, "folders with all that is below; the tree is kept"}, \
+  {"paintings", IMPASTO_OPTION_BOOLEAN, "of folders what impasto painted, too: it is left out otherwise"}, \
   {"overwrite", IMPASTO_OPTION_BOOLEAN, "replace results that are there already"}, \
   {"dry-run", IMPASTO_OPTION_BOOLEAN, "say what would be painted and what it would take"}
 /* clang-format on */

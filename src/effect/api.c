@@ -112,6 +112,13 @@ impasto_picture_has_extension (const char *path)
   return picture_can_save (path, NULL);
 }
 
+gboolean
+impasto_picture_is_painting (const char *path)
+{
+  g_autofree char *recipe = picture_recipe (path, NULL);
+  return recipe != NULL;
+}
+
 static guint64
 samples_bytes (const struct picture_info *info)
 {

@@ -130,7 +130,7 @@ picture_probe (const char *path, int64_t max_pixels, struct picture_info *info, 
 char *
 picture_recipe (const char *path, GError **error)
 {
-  g_autoptr (vips_image) image = image_open (path, 0, 1, NULL, error);
+  g_autoptr (vips_image) image = image_open (path, PICTURE_MAX_STREAMED, 1, NULL, error);
   g_autoptr (vips_image) meta = image ? meta_keep (image) : NULL;
   char *recipe = meta ? meta_recipe (meta) : NULL;
   if (image && !recipe)
