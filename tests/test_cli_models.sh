@@ -35,6 +35,10 @@ run describe .; refused 3 "is no run"; check "describe: a folder that is no run"
 run describe pair; [ $status = 0 ] && grep -q '^styles *alpha' out; check "describe: a pack by its name"
 run describe models/pair.safetensors; cp out of_pack
 run describe models/pair.safetensors:beta; [ $status = 0 ] && cmp -s out of_pack; check "describe: the pack of one of its styles"
+for name in pair.safetensors pair.safetensors:beta; do
+  run describe $name; [ $status = 0 ] && sed "s|$work/||" out | cmp -s - of_pack
+  check "describe: $name, where packs are"
+done
 "$make_pack" --perceptual eye.safetensors; run describe eye.safetensors; [ $status = 0 ] && grep -q '^network *perceptual' out
 check "describe: a network that is no pack"
 run bench pair --size 32x32 --runs 1; [ $status = 0 ] && grep -q '^net pair' out; check "bench: a pack of several styles by its name"

@@ -18,6 +18,15 @@ check "a pack's only style"
 run paint "$picture" --style models/pair.safetensors:beta --size 40 -o named.png
 painted named.png && cmp -s other.png named.png
 check "a pack's style by name"
+run paint "$picture" --style pair.safetensors:beta --size 40 -o named.png
+painted named.png && cmp -s other.png named.png &&
+  run paint small.png --style one.safetensors -o named.png; painted named.png &&
+  run paint small.png --style pair.safetensors:beta:1,alpha:1 -o named.png; painted named.png
+check "by the name of the file where packs are"
+cp models/one.safetensors pair.safetensors; run paint small.png --style pair.safetensors:beta -o result.png
+refused 2 "pair.safetensors has no style beta; it has gamma"; check "but the one here comes first"; rm pair.safetensors
+run paint small.png --style absent.safetensors:beta -o result.png; refused 3 "absent.safetensors"
+check "a pack that is nowhere"
 for size in 1 2 3 17; do
   run paint "$picture" --style alpha --size $size -o tiny.png; painted tiny.png &&
     run paint tiny.png --style alpha -o again.png &&

@@ -364,9 +364,9 @@ impasto_describe (const char *what, const ImpastoOptions *options, GError **erro
   }
   g_autofree char *pack = style_pack (what), *file = pack ? NULL : style_pack_file (what),
                   *names = g_strjoinv (", ", (char **) impasto_nets ());
-  if (g_file_test (what, G_FILE_TEST_EXISTS) || g_str_has_suffix (what, ".safetensors") ||
-      g_str_has_suffix (what, ".onnx") || generator_matches (what))
-    return describe_file (what, shape, settings, error);
+  bool is_pack = g_str_has_suffix (what, ".safetensors");
+  if (g_file_test (what, G_FILE_TEST_EXISTS) || is_pack || g_str_has_suffix (what, ".onnx") || generator_matches (what))
+    return describe_file (is_pack && file ? file : what, shape, settings, error);
   if (style_is_of_file (what))
     return describe_style (what, shape, settings, error);
   if (pack || (file && g_file_test (file, G_FILE_TEST_EXISTS)))

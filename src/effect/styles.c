@@ -277,11 +277,20 @@ style_folders_find (const char *name)
   return NULL;
 }
 
+/* The file @name; where there is none here and it is no path, that of the name in the folders of packs. A new string. */
+static char *
+file_or_shipped (const char *name)
+{
+  bool here = strchr (name, G_DIR_SEPARATOR) || g_file_test (name, G_FILE_TEST_EXISTS);
+  char *shipped = here ? NULL : style_folders_find (name);
+  return shipped ? shipped : g_strdup (name);
+}
+
 char *
 style_pack_file (const char *name)
 {
   if (g_str_has_suffix (name, PACK_SUFFIX) || strchr (name, G_DIR_SEPARATOR))
-    return g_strdup (name);
+    return file_or_shipped (name);
   g_autofree char *file = g_strconcat (name, PACK_SUFFIX, NULL);
   return style_folders_find (file);
 }
@@ -317,7 +326,8 @@ split (const char *text, char **file, char **name)
 {
   const char *colon = find_colon (text);
   bool is_file = g_str_has_suffix (text, PACK_SUFFIX) || strchr (text, G_DIR_SEPARATOR) || colon;
-  *file = colon ? g_strndup (text, colon - text) : is_file ? g_strdup (text) : NULL;
+  g_autofree char *named = colon ? g_strndup (text, colon - text) : g_strdup (text);
+  *file = is_file ? file_or_shipped (named) : NULL;
   *name = colon ? g_strdup (colon + 1) : is_file ? NULL : g_strdup (text);
 }
 

@@ -19,7 +19,8 @@ struct style {
  * IMPASTO_ERROR_INPUT. */
 struct pack *style_open_pack (const char *path, GError **error);
 
-/* @text is a style's name, FILE.safetensors (or RUN) with one style in it, or FILE.safetensors:NAME (RUN:NAME).
+/* @text is a style's name, FILE.safetensors (or RUN) with one style in it, or FILE.safetensors:NAME (RUN:NAME). A file
+ * without a folder that is not here is looked for in the folders of packs.
  * IMPASTO_ERROR_USAGE: no such style, with the nearest names; IMPASTO_ERROR_INPUT: the pack. */
 bool style_find (const char *text, struct style *style, GError **error);
 
@@ -37,8 +38,8 @@ void style_describe (const struct style *style, JsonObject *recipe);
 /* The file @name in the first of the folders of packs that has it; a new string, NULL when there is none. */
 char *style_folders_find (const char *name);
 
-/* A pack by its name: the file that @name is, or NAME.safetensors in a folder of packs; a new string, NULL when there is
- * none. */
+/* A pack by its name: the file that @name is, here or in a folder of packs, or NAME.safetensors in one of those; a new
+ * string, NULL when there is none. */
 char *style_pack_file (const char *name);
 
 /* Of a file; a new string. IMPASTO_ERROR_INPUT. */
