@@ -2,9 +2,9 @@
  *
  * Metadata: what of a file survives being painted. EXIF lives in libvips as one blob plus one string per tag, made
  * when the blob is set; a tag whose string is gone is left out when the file is written, which is how the place (IFD
- * 3, GPS) and the thumbnail of the photograph are dropped. Pixels are upright after loading, so EXIF and XMP must say
- * so. Our recipe is one rdf:Description in the XMP packet, the only place that PNG, JPEG, WebP, TIFF, HEIC and AVIF
- * share. */
+ * 3, GPS) and the thumbnail of the photograph are dropped; of XMP its GPS properties are. Pixels are upright after
+ * loading, so EXIF and XMP must say so. Our recipe is one rdf:Description in the XMP packet, the only place that PNG,
+ * JPEG, WebP, TIFF, HEIC and AVIF share. */
 #include "image/vips.h"
 
 #define RECIPE_OPEN "<impasto:recipe>"
@@ -101,13 +101,91 @@ clean_packet (GString *xmp)
   }
 }
 
+/* A packet being copied without what says where the photograph was taken. */
+struct copy {
+  GString *xmp;
+  int dropped; /* elements that are open and left out */
+};
+
+/* exif:GPSLatitude, whatever stands for exif; drone-dji:GpsLatitude. */
+static bool
+is_place (const char *name)
+{
+  const char *colon = strrchr (name, ':');
+  return g_ascii_strncasecmp (colon ? colon + 1 : name, "gps", 3) == 0;
+}
+
+static void
+copy_start (GMarkupParseContext *context, const char *name, const char **names, const char **values, void *data,
+            GError **error)
+{
+  struct copy *copy = data;
+  if (copy->dropped > 0 || is_place (name)) {
+    copy->dropped++;
+    return;
+  }
+  g_string_append_printf (copy->xmp, "<%s", name);
+  for (; *names; names++, values++) {
+    g_autofree char *value = g_markup_escape_text (*values, -1);
+    if (!is_place (*names))
+      g_string_append_printf (copy->xmp, " %s=\"%s\"", *names, value);
+  }
+  g_string_append_c (copy->xmp, '>');
+}
+
+static void
+copy_end (GMarkupParseContext *context, const char *name, void *data, GError **error)
+{
+  struct copy *copy = data;
+  if (copy->dropped > 0)
+    copy->dropped--;
+  else
+    g_string_append_printf (copy->xmp, "</%s>", name);
+}
+
+static void
+copy_text (GMarkupParseContext *context, const char *text, size_t size, void *data, GError **error)
+{
+  struct copy *copy = data;
+  g_autofree char *escaped = g_markup_escape_text (text, (gssize) size);
+  if (copy->dropped == 0)
+    g_string_append (copy->xmp, escaped);
+}
+
+/* The marks of the packet; comments may say anything and are left out. */
+static void
+copy_rest (GMarkupParseContext *context, const char *text, size_t size, void *data, GError **error)
+{
+  struct copy *copy = data;
+  if (copy->dropped == 0 && g_str_has_prefix (text, "<?xpacket"))
+    g_string_append_len (copy->xmp, text, (gssize) size);
+}
+
+/* The packet without GPS properties, as attributes and as elements; a new string, or NULL: what cannot be read may say
+ * anything. */
+static char *
+without_place (const char *xmp)
+{
+  static const GMarkupParser parser = {copy_start, copy_end, copy_text, copy_rest, NULL};
+  g_autoptr (GString) kept = g_string_new (NULL);
+  struct copy copy = {.xmp = kept};
+  g_autoptr (GMarkupParseContext) context =
+    g_markup_parse_context_new (&parser, G_MARKUP_TREAT_CDATA_AS_TEXT, &copy, NULL);
+  const bool whole =
+    g_markup_parse_context_parse (context, xmp, -1, NULL) && g_markup_parse_context_end_parse (context, NULL);
+  return whole ? g_strdup (kept->str) : NULL;
+}
+
 /* The packet to be written, or NULL for none. */
 static char *
 make_packet (VipsImage *meta, bool keep_gps, const char *recipe)
 {
   g_autofree char *kept = meta ? xmp_packet (meta) : NULL;
-  if (kept && !keep_gps && strstr (kept, "GPS"))
-    g_clear_pointer (&kept, g_free); /* a place may be written in many ways: none of the packet is trusted */
+  if (kept && !keep_gps && strcasestr (kept, "gps")) {
+    char *clean = without_place (kept);
+    g_free (kept);
+    kept = clean;
+  }
   g_autoptr (GString) xmp = g_string_new (kept ? kept : "");
   clean_packet (xmp);
   if (!recipe)
