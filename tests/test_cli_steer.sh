@@ -119,6 +119,13 @@ for option in --wrap '--strokes pixels' '--palette 0' '--rate 0.1' '--patches 9'
   optimize $option -o result.png; refused 2 "goes with\|wants a --style"; check "optimize: $option"
 done
 run paint photo.png --style alpha --steps 3 -o result.png; refused 2 '--steps goes with --method optimize'; check "an option of another method"
+run paint photo.png --style-image absent.png -o result.png; refused 3 '--style-image: absent.png: no such file$'
+check "a painting that is not there"
+run paint photo.png --style-image models -o result.png; refused 3 'models: is a folder'; check "a folder for a painting"
+run paint photo.png --style-image alpha -o result.png; refused 2 'alpha is a style: --style alpha$'
+check "a style for a painting"
+run paint photo.png --style-image small.png --region half.png=alpha -o result.png; refused 2 'region.*alpha is a style$'
+check "and in a region"
 run paint photo.png --style alpha --palette 0 -o result.png; refused 2 '--palette goes with --style-image'; check "a painting's palette without one"
 optimize --style alpha -o begun.png; painted begun.png && run replay begun.png photo.png --features vgg.safetensors -o again.png &&
   painted again.png && cmp -s begun.png again.png; check "optimize: from the network's painting, replayed"

@@ -278,13 +278,12 @@ painted_xmp (const char *xmp, bool keep_gps)
 static void
 test_xmp_gps (void)
 {
-  const char *xmp =
-    "<?xpacket begin=\"\xef\xbb\xbf\"?><x:xmpmeta><rdf:RDF>"
-    "<rdf:Description exif:GPSLatitude='48,6N' dc:title='Tom &amp; Anna&apos;s GPS' dji:GpsLongitude='2'>"
-    "<exif:GPSLongitude>2,5E</exif:GPSLongitude><e:GPSAltitude rdf:value='35/1'/>"
-    "<exif:GPSDestBearing><rdf:Seq><rdf:li>12/1</rdf:li></rdf:Seq></exif:GPSDestBearing>"
-    "<dc:rights>Anna &lt;a@b&gt;</dc:rights><!-- GPS: 48,6N -->"
-    "</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end='w'?>";
+  const char *xmp = "<?xpacket begin=\"\xef\xbb\xbf\"?><x:xmpmeta><rdf:RDF>"
+                    "<rdf:Description exif:GPSLatitude='48,6N' dc:title='Tom &amp; Anna&apos;s GPS' d:GpsLongitude='2'>"
+                    "<exif:GPSLongitude>2,5E</exif:GPSLongitude><e:GPSAltitude rdf:value='35/1'/>"
+                    "<exif:GPSDestBearing><rdf:Seq><rdf:li>12/1</rdf:li></rdf:Seq></exif:GPSDestBearing>"
+                    "<dc:rights>Anna &lt;a@b&gt;</dc:rights><!-- GPS: 48,6N -->"
+                    "</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end='w'?>";
   g_autofree char *all = painted_xmp (xmp, true), *rest = painted_xmp (xmp, false);
   g_assert_cmpstr (all, ==, xmp);
   g_assert_cmpstr (rest, ==,

@@ -10,6 +10,7 @@
 #include "effect/styles.h"
 #include "image/metrics.h"
 #include "image/pixels.h"
+#include "image/picture.h"
 #include "impasto/error.h"
 
 #define WEIGHT_MAX 1e6
@@ -20,6 +21,24 @@ image_clear (gpointer data)
   struct style_image *image = data;
   g_free (image->path);
   g_free (image->sha256);
+}
+
+/* That @path is a picture; a style's name is told as one. */
+static bool
+check_image (const char *option, const char *path, GError **error)
+{
+  struct picture_info info;
+  g_autofree char *pack = g_file_test (path, G_FILE_TEST_EXISTS) ? NULL : style_pack (path);
+  if (pack && g_str_equal (option, "style-image"))
+    return style_fail (error, IMPASTO_ERROR_USAGE, "--style-image wants a painting, %s is a style: --style %s", path,
+                       path);
+  if (pack)
+    return style_fail (error, IMPASTO_ERROR_USAGE, "--%s wants a painting beside --style-image, %s is a style", option,
+                       path);
+  if (picture_probe (path, 0, &info, error))
+    return true;
+  g_prefix_error (error, "--%s: ", option);
+  return false;
 }
 
 /* "FILE" or "FILE:WEIGHT" */
@@ -45,7 +64,7 @@ add_image (GArray *images, const char *option, const char *text, GError **error)
   }
   if (!image.path) /* a name with a colon: reading says what is wrong with it */
     image.path = g_strdup (text);
-  image.sha256 = style_sha256 (image.path, error);
+  image.sha256 = check_image (option, image.path, error) ? style_sha256 (image.path, error) : NULL;
   g_array_append_val (images, image);
   return image.sha256 != NULL;
 }

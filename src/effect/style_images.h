@@ -14,8 +14,9 @@ struct style_image {
 
 enum { STYLE_IMAGES_MAX = 16 };
 
-/* Looks for the files, does not decode them. IMPASTO_ERROR_USAGE: none, too many, a weight that is none; IMPASTO_ERROR_INPUT:
- * a file that cannot be read. @option is the one that is complained of. Elements are struct style_image. */
+/* Reads headers, decodes nothing. IMPASTO_ERROR_USAGE: none, too many, a weight that is none, the name of a style;
+ * IMPASTO_ERROR_INPUT: a file that is no picture or cannot be read. @option is the one that is complained of. Elements
+ * are struct style_image. */
 GArray *style_images_new (const char *option, const char *text, GError **error);
 
 /* A painting whose style is wanted: what alpha hides has the mean colour of the rest. IMPASTO_ERROR_INPUT also of one that is
