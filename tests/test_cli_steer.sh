@@ -50,6 +50,14 @@ run paint small.png --style alpha --region black.png=beta -o result.png; refused
 check "a black mask"
 run paint small.png --style alpha --region half.png=gamma -o result.png; refused 2 "styles of one pack"
 check "a region of another pack"
+run paint small.png --style alpha --region '' -o result.png; refused 2 "MASK=STYLE.*not ''$"
+check "a region that is empty"
+run paint small.png --style alpha --region half.png=9 -o result.png
+refused 2 "no style '9', and there is no run 9 in runs/; there are alpha"
+check "a region's style that is neither here nor a run"
+run paint small.png --style models/pair.safetensors:alpha --region half.png=9 -o result.png
+refused 2 "pair.safetensors has no style 9, and there is no run 9 in runs/; it has alpha"
+check "nor in the pack"
 run paint small.png --style alpha --region half.png -o result.png; refused 2 "MASK=STYLE"; check "a region without a style"
 run paint small.png --style alpha --keep-colors hue -o result.png; refused 2 "no, luminance, palette"
 check "colours kept in an unknown way"

@@ -134,6 +134,8 @@ test_regions (void)
   } bad[] = {
     {"%s", IMPASTO_ERROR_USAGE, "MASK=STYLE"},
     {"%s=", IMPASTO_ERROR_USAGE, "MASK=STYLE"},
+    {"", IMPASTO_ERROR_USAGE, "MASK=STYLE"},
+    {" ;\n", IMPASTO_ERROR_USAGE, "MASK=STYLE"},
     {"%s=a@3", IMPASTO_ERROR_USAGE, "0..2"},
     {"%s=a:b", IMPASTO_ERROR_USAGE, "number"},
     {"%s.none=a", IMPASTO_ERROR_INPUT, "half.png.none"},

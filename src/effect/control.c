@@ -17,6 +17,7 @@
 #define PACK_SUFFIX ".safetensors"
 #define LARGE_PIXELS (1 << 24) /* a mask of more is kept with a shorter side of LARGE_SIDE */
 #define LARGE_SIDE 2048
+#define REGION_WANTED "--region wants MASK=STYLE, as sky.png=starry-night"
 
 static void
 part_clear (gpointer data)
@@ -219,8 +220,7 @@ add_region (struct control *control, const char *text, bool images, double stren
   g_autofree char *shown = text_show (text);
   const char *equals = strrchr (text, '='), *at = strrchr (text, '@');
   if (!equals || equals == text || !equals[1])
-    return style_fail (error, IMPASTO_ERROR_USAGE, "--region wants MASK=STYLE, as sky.png=starry-night, not '%s'",
-                       shown);
+    return style_fail (error, IMPASTO_ERROR_USAGE, REGION_WANTED ", not '%s'", shown);
   if (control->mixes->len > CONTROL_REGIONS_MAX)
     return style_fail (error, IMPASTO_ERROR_USAGE, "--region: %d regions at most", CONTROL_REGIONS_MAX);
   struct control_mix *mix = g_new0 (struct control_mix, 1);
@@ -252,6 +252,10 @@ control_new (const struct paint_settings *settings, bool images, GError **error)
   for (char **region = regions; *region; region++)
     if (*g_strstrip (*region) && !add_region (control, *region, images, settings->strength, error))
       return NULL;
+  if (settings->region && control->mixes->len == 1) {
+    style_fail (error, IMPASTO_ERROR_USAGE, REGION_WANTED ", not ''");
+    return NULL;
+  }
   return g_steal_pointer (&control);
 }
 

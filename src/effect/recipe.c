@@ -145,7 +145,7 @@ recipe_replay_regions (JsonObject *recipe, bool images, const struct recipe_sour
   for (guint i = 0; i < json_array_get_length (array); i++)
     if (!add_region (json_array_get_element (array, i), images, source, regions, error))
       return false;
-  settings->region = g_strdup (regions->str);
+  settings->region = regions->len ? g_strdup (regions->str) : NULL;
   return true;
 }
 

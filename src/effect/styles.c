@@ -15,6 +15,7 @@
 
 #define PACK_SUFFIX ".safetensors"
 #define READ_BYTES (1 << 16)
+#define RUNS "runs" /* where runs are by themselves */
 #define LEVELS_UP 4 /* from the program's folder to where models/ may be: build/apps/cli, and the folder itself */
 
 static void
@@ -173,6 +174,15 @@ style_fail (GError **error, int code, const char *format, ...)
   return false;
 }
 
+/* What to say of a style that is not there and has a number for its name, which is a run's as well; a new string. */
+static char *
+run_missing (const char *name)
+{
+  bool number = *name && name[strspn (name, "0123456789")] == '\0';
+  g_autofree char *run = number ? run_find (name, RUNS, NULL) : NULL;
+  return number && !run ? g_strdup_printf (", and there is no run %s in %s/", name, RUNS) : g_strdup ("");
+}
+
 /* The row of @name, or of the only style when it is NULL; -1 with @error. */
 static int
 find_row (const struct pack *pack, const char *name, GError **error)
@@ -183,8 +193,9 @@ find_row (const struct pack *pack, const char *name, GError **error)
   g_autoptr (GString) names = g_string_new (NULL);
   for (guint i = 0; i < pack->styles->len; i++)
     g_string_append_printf (names, "%s%s", i ? ", " : "", ((struct pack_style *) pack->styles->pdata[i])->name);
+  g_autofree char *missing = name ? run_missing (name) : NULL;
   if (name)
-    style_fail (error, IMPASTO_ERROR_USAGE, "%s has no style %s; it has %s", pack->path, name, names->str);
+    style_fail (error, IMPASTO_ERROR_USAGE, "%s has no style %s%s; it has %s", pack->path, name, missing, names->str);
   else
     style_fail (error, IMPASTO_ERROR_USAGE, "%s holds %u styles; choose one with %s:NAME: %s", pack->path,
                 pack->styles->len, pack->path, names->str);
@@ -253,6 +264,7 @@ fail_unknown (const char *name, GPtrArray *styles, GPtrArray *broken, GError **e
   g_ptr_array_add (names, NULL);
   const char *nearest = text_nearest (name, (const char *const *) names->pdata);
   g_autofree char *all = g_strjoinv (", ", (char **) names->pdata);
+  g_autofree char *missing = run_missing (name);
   if (styles->len == 0 && broken->len > 0)
     return style_fail (error, IMPASTO_ERROR_INPUT, "no style '%s': %s", shown, (char *) broken->pdata[0]);
   if (styles->len == 0)
@@ -262,7 +274,7 @@ fail_unknown (const char *name, GPtrArray *styles, GPtrArray *broken, GError **e
                        shown);
   if (nearest)
     return style_fail (error, IMPASTO_ERROR_USAGE, "no style '%s'; did you mean %s? there are %s", shown, nearest, all);
-  return style_fail (error, IMPASTO_ERROR_USAGE, "no style '%s'; there are %s", shown, all);
+  return style_fail (error, IMPASTO_ERROR_USAGE, "no style '%s'%s; there are %s", shown, missing, all);
 }
 
 char *
