@@ -26,6 +26,14 @@ check "eval: folders by name, as JSON"
 run eval painted/a-alpha.png painted/b.png --against wanted --tile 16x16
 [ $status = 0 ] && [ "$(wc -l <out)" = 4 ] && grep -q '^a-alpha.png ' out && grep -q '^mean ' out && grep -q 'worst_seam' out
 check "eval: a table with a mean, and seams"
+run eval small.png tiny.png --tile 20x20
+[ $status = 0 ] && grep -Eq '^tiny.png( +-){3}$' out &&
+  [ "$(awk 'NR == 2 {print $2, $3, $4}' out)" = "$(awk 'NR == 4 {print $2, $3, $4}' out)" ] &&
+  [ "$(cat err)" = "impasto: tiny.png: no line of tiles of 20x20 lies in its 17x13 pixels" ]
+check "eval: a picture without seams has none"
+run eval tiny.png --against tiny.png --tile 20 --json
+[ $status = 0 ] && grep -q '"seam_step":null,"step_beside":null,"worst_seam":null,.*"mean_at_seams":null' out
+check "eval: in JSON, too"
 run eval painted --style-image "$picture" --style-size 64 --content wanted --features eye.safetensors
 [ $status = 0 ] && [ ! -s err ] && grep -q 'style_distance .*palette_distance .*content_distance .*calm .*alike .*mesh' out && grep -Eq '^b.png .* 0 +[0-9.]+ +[0-9.]+ +[0-9.]+$' out
 check "eval: distance from a style and a photograph"

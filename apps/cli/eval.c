@@ -117,8 +117,8 @@ struct job {
   struct partners content, against;
   GPtrArray *inputs;
   int name_width;
-  double sums[IMPASTO_FIGURES];
-  guint rows;
+  double sums[IMPASTO_FIGURES]; /* of those rows that have the figure */
+  guint counts[IMPASTO_FIGURES], rows;
   int status; /* of the first picture or folder that failed */
 };
 
@@ -127,8 +127,13 @@ enum { COLUMN = 9 }; /* characters of a figure at least */
 static void
 print_figures (const ImpastoFigures *figures, const double *values)
 {
-  for (int i = 0; i < figures->n_figures; i++)
-    printf ("  %*.5g", MAX (COLUMN, (int) strlen (figures->figure[i].name)), values[i]);
+  for (int i = 0; i < figures->n_figures; i++) {
+    int width = MAX (COLUMN, (int) strlen (figures->figure[i].name));
+    if (isnan (values[i]))
+      printf ("  %*s", width, "-");
+    else
+      printf ("  %*.5g", width, values[i]);
+  }
   putchar ('\n');
 }
 
@@ -151,7 +156,8 @@ print_row (struct job *job, const struct input *input, const ImpastoFigures *fig
   }
   for (int i = 0; i < figures->n_figures; i++) {
     values[i] = figures->figure[i].value;
-    job->sums[i] += values[i];
+    job->sums[i] += isnan (values[i]) ? 0 : values[i];
+    job->counts[i] += !isnan (values[i]);
   }
   job->rows++;
   print_name (job, input->relative);
@@ -228,7 +234,7 @@ evaluate_inputs (struct job *job)
   if (job->rows < 2)
     return;
   for (int i = 0; i < last.n_figures; i++)
-    job->sums[i] /= job->rows;
+    job->sums[i] /= job->counts[i];
   print_name (job, "mean");
   print_figures (&last, job->sums);
 }

@@ -327,8 +327,9 @@ typedef struct {
  * paints on; detail of small pictures adds to it) when there is a style; "content_distance", "calm" and "alike" (how much
  * neighbouring places that are flat in the photograph, and any two of one colour, differ in the painting) with a photograph;
  * "seam_step", "step_beside" and "worst_seam" with tiles; for pairs "psnr", "ssim", "mean_difference", "max_difference",
- * and with tiles "mean_at_seams", "max_at_seams". Differences and steps are of 8-bit samples, 0..255
- * @notes: (nullable): what was scaled, in lines
+ * and with tiles "mean_at_seams", "max_at_seams", NaN where no line of tiles lies in the picture. Differences and steps
+ * are of 8-bit samples, 0..255
+ * @notes: (nullable): what was scaled, or could not be measured, in lines
  */
 typedef struct {
   int width, height, n_figures;

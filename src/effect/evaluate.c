@@ -179,14 +179,23 @@ add (struct run *run, const char *name, double value)
   figures->figure[figures->n_figures++] = (ImpastoFigure){name, value};
 }
 
-/* A line of what was done to a picture before it was looked at. */
+static void add_note (struct run *run, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
 static void
-note (struct run *run, const char *what, const struct picture *from, int width, int height)
+add_note (struct run *run, const char *format, ...)
 {
-  char *before = run->figures->notes;
-  run->figures->notes = g_strdup_printf ("%s%s%s is %dx%d and was scaled to %dx%d", before ? before : "",
-                                         before ? "\n" : "", what, from->width, from->height, width, height);
-  g_free (before);
+  va_list args;
+  va_start (args, format);
+  g_autofree char *before = run->figures->notes, *line = g_strdup_vprintf (format, args);
+  va_end (args);
+  run->figures->notes = g_strconcat (before ? before : "", before ? "\n" : "", line, NULL);
+}
+
+/* What was done to a picture before it was looked at. */
+static void
+note_scaled (struct run *run, const char *what, const struct picture *from, int width, int height)
+{
+  add_note (run, "%s is %dx%d and was scaled to %dx%d", what, from->width, from->height, width, height);
 }
 
 /* As the loss of training has it, of the whole picture. */
@@ -215,7 +224,7 @@ add_distances (struct run *run, struct picture *painting, const char *content, G
     return false;
   int w = painting->width, h = painting->height;
   if (photo && (photo->width != w || photo->height != h)) {
-    note (run, content, photo, w, h);
+    note_scaled (run, content, photo, w, h);
     if (!resize (&photo, w, h, error))
       return false;
   }
@@ -274,8 +283,15 @@ agree (struct run *run, struct picture **picture, const char *against, struct pi
   }
   bool first = (int64_t) a->width * a->height > (int64_t) b->width * b->height;
   struct picture *smaller = first ? b : a;
-  note (run, first ? run->path : against, first ? a : b, smaller->width, smaller->height);
+  note_scaled (run, first ? run->path : against, first ? a : b, smaller->width, smaller->height);
   return resize (first ? picture : other, smaller->width, smaller->height, error);
+}
+
+/* Whether a line between tiles lies in the picture. */
+static bool
+has_lines (const struct run *run, const struct picture *picture)
+{
+  return run->evaluator->tile_width < picture->width || run->evaluator->tile_height < picture->height;
 }
 
 static bool
@@ -294,9 +310,24 @@ add_pair (struct run *run, struct picture **picture, const char *against, GError
   if (!evaluator->tile_width)
     return true;
   distance = picture_compare_seams (*picture, other, evaluator->tile_width, evaluator->tile_height);
-  add (run, "mean_at_seams", distance.mean * LEVELS);
-  add (run, "max_at_seams", distance.most * LEVELS);
+  bool lines = has_lines (run, *picture);
+  add (run, "mean_at_seams", lines ? distance.mean * LEVELS : NAN);
+  add (run, "max_at_seams", lines ? distance.most * LEVELS : NAN);
   return true;
+}
+
+static void
+add_seams (struct run *run, const struct picture *picture)
+{
+  int width = run->evaluator->tile_width, height = run->evaluator->tile_height;
+  struct picture_seams seams = picture_seams (picture, width, height);
+  bool lines = has_lines (run, picture);
+  if (!lines)
+    add_note (run, "%s: no line of tiles of %dx%d lies in its %dx%d pixels", run->path, width, height, picture->width,
+              picture->height);
+  add (run, "seam_step", lines ? seams.step * LEVELS : NAN);
+  add (run, "step_beside", lines ? seams.beside * LEVELS : NAN);
+  add (run, "worst_seam", lines ? seams.worst * LEVELS : NAN);
 }
 
 gboolean
@@ -312,12 +343,8 @@ impasto_evaluator_run (ImpastoEvaluator *evaluator, const char *path, const char
   figures->height = picture->height;
   if (!add_distances (&run, picture, content, error) || (evaluator->style && !add_mesh (&run, picture, error)))
     return FALSE;
-  if (evaluator->tile_width) {
-    struct picture_seams seams = picture_seams (picture, evaluator->tile_width, evaluator->tile_height);
-    add (&run, "seam_step", seams.step * LEVELS);
-    add (&run, "step_beside", seams.beside * LEVELS);
-    add (&run, "worst_seam", seams.worst * LEVELS);
-  }
+  if (evaluator->tile_width)
+    add_seams (&run, picture);
   return !against || add_pair (&run, &picture, against, error);
 }
 
