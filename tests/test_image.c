@@ -243,8 +243,11 @@ test_numbers (void)
   } bad[] = {
     {1, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_B_W, {255}, "0..1 is wanted"},
     {1, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_B_W, {-0.5}, "0..1 is wanted"},
-    {1, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_B_W, {NAN}, "0..1 is wanted"},
+    {1, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_B_W, {NAN}, "has NaN among"},
+    {1, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_B_W, {INFINITY}, "to inf, where 0..1 is wanted"},
     {3, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_scRGB, {255, 128, 0}, "0..1 is wanted"},
+    {3, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_scRGB, {0.5, NAN, 0}, "has NaN among"},
+    {3, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_scRGB, {0.5, 1, -0.7}, "from -0.7 to 1, where 0..1 is wanted"},
     {1, VIPS_FORMAT_INT, VIPS_INTERPRETATION_B_W, {7}, "unusual kind"},
     {3, VIPS_FORMAT_UINT, VIPS_INTERPRETATION_sRGB, {7, 8, 9}, "unusual kind"},
   };
@@ -254,7 +257,7 @@ test_numbers (void)
   g_autoptr (picture) grey = load (tif);
   g_assert_true (grey->was_grey);
   assert_colour (grey, 0.2, 0.2, 0.2, 1e-5);
-  write_colour (tif, 3, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_scRGB, (double[]){0.5, 1.5, 0}, NULL);
+  write_colour (tif, 3, VIPS_FORMAT_FLOAT, VIPS_INTERPRETATION_scRGB, (double[]){0.5, 1.5, -0.04}, NULL);
   g_autoptr (picture) light = load (tif);
   assert_colour (light, to_encoded (0.5), 1, 0, 2e-3);
   for (size_t i = 0; i < G_N_ELEMENTS (bad); i++) {

@@ -18,6 +18,7 @@
 #define DECODER_ROWS 640 /* of a file that libvips keeps, its caches of lines and scaling counted in: measured */
 #define FLOAT_SLACK 1e-3 /* beyond 0..1 */
 #define FLOAT_BRIGHT 4   /* mean of colours that are not from 0 to 255 */
+#define FLOAT_OUTSIDE .1 /* below 0, of colours that sRGB has not and that are not from -1 to 1 */
 
 static void
 ignore_log (const char *domain, GLogLevelFlags level, const char *message, void *data)
@@ -193,7 +194,14 @@ image_check_numbers (VipsImage *image, const struct format *format, const char *
     return false;
   }
   const double least = *VIPS_MATRIX (stats, 0, 0), most = *VIPS_MATRIX (stats, 1, 0), mean = *VIPS_MATRIX (stats, 4, 0);
-  if (colour ? mean <= FLOAT_BRIGHT : least >= -FLOAT_SLACK && most <= 1 + FLOAT_SLACK && isfinite (mean))
+  if (isnan (mean)) { /* least and most pass over it */
+    image_refuse (error, IMPASTO_ERROR_INPUT, path,
+                  "has NaN among its floating-point numbers, where 0..1 is wanted; save it with 8 or 16 bits");
+    return false;
+  }
+  const bool bright = colour ? mean > FLOAT_BRIGHT : most > 1 + FLOAT_SLACK;
+  const bool dark = least < (colour ? -FLOAT_OUTSIDE : -FLOAT_SLACK);
+  if (!bright && !dark)
     return true;
   image_refuse (error, IMPASTO_ERROR_INPUT, path,
                 "has floating-point numbers from %.4g to %.4g, where 0..1 is wanted; save it with 8 or 16 bits", least,

@@ -73,8 +73,9 @@ struct decoding image_decoding (VipsImage *image, const struct format *format, c
  * may be as much as the picture. */
 void image_decoded (const struct format *format);
 
-/* Before pixels are read: whether floating point counts from 0 to 1, grey as it is, colours as linear light, where lamps may
- * be brighter. Other programs write it from 0 to 255 as well, so all of it is looked at. */
+/* Before pixels are read: whether floating point counts from 0 to 1, grey as it is, colours as linear light, where
+ * lamps may be brighter, and colours that sRGB does not have a little below 0. Other programs write it from 0 to 255 or
+ * from -1 to 1 as well, so all of it is looked at. */
 bool image_check_numbers (VipsImage *image, const struct format *format, const char *path, GError **error);
 
 /* RGB or RGBA in sRGB, 8 or 16 bit. Where an ICC profile must be followed, the result has 16 bits if @precise. */
