@@ -54,6 +54,55 @@ test_bad_files (void)
   g_assert_null (strchr (error->message, '\n'));
 }
 
+/* What other formats are called. */
+static void
+test_foreign (void)
+{
+  static const struct {
+    const char *name, *bytes, *called;
+    size_t size;
+  } files[] = {
+    {"a.gif", "GIF89a\x28\0\x1e\0", "is GIF, which is not read; PNG", 10},
+    {"b.jpg", "BM\xf6\x0d\0\0\0\0\0\0", "is BMP", 10},
+    {"c.ppm", "P6\n40 30\n255\n", "is PPM or PGM", 13},
+    {"d.TGA", "\0\0\2\0\0\0\0\0\0\0", "is TGA", 10},
+    {"e.png", "\0\0\0\fJXL \r\n\x87\n", "is JPEG XL", 12},
+    {"f.jxl", "\xff\n\0", "is JPEG XL", 3},
+    {"g.jpg", "PS: it is not", "is not a picture", 13},
+  };
+  for (size_t i = 0; i < G_N_ELEMENTS (files); i++) {
+    g_autofree char *path = file (files[i].name);
+    g_assert_true (g_file_set_contents (path, files[i].bytes, (gssize) files[i].size, NULL));
+    refuse (path, files[i].called);
+  }
+}
+
+/* libvips does not tell that a PNG is animated. */
+static void
+test_animated (void)
+{
+  static const char control[] = "\0\0\0\x08"
+                                "acTL\0\0\0\3\0\0\0\0\xce\xed\xba\xc0";
+  const size_t header = 8 + 25, added = sizeof control - 1;
+  g_autofree char *still = file ("still.png"), *moving = file ("moving.png"), *bytes = NULL;
+  g_autoptr (picture) picture = make_picture (40, 25, false, 8);
+  struct picture_info info;
+  size_t size;
+
+  save (picture, still, NULL);
+  g_assert_true (picture_probe (still, 0, &info, NULL));
+  g_assert_cmpint (info.frames, ==, 1);
+  g_assert_true (g_file_get_contents (still, &bytes, &size, NULL));
+  bytes = g_realloc (bytes, size + added);
+  memmove (bytes + header + added, bytes + header, size - header);
+  memcpy (bytes + header, control, added);
+  g_assert_true (g_file_set_contents (moving, bytes, (gssize) (size + added), NULL));
+  g_assert_true (picture_probe (moving, 0, &info, NULL));
+  g_assert_cmpint (info.frames, ==, 3);
+  g_autoptr (picture) first = load (moving);
+  g_assert_cmpfloat (worst_difference (first->rgb, picture->rgb, 3 * 40 * 25), <, 0.003);
+}
+
 static void
 test_bomb (void)
 {
@@ -441,8 +490,9 @@ int
 main (int argc, char **argv)
 {
   static const struct test tests[] = {
-    TEST (bad_files), TEST (bomb),      TEST (truncation), TEST (damage),  TEST (metadata), TEST (xmp_gps),
-    TEST (bad_saves), TEST (full_disk), TEST (unwritable), TEST (stopped), TEST (names),    TEST (sides),
+    TEST (bad_files),  TEST (foreign),  TEST (animated), TEST (bomb),      TEST (truncation),
+    TEST (damage),     TEST (metadata), TEST (xmp_gps),  TEST (bad_saves), TEST (full_disk),
+    TEST (unwritable), TEST (stopped),  TEST (names),    TEST (sides),
   };
   return run_tests (argc, argv, tests, G_N_ELEMENTS (tests));
 }

@@ -103,6 +103,12 @@ save_avif (VipsImage *image, VipsTarget *target, int quality)
   return save_heif (image, target, quality, VIPS_FOREIGN_HEIF_COMPRESSION_AV1);
 }
 
+static uint32_t
+big_endian (const uint8_t *bytes)
+{
+  return (uint32_t) bytes[0] << 24 | bytes[1] << 16 | bytes[2] << 8 | bytes[3];
+}
+
 /* Held while rows are taken. */
 static struct decoding
 held (uint64_t bytes)
@@ -150,6 +156,22 @@ decode_webp (VipsImage *image, const char *path)
   return held (pixels_of (image) * 8);
 }
 
+/* Of an animated PNG, by its acTL chunk, which libvips passes over: it comes before the first pixels. */
+static int
+frames_of_png (VipsImage *image, const char *path)
+{
+  g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, NULL);
+  const uint8_t *bytes = file ? (const uint8_t *) g_mapped_file_get_contents (file) : NULL;
+  const uint64_t size = file ? g_mapped_file_get_length (file) : 0;
+  for (uint64_t at = 8; bytes && at + 12 <= size && memcmp (bytes + at + 4, "IDAT", 4) != 0;) {
+    const uint8_t *chunk = bytes + at;
+    if (memcmp (chunk + 4, "acTL", 4) == 0)
+      return MAX (1, (int) MIN (big_endian (chunk + 8), 1 << 30));
+    at += 12 + (uint64_t) big_endian (chunk);
+  }
+  return 1;
+}
+
 static const struct format formats[] = {
   {
     .name = "PNG",
@@ -157,6 +179,7 @@ static const struct format formats[] = {
     .matches = is_png,
     .load = vips_pngload,
     .decoding = decode_png,
+    .frames = frames_of_png,
     .save = save_png,
     .alpha = true,
     .deep = true,
@@ -231,6 +254,33 @@ format_find (const uint8_t *head, size_t size)
     if (formats[i].matches (head, size))
       return &formats[i];
   return NULL;
+}
+
+const char *
+format_foreign (const uint8_t *head, size_t size, const char *path)
+{
+  static const struct {
+    const char *name, *magic;
+    size_t size;
+  } foreign[] = {
+    {"GIF", "GIF8", 4},
+    {"BMP", "BM", 2},
+    {"JPEG XL", "\xff\x0a", 2},
+    {"JPEG XL", "\0\0\0\fJXL ", 8},
+    {"JPEG 2000", "\0\0\0\fjP  ", 8},
+    {"Photoshop", "8BPS", 4},
+    {"PDF", "%PDF", 4},
+    {"OpenEXR", "\x76\x2f\x31\x01", 4},
+    {"Radiance", "#?RADIANCE", 10},
+    {"ICO", "\0\0\1\0", 4},
+  };
+  for (size_t i = 0; i < G_N_ELEMENTS (foreign); i++)
+    if (size >= foreign[i].size && memcmp (head, foreign[i].magic, foreign[i].size) == 0)
+      return foreign[i].name;
+  if (size >= 3 && head[0] == 'P' && head[1] >= '1' && head[1] <= '7' && g_ascii_isspace (head[2]))
+    return "PPM or PGM";
+  const char *dot = strrchr (path, '.');
+  return dot && g_ascii_strcasecmp (dot, ".tga") == 0 ? "TGA" : NULL; /* its first bytes tell nothing */
 }
 
 const struct format *

@@ -140,6 +140,12 @@ sniff (const char *path, GError **error)
   close (fd);
 
   const struct format *format = size > 0 ? format_find (head, size) : NULL;
+  const char *foreign = size > 0 && !format ? format_foreign (head, size, path) : NULL;
+  if (foreign) {
+    image_refuse (error, IMPASTO_ERROR_INPUT, path,
+                  "is %s, which is not read; PNG, JPEG, WebP, TIFF, AVIF and HEIC are", foreign);
+    return NULL;
+  }
   const char *what = !stated || size < 0         ? "cannot be read"
                      : S_ISDIR (status.st_mode)  ? "is a folder, expected a picture file"
                      : !S_ISREG (status.st_mode) ? "is not a regular file, expected a picture file"

@@ -39,6 +39,7 @@ struct format {
   bool whole;                                                       /* libvips encodes it as a whole */
   int side;                                                         /* pixels at most; 0 = any */
   struct decoding (*decoding) (VipsImage *image, const char *path); /* NULL = nothing */
+  int (*frames) (VipsImage *image, const char *path);               /* NULL = libvips knows */
   int quality;                                                      /* default */
 };
 
@@ -46,6 +47,8 @@ struct format {
 #define IMAGE_STRIP_ROWS 16 /* rows decoded at a time */
 
 const struct format *format_find (const uint8_t *head, size_t size); /* by content, or NULL */
+/* Another format that pictures come in, by content or extension, to be named in a message; or NULL. */
+const char *format_foreign (const uint8_t *head, size_t size, const char *path);
 const struct format *format_of_path (const char *path);              /* by extension, or NULL */
 char *format_extensions (void);                                      /* ".png .jpg ..."; a new string */
 
