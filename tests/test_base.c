@@ -470,6 +470,11 @@ test_text_nearest (void)
   g_assert_cmpstr (text_nearest ("gna", short_names), ==, "gan"); /* a swap is one slip */
   g_assert_cmpstr (text_nearest ("agn", short_names), ==, "gan");
   g_assert_cmpstr (text_nearest ("nag", short_names), ==, NULL);
+  g_assert_cmpstr (text_nearest ("MOSAIC", names), ==, "mosaic");
+  g_assert_cmpstr (text_nearest ("Great-Waev", names), ==, "great-wave");
+  g_assert_cmpstr (text_nearest ("star", names), ==, "starry-night"); /* a beginning */
+  g_assert_cmpstr (text_nearest ("st", names), ==, NULL);
+  g_assert_cmpstr (text_nearest ("keep", (const char *const[]){"keep-colors", "keep-gps", NULL}), ==, NULL);
   g_assert_cmpstr (text_nearest ("b", names), ==, NULL);
   g_assert_cmpstr (text_nearest ("cubism", names), ==, NULL);
   g_assert_cmpstr (text_nearest ("", names), ==, NULL);

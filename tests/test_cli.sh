@@ -43,6 +43,8 @@ run help train gan extra; refused 2 "help train takes no 'extra'"; check "help o
 run describe patch --help; [ $status = 0 ] && grep -q -- '--heads' out; check "help of a network"
 run pant; refused 2 "did you mean paint"; check "unknown command, the nearest named"
 run paint --styel alpha "$picture"; refused 2 "did you mean --style"; check "unknown option, the nearest named"
+run paint --stren 1 "$picture"; refused 2 "unknown option --stren; did you mean --strength"
+check "a beginning of one"
 run paint -z; refused 2 "unknown option -z"; check "unknown letter"
 run paint "$picture" --size big; refused 2 "whole number"; check "an option's value"
 run paint "$picture" --style; refused 2 "wants a value"; check "an option without its value"
@@ -66,6 +68,12 @@ run styles >/dev/null; "$impasto" styles >/dev/full 2>err; status=$?; [ $status 
 run styles; [ $status = 0 ] && [ "$(cut -d' ' -f1 out | tr '\n' ' ')" = "alpha beta gamma " ]
 check "styles of all packs"
 run styles --json; [ $status = 0 ] && [ "$(grep -c '"name"' out)" = 3 ] && grep -q 'CC0-1.0' out; check "styles as JSON"
+run paint "$picture" --style ALPHA -o result.png; refused 2 "did you mean alpha"; check "a style in capitals"
+run paint "$picture" --style -o result.png; refused 2 "--style wants a value before -o; --style=-o takes it"
+check "an option in the place of a value"
+run paint "$picture" --style --size 40 -o result.png; refused 2 "--style wants a value before --size"; check "a long one"
+run paint "$picture" --style alpha --suffix -2 --size 40; [ $status = 0 ] && [ "$(cat out)" = harbour-2.jpg ]
+check "a value that begins with a dash"; rm -f harbour-2.jpg
 run paint "$picture" --style alhpa -o result.png; refused 2 "did you mean alpha.*gamma"
 check "unknown style, the nearest named"
 run paint "$picture" --style models/pair.safetensors -o result.png; refused 2 "alpha, beta"

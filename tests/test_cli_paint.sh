@@ -55,6 +55,13 @@ run paint small.png --style alpha; painted small-alpha.png; check "a name of its
 run paint small.png --style alpha; refused 4 "already"; check "which is not replaced"
 run paint small.png --style alpha --overwrite; painted small-alpha.png; check "unless told so"
 run paint small.png --style beta --format jpg --suffix _b; painted small_b.jpg; check "format and suffix"
+run paint small.png --style beta --format .webp --suffix _c; painted small_c.webp; check "a format with its dot"
+run paint small.png --style beta -o rough.png --quality 5
+[ $status = 0 ] && [ "$(cat err)" = "impasto: rough.png: --quality does nothing here; PNG and TIFF lose nothing" ]
+check "a quality of PNG"
+run paint small.png --style beta -o rough.webp --quality 5; painted rough.webp &&
+  run replay rough.webp small.png -o rough.png
+painted rough.png; check "but not one of a recipe"; rm rough.png rough.webp
 cp small.png self.png; run paint self.png --style alpha -o self.png; refused 4 "itself" && cmp -s small.png self.png
 check "never the photograph itself"
 run paint small.png --style alpha -o result.gif; refused 2 "extension"; check "an unknown extension"

@@ -67,6 +67,17 @@ set_option (const struct arguments *arguments, const char *name, const char *val
   return impasto_options_set (options, name, all, error);
 }
 
+/* Whether @argument is one of the options, not a value that begins with a dash. */
+static bool
+is_option (const ImpastoOptions *options, const char *argument)
+{
+  if (argument[0] != '-' || argument[1] == '\0')
+    return false;
+  g_autofree char *name = g_strndup (argument + 2, strcspn (argument + 2, "="));
+  const char *full = argument[1] == '-' ? name : argument[2] == '\0' ? name_of_letter (argument[1]) : NULL;
+  return full && impasto_options_has (options, full);
+}
+
 /* One option; @next is the argument after it. Returns how many arguments it took, 0 with @error. */
 static int
 take_option (const struct arguments *arguments, const char *argument, const char *next, GError **error)
@@ -98,6 +109,11 @@ take_option (const struct arguments *arguments, const char *argument, const char
     return 0;
   }
   bool separate = wants && !value;
+  if (separate && is_option (options, next)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--%s wants a value before %s; --%s=%s takes it for one",
+                 name, next, name, next);
+    return 0;
+  }
   return set_option (arguments, name, separate ? next : value, error) ? 1 + separate : 0;
 }
 

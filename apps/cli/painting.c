@@ -50,6 +50,7 @@ struct job {
   guint writing;         /* pictures on their way to the writing thread or in it */
   guint64 writing_bytes; /* that they take */
   guint done, painted, skipped;
+  bool told_quality;
   int status; /* of the first picture that failed */
 };
 
@@ -198,6 +199,17 @@ save_item (struct item *item)
   item->times.save = since (&start);
 }
 
+/* Once, for all pictures, that --quality means nothing to their format. */
+static void
+warn_of_quality (struct job *job, const char *path)
+{
+  if (job->told_quality || job->progress.quiet || !impasto_options_given (job->arguments->options, "quality") ||
+      impasto_picture_has_quality (path))
+    return;
+  fprintf (stderr, "impasto: %s: --quality does nothing here; PNG and TIFF lose nothing\n", path);
+  job->told_quality = true;
+}
+
 /* Says how it went; with the lock held. */
 static void
 conclude (struct item *item)
@@ -216,6 +228,7 @@ conclude (struct item *item)
     if (item->forecast.frames > 1 && !job->progress.quiet)
       fprintf (stderr, "impasto: %s: has %d frames or pages; the first is painted\n", item->input->path,
                item->forecast.frames);
+    warn_of_quality (job, item->path);
     if (job->dry)
       tell_forecast (item);
     else {
@@ -467,7 +480,7 @@ painting_run (const struct arguments *arguments, char **words)
   struct job job = {
     .arguments = arguments,
     .naming = {.output = output,
-               .format = format,
+               .format = *format == '.' ? format + 1 : format,
                .suffix = suffix,
                .replayed = words > arguments->words ? arguments->words[0] : NULL,
                .overwrite = arguments_flag (arguments, "overwrite")},

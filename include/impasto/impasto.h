@@ -169,6 +169,9 @@ IMPASTO_API guint64 impasto_picture_loading_bytes (const char *path);
 /* Whether @path is a picture that impasto painted and says so; only its header is read. */
 IMPASTO_API gboolean impasto_picture_is_painting (const char *path);
 
+/* Whether "quality" has a meaning for files that end like @path. */
+IMPASTO_API gboolean impasto_picture_has_quality (const char *path);
+
 /* Whether @path ends like a picture that can be read and saved. */
 IMPASTO_API gboolean impasto_picture_has_extension (const char *path);
 

@@ -66,6 +66,9 @@ IMPASTO_API gboolean impasto_options_set (ImpastoOptions *options, const char *n
 IMPASTO_API gboolean impasto_options_has (const ImpastoOptions *options, const char *name);
 IMPASTO_API gboolean impasto_options_wants_value (const ImpastoOptions *options, const char *name);
 
+/* Whether impasto_options_set() has set the option. */
+IMPASTO_API gboolean impasto_options_given (const ImpastoOptions *options, const char *name);
+
 /**
  * impasto_options_get:
  *

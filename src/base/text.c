@@ -7,6 +7,7 @@
 
 #define SHOW_MAX 60
 #define NAME_MAX_LENGTH 63
+#define BEGINNING 3       /* letters that may stand for a name */
 #define FILE_NAME_MAX 256 /* bytes */
 
 char *
@@ -69,6 +70,12 @@ text_plural (gint64 n)
   return n == 1 ? "" : "s";
 }
 
+static bool
+same_letter (char a, char b)
+{
+  return g_ascii_tolower (a) == g_ascii_tolower (b);
+}
+
 /* The fewest insertions, deletions, replacements and swaps of neighbours that turn @a into @b (Levenshtein's distance with
  * Damerau's swaps, each place edited once). */
 static guint
@@ -85,8 +92,8 @@ edit_distance (const char *a, const char *b)
 
     row[0] = i + 1;
     for (guint j = 0; j < b_length; j++) {
-      row[j + 1] = MIN (last[j] + (a[i] != b[j]), MIN (row[j], last[j + 1]) + 1);
-      if (i > 0 && j > 0 && a[i] == b[j - 1] && a[i - 1] == b[j])
+      row[j + 1] = MIN (last[j] + !same_letter (a[i], b[j]), MIN (row[j], last[j + 1]) + 1);
+      if (i > 0 && j > 0 && same_letter (a[i], b[j - 1]) && same_letter (a[i - 1], b[j]))
         row[j + 1] = MIN (row[j + 1], before[j - 1] + 1);
     }
     before = last;
@@ -96,9 +103,25 @@ edit_distance (const char *a, const char *b)
   return last[b_length];
 }
 
+/* The one of @names that begins with @text; NULL: none, or several. */
+static const char *
+only_longer (const char *text, size_t length, const char *const *names)
+{
+  const char *found = NULL;
+  for (; *names != NULL; names++) {
+    if (g_ascii_strncasecmp (*names, text, length) != 0)
+      continue;
+    if (found != NULL)
+      return NULL;
+    found = *names;
+  }
+  return found;
+}
+
 const char *
 text_nearest (const char *text, const char *const *names)
 {
+  const char *const *all = names;
   const char *nearest = NULL;
   size_t length = strlen (text);
   guint best = (guint) (1 + length / 4); /* further away is no slip */
@@ -116,5 +139,5 @@ text_nearest (const char *text, const char *const *names)
       nearest = *names;
     }
   }
-  return nearest;
+  return nearest != NULL || length < BEGINNING ? nearest : only_longer (text, length, all);
 }

@@ -25,5 +25,6 @@ char *text_number (double x);
 /* "s", or "" where @n is one: for "%d picture%s". */
 const char *text_plural (gint64 n);
 
-/* The string of the NULL-terminated @names that a slip of the hand would turn into @text, or NULL. */
+/* The string of the NULL-terminated @names that a slip of the hand would turn into @text, or the only one that begins
+ * with it, whatever the case; or NULL. */
 const char *text_nearest (const char *text, const char *const *names);

@@ -119,6 +119,12 @@ impasto_picture_is_painting (const char *path)
   return recipe != NULL;
 }
 
+gboolean
+impasto_picture_has_quality (const char *path)
+{
+  return picture_has_quality (path);
+}
+
 static guint64
 samples_bytes (const struct picture_info *info)
 {

@@ -171,6 +171,12 @@ options_given (const ImpastoOptions *options, const char *name)
   return g_hash_table_contains (options->given, name);
 }
 
+gboolean
+impasto_options_given (const ImpastoOptions *options, const char *name)
+{
+  return options_given (options, name);
+}
+
 const char **
 options_all_given (const ImpastoOptions *options)
 {

@@ -66,7 +66,10 @@ bool picture_save (const struct picture *picture, const char *path, const struct
  * of work. */
 bool picture_can_save (const char *path, GError **error);
 
-/* Likewise, whether a file of that name has room for @width x @height. IMPASTO_ERROR_USAGE. */
+/* Whether the format of that extension has a quality: it loses something. */
+bool picture_has_quality (const char *path);
+
+/* Likewise as picture_can_save, whether a file of that name has room for @width x @height. IMPASTO_ERROR_USAGE. */
 bool picture_can_save_size (const char *path, int width, int height, GError **error);
 
 /* Black, with planes of the given size; IMPASTO_ERROR_MEMORY. */

@@ -186,6 +186,13 @@ picture_can_save (const char *path, GError **error)
 }
 
 bool
+picture_has_quality (const char *path)
+{
+  const struct format *format = format_of_path (path);
+  return format && format->quality > 0;
+}
+
+bool
 picture_can_save_size (const char *path, int width, int height, GError **error)
 {
   const struct format *format = format_of_path (path);
