@@ -54,6 +54,12 @@ run paint small.png --style alpha --quiet -o quiet.png; painted quiet.png && [ !
 run paint small.png --style alpha; painted small-alpha.png; check "a name of its own making"
 run paint small.png --style alpha; refused 4 "already"; check "which is not replaced"
 run paint small.png --style alpha --overwrite; painted small-alpha.png; check "unless told so"
+mkdir shelf; ln -s shelf/kept.png link.png; run paint small.png --style alpha -o link.png
+painted link.png && [ -L link.png ] && cmp -s shelf/kept.png small-alpha.png &&
+  run paint small.png --style beta -o link.png
+painted link.png && [ -L link.png ] && ! cmp -s shelf/kept.png small-alpha.png; check "through a link"
+ln -sf absent/kept.png link.png; run paint small.png --style alpha -o link.png; refused 4 "link.png: No such file"
+check "a link to nowhere"; rm -r shelf link.png
 run paint small.png --style beta --format jpg --suffix _b; painted small_b.jpg; check "format and suffix"
 run paint small.png --style beta --format .webp --suffix _c; painted small_c.webp; check "a format with its dot"
 run paint small.png --style beta -o rough.png --quality 5

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Drafts: committed, given up, abandoned by a process that ends, refused, on a file system that runs full. */
+ * Drafts: committed, through links, given up, abandoned by a process that ends, refused, on a file system that runs
+ * full. */
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/draft.h"
 #include "fixture.h"
@@ -50,6 +52,43 @@ test_draft_commit (void)
   g_assert_cmpuint (count_files (folder), ==, 1);
   g_unlink (path);
   g_rmdir (folder);
+}
+
+/* Links stay, whether they lead to a file or not yet, to another folder and by way of another link. */
+static void
+test_draft_link (void)
+{
+  g_autofree char *folder = new_folder (), *other = new_folder (), *base = g_path_get_basename (other);
+  g_autofree char *file = g_build_filename (other, "file.png", NULL), *made = g_build_filename (other, "made", NULL);
+  g_autofree char *link = g_build_filename (folder, "link.png", NULL);
+  g_autofree char *first = g_build_filename (folder, "first", NULL);
+  g_autofree char *dangling = g_build_filename (folder, "dangling.png", NULL);
+  g_autofree char *relative = g_build_filename ("..", base, "file.png", NULL);
+  const char *const links[] = {first, dangling}, *const places[] = {file, made};
+
+  g_assert_true (g_file_set_contents (file, "old", -1, NULL));
+  g_assert_cmpint (symlink (relative, link), ==, 0);
+  g_assert_cmpint (symlink ("link.png", first), ==, 0);
+  g_assert_cmpint (symlink (made, dangling), ==, 0);
+  for (size_t i = 0; i < G_N_ELEMENTS (links); i++) {
+    g_autoptr (GError) error = NULL;
+    g_autoptr (draft) draft = draft_new (links[i], &error);
+    g_autofree char *text = NULL;
+
+    g_assert_no_error (error);
+    g_assert_true (draft_write (draft, "new", 3, &error) && draft_commit (draft, &error));
+    g_assert_true (g_file_test (links[i], G_FILE_TEST_IS_SYMLINK));
+    g_assert_false (g_file_test (places[i], G_FILE_TEST_IS_SYMLINK));
+    g_assert_true (g_file_get_contents (places[i], &text, NULL, NULL));
+    g_assert_cmpstr (text, ==, "new");
+  }
+  g_assert_cmpuint (count_files (other), ==, 2);
+  g_assert_true (g_unlink (link) == 0 && symlink ("first", link) == 0); /* in a circle */
+  g_autoptr (GError) error = NULL;
+  g_assert_null (draft_new (first, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT);
+  g_assert_true (g_unlink (link) == 0 && g_unlink (first) == 0 && g_unlink (dangling) == 0);
+  g_assert_true (g_unlink (file) == 0 && g_unlink (made) == 0 && g_rmdir (folder) == 0 && g_rmdir (other) == 0);
 }
 
 /* A process that is about to end leaves nothing half-written; what was finished before stays. */
@@ -123,6 +162,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/draft/commit", test_draft_commit);
+  g_test_add_func ("/draft/link", test_draft_link);
   g_test_add_func ("/draft/abandoned", test_draft_abandoned);
   g_test_add_func ("/draft/refusals", test_draft_refusals);
   g_test_add_func ("/draft/full", test_draft_full);

@@ -16,6 +16,7 @@
 #define PREFIX ".impasto-"
 #define RANDOM 6 /* characters behind it */
 #define SUFFIX_MAX 16
+#define LINKS_MAX 40                 /* one behind the other, as Linux follows them */
 #define WRITE_MAX ((size_t) 1 << 30) /* bytes a call */
 #define OPEN_MAX 64                  /* drafts at a time that can be abandoned; more are written all the same */
 
@@ -93,11 +94,27 @@ draft_is (const char *name)
   return end - random == RANDOM && (*end == '\0' || *end == '.');
 }
 
-/* Beside the target, hidden, with the same suffix: ".impasto-XXXXXX.png". */
-static char *
-temporary_path (const char *target)
+char *
+draft_place (const char *target)
 {
-  g_autofree char *folder = g_path_get_dirname (target), *base = g_path_get_basename (target), *name = NULL;
+  char *place = g_strdup (target);
+  for (int i = 0; i < LINKS_MAX; i++) {
+    g_autofree char *link = g_file_read_link (place, NULL), *folder = g_path_get_dirname (place);
+    if (link == NULL)
+      return place;
+    g_free (place);
+    place = g_path_is_absolute (link) ? g_steal_pointer (&link) : g_build_filename (folder, link, NULL);
+  }
+  g_free (place);
+  errno = ELOOP;
+  return NULL;
+}
+
+/* Beside @place, hidden, with the suffix of the target: ".impasto-XXXXXX.png". */
+static char *
+temporary_path (const char *target, const char *place)
+{
+  g_autofree char *folder = g_path_get_dirname (place), *base = g_path_get_basename (target), *name = NULL;
   const char *suffix = strrchr (base, '.');
 
   if (suffix == NULL || strlen (suffix) > SUFFIX_MAX)
@@ -115,8 +132,15 @@ draft_new (const char *target, GError **error)
     return NULL;
   draft = g_new0 (struct draft, 1);
   draft->noted = -1;
+  draft->fd = -1;
   draft->target = g_strdup (target);
-  draft->path = temporary_path (target);
+  draft->place = draft_place (target);
+  if (draft->place == NULL) {
+    fail (draft, errno, error);
+    g_clear_pointer (&draft, draft_free);
+    return NULL;
+  }
+  draft->path = temporary_path (target, draft->place);
   draft->fd = g_mkstemp_full (draft->path, O_RDWR | O_CLOEXEC, 0666); /* less the user's umask */
   if (draft->fd < 0) {
     fail (draft, errno, error);
@@ -169,12 +193,12 @@ draft_commit (struct draft *draft, GError **error)
   draft->fd = -1;
   if (close (fd) != 0 && errno != EINTR)
     return fail (draft, errno, error);
-  if (g_rename (draft->path, draft->target) != 0)
+  if (g_rename (draft->path, draft->place) != 0)
     return fail (draft, errno, error);
   g_clear_pointer (&draft->path, g_free);
   forget_name (draft->noted);
   draft->noted = -1;
-  sync_folder (draft->target);
+  sync_folder (draft->place);
   return true;
 }
 
@@ -189,6 +213,7 @@ draft_free (struct draft *draft)
     g_unlink (draft->path);
   forget_name (draft->noted);
   g_free (draft->path);
+  g_free (draft->place);
   g_free (draft->target);
   g_free (draft);
 }

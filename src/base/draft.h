@@ -18,12 +18,14 @@ typedef struct draft draft;
 
 struct draft {
   char *target; /* where the file shall be */
+  char *place;  /* the same, or where the link of that name leads */
   char *path;   /* where it is meanwhile */
   int fd;       /* open for writing, and reading what was written */
   int noted;    /* for draft_abandon_all */
 };
 
-/* IMPASTO_ERROR_OUTPUT: the folder is missing or not writable, or @target exists and is not a regular file. */
+/* A link stays one: the file that it leads to is written, or made. IMPASTO_ERROR_OUTPUT: the folder is missing or not
+ * writable, @target exists and is not a regular file, or is a link in a circle. */
 struct draft *draft_new (const char *target, GError **error);
 
 /* Appends to the file. */
@@ -31,6 +33,10 @@ bool draft_write (struct draft *draft, const void *data, size_t size, GError **e
 
 /* Flushes the file to disk and gives it the target's name. */
 bool draft_commit (struct draft *draft, GError **error);
+
+/* The name of the file that is written for @target: itself, or where its links lead, whether there is a file or not; a
+ * new string. NULL with errno: too many of them. */
+char *draft_place (const char *target);
 
 /* Whether @target and @source are there and one file, by whatever names: what is written to the one replaces the other. */
 bool draft_replaces (const char *target, const char *source);

@@ -150,10 +150,12 @@ impasto_picture_can_save (const char *path, GError **error)
 {
   if (!picture_can_save (path, error))
     return FALSE;
-  g_autofree char *folder = g_path_get_dirname (path);
+  g_autofree char *place = draft_place (path), *folder = place ? g_path_get_dirname (place) : NULL;
   GStatBuf status;
   const char *what = NULL;
-  if (g_stat (path, &status) == 0 && !S_ISREG (status.st_mode))
+  if (!place)
+    what = g_strerror (errno);
+  else if (g_stat (path, &status) == 0 && !S_ISREG (status.st_mode))
     what = S_ISDIR (status.st_mode) ? "it is a folder" : "it is not a regular file";
   else if (g_stat (folder, &status) != 0)
     what = g_strerror (errno);
