@@ -130,6 +130,42 @@ test_taken_up (void)
   job_free (job);
 }
 
+/* A change that a run's checkpoint does not allow leaves the run as it was. */
+static void
+test_impossible_change (gconstpointer words)
+{
+  g_autoptr (GError) error = NULL;
+  struct job *job = job_new ("steps=4 save-every=1");
+  job->stop_at = 2;
+  g_assert_false (job_run (job, &error));
+  g_clear_error (&error);
+  g_autofree char *recipe = text_of (job->folder, "recipe.json"), *cure = g_strconcat ("--start ", job->folder, NULL);
+  g_auto (GStrv) settings = g_strsplit (words, " ", -1);
+  struct job *again = job_new ("");
+  g_ptr_array_set_size (again->given, 0);
+  g_ptr_array_add (again->given, NULL);
+  job_set (again, "resume", job->folder);
+  job_set (again, "accept-changes", "yes");
+  for (char **setting = settings; *setting; setting++) {
+    g_auto (GStrv) pair = g_strsplit (*setting, "=", 2);
+    job_set (again, pair[0], pair[1]);
+  }
+  g_assert_false (job_run (again, &error));
+  check_error (error, IMPASTO_ERROR_INPUT, "this change cannot be made to a run: ");
+  g_assert_nonnull (strstr (error->message, cure));
+  g_clear_error (&error);
+  g_autofree char *after = text_of (job->folder, "recipe.json");
+  g_assert_cmpstr (recipe, ==, after);
+  g_ptr_array_set_size (job->given, 0);
+  g_ptr_array_add (job->given, NULL);
+  job_set (job, "resume", job->folder);
+  job->stop_at = 0;
+  job_run (job, &error);
+  g_assert_no_error (error);
+  job_free (job);
+  job_free (again);
+}
+
 /* What a run is told by names below one folder, it finds from another. */
 static void
 test_taken_up_elsewhere (void)
@@ -283,6 +319,7 @@ main (int argc, char **argv)
 {
   static const char *const checkpoints[] = {"", "conditional=concatenation codes=3 continuous=1",
                                             "conditional=normalisation", "preset=vae-28"};
+  static const char *const impossible[] = {"steps=6 spectral=yes", "translation=yes augment-target=0.5", "width=0.05"};
   static const char *const resumes[] = {
     "",
     "loss=wasserstein gradient-penalty=10 judge-steps=2 noise=0.2 optimizer=rmsprop schedule=linear",
@@ -301,6 +338,10 @@ main (int argc, char **argv)
   g_test_add_func ("/gan_runs/older", test_older);
   g_test_add_func ("/gan_runs/long_difference", test_long_difference);
   g_test_add_func ("/gan_runs/taken_up", test_taken_up);
+  for (guint i = 0; i < G_N_ELEMENTS (impossible); i++) {
+    g_autofree char *path = g_strdup_printf ("/gan_runs/impossible_change/%u", i);
+    g_test_add_data_func (path, impossible[i], test_impossible_change);
+  }
   g_test_add_func ("/gan_runs/taken_up/elsewhere", test_taken_up_elsewhere);
   g_test_add_func ("/gan_runs/other_networks", test_other_networks);
   g_test_add_func ("/gan_runs/start", test_start);

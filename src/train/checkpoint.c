@@ -273,9 +273,8 @@ checkpoint_check_complete (struct trainer *trainer, guint loaded, GError **error
 {
   for (guint i = loaded; i < weights_count (trainer->weights); i++)
     if (!g_str_has_prefix (weights_name (trainer->weights, i), "frozen.")) {
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                   "%s: its checkpoint of step %" G_GINT64_FORMAT " has no %s", trainer->folder, trainer->step,
-                   weights_name (trainer->weights, i));
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "at step %" G_GINT64_FORMAT " it has no %s",
+                   trainer->step, weights_name (trainer->weights, i));
       return false;
     }
   return true;

@@ -212,12 +212,13 @@ origin_read (struct trainer *trainer, const char *const *given, struct run_setti
 static bool
 take_change (struct trainer *trainer, const char *what, const char *difference, GError **error)
 {
-  if (trainer->run.accept_changes)
+  trainer->changed = trainer->run.accept_changes;
+  if (trainer->changed)
     trainer_say (trainer, "the %s changed: %s", what, difference);
   else
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
                  "%s: the %s changed: %s; --accept-changes goes on all the same", trainer->folder, what, difference);
-  return trainer->run.accept_changes;
+  return trainer->changed;
 }
 
 /* The member @name as text, a new string; NULL: it has none. */
@@ -303,9 +304,15 @@ origin_check_data (struct trainer *trainer, GError **error)
 {
   g_autofree char *path = g_build_filename (trainer->folder, INVENTORY_FILE, NULL), *was = NULL;
   if (!g_file_get_contents (path, &was, NULL, NULL)) /* a run of an earlier version */
-    return origin_write (trainer, error);
+    return true;
   g_autofree char *difference = inventory_difference (was, trainer->inventory->str);
-  if (difference && !take_change (trainer, "data have", difference, error))
-    return false;
-  return !trainer->run.accept_changes || origin_write (trainer, error);
+  return !difference || take_change (trainer, "data have", difference, error);
+}
+
+bool
+origin_update (const struct trainer *trainer, GError **error)
+{
+  g_autofree char *path = g_build_filename (trainer->folder, INVENTORY_FILE, NULL);
+  bool as_it_was = !trainer->run.accept_changes && g_file_test (path, G_FILE_TEST_EXISTS);
+  return as_it_was || origin_write (trainer, error);
 }

@@ -359,6 +359,29 @@ take_up (struct trainer *trainer, GError **error)
   return false;
 }
 
+/* Starts the recipe. What a checkpoint does not hold, or holds in another shape, no run can go on with. */
+static bool
+start_recipe (struct trainer *trainer, GError **error)
+{
+  guint loaded = weights_count (trainer->weights);
+  g_autoptr (GError) problem = NULL;
+  bool started = trainer->recipe->start (trainer, &problem);
+  if (started && (!trainer->run.resume || checkpoint_check_complete (trainer, loaded, &problem)))
+    return true;
+  bool fits = !trainer->run.resume || (!started && !g_error_matches (problem, IMPASTO_ERROR, IMPASTO_ERROR_MODEL));
+  if (!fits && trainer->changed) {
+    bool has_start = option_find (trainer->recipe->options, "start");
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+                 "%s: this change cannot be made to a run: %s; begin a new one%s%s", trainer->folder, problem->message,
+                 has_start ? " with --start " : "", has_start ? trainer->folder : "");
+    return false;
+  }
+  if (!fits)
+    g_prefix_error (&problem, "%s: cannot go on from its checkpoint: ", trainer->folder);
+  g_propagate_error (error, g_steal_pointer (&problem));
+  return false;
+}
+
 static bool
 run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError **error)
 {
@@ -369,18 +392,9 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
     return false;
   if (trainer->run.watchdog != WATCHDOG_OFF && !start_watchdog (trainer, error))
     return false;
-  guint loaded = weights_count (trainer->weights);
   for (int i = 0; trainer->inputs && trainer->inputs[i]; i++)
     inventory_add_file (trainer->inventory, trainer->inputs[i]);
-  g_autoptr (GError) problem = NULL;
-  if (!trainer->recipe->start (trainer, &problem)) {
-    if (trainer->run.resume && g_error_matches (problem, IMPASTO_ERROR, IMPASTO_ERROR_MODEL))
-      g_prefix_error (&problem, "%s: cannot go on from its checkpoint: ", trainer->folder);
-    g_propagate_error (error, g_steal_pointer (&problem));
-    return false;
-  }
-  if (trainer->run.resume &&
-      (!origin_check_data (trainer, error) || !checkpoint_check_complete (trainer, loaded, error)))
+  if (!start_recipe (trainer, error) || (trainer->run.resume && !origin_check_data (trainer, error)))
     return false;
   if (!trainer->folder && (!create_folder (trainer, error) || !lock_folder (trainer, error)))
     return false;
@@ -389,6 +403,8 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
   bool first = trainer->watchdog && trainer->recipe->watches && trainer->step == 0; /* a checkpoint to go back to */
   bool changed = trainer->run.resume && trainer->run.accept_changes; /* the checkpoint is now one of another recipe */
   if ((first || changed) && !checkpoint_save (trainer, error))
+    return false;
+  if (trainer->run.resume && !origin_update (trainer, error))
     return false;
   trainer_log (trainer, "%s at step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s, %d thread%s",
                trainer->run.resume ? "resumed" : "started", trainer->step, trainer->run.steps, cpu_isa (),

@@ -62,6 +62,7 @@ struct trainer {
   char *folder;
   struct weights *weights; /* everything a checkpoint holds, and frozen networks under "frozen." */
   int64_t step;            /* steps done */
+  bool changed;            /* recipe or data are others than the run had, and that was accepted */
   void *state;             /* the recipe's own */
   FILE *log, *stats_file;
   int lock;                  /* on the folder; -1: none yet */
