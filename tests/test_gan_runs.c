@@ -79,6 +79,35 @@ test_long_difference (void)
   job_free (job);
 }
 
+/* All that has changed is told in one line. */
+static void
+test_several_changes (void)
+{
+  g_autoptr (GError) error = NULL;
+  struct job *job = job_new ("steps=6 save-every=1 seed=1");
+  job->stop_at = 2;
+  g_assert_false (job_run (job, &error));
+  g_clear_error (&error);
+  job_set (job, "resume", job->folder);
+  job_set (job, "steps", "8");
+  job_set (job, "batch", "3");
+  job_set (job, "loss", "hinge");
+  job_set (job, "seed", "9");
+  static const char all[] = "the recipe has changed: was \"batch\" : 4, is \"batch\" : 3; was \"loss\" : "
+                            "\"non-saturating\", is \"loss\" : \"hinge\"; was \"steps\" : 6, is \"steps\" : 8; "
+                            "was \"seed\" : 1, is \"seed\" : 9";
+  g_assert_false (job_run (job, &error));
+  check_error (error, IMPASTO_ERROR_USAGE, all);
+  g_clear_error (&error);
+  job_set (job, "accept-changes", "yes");
+  job->stop_at = 3;
+  g_assert_false (job_run (job, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+  g_autofree char *log = text_of (job->folder, "log.txt");
+  g_assert_nonnull (strstr (log, all));
+  job_free (job);
+}
+
 /* With its folder alone a run goes on by its recipe.json, also in where and how often it writes; an option that is given is
  * looked at, and the files' names hold from any folder. */
 static void
@@ -337,6 +366,7 @@ main (int argc, char **argv)
   }
   g_test_add_func ("/gan_runs/older", test_older);
   g_test_add_func ("/gan_runs/long_difference", test_long_difference);
+  g_test_add_func ("/gan_runs/several_changes", test_several_changes);
   g_test_add_func ("/gan_runs/taken_up", test_taken_up);
   for (guint i = 0; i < G_N_ELEMENTS (impossible); i++) {
     g_autofree char *path = g_strdup_printf ("/gan_runs/impossible_change/%u", i);

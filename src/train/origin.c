@@ -237,26 +237,27 @@ member_shown (const char *name, const char *text)
   return shown ? g_strdup_printf ("\"%s\" : %s", name, shown) : g_strdup_printf ("no \"%s\"", name);
 }
 
-/* The first member in which the two differ, looked for in members that are objects, too; a new string, NULL: in none. */
-static char *
-first_difference (JsonObject *was, JsonObject *is)
+/* Adds the members in which the two differ to @found, looked for in members that are objects, too. */
+static void
+add_differences (GString *found, JsonObject *was, JsonObject *is)
 {
   g_autoptr (GList) of_was = json_object_get_members (was), of_is = json_object_get_members (is);
   g_autoptr (GList) names = g_list_concat (g_steal_pointer (&of_is), g_steal_pointer (&of_was));
-  char *found = NULL;
-  for (GList *l = names; l && !found; l = l->next) {
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+  for (GList *l = names; l; l = l->next) {
     JsonNode *a = json_object_get_member (was, l->data), *b = json_object_get_member (is, l->data);
+    if (!g_hash_table_add (seen, l->data))
+      continue;
     if (a && b && JSON_NODE_HOLDS_OBJECT (a) && JSON_NODE_HOLDS_OBJECT (b)) {
-      found = first_difference (json_node_get_object (a), json_node_get_object (b));
+      add_differences (found, json_node_get_object (a), json_node_get_object (b));
       continue;
     }
     g_autofree char *before = member_text (was, l->data), *now = member_text (is, l->data);
     if (g_strcmp0 (before, now) == 0)
       continue;
     g_autofree char *was_shown = member_shown (l->data, before), *is_shown = member_shown (l->data, now);
-    found = g_strdup_printf ("was %s, is %s", was_shown, is_shown);
+    g_string_append_printf (found, "%swas %s, is %s", found->len ? "; " : "", was_shown, is_shown);
   }
-  return found;
 }
 
 static bool
@@ -295,8 +296,9 @@ origin_check_recipe (struct trainer *trainer, const char *was, GError **error)
   JsonObject *before = json_node_get_object (node);
   drop_new_options (now, node);
   make_all_absolute (trainer->recipe, before); /* of an earlier version: as its user typed them */
-  g_autofree char *difference = first_difference (before, now);
-  return !difference || take_change (trainer, "recipe has", difference, error);
+  g_autoptr (GString) differences = g_string_new (NULL);
+  add_differences (differences, before, now);
+  return differences->len == 0 || take_change (trainer, "recipe has", differences->str, error);
 }
 
 bool
