@@ -300,6 +300,7 @@ learn (const char *rate, const char *output, struct watch *watch)
   job_set (&job, "rate", rate);
   job_set (&job, "average", "0");
   job_set (&job, "output", output);
+  job_set (&job, "overwrite", "yes");
   run_whole (&job, watch);
   job_clear (&job);
 }

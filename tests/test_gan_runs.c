@@ -195,6 +195,79 @@ test_impossible_change (gconstpointer words)
   job_free (again);
 }
 
+/* A file that comes to the result's place. */
+static const char foreign[] = "somebody's";
+static const char *foreign_path;
+
+static bool
+put_foreign (const struct train_progress *progress, void *data)
+{
+  if (progress->step == 2)
+    g_assert_true (g_file_set_contents (foreign_path, foreign, -1, NULL));
+  return job_on_progress (progress, data);
+}
+
+/* While a run is stopped, and while it goes: nothing is replaced unasked, nothing is lost. */
+static void
+test_other_file (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *made = file ("other.safetensors"), *words = g_strdup_printf ("steps=3 output=%s", made),
+                  *text = NULL;
+  struct job *job = job_new (words);
+  foreign_path = made;
+  g_assert_false (train (&recipe_gan, job->settings, &job->run, NULL, job->inputs, put_foreign, job, &error));
+  check_error (error, IMPASTO_ERROR_OUTPUT, "other.safetensors has come meanwhile and is kept: the result is ");
+  g_assert_nonnull (strstr (error->message, "-gan/result.safetensors"));
+  g_clear_error (&error);
+  g_autofree char *result = file_of (job->folder, "result.safetensors"), *log = text_of (job->folder, "log.txt");
+  g_assert_true (g_file_test (result, G_FILE_TEST_EXISTS) && g_file_get_contents (made, &text, NULL, NULL));
+  g_assert_cmpstr (text, ==, foreign);
+  g_assert_true (g_str_has_suffix (log, "result.safetensors\n") && !strstr (log, "ended: "));
+  g_ptr_array_set_size (job->given, 0);
+  g_ptr_array_add (job->given, NULL);
+  job_set (job, "resume", job->folder);
+  g_assert_false (job_run (job, &error));
+  check_error (error, IMPASTO_ERROR_OUTPUT, "other.safetensors is there already; --overwrite replaces it");
+  g_clear_error (&error);
+  job_set (job, "overwrite", "yes");
+  g_assert_true (job_run (job, &error));
+  job_set (job, "overwrite", "no");
+  g_assert_true (job_run (job, &error)); /* its own by now */
+  g_autoptr (net_file) model = gan_file_load (made, gan_presets[0], &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (model);
+  job_free (job);
+}
+
+/* Leave to replace a file is a run's as long as it is told no other. */
+static void
+test_overwrite_kept (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *made = file ("kept.safetensors"), *other = file ("kept2.safetensors"),
+                  *words = g_strdup_printf ("steps=3 save-every=1 overwrite=yes output=%s", made);
+  g_assert_true (g_file_set_contents (made, foreign, -1, NULL) && g_file_set_contents (other, foreign, -1, NULL));
+  struct job *job = job_new (words);
+  job->stop_at = 2;
+  g_assert_false (job_run (job, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  struct job *again = job_new ("");
+  g_ptr_array_set_size (again->given, 0);
+  g_ptr_array_add (again->given, NULL);
+  job_set (again, "resume", job->folder);
+  job_set (again, "output", other);
+  g_assert_false (job_run (again, &error));
+  check_error (error, IMPASTO_ERROR_OUTPUT, "kept2.safetensors is there already; --overwrite replaces it");
+  g_clear_error (&error);
+  g_ptr_array_remove_index (again->given, 1);
+  job_run (again, &error);
+  g_assert_no_error (error);
+  job_free (again);
+  job_free (job);
+}
+
 /* What a run is told by names below one folder, it finds from another. */
 static void
 test_taken_up_elsewhere (void)
@@ -373,6 +446,8 @@ main (int argc, char **argv)
     g_test_add_data_func (path, impossible[i], test_impossible_change);
   }
   g_test_add_func ("/gan_runs/taken_up/elsewhere", test_taken_up_elsewhere);
+  g_test_add_func ("/gan_runs/other_file", test_other_file);
+  g_test_add_func ("/gan_runs/overwrite_kept", test_overwrite_kept);
   g_test_add_func ("/gan_runs/other_networks", test_other_networks);
   g_test_add_func ("/gan_runs/start", test_start);
   g_test_add_func ("/gan_runs/no_checkpoint", test_no_checkpoint);

@@ -235,6 +235,7 @@ test_into (void)
   job_set (&job, "names", "mauve");
   g_clear_pointer (&job.run.resume, g_free);
   job_set (&job, "output", pack); /* over the pack itself, as it is asked to */
+  job_set (&job, "overwrite", "yes");
   watch_clear (&watch);
   run_until (&job, &watch, 1);
   g_autofree char *other = g_build_filename (uninterrupted (false), "result.safetensors", NULL);

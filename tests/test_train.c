@@ -89,6 +89,7 @@ test_folder (void)
   g_assert_cmpint (info.width, >=, 3 * 64); /* three photographs in a row, the paintings above */
   g_assert_cmpint (info.height, >=, 2 * 64);
   watch_clear (&watch);
+  job_set (&job, "overwrite", "yes");
   run_whole (&job, &watch); /* the next number */
   g_assert_true (g_str_has_suffix (watch.folder, "/00002-style"));
   watch_clear (&watch);

@@ -285,6 +285,7 @@ test_skip (void)
   for (int64_t i = 0; i < shape_size (&last->shape); i++)
     g_assert_cmpfloat (fabs (tensor_floats (last)[i]), <, 0.001);
   job_set (&job, "start", output);
+  job_set (&job, "overwrite", "yes");
   job_set (&job, "skip", "no");
   check_fails (&job, IMPASTO_ERROR_USAGE, "its network has other settings");
   watch_clear (&watch);
@@ -301,6 +302,7 @@ test_result (void)
   g_autofree char *output = file ("translated.safetensors");
   begin (&job, "cyclegan", 1);
   job_set (&job, "output", output);
+  job_set (&job, "overwrite", "yes");
   job_set (&job, "title", "Waves");
   run_whole (&job, &watch);
   g_assert_true (there (watch.folder, "back.safetensors"));

@@ -8,7 +8,6 @@
 #include "progress.h"
 
 static const ImpastoOption options[] = {
-  {"overwrite", IMPASTO_OPTION_BOOLEAN, "replace a file that is there already"},
   PROGRESS_OPTIONS,
   {NULL},
 };
@@ -90,19 +89,6 @@ on_step (const ImpastoTrainProgress *now, gpointer data)
   return !interrupt_pending ();
 }
 
-/* What a run replaces that goes on and is told no other name is its own. Names that no result may have are refused by
- * impasto_train. */
-static bool
-check_output (const struct arguments *arguments, GError **error)
-{
-  g_autofree char *output = impasto_options_get (arguments->options, "output");
-  if (!output || arguments_flag (arguments, "overwrite") || !g_file_test (output, G_FILE_TEST_EXISTS) ||
-      !g_str_has_suffix (output, ".safetensors") || !impasto_result_can_replace (output, NULL))
-    return true;
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s is there already; --overwrite replaces it", output);
-  return false;
-}
-
 static void
 say_what_it_took (const struct told *told)
 {
@@ -124,8 +110,7 @@ train_run (const struct arguments *arguments)
   }
   g_autofree char *runs = arguments_text (arguments, "runs");
   if (!arguments_take_resumed (arguments, runs, &error) || !arguments_take_run (arguments, "start", runs, &error) ||
-      !arguments_take_run (arguments, "into", runs, &error) || !check_output (arguments, &error) ||
-      !progress_init (&told.progress, arguments, &error))
+      !arguments_take_run (arguments, "into", runs, &error) || !progress_init (&told.progress, arguments, &error))
     return complain (error);
   progress_show (&told.progress, "getting ready");
   interrupt_hold (true); /* a first Ctrl-C lets the step end and saves a checkpoint */

@@ -61,7 +61,9 @@ typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpoi
  * @func: (nullable) (scope call): told of every step
  * @data: for @func
  * @error: IMPASTO_ERROR_CANCELLED when @func stopped it, the message says how to go on; IMPASTO_ERROR_NUMERIC when a
- * figure became NaN; and what is wrong with inputs, outputs and settings
+ * figure became NaN; IMPASTO_ERROR_OUTPUT when a file is where "output" is to go, without "overwrite" (one that came while
+ * the run went: the result is in the run's folder, the message says where); and what is wrong with inputs, outputs and
+ * settings
  */
 IMPASTO_API gboolean impasto_train (const char *recipe, const ImpastoOptions *options, const char *const *inputs,
                                     ImpastoTrainFunc func, gpointer data, GError **error);

@@ -200,6 +200,9 @@ origin_read (struct trainer *trainer, const char *const *given, struct run_setti
   lay_over (settings, options, trainer->settings, given);
   lay_over (run_was, run_options, &trainer->run, given);
   lay_over (run_was, run_options, &trainer->run, call_options);
+  if (given && g_strv_contains (given, "output") &&
+      !g_strv_contains (given, "overwrite")) /* was said of another file */
+    json_object_set_boolean_member (run_was, "overwrite", FALSE);
   *inputs = strings_of (json_object_get_array_member (object, "inputs"));
   if (option_from_json (options, trainer->settings, settings, error) &&
       option_from_json (run_options, run, run_was, error))

@@ -21,8 +21,8 @@
 #define CELL 28           /* characters of a setting, at most */
 
 const char *const run_state_names[] = {"going", "finished", "stopped", "failed", "cut off", NULL};
-const char *const run_free_options[] = {"threads", "save-every",     "sample-every", "keep", "runs",
-                                        "resume",  "accept-changes", "output",       NULL};
+const char *const run_free_options[] = {"threads", "save-every",     "sample-every", "keep",      "runs",
+                                        "resume",  "accept-changes", "output",       "overwrite", NULL};
 
 static bool
 fail (const char *folder, const char *what, GError **error)

@@ -20,6 +20,7 @@
 #include "train/monitor.h"
 #include "train/origin.h"
 #include "train/rescue.h"
+#include "train/result.h"
 
 #define LINE_MAX_SAID 4096 /* characters of what is said at once */
 #define STEPS 2400         /* where neither the user nor the recipe says how many */
@@ -46,6 +47,7 @@ const struct option run_options[] = {
    "go on with another recipe or other data than the run had"},
   {"output", OPTION_STRING, offsetof (struct run_settings, output),
    "where the result is written; a run without it writes result.safetensors in its folder", .metavar = "FILE"},
+  {"overwrite", OPTION_BOOL, offsetof (struct run_settings, overwrite), "replace a file that is there already"},
   {NULL},
 };
 
@@ -216,14 +218,6 @@ write_sheet (struct trainer *trainer, bool (*sheet) (struct trainer *, const cha
   return sheet (trainer, path, error);
 }
 
-/* Where the result will be; a new string. */
-static char *
-result_path (const struct trainer *trainer)
-{
-  return trainer->run.output ? g_strdup (trainer->run.output)
-                             : g_build_filename (trainer->folder, "result.safetensors", NULL);
-}
-
 /* Tells how far it is and what was said since the last time; false: it is to stop. @rate: steps a second. */
 static bool
 tell (struct trainer *trainer, const struct train_stats *stats, double rate, train_progress_fn progress, void *data)
@@ -304,21 +298,6 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
   return false;
 }
 
-/* That the result can be written is found out before hours of work. */
-static bool
-check_output (const struct trainer *trainer, GError **error)
-{
-  const char *path = trainer->run.output;
-  if (!path)
-    return true;
-  if (!g_str_has_suffix (path, ".safetensors")) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: the result's name ends in .safetensors", path);
-    return false;
-  }
-  g_autoptr (draft) draft = checkpoint_check_result (path, error) ? draft_new (path, error) : NULL;
-  return draft != NULL;
-}
-
 static bool
 check_inputs (const struct trainer *trainer, GError **error)
 {
@@ -385,7 +364,7 @@ start_recipe (struct trainer *trainer, GError **error)
 static bool
 run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError **error)
 {
-  if (!check_inputs (trainer, error) || !check_output (trainer, error))
+  if (!check_inputs (trainer, error) || !result_check (trainer, error))
     return false;
   cpu_set_threads (trainer->run.threads);
   if (trainer->run.resume && !take_up (trainer, error))
@@ -412,13 +391,7 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
   if (trainer->step == 0 && (!write_sheet (trainer, trainer->recipe->reals, "reals.png", error) ||
                              !write_sheet (trainer, trainer->recipe->sample, "fakes_init.png", error)))
     return false;
-  if (!loop (trainer, progress, data, error))
-    return false;
-  g_autofree char *output = result_path (trainer);
-  if (!trainer->recipe->finish (trainer, output, error))
-    return false;
-  trainer_log (trainer, "finished: %s", output);
-  return true;
+  return loop (trainer, progress, data, error) && result_write (trainer, error);
 }
 
 /* Numbers left to the recipe. */
@@ -475,10 +448,10 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
   if (ok)
     settle (&trainer);
   ok = ok && run_all (&trainer, progress, data, &local);
-  if (!ok) {
+  if (!ok && !trainer.finished)
     trainer_log (&trainer, "ended: %s", local->message);
+  if (!ok)
     g_propagate_error (error, g_steal_pointer (&local));
-  }
   trainer_clear (&trainer);
   option_clear (run_options, &resumed);
   return ok;

@@ -22,6 +22,7 @@ struct run_settings {
   char *resume;                     /* run folder to go on with, or NULL */
   bool accept_changes;              /* of recipe and data, at a resume */
   char *output;                     /* what the recipe makes, or NULL */
+  bool overwrite;                   /* a file that is where the output goes */
 };
 extern const struct option run_options[];
 
@@ -63,6 +64,7 @@ struct trainer {
   struct weights *weights; /* everything a checkpoint holds, and frozen networks under "frozen." */
   int64_t step;            /* steps done */
   bool changed;            /* recipe or data are others than the run had, and that was accepted */
+  bool finished;           /* the result is written */
   void *state;             /* the recipe's own */
   FILE *log, *stats_file;
   int lock;                  /* on the folder; -1: none yet */

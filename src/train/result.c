@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Results; see result.h. */
+#include "train/result.h"
+
+#include <string.h>
+
+#include "base/draft.h"
+#include "impasto/error.h"
+#include "train/checkpoint.h"
+
+#define NAME "result"
+#define SUFFIX ".safetensors"
+
+char *
+result_path (const struct trainer *trainer)
+{
+  return trainer->run.output ? g_strdup (trainer->run.output) : g_build_filename (trainer->folder, NAME SUFFIX, NULL);
+}
+
+/* The line of a log that tells of the file @path, a new string; NULL: it cannot be read. */
+static char *
+log_text (const char *path)
+{
+  g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, NULL);
+  if (!file)
+    return NULL;
+  g_autofree char *whole = g_canonicalize_filename (path, NULL), *sum = NULL;
+  sum = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) g_mapped_file_get_contents (file),
+                                     g_mapped_file_get_length (file));
+  return g_strdup_printf ("the result, SHA-256 %s, is %s", sum, whole);
+}
+
+/* Whether the run in @folder, or NULL, may replace what is at @path: nothing, or what it wrote there itself. */
+static bool
+is_free (const char *path, const char *folder)
+{
+  if (!g_file_test (path, G_FILE_TEST_EXISTS))
+    return true;
+  g_autofree char *log = folder ? g_build_filename (folder, "log.txt", NULL) : NULL, *said = NULL;
+  g_autofree char *text = log ? log_text (path) : NULL;
+  g_autofree char *line = text ? g_strconcat (text, "\n", NULL) : NULL;
+  return line && g_file_get_contents (log, &said, NULL, NULL) && strstr (said, line);
+}
+
+bool
+result_check (const struct trainer *trainer, GError **error)
+{
+  const char *path = trainer->run.output;
+  if (!path)
+    return true;
+  if (!g_str_has_suffix (path, SUFFIX)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: the result's name ends in " SUFFIX, path);
+    return false;
+  }
+  if (!checkpoint_check_result (path, error))
+    return false;
+  bool is_file = g_file_test (path, G_FILE_TEST_IS_REGULAR);
+  if (is_file && !trainer->run.overwrite && !is_free (path, trainer->run.resume)) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s is there already; --overwrite replaces it", path);
+    return false;
+  }
+  g_autoptr (draft) draft = draft_new (path, error);
+  return draft != NULL;
+}
+
+/* A name in the run's folder that is free; a new string. */
+static char *
+place_in_folder (const struct trainer *trainer)
+{
+  char *path = g_build_filename (trainer->folder, NAME SUFFIX, NULL);
+  for (int i = 2; !is_free (path, trainer->folder); i++) {
+    g_autofree char *name = g_strdup_printf (NAME "-%d" SUFFIX, i);
+    g_free (path);
+    path = g_build_filename (trainer->folder, name, NULL);
+  }
+  return path;
+}
+
+bool
+result_write (struct trainer *trainer, GError **error)
+{
+  g_autofree char *wanted = result_path (trainer);
+  bool open = !trainer->run.output || trainer->run.overwrite || is_free (wanted, trainer->folder);
+  g_autofree char *path = open ? g_strdup (wanted) : place_in_folder (trainer);
+  if (!trainer->recipe->finish (trainer, path, error))
+    return false;
+  g_autofree char *text = log_text (path);
+  if (text)
+    trainer_log (trainer, "%s", text);
+  trainer_log (trainer, "finished: %s", path);
+  trainer->finished = true;
+  if (open)
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT,
+               "%s has come meanwhile and is kept: the result is %s instead", wanted, path);
+  return false;
+}
