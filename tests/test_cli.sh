@@ -153,7 +153,10 @@ else
 fi
 rmdir locked
 run runs 1 2 -o two.svg; [ $status = 0 ] && grep -q '>00002-gan</text>' two.svg; check "their curves as SVG"
-run runs 1 2 -o two.svg -q; [ $status = 0 ] && [ ! -s out ] && [ ! -s err ]; check "their curves, quietly"
+cp two.svg kept; echo text >two.svg; run runs 1 2 -o two.svg; [ $status = 4 ] && grep -q 'two.svg is there already; --overwrite' err &&
+  [ "$(cat two.svg)" = text ]; check "their curves into a file that is there"
+run runs 1 2 -o two.svg --overwrite; [ $status = 0 ] && cmp -s two.svg kept; check "replaced when it is said"; rm kept
+run runs 1 2 -o two.svg --overwrite -q; [ $status = 0 ] && [ ! -s out ] && [ ! -s err ]; check "their curves, quietly"
 run runs 1 -o one.png; [ $status = 0 ] && [ "$(size_of one.png)" = "340 250" ]; check "curves as a picture"
 run runs 3; refused 3 "there is no run 3 in runs/"; check "no such run"
 run runs 1 -o result.gif; refused 2 "result.gif"; check "curves of no such format"

@@ -15,6 +15,7 @@
 static const ImpastoOption options[] = {
   {"runs", IMPASTO_OPTION_STRING, "folder of the run folders", .text = RUNS, .metavar = "DIR"},
   {"output", IMPASTO_OPTION_STRING, "draw their curves into this SVG file or picture", .metavar = "FILE"},
+  {"overwrite", IMPASTO_OPTION_BOOLEAN, "replace a file that is there already"},
   {"json", IMPASTO_OPTION_BOOLEAN, "a JSON line a run; with several RUNs one more, of what differs"},
   {NULL},
 };
@@ -241,6 +242,10 @@ draw (const struct arguments *arguments, const char *const *folders, const char 
   g_autoptr (GError) error = NULL;
   if (!g_str_has_suffix (output, ".svg") && !impasto_picture_can_save (output, &error))
     return complain (error);
+  if (!arguments_flag (arguments, "overwrite") && g_file_test (output, G_FILE_TEST_IS_REGULAR)) {
+    g_set_error (&error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s is there already; --overwrite replaces it", output);
+    return complain (error);
+  }
   if (!impasto_runs_draw (folders, output, &error))
     return complain (error);
   print_written (arguments, output);
