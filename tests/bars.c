@@ -116,7 +116,7 @@ bool
 job_on_progress (const struct train_progress *progress, void *user_data)
 {
   struct job *job = user_data;
-  if (progress->stats->n == 0) /* no step was left */
+  if (progress->stats->n == 0) /* between steps */
     return true;
   g_assert_cmpstr (progress->stats->name[0], ==, "loss");
   job->stats[progress->step - 1] = *progress->stats;

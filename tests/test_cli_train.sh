@@ -27,6 +27,17 @@ run train gan --data photos --preset dcgan-64 --steps 1 -o drawer.safetensors
 run train gan --resume runs/00001-gan -o kept; refused 2 'kept: the result.s name ends in .safetensors'
 check "train: a file that is there under no name for a result"; cp drawer.safetensors kept.safetensors
 run train gan --resume runs/00001-gan -o kept.safetensors; [ $status = 4 ] && grep -q overwrite err; check "train: a run that goes on, into a file that is there"
+run train gan --data photos --preset dcgan-64 --width 0.05 --latent 8 --batch 2 --steps 2 --save-every 1 --runs told --progress json
+sed 's/"event":"\([a-z]*\)".*/\1/; s/^{//' out | uniq | tr '\n' ' ' >events
+[ $status = 0 ] && [ ! -s err ] && [ "$(cat events)" = "start message checkpoint step checkpoint step checkpoint message finished " ] &&
+  grep -q '^{"event":"start","folder":"told/00001-gan","step":0,"steps":2,"output":"told/00001-gan/result.safetensors",' out &&
+  grep -q '^{"event":"message","step":0,"message":"started at step 0 of 2, ' out &&
+  grep -q '^{"event":"checkpoint","step":1,"file":"told/00001-gan/network-000001.safetensors"}$' out &&
+  [ "$(tail -n 1 out)" = '{"event":"finished","step":2,"folder":"told/00001-gan","output":"told/00001-gan/result.safetensors","steps":2}' ]
+check "train: a JSON line an event"
+run train gan --resume told/00001-gan --steps 3 --progress json
+[ $status = 2 ] && [ "$(wc -l <err)" = 1 ] && grep -q '^{"event":"failed","step":0,"message":".*the recipe has changed.*","code":2}$' out
+check "train: a failure as JSON"; rm -r told
 run train gan stray --data photos --preset dcgan-64 --steps 1; refused 2 "no 'stray'"; check "train gan: a word too many"
 run generate drawer.safetensors -n 6 --columns 3 -o drawn.png; [ $status = 0 ] && [ "$(cat out)" = drawn.png ] && painted drawn.png
 check "generate: a sheet"
@@ -223,15 +234,16 @@ cp before models/learned.safetensors; rm models/learned2.safetensors
 run paint small.png --style "$into" -o result.png; refused 2 'holds 2 styles'; check "paint: a run of several styles, none chosen"
 run export "$into" --judge x --opset 17 -o result.safetensors; refused 2 'as a whole'; check "export: options that a pack has no use for"
 run export "$into" --style further -o again.safetensors --overwrite; refused 2 'as a whole'; check "export: one style of a run"
-stop_at '"step":2,' INT "$@" --steps 100000 -o never.safetensors --progress json
+stop_at '"event":"step","step":2,' INT "$@" --steps 100000 -o never.safetensors --progress json
 folder=$(sed -n 's/.*--resume \([^ ]*\).*/\1/p' err)
 [ $status = 130 ] && [ -d "$folder" ] && [ ! -e never.safetensors ] && ls "$folder"/network-*.safetensors >/dev/null
 check "train: Ctrl-C saves a checkpoint and says how to go on"
-last=$(sed -n 's/.*"step":\([0-9]*\),.*/\1/p' out | tail -n 1)
-stop_at '"step":' TERM "$@" --steps 100000 -o never.safetensors --progress json --resume "$folder"
-[ $status = 130 ] && [ "$(sed -n 's/.*"step":\([0-9]*\),.*/\1/p' out | head -n 1)" = $((last + 1)) ]
+tail -n 1 out | grep -q '^{"event":"stopped",.*"message":"stopped after step .*go on with --resume '; check "train: which is an event"
+last=$(sed -n 's/.*"event":"step","step":\([0-9]*\),.*/\1/p' out | tail -n 1)
+stop_at '"event":"step"' TERM "$@" --steps 100000 -o never.safetensors --progress json --resume "$folder"
+[ $status = 130 ] && [ "$(sed -n 's/.*"event":"step","step":\([0-9]*\),.*/\1/p' out | head -n 1)" = $((last + 1)) ]
 check "train: goes on from there"
-(trap '' HUP; stop_at '"step":1,' HUP "$@" --steps 30 -o hung.safetensors --progress json; [ $status = 0 ]) && [ -s hung.safetensors ]
+(trap '' HUP; stop_at '"event":"step","step":1,' HUP "$@" --steps 30 -o hung.safetensors --progress json; [ $status = 0 ]) && [ -s hung.safetensors ]
 check "train: under nohup a terminal that closes stops nothing"
 
 end_of_cases

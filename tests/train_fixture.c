@@ -155,7 +155,7 @@ on_progress (const struct train_progress *progress, void *data)
 {
   struct watch *watch = data;
 
-  if (progress->stats->name[0]) { /* none where a killed run had taken its last step */
+  if (progress->stats->n > 0) {
     g_assert_cmpstr (progress->stats->name[0], ==, "loss");
     watch->loss[watch->n++] = progress->stats->value[0];
   }
@@ -163,7 +163,7 @@ on_progress (const struct train_progress *progress, void *data)
     g_string_append_printf (watch->messages, "%s\n", progress->message);
   if (watch->folder == NULL)
     watch->folder = g_strdup (progress->folder);
-  if (watch->each != NULL)
+  if (watch->each != NULL && progress->stats->n > 0)
     watch->each (progress);
   return progress->step != watch->stop_at;
 }

@@ -36,11 +36,26 @@ struct told {
 };
 
 static void
+json_start (struct progress *progress, const ImpastoTrainProgress *now)
+{
+  JsonObject *object = json_object_new ();
+  json_object_set_string_member (object, "event", "start");
+  json_object_set_string_member (object, "folder", now->folder);
+  json_object_set_int_member (object, "step", now->step);
+  json_object_set_int_member (object, "steps", now->steps);
+  json_object_set_string_member (object, "output", now->output);
+  json_object_set_string_member (object, "precision", now->precision);
+  json_object_set_int_member (object, "threads", now->threads);
+  progress_json (progress, object);
+}
+
+static void
 begin (struct told *told, const ImpastoTrainProgress *now)
 {
   told->folder = g_strdup (now->folder);
   told->output = g_strdup (now->output);
-  told->begun = g_get_monotonic_time () - (now->steps_per_second > 0 ? 1e6 / now->steps_per_second : 0);
+  progress_show (&told->progress, NULL);
+  json_start (&told->progress, now);
   if (!told->progress.quiet && !told->progress.json)
     fprintf (stderr, "impasto: run %s\n", now->folder);
   if (told->progress.verbose)
@@ -48,7 +63,7 @@ begin (struct told *told, const ImpastoTrainProgress *now)
 }
 
 static void
-tell_json (struct progress *progress, const ImpastoTrainProgress *now)
+json_step (struct progress *progress, const ImpastoTrainProgress *now)
 {
   JsonObject *object = json_object_new ();
   json_object_set_string_member (object, "event", "step");
@@ -59,9 +74,51 @@ tell_json (struct progress *progress, const ImpastoTrainProgress *now)
   json_object_set_double_member (object, "steps_per_second", now->steps_per_second);
   json_object_set_double_member (object, "seconds_left", now->seconds_left);
   json_object_set_string_member (object, "folder", now->folder);
-  if (now->message)
-    json_object_set_string_member (object, "message", now->message);
   progress_json (progress, object);
+}
+
+/* An event with a word about it. */
+static void
+json_event (struct progress *progress, const char *event, gint64 step, const char *name, const char *value)
+{
+  JsonObject *object = json_object_new ();
+  json_object_set_string_member (object, "event", event);
+  json_object_set_int_member (object, "step", step);
+  json_object_set_string_member (object, name, value);
+  progress_json (progress, object);
+}
+
+/* What has happened since the last call, in this order: lines of the log, a step, a checkpoint. */
+static void
+tell_json (struct progress *progress, const ImpastoTrainProgress *now)
+{
+  g_auto (GStrv) lines = g_strsplit (now->log ? now->log : "", "\n", -1);
+  for (char **line = lines; *line; line++)
+    json_event (progress, "message", now->step, "message", *line);
+  if (now->n_values)
+    json_step (progress, now);
+  if (now->checkpoint)
+    json_event (progress, "checkpoint", now->step, "file", now->checkpoint);
+}
+
+/* How it ended: with its result, or with an error. */
+static void
+json_end (struct told *told, const GError *error)
+{
+  JsonObject *object = json_object_new ();
+  bool stopped = g_error_matches (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+  json_object_set_string_member (object, "event", !error ? "finished" : stopped ? "stopped" : "failed");
+  json_object_set_int_member (object, "step", told->step);
+  if (told->folder)
+    json_object_set_string_member (object, "folder", told->folder);
+  if (error) {
+    json_object_set_string_member (object, "message", error->message);
+    json_object_set_int_member (object, "code", error->code);
+  } else {
+    json_object_set_string_member (object, "output", told->output);
+    json_object_set_int_member (object, "steps", told->step);
+  }
+  progress_json (&told->progress, object);
 }
 
 static gboolean
@@ -70,21 +127,25 @@ on_step (const ImpastoTrainProgress *now, gpointer data)
   struct told *told = data;
   if (!told->folder)
     begin (told, now);
-  told->ended = g_get_monotonic_time ();
   told->step = now->step;
-  told->loss = now->n_values ? now->values[0] : 0;
-  told->trained += now->n_values > 0;
   if (now->message && !told->progress.json && !told->progress.quiet) {
     progress_show (&told->progress, NULL);
     fprintf (stderr, "impasto: %s\n", now->message);
   }
   if (told->progress.json)
     tell_json (&told->progress, now);
+  if (!now->n_values)
+    return true;
+  told->ended = g_get_monotonic_time ();
+  if (!told->begun)
+    told->begun = told->ended - 1e6 / now->steps_per_second;
+  told->loss = now->values[0];
+  told->trained++;
   if (progress_due (&told->progress) || now->step == now->steps) {
     g_autofree char *left = duration_text (now->seconds_left), *bar = progress_bar ((double) now->step / now->steps);
-    progress_show (
-      &told->progress, "%s step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s %.4g, %.2f steps/s, %s left", bar,
-      now->step, now->steps, now->n_values ? now->names[0] : "loss", told->loss, now->steps_per_second, left);
+    progress_show (&told->progress,
+                   "%s step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s %.4g, %.2f steps/s, %s left", bar,
+                   now->step, now->steps, now->names[0], told->loss, now->steps_per_second, left);
   }
   return !interrupt_pending ();
 }
@@ -120,6 +181,8 @@ train_run (const struct arguments *arguments)
   progress_show (&told.progress, NULL);
   interrupt_forget ();
   interrupt_hold (false);
+  if (told.progress.json)
+    json_end (&told, error);
   int status = done ? 0 : complain (error);
   if (told.progress.verbose && told.folder)
     say_what_it_took (&told);

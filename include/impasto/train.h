@@ -25,7 +25,7 @@ IMPASTO_API ImpastoOptions *impasto_train_options_new (const char *recipe, GErro
  * ImpastoTrainProgress:
  * @step: steps done
  * @steps: steps in all
- * @n_values: how many figures the recipe reports
+ * @n_values: how many figures the recipe reports; 0: no step was done, something else is told
  * @names: their names; the first is the loss
  * @values: and values
  * @steps_per_second: eased
@@ -35,6 +35,8 @@ IMPASTO_API ImpastoOptions *impasto_train_options_new (const char *recipe, GErro
  * @message: (nullable): something to be read, such as a photograph that is left out; lines joined by newlines
  * @precision: of the arithmetic: "f32" or "bf16"
  * @threads: how many
+ * @log: (nullable): lines that the run's log got since the last call, those of @message among them
+ * @checkpoint: (nullable): the file of a checkpoint that was written since then
  */
 typedef struct {
   gint64 step, steps;
@@ -46,10 +48,11 @@ typedef struct {
   const char *message;
   const char *precision;
   int threads;
+  const char *log, *checkpoint;
 } ImpastoTrainProgress;
 
-/* Called after every step, or once, without figures, where a resumed run has none left; %FALSE stops the run after a
- * checkpoint. */
+/* Called after every step, when %FALSE stops the run after a checkpoint; and without figures before the first step, when a
+ * checkpoint is written, and when something is said between steps or at the end. */
 typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpointer data);
 
 /**
@@ -58,7 +61,7 @@ typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpoi
  * @options: from impasto_train_options_new() for this recipe. With "resume", a run's folder (impasto_run_find()), those
  *   that were not set are the run's
  * @inputs: (array zero-terminated=1): what the recipe learns from: paintings; with "resume", the run's if there are none
- * @func: (nullable) (scope call): told of every step
+ * @func: (nullable) (scope call): told of every step, and of what happens between them
  * @data: for @func
  * @error: IMPASTO_ERROR_CANCELLED when @func stopped it, the message says how to go on; IMPASTO_ERROR_NUMERIC when a
  * figure became NaN; IMPASTO_ERROR_OUTPUT when a file is where "output" is to go, without "overwrite" (one that came while

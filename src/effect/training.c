@@ -112,6 +112,8 @@ forward (const struct train_progress *progress, void *data)
     .folder = progress->folder,
     .output = progress->output,
     .message = progress->message,
+    .log = progress->log,
+    .checkpoint = progress->checkpoint,
     .precision = precision_names[progress->precision],
     .threads = progress->threads,
   };

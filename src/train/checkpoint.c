@@ -168,6 +168,8 @@ checkpoint_save (struct trainer *trainer, GError **error)
   weights_set_metadata (state, CHECKPOINT_DIGEST, digest);
   if (!safetensors_save (state, path, error))
     return false;
+  g_free (trainer->saved);
+  trainer->saved = g_strdup (path);
   g_autoptr (GArray) steps = list_steps (trainer->folder);
   for (guint i = trainer->run.keep; i < steps->len; i++) {
     int64_t old = g_array_index (steps, int64_t, i);

@@ -72,6 +72,12 @@ plain_text (const char *format, va_list args)
 }
 
 static void
+add_line (GString *lines, const char *text)
+{
+  g_string_append_printf (lines, "%s%s", lines->len ? "\n" : "", text);
+}
+
+static void
 log_line (struct trainer *trainer, const char *text)
 {
   if (!trainer->log)
@@ -80,6 +86,7 @@ log_line (struct trainer *trainer, const char *text)
   g_autofree char *stamp = g_date_time_format (now, "%Y-%m-%d %H:%M:%S");
   fprintf (trainer->log, "%s  %s\n", stamp, text);
   fflush (trainer->log);
+  add_line (trainer->logged, text);
 }
 
 void
@@ -100,7 +107,7 @@ trainer_say (struct trainer *trainer, const char *format, ...)
   g_autofree char *text = plain_text (format, args);
   va_end (args);
   log_line (trainer, text);
-  g_string_append_printf (trainer->message, "%s%s", trainer->message->len ? "\n" : "", text);
+  add_line (trainer->message, text);
 }
 
 static bool
@@ -218,24 +225,30 @@ write_sheet (struct trainer *trainer, bool (*sheet) (struct trainer *, const cha
   return sheet (trainer, path, error);
 }
 
-/* Tells how far it is and what was said since the last time; false: it is to stop. @rate: steps a second. */
+/* Tells how far it is and what has been said since the last time; false: it is to stop. @stats: of a step that is done, or NULL.
+ * @rate: steps a second. */
 static bool
 tell (struct trainer *trainer, const struct train_stats *stats, double rate, train_progress_fn progress, void *data)
 {
+  static const struct train_stats none;
   g_autofree char *output = result_path (trainer);
   int64_t left = trainer->run.steps - trainer->step;
   struct train_progress now = {.step = trainer->step,
                                .steps = trainer->run.steps,
-                               .stats = stats,
+                               .stats = stats ? stats : &none,
                                .steps_per_second = rate,
-                               .seconds_left = left > 0 ? left / rate : 0,
+                               .seconds_left = left > 0 && rate > 0 ? left / rate : 0,
                                .folder = trainer->folder,
                                .output = output,
                                .precision = precision_settle (trainer->run.precision),
                                .threads = cpu_threads (),
-                               .message = trainer->message->len ? trainer->message->str : NULL};
+                               .message = trainer->message->len ? trainer->message->str : NULL,
+                               .log = trainer->logged->len ? trainer->logged->str : NULL,
+                               .checkpoint = trainer->saved};
   bool go_on = !progress || progress (&now, data);
   g_string_truncate (trainer->message, 0);
+  g_string_truncate (trainer->logged, 0);
+  g_clear_pointer (&trainer->saved, g_free);
   return go_on;
 }
 
@@ -246,8 +259,6 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
   double rate = 0;
   int64_t last_saved = trainer->step;
   bool go_on = true;
-  if (trainer->step == trainer->run.steps)
-    tell (trainer, &(struct train_stats){0}, 0, progress, data);
   while (go_on && trainer->step < trainer->run.steps) {
     int64_t start = g_get_monotonic_time ();
     struct train_stats stats = {0};
@@ -264,6 +275,7 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
       if (!trainer_rescue (trainer, trouble, what, error))
         return false;
       last_saved = trainer->step;
+      tell (trainer, NULL, rate, progress, data);
       continue;
     }
     if (!check_stats (trainer, &stats, error))
@@ -289,6 +301,7 @@ loop (struct trainer *trainer, train_progress_fn progress, void *data, GError **
       if (!checkpoint_save (trainer, error))
         return false;
       last_saved = trainer->step;
+      tell (trainer, NULL, rate, progress, data);
     }
   }
   if (go_on)
@@ -388,10 +401,15 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
   trainer_log (trainer, "%s at step %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT ", %s, %d thread%s",
                trainer->run.resume ? "resumed" : "started", trainer->step, trainer->run.steps, cpu_isa (),
                cpu_threads (), text_plural (cpu_threads ()));
+  tell (trainer, NULL, 0, progress, data);
   if (trainer->step == 0 && (!write_sheet (trainer, trainer->recipe->reals, "reals.png", error) ||
                              !write_sheet (trainer, trainer->recipe->sample, "fakes_init.png", error)))
     return false;
-  return loop (trainer, progress, data, error) && result_write (trainer, error);
+  if (!loop (trainer, progress, data, error))
+    return false;
+  bool written = result_write (trainer, error);
+  tell (trainer, NULL, 0, progress, data);
+  return written;
 }
 
 /* Numbers left to the recipe. */
@@ -418,7 +436,9 @@ trainer_clear (struct trainer *trainer)
   watchdog_free (trainer->watchdog);
   weights_unref (trainer->weights);
   g_string_free (trainer->message, TRUE);
+  g_string_free (trainer->logged, TRUE);
   g_string_free (trainer->inventory, TRUE);
+  g_free (trainer->saved);
   g_free (trainer->folder);
 }
 
@@ -433,6 +453,7 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
                             .lock = -1,
                             .weights = weights_new (),
                             .message = g_string_new (NULL),
+                            .logged = g_string_new (NULL),
                             .inventory = g_string_new (NULL)};
   struct run_settings resumed = {0};
   g_auto (GStrv) resumed_inputs = NULL;

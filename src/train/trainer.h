@@ -48,11 +48,13 @@ struct train_progress {
   const char *folder, *output; /* of the run; where its result will be */
   enum precision precision;    /* of its arithmetic: never auto */
   int threads;
-  const char *message; /* something the user should read, lines joined by newlines; or NULL */
+  const char *message;    /* something the user should read, lines joined by newlines; or NULL */
+  const char *log;        /* what the log got since the last call, such lines among them; or NULL */
+  const char *checkpoint; /* that was written since; or NULL */
 };
 
-/* Called after every step, or once, without figures, where a resumed run has none left; false stops the run after a
- * checkpoint. */
+/* Called after every step, when false stops the run after a checkpoint; and without figures: before the first step, and when
+ * a checkpoint is written or something is said between steps and at the end. */
 typedef bool (*train_progress_fn) (const struct train_progress *progress, void *data);
 
 struct trainer {
@@ -70,7 +72,9 @@ struct trainer {
   int lock;                  /* on the folder; -1: none yet */
   struct monitor *monitor;   /* curves and events; train/monitor.h */
   struct watchdog *watchdog; /* or NULL */
-  GString *message;          /* what trainer_say collected since the last step */
+  GString *message;          /* what trainer_say collected since progress was last told */
+  GString *logged;           /* likewise all lines of the log */
+  char *saved;               /* the checkpoint that was written since then, or NULL */
   GString *inventory;        /* of the files learnt from: start adds to it; train/inventory.h */
 };
 
