@@ -87,7 +87,8 @@ test_load (void)
   g_autofree char *path = in ("stats.jsonl"), *missing = in ("missing");
   g_autoptr (GError) error = NULL;
 
-  save_text (path, "{\"step\":1,\"loss\":2,\"other\":1e-3,\"seconds\":0.5}\n"
+  save_text (path, "{\"step\":0,\"watchdog\":\"nan\",\"at\":3}\n"
+                   "{\"step\":1,\"loss\":2,\"other\":1e-3,\"seconds\":0.5}\n"
                    "{\"step\":2,\"loss\":3,\"text\":\"x\",\"list\":[1],\"seconds\":0.25}\n"
                    "{\"step\":4,\"loss\":-7,\"seconds\":1}\n"
                    "{\"step\":5,\"loss\":9");

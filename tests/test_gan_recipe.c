@@ -271,6 +271,8 @@ test_watchdog_all (gconstpointer trouble)
     g_assert_cmpint (g_strv_length (said) - 1, ==, all ? 3 : 1);
     g_assert_true (!strstr (log, "Back to step 0") == !all);
     g_assert_true (!strstr (figures, judge ? "\"watchdog\":\"judge-wins\"" : "\"watchdog\":\"collapse\"") == !all);
+    g_auto (GStrv) rescues = g_strsplit (figures, "{\"step\":0,\"watchdog\":", -1); /* earlier ones stay */
+    g_assert_cmpint (g_strv_length (rescues) - 1, ==, all ? 3 : 0);
     g_assert_true (!strstr (figures, "\"r1\":") == !all);
     g_assert_true (!strstr (log, "--r1 is 0.5") == !all);
     g_assert_true (!strstr (log, "--r1 is 2") == !all);

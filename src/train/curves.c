@@ -162,11 +162,13 @@ take_line (struct curves *curves, const char *line)
   if (!number || !JSON_NODE_HOLDS_VALUE (number) || json_node_get_value_type (number) != G_TYPE_INT64)
     return false;
   int64_t step = json_node_get_int (number);
-  if (step < 1 || step > STEPS_MAX)
+  bool rescue = json_object_has_member (object, "watchdog"); /* such a line has no figures */
+  if (step < (rescue ? 0 : 1) || step > STEPS_MAX)
     return false;
+  if (rescue)
+    return true;
   reach (curves, step);
-  if (!json_object_has_member (object, "watchdog")) /* a line that tells of a rescue has no figures */
-    json_object_foreach_member (object, take_member, curves);
+  json_object_foreach_member (object, take_member, curves);
   return true;
 }
 

@@ -45,7 +45,7 @@ static void
 add_line (struct trainer *trainer, enum watchdog_trouble trouble, int64_t at, const char *said)
 {
   g_autoptr (JsonObject) object = json_object_new ();
-  json_object_set_int_member (object, "step", MAX (1, trainer->step));
+  json_object_set_int_member (object, "step", trainer->step);
   json_object_set_string_member (object, "watchdog", watchdog_name (trouble));
   json_object_set_int_member (object, "at", at);
   json_object_set_string_member (object, "said", said);

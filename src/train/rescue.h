@@ -3,8 +3,8 @@
  * Rescue: what the trainer does about a trouble that the watchdog saw. The run goes back to its last good checkpoint,
  * goes on with what the recipe changed, and says so on the terminal, in log.txt and in stats.jsonl; checkpoints after
  * that one are deleted, and it is written anew with the changes, so that a run killed at any moment and resumed comes
- * to the same bits. A line of statistics tells of it: {"step": the step gone back to, at least 1, "watchdog":
- * "collapse", "at": step, "said": text}. */
+ * to the same bits. A line of statistics tells of it: {"step": the step gone back to, "watchdog":
+ * "collapse", "at": step, "said": text}; it stays when the run goes back again. */
 #pragma once
 
 #include "train/trainer.h"
