@@ -2,10 +2,11 @@
  *
  * Run folders read from outside: the state of each from what its files say, figures, comparison, and folders that are
  * damaged. The folders are made here. */
+#include <errno.h>
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
-#include <utime.h>
+#include <unistd.h>
 
 #include "impasto/error.h"
 #include "train/runs.h"
@@ -23,14 +24,13 @@ save (const char *run, const char *name, const char *text)
   g_assert_true (g_file_set_contents (path, text, -1, NULL));
 }
 
-/* A run of @steps steps of half a second each, whose loss is @scale / step; @ago: seconds since the last. */
+/* A run of @steps steps of half a second each, whose loss is @scale / step. */
 static void
-make (const char *name, const char *recipe, double rate, int steps, double scale, const char *log, int ago)
+make (const char *name, const char *recipe, double rate, int steps, double scale, const char *log)
 {
   g_autofree char *options = g_strdup_printf ("{\"recipe\":\"%s\",\"inputs\":[],\"settings\":{\"rate\":%g,\"batch\":4},"
                                               "\"run\":{\"steps\":100,\"seed\":1}}",
                                               recipe, rate);
-  g_autofree char *stats = g_build_filename (folder, name, "stats.jsonl", NULL);
   GString *lines = g_string_new (NULL);
 
   for (int step = 1; step <= steps; step++)
@@ -39,20 +39,25 @@ make (const char *name, const char *recipe, double rate, int steps, double scale
   save (name, "stats.jsonl", lines->str);
   save (name, "log.txt", log);
   g_string_free (lines, TRUE);
-  struct utimbuf times = {.modtime = (time_t) (g_get_real_time () / G_USEC_PER_SEC - ago)};
-  times.actime = times.modtime;
-  g_assert_cmpint (utime (stats, &times), ==, 0);
+}
+
+/* Whoever trains in a folder has its lock. */
+static int
+lock (const char *name)
+{
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  return run_lock (path);
 }
 
 static void
 make_all (void)
 {
-  make ("00001-gan", "gan", 0.0002, 100, 1, STAMP "started at step 0\n" STAMP "finished: mine.safetensors\n", 9000);
-  make ("00002-gan", "gan", 0.0004, 40, 2, STAMP "ended: stopped after step 40; go on with --resume x\n", 9000);
-  make ("00003-gan", "gan", 0.0002, 7, 1, STAMP "ended: step 8: loss became NaN\n", 9000);
-  make ("00004-style", "style", 0.1, 50, 1, STAMP "started at step 0\n", 10);
-  make ("00005-gan", "gan", 0.0002, 50, 1, STAMP "started at step 0\n", 9000);
-  make ("00006-gan", "gan", 0.0002, 0, 1, "", 9000);
+  make ("00001-gan", "gan", 0.0002, 100, 1, STAMP "started at step 0\n" STAMP "finished: mine.safetensors\n");
+  make ("00002-gan", "gan", 0.0004, 40, 2, STAMP "ended: stopped after step 40; go on with --resume x\n");
+  make ("00003-gan", "gan", 0.0002, 7, 1, STAMP "ended: step 8: loss became NaN\n");
+  make ("00004-style", "style", 0.1, 50, 1, STAMP "started at step 0\n");
+  make ("00005-gan", "gan", 0.0002, 50, 1, STAMP "started at step 0\n");
+  make ("00006-gan", "gan", 0.0002, 0, 1, "");
   save ("00007-bad", "recipe.json", "{\"recipe\":");
   save ("00008-other", "recipe.json", "[1]");
   save ("00009-lines", "recipe.json", "{\"recipe\":\"gan\",\"run\":{}}");
@@ -78,6 +83,7 @@ test_list (void)
     {"00006-gan", RUN_CUT, 0, ""},
   };
   g_autoptr (GError) error = NULL;
+  int going = lock ("00004-style");
   g_autoptr (GPtrArray) broken = NULL, records = run_records (folder, &broken, &error);
 
   g_assert_no_error (error);
@@ -96,6 +102,18 @@ test_list (void)
   for (int step = 81; step <= 100; step++)
     mean += 1.0 / step / 20;
   g_assert_cmpfloat (fabs (curve_last (curves_find (first->curves, "loss")) - mean), <, 1e-8);
+  g_assert_cmpint (lock ("00004-style"), ==, -1);
+  g_assert_cmpint (errno, ==, EWOULDBLOCK);
+  close (going); /* as a process that is killed: at once it is no longer going */
+  going = lock ("00005-gan");
+  for (int i = 4; i <= 5; i++) {
+    g_autofree char *name = g_strdup_printf ("0000%d-%s", i, i == 4 ? "style" : "gan"),
+                    *path = g_build_filename (folder, name, NULL);
+    struct run_record *record = run_record_load (path, &error);
+    g_assert_cmpint (record->state, ==, i == 4 ? RUN_CUT : RUN_GOING);
+    run_record_free (record);
+  }
+  close (going);
   g_assert_cmpuint (broken->len, ==, 4);
   for (guint i = 0; i < broken->len; i++)
     g_assert_nonnull (strstr (broken->pdata[i], "/000"));

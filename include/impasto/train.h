@@ -88,7 +88,8 @@ IMPASTO_API gboolean impasto_result_can_replace (const char *path, GError **erro
  * @name: of its folder: "00001-style"
  * @folder: where it is
  * @recipe: what it trains
- * @state: "going", "finished", "stopped", "failed" or "cut off" (it is not there any more and said nothing)
+ * @state: "going", "finished", "stopped", "failed" or "cut off" (no process trains it any more, and none
+ *   said why)
  * @note: its last words: why it failed, how to go on; or ""
  * @step: steps done
  * @steps: steps wanted; 0 when it does not say

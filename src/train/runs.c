@@ -3,10 +3,14 @@
  * Run folders read. */
 #include "train/runs.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/text.h"
 #include "base/text_json.h"
@@ -15,8 +19,8 @@
 #define RECIPE_DEPTH 16   /* of brackets in recipe.json */
 #define TAIL 4096         /* bytes of the log that hold its last line */
 #define STAMP 21          /* characters of a line's time: "2026-01-31 12:00:00  " */
-#define GOING_SECONDS 120 /* so long may a step take before a run counts as gone */
-#define GOING_STEPS 20    /* or so many times as long as its steps take */
+#define LOCK_TRIES 20     /* somebody may be looking */
+#define LOCK_PAUSE 10000  /* microseconds */
 #define NOTHING "-"       /* in a cell */
 #define CELL 28           /* characters of a setting, at most */
 
@@ -87,23 +91,53 @@ last_words (const char *folder)
   return text_cut (strlen (line) > STAMP ? line + STAMP : "", 200);
 }
 
+int
+run_lock (const char *folder)
+{
+  g_autofree char *log = g_build_filename (folder, "log.txt", NULL);
+  int lock = open (log, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  if (lock < 0)
+    return -1;
+  for (int i = 0; flock (lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK; i++) {
+    if (i == LOCK_TRIES) {
+      close (lock);
+      errno = EWOULDBLOCK;
+      return -1;
+    }
+    g_usleep (LOCK_PAUSE);
+  }
+  return lock;
+}
+
+/* Whether a process has the lock of run_lock. */
+static bool
+is_locked (const char *folder)
+{
+  g_autofree char *log = g_build_filename (folder, "log.txt", NULL);
+  int file = open (log, O_RDONLY | O_CLOEXEC);
+  if (file < 0)
+    return false;
+  bool locked = flock (file, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  close (file); /* and with it the lock that was got */
+  return locked;
+}
+
 static void
-judge_state (struct run_record *record, int64_t now)
+judge_state (struct run_record *record)
 {
   g_autofree char *words = last_words (record->folder);
-  const struct curves *curves = record->curves;
-  double pace = curves->steps > 0 ? curves->seconds / (double) curves->steps : 0;
 
   record->note = g_strdup ("");
-  if (g_str_has_prefix (words, "finished: ")) {
+  if (is_locked (record->folder)) {
+    record->state = RUN_GOING;
+  } else if (g_str_has_prefix (words, "finished: ")) {
     record->state = RUN_FINISHED;
   } else if (g_str_has_prefix (words, "ended: ")) {
     g_free (record->note);
     record->note = g_strdup (words + strlen ("ended: "));
     record->state = g_str_has_prefix (record->note, "stopped after") ? RUN_STOPPED : RUN_FAILED;
   } else {
-    double quiet = (double) (now - record->changed);
-    record->state = quiet < fmax (GOING_SECONDS, GOING_STEPS * pace) ? RUN_GOING : RUN_CUT;
+    record->state = RUN_CUT;
   }
 }
 
@@ -125,7 +159,7 @@ run_record_load (const char *folder, GError **error)
     return NULL;
   }
   record->changed = there ? (int64_t) file.st_mtime : 0;
-  judge_state (record, g_get_real_time () / G_USEC_PER_SEC);
+  judge_state (record);
   return record;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs looked at from outside: what the files of a run folder say of it, while it trains or later. Nothing is written.
- * A record belongs to its caller. */
+ * Runs looked at from outside: what the files of a run folder say of it, while it trains or later. Nothing is written,
+ * but that run_lock makes a log. A record belongs to its caller. */
 #pragma once
 
 #include <json-glib/json-glib.h>
@@ -10,7 +10,7 @@
 #include "train/curves.h"
 
 enum run_state {
-  RUN_GOING,    /* its statistics grew a moment ago */
+  RUN_GOING,    /* a process trains it */
   RUN_FINISHED, /* it came to its end */
   RUN_STOPPED,  /* somebody stopped it */
   RUN_FAILED,   /* it ended by an error */
@@ -48,6 +48,10 @@ char *run_find (const char *word, const char *dir, GError **error);
 
 /* Whether @folder is a run's. */
 bool run_is (const char *folder);
+
+/* Takes the lock by which one process at a time trains in @folder, a file descriptor that is to be closed; it ends with the
+ * process, however that does. -1, with errno of what failed: EWOULDBLOCK where another has it. */
+int run_lock (const char *folder);
 
 /* The runs in @dir by name, struct run_record; those that cannot be read are lines of @broken (utf8, may be NULL).
  * IMPASTO_ERROR_INPUT: @dir is no folder. */

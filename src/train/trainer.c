@@ -8,7 +8,6 @@
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "base/draft.h"
@@ -21,6 +20,7 @@
 #include "train/origin.h"
 #include "train/rescue.h"
 #include "train/result.h"
+#include "train/runs.h"
 
 #define LINE_MAX_SAID 4096 /* characters of what is said at once */
 #define STEPS 2400         /* where neither the user nor the recipe says how many */
@@ -140,20 +140,18 @@ create_folder (struct trainer *trainer, GError **error)
   return origin_write (trainer, error);
 }
 
-/* One process at a time works in a run's folder: it holds a lock on the log until it ends, however it does. */
+/* One process at a time works in a run's folder. */
 static bool
 lock_folder (struct trainer *trainer, GError **error)
 {
-  g_autofree char *log = g_build_filename (trainer->folder, "log.txt", NULL);
-  trainer->lock = open (log, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  if (trainer->lock < 0)
-    return fail_output (error, log);
-  if (flock (trainer->lock, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
-                 "%s: another process trains it just now; wait for that, or stop it first", trainer->folder);
-    return false;
-  }
-  return true;
+  trainer->lock = run_lock (trainer->folder);
+  if (trainer->lock >= 0)
+    return true;
+  if (errno != EWOULDBLOCK)
+    return fail_output (error, trainer->folder);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+               "%s: another process trains it just now; wait for that, or stop it first", trainer->folder);
+  return false;
 }
 
 /* Drafts of a process that was killed. */
