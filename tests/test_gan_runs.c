@@ -268,6 +268,44 @@ test_overwrite_kept (void)
   job_free (job);
 }
 
+/* Statistics that are gone, cut off or no text: the run goes on, and says how much is lost. */
+static void
+test_lost_figures (void)
+{
+  static const struct {
+    const char *text; /* in their place; NULL: they are deleted */
+    int lost;
+  } cases[] = {
+    {NULL, 2},
+    {"", 2},
+    {"\x01\xff{\"step\":\n\n", 2},
+    {"{\"step\":1,\"loss\":1,\"seconds\":1}\n{\"step\":2,\"lo", 1},
+    {"{\"step\":0,\"watchdog\":\"nan\",\"at\":2}\n{\"step\":2,\"loss\":1}\n", 1},
+    {"{\"step\":1,\"loss\":1}\n{\"step\":2,\"loss\":1}\n{\"step\":3,\"loss\":1}\n", 0},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (GError) error = NULL;
+    struct job *job = job_new ("steps=3 save-every=1");
+    job->stop_at = 2;
+    g_assert_false (job_run (job, &error));
+    g_clear_error (&error);
+    g_autofree char *stats = file_of (job->folder, "stats.jsonl"),
+                    *wanted = g_strdup_printf ("has lost the figures of %d of 2 steps", cases[i].lost);
+    g_unlink (stats);
+    g_assert_true (!cases[i].text || g_file_set_contents (stats, cases[i].text, -1, NULL));
+    job_set (job, "resume", job->folder);
+    job->stop_at = 0;
+    job_run (job, &error);
+    g_assert_no_error (error);
+    g_autofree char *log = text_of (job->folder, "log.txt"), *figures = text_of (job->folder, "stats.jsonl");
+    g_assert_true (!strstr (log, wanted) == (cases[i].lost == 0));
+    g_assert_true (!strstr (log, "has lost") == (cases[i].lost == 0));
+    g_assert_nonnull (strstr (figures, "{\"step\":3,\"loss\":"));
+    g_assert_null (strstr (figures, "\"lo{"));
+    job_free (job);
+  }
+}
+
 /* What a run is told by names below one folder, it finds from another. */
 static void
 test_taken_up_elsewhere (void)
@@ -446,6 +484,7 @@ main (int argc, char **argv)
     g_test_add_data_func (path, impossible[i], test_impossible_change);
   }
   g_test_add_func ("/gan_runs/taken_up/elsewhere", test_taken_up_elsewhere);
+  g_test_add_func ("/gan_runs/lost_figures", test_lost_figures);
   g_test_add_func ("/gan_runs/other_file", test_other_file);
   g_test_add_func ("/gan_runs/overwrite_kept", test_overwrite_kept);
   g_test_add_func ("/gan_runs/other_networks", test_other_networks);

@@ -182,23 +182,42 @@ checkpoint_save (struct trainer *trainer, GError **error)
 
 /* --- Going on --- */
 
-static void
+/* The step that a line of stats.jsonl is of; -1: it is none. */
+static int64_t
+step_of_line (const char *line)
+{
+  static const char head[] = "{\"step\":";
+  bool whole = g_str_has_prefix (line, head) && g_str_has_suffix (line, "}");
+  return whole ? g_ascii_strtoll (line + strlen (head), NULL, 10) : -1;
+}
+
+/* Leaves the lines up to @step. How many steps have figures in them. */
+static int64_t
 trim_stats (const char *folder, int64_t step)
 {
   g_autofree char *path = g_build_filename (folder, "stats.jsonl", NULL), *text = NULL;
-  if (!g_file_get_contents (path, &text, NULL, NULL))
-    return;
+  gsize size;
+  if (!g_file_get_contents (path, &text, &size, NULL))
+    return 0;
   g_auto (GStrv) lines = g_strsplit (text, "\n", -1);
   g_autoptr (GString) kept = g_string_new (NULL);
+  int64_t n = 0, last = 0;
   for (int i = 0; lines[i]; i++) {
-    int64_t at = g_str_has_prefix (lines[i], "{\"step\":") ? g_ascii_strtoll (lines[i] + 8, NULL, 10) : INT64_MAX;
-    if (at <= step && g_str_has_suffix (lines[i], "}"))
-      g_string_append_printf (kept, "%s\n", lines[i]);
+    int64_t at = step_of_line (lines[i]);
+    if (at < 0 || at > step)
+      continue;
+    g_string_append_printf (kept, "%s\n", lines[i]);
+    if (at <= last || strstr (lines[i], ",\"watchdog\":")) /* of a rescue: tells no figures */
+      continue;
+    n++;
+    last = at;
   }
-  g_file_set_contents (path, kept->str, kept->len, NULL);
+  if (kept->len != size || !g_str_equal (kept->str, text))
+    g_file_set_contents (path, kept->str, (gssize) kept->len, NULL);
+  return n;
 }
 
-void
+int64_t
 checkpoint_forget_later (struct trainer *trainer)
 {
   g_autoptr (GArray) steps = list_steps (trainer->folder);
@@ -206,7 +225,7 @@ checkpoint_forget_later (struct trainer *trainer)
     g_autofree char *path = checkpoint_path (trainer->folder, g_array_index (steps, int64_t, i));
     g_unlink (path);
   }
-  trim_stats (trainer->folder, trainer->step);
+  return trim_stats (trainer->folder, trainer->step);
 }
 
 /* Another machine, oneDNN or number of threads goes on, but to other bits. */
@@ -218,6 +237,17 @@ warn_of_other_machine (struct trainer *trainer)
   if (g_strcmp0 (was, machine))
     trainer_say (trainer, "the checkpoint was made on %s, this is %s: bits will differ from an uninterrupted run",
                  was ? was : "another machine", machine);
+}
+
+/* Curves without their beginning are else taken for a whole run's. */
+static void
+warn_of_lost_figures (struct trainer *trainer, int64_t known)
+{
+  if (known < trainer->step)
+    trainer_say (trainer,
+                 "stats.jsonl has lost the figures of %" G_GINT64_FORMAT " of %" G_GINT64_FORMAT
+                 " steps; the run goes on all the same",
+                 trainer->step - known, trainer->step);
 }
 
 /* Numbers of a damaged one must not outlive good ones. */
@@ -260,7 +290,7 @@ checkpoint_resume (struct trainer *trainer, GError **error)
     for (guint k = 0; k < damaged->len; k++)
       set_aside (trainer, damaged->pdata[k]);
     warn_of_other_machine (trainer);
-    checkpoint_forget_later (trainer);
+    warn_of_lost_figures (trainer, checkpoint_forget_later (trainer));
     return true;
   }
   if (steps->len == 0)

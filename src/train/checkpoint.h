@@ -34,8 +34,8 @@ char *checkpoint_digest (struct weights *weights);
 bool checkpoint_check_complete (struct trainer *trainer, guint loaded, GError **error);
 
 /* Deletes the checkpoints of steps after trainer->step, the latest first, and takes the figures of those steps out of
- * stats.jsonl, and a line that was cut off. */
-void checkpoint_forget_later (struct trainer *trainer);
+ * stats.jsonl, and lines that are none. How many of the steps until then have figures there. */
+int64_t checkpoint_forget_later (struct trainer *trainer);
 
 /* The checkpoint that @path is, or the latest in it where it is a run's folder; a new string. IMPASTO_ERROR_INPUT: the
  * folder has none. */
