@@ -306,6 +306,34 @@ test_lost_figures (void)
   }
 }
 
+/* What a run goes on from is not written anew, which a full disk would not allow, unless it is another recipe's by now. */
+static void
+test_read_only (void)
+{
+  g_autoptr (GError) error = NULL;
+  struct job *job = job_new ("steps=3 save-every=1");
+  job->stop_at = 1;
+  g_assert_false (job_run (job, &error));
+  g_autofree char *first = file_of (job->folder, "network-000000.safetensors"),
+                  *second = file_of (job->folder, "network-000001.safetensors");
+  GStatBuf before, after;
+  g_assert_cmpint (g_stat (first, &before), ==, 0);
+  job_set (job, "resume", job->folder);
+  for (int i = 0; i < 3; i++) {
+    g_clear_error (&error);
+    g_assert_cmpint (g_unlink (second), ==, 0);
+    if (i > 0)
+      job_set (job, "accept-changes", "yes");
+    if (i > 1)
+      job_set (job, "rate", "0.001");
+    g_assert_false (job_run (job, &error));
+    g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+    g_assert_cmpint (g_stat (first, &after), ==, 0);
+    g_assert_true ((before.st_ino == after.st_ino) == (i < 2));
+  }
+  job_free (job);
+}
+
 /* What a run is told by names below one folder, it finds from another. */
 static void
 test_taken_up_elsewhere (void)
@@ -485,6 +513,7 @@ main (int argc, char **argv)
   }
   g_test_add_func ("/gan_runs/taken_up/elsewhere", test_taken_up_elsewhere);
   g_test_add_func ("/gan_runs/lost_figures", test_lost_figures);
+  g_test_add_func ("/gan_runs/read_only", test_read_only);
   g_test_add_func ("/gan_runs/other_file", test_other_file);
   g_test_add_func ("/gan_runs/overwrite_kept", test_overwrite_kept);
   g_test_add_func ("/gan_runs/other_networks", test_other_networks);

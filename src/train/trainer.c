@@ -390,9 +390,8 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
     return false;
   if (!open_files (trainer, error))
     return false;
-  bool first = trainer->watchdog && trainer->recipe->watches && trainer->step == 0; /* a checkpoint to go back to */
-  bool changed = trainer->run.resume && trainer->run.accept_changes; /* the checkpoint is now one of another recipe */
-  if ((first || changed) && !checkpoint_save (trainer, error))
+  bool first = trainer->watchdog && trainer->recipe->watches && !trainer->run.resume; /* a checkpoint to go back to */
+  if ((first || trainer->changed) && !checkpoint_save (trainer, error))               /* or now one of another recipe */
     return false;
   if (trainer->run.resume && !origin_update (trainer, error))
     return false;
