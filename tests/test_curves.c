@@ -170,6 +170,23 @@ test_svg (void)
   g_string_free (seen.text, TRUE);
 }
 
+/* Numbers have a unit as long as there are units. */
+static void
+test_large (void)
+{
+  static const struct {
+    double value;
+    const char *text;
+  } cases[] = {{4.0021e9, ">4.002G<"}, {9.9e11, ">990G<"}, {4.002e15, ">4e+15<"}, {-1.234e300, ">-1.23e+300<"}};
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
+    g_autoptr (curves) run = curves_new ();
+    curves_add (run, 1, 1, (const char *const[]){"x"}, &cases[i].value);
+    g_autofree char *svg = curves_svg ((const struct curves *const[]){run}, NULL, 1, "run");
+    if (!strstr (svg, cases[i].text))
+      g_error ("%s is not in the drawing", cases[i].text);
+  }
+}
+
 /* Middle of the line in a column of the first panel's field, rows 72 to 212, or -1: nothing else there is that dark. */
 static double
 row_of (const struct picture *picture, int x)
@@ -315,6 +332,7 @@ main (int argc, char **argv)
   g_test_add_func ("/curves/buckets", test_buckets);
   g_test_add_func ("/curves/load", test_load);
   g_test_add_func ("/curves/svg", test_svg);
+  g_test_add_func ("/curves/large", test_large);
   g_test_add_func ("/curves/picture", test_picture);
   g_test_add_func ("/curves/edges", test_edges);
   g_test_add_func ("/curves/monitor", test_monitor);

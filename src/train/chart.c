@@ -69,7 +69,7 @@ put_text (GString *svg, double x, double y, const char *style, const char *text)
   put (svg, "\" %s>%s</text>\n", style, escaped);
 }
 
-/* "0.025", "1.2k", "3M". */
+/* "0.025", "1.2k", "3M", "4e+15". */
 static char *
 short_number (double x)
 {
@@ -77,6 +77,8 @@ short_number (double x)
   char text[G_ASCII_DTOSTR_BUF_SIZE];
   int unit = 0;
 
+  if (fabs (x) >= 1e12)
+    return g_strdup (g_ascii_formatd (text, sizeof text, "%.3g", x));
   while (fabs (x) >= 1000 && unit < 3) {
     x /= 1000;
     unit++;
