@@ -334,6 +334,31 @@ test_read_only (void)
   job_free (job);
 }
 
+static bool
+finish_diverged (struct trainer *trainer, const char *path, GError **error)
+{
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC, "%s: weight a does not fit half precision", path);
+  return false;
+}
+
+/* Weights that no file holds: what it comes from and what there is instead. */
+static void
+test_diverged (void)
+{
+  g_autoptr (GError) error = NULL;
+  struct recipe wild = recipe_gan;
+  struct job *job = job_new ("steps=3 save-every=2");
+  wild.finish = finish_diverged;
+  g_assert_false (train (&wild, job->settings, &job->run, NULL, job->inputs, job_on_progress, job, &error));
+  g_autofree char *before = file_of (job->folder, "network-000002.safetensors"),
+                  *cure = g_strdup_printf ("; start again with a lower --rate, or take an earlier checkpoint: impasto "
+                                           "export %s -o FILE",
+                                           before);
+  check_error (error, IMPASTO_ERROR_NUMERIC, "the run has diverged, there is no result: ");
+  g_assert_true (g_str_has_suffix (error->message, cure));
+  job_free (job);
+}
+
 /* What a run is told by names below one folder, it finds from another. */
 static void
 test_taken_up_elsewhere (void)
@@ -514,6 +539,7 @@ main (int argc, char **argv)
   g_test_add_func ("/gan_runs/taken_up/elsewhere", test_taken_up_elsewhere);
   g_test_add_func ("/gan_runs/lost_figures", test_lost_figures);
   g_test_add_func ("/gan_runs/read_only", test_read_only);
+  g_test_add_func ("/gan_runs/diverged", test_diverged);
   g_test_add_func ("/gan_runs/other_file", test_other_file);
   g_test_add_func ("/gan_runs/overwrite_kept", test_overwrite_kept);
   g_test_add_func ("/gan_runs/other_networks", test_other_networks);

@@ -74,6 +74,16 @@ checkpoint_find (const char *path, GError **error)
   return NULL;
 }
 
+int64_t
+checkpoint_before (const char *folder, int64_t step)
+{
+  g_autoptr (GArray) steps = list_steps (folder);
+  for (guint i = 0; i < steps->len; i++)
+    if (g_array_index (steps, int64_t, i) < step)
+      return g_array_index (steps, int64_t, i);
+  return -1;
+}
+
 bool
 checkpoint_check_result (const char *path, GError **error)
 {

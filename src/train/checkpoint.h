@@ -41,6 +41,9 @@ int64_t checkpoint_forget_later (struct trainer *trainer);
  * folder has none. */
 char *checkpoint_find (const char *path, GError **error);
 
+/* The step of the last checkpoint in @folder before @step; -1: there is none. */
+int64_t checkpoint_before (const char *folder, int64_t step);
+
 /* Whether a result may take the place of @path: not where a checkpoint is, or would be looked for. IMPASTO_ERROR_USAGE. */
 bool checkpoint_check_result (const char *path, GError **error);
 

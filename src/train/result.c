@@ -77,14 +77,60 @@ place_in_folder (const struct trainer *trainer)
   return path;
 }
 
+/* Whether the numbers of a checkpoint are such that a result can hold them. */
+static bool
+is_sound (const char *path)
+{
+  g_autoptr (weights) weights = checkpoint_load (path, NULL);
+  bool sound = weights;
+  for (guint i = 0; sound && i < weights_count (weights); i++) {
+    g_autoptr (tensor) half = tensor_convert (weights_at (weights, i), DTYPE_F16, NULL);
+    bool counts = g_str_equal (weights_name (weights, i), WATCHDOG_STATE); /* steps, for one */
+    sound = half && (counts || tensor_find_nonfinite (half) < 0);
+  }
+  return sound;
+}
+
+/* The last checkpoint of before that is sound; a new string, or NULL. */
+static char *
+sound_before (const struct trainer *trainer)
+{
+  int64_t step = trainer->step;
+  while ((step = checkpoint_before (trainer->folder, step)) > 0) { /* of 0 steps it has learnt nothing */
+    g_autofree char *path = checkpoint_path (trainer->folder, step);
+    if (is_sound (path))
+      return g_steal_pointer (&path);
+  }
+  return NULL;
+}
+
+/* Weights so large that no file holds them, or that draw no numbers: losses and gradients may have been finite all the same. */
+static bool
+fail_diverged (const struct trainer *trainer, const char *what, GError **error)
+{
+  bool exports = option_find (trainer->recipe->options, "start"); /* what a run can begin with, export knows */
+  g_autofree char *before = exports ? sound_before (trainer) : NULL;
+  g_autofree char *earlier =
+    before ? g_strdup_printf (", or take an earlier checkpoint: impasto export %s -o FILE", before) : g_strdup ("");
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC,
+               "the run has diverged, there is no result: %s; start again with a lower --rate%s", what, earlier);
+  return false;
+}
+
 bool
 result_write (struct trainer *trainer, GError **error)
 {
   g_autofree char *wanted = result_path (trainer);
   bool open = !trainer->run.output || trainer->run.overwrite || is_free (wanted, trainer->folder);
   g_autofree char *path = open ? g_strdup (wanted) : place_in_folder (trainer);
-  if (!trainer->recipe->finish (trainer, path, error))
+  g_autoptr (GError) problem = NULL;
+  bool written = trainer->recipe->finish (trainer, path, &problem);
+  if (g_error_matches (problem, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC))
+    return fail_diverged (trainer, problem->message, error);
+  if (!written) {
+    g_propagate_error (error, g_steal_pointer (&problem));
     return false;
+  }
   g_autofree char *text = log_text (path);
   if (text)
     trainer_log (trainer, "%s", text);

@@ -12,6 +12,6 @@ char *result_path (const struct trainer *trainer); /* a new string */
  * IMPASTO_ERROR_OUTPUT: another file is there, or none can be written. */
 bool result_check (const struct trainer *trainer, GError **error);
 
-/* Lets the recipe finish, and logs so. IMPASTO_ERROR_OUTPUT, too, when a file has come to the result's place meanwhile: then
+/* Lets the recipe finish, and logs so. IMPASTO_ERROR_NUMERIC: the run has diverged. IMPASTO_ERROR_OUTPUT, too, when a file has come to the result's place meanwhile: then
  * the result is in the run's folder, and the message says where. */
 bool result_write (struct trainer *trainer, GError **error);
