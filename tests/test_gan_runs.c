@@ -306,7 +306,7 @@ test_lost_figures (void)
   }
 }
 
-/* What a run goes on from is not written anew, which a full disk would not allow, unless it is another recipe's by now. */
+/* What a run goes on from is not written anew, which a full disk would not allow, unless it is now another recipe's. */
 static void
 test_read_only (void)
 {

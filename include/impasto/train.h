@@ -51,8 +51,8 @@ typedef struct {
   const char *log, *checkpoint;
 } ImpastoTrainProgress;
 
-/* Called after every step, when %FALSE stops the run after a checkpoint; and without figures before the first step, when a
- * checkpoint is written, and when something is said between steps or at the end. */
+/* Called after every step, when %FALSE stops the run after a checkpoint; and without figures before the first step, and
+ * when a checkpoint is written or something is said between steps or at the end. */
 typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpointer data);
 
 /**
@@ -64,9 +64,9 @@ typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpoi
  * @func: (nullable) (scope call): told of every step, and of what happens between them
  * @data: for @func
  * @error: IMPASTO_ERROR_CANCELLED when @func stopped it, the message says how to go on; IMPASTO_ERROR_NUMERIC when a
- * figure became NaN; IMPASTO_ERROR_OUTPUT when a file is where "output" is to go, without "overwrite" (one that came while
- * the run went: the result is in the run's folder, the message says where); and what is wrong with inputs, outputs and
- * settings
+ * figure became NaN; IMPASTO_ERROR_OUTPUT when a file is where "output" is to go, without "overwrite" (one that came
+ * while the run went: the result is in the run's folder, the message says where); and what is wrong with inputs,
+ * outputs and settings
  */
 IMPASTO_API gboolean impasto_train (const char *recipe, const ImpastoOptions *options, const char *const *inputs,
                                     ImpastoTrainFunc func, gpointer data, GError **error);

@@ -39,9 +39,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (curves, curves_free)
 /* The figures of a step, 1 or more; values that are not finite are passed by. */
 void curves_add (struct curves *curves, int64_t step, int n, const char *const *names, const double *values);
 
-/* From a run's stats.jsonl, lines of {"step": 1, NAME: number, ..., "seconds": number}; "seconds" becomes no curve. Lines of
- * rescues, which have a "watchdog", and a last line that is cut off are passed by. IMPASTO_ERROR_INPUT: no such file, or
- * another line that is none. */
+/* From a run's stats.jsonl, lines of {"step": 1, NAME: number, ..., "seconds": number}; "seconds" becomes no curve.
+ * Lines of rescues, which have a "watchdog", and a last line that is cut off are passed by. IMPASTO_ERROR_INPUT: no
+ * such file, or another line that is none. */
 struct curves *curves_load (const char *path, GError **error);
 
 const struct curve *curves_find (const struct curves *curves, const char *name); /* or NULL */

@@ -24,6 +24,6 @@ bool origin_read (struct trainer *trainer, const char *const *given, struct run_
 bool origin_check_recipe (struct trainer *trainer, const char *was, GError **error);
 bool origin_check_data (struct trainer *trainer, GError **error);
 
-/* Writes both files of a resumed run anew where changes are accepted, or where an earlier version wrote no data.txt. Once
- * nothing is left that could refuse them. */
+/* Writes both files of a resumed run anew where changes are accepted, or where an earlier version wrote no data.txt. To
+ * be called once nothing is left that could refuse them. */
 bool origin_update (const struct trainer *trainer, GError **error);

@@ -104,7 +104,7 @@ sound_before (const struct trainer *trainer)
   return NULL;
 }
 
-/* Weights so large that no file holds them, or that draw no numbers: losses and gradients may have been finite all the same. */
+/* Weights so large that no file holds them, or that draw no numbers: losses may have been finite all the same. */
 static bool
 fail_diverged (const struct trainer *trainer, const char *what, GError **error)
 {

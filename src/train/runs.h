@@ -49,8 +49,8 @@ char *run_find (const char *word, const char *dir, GError **error);
 /* Whether @folder is a run's. */
 bool run_is (const char *folder);
 
-/* Takes the lock by which one process at a time trains in @folder, a file descriptor that is to be closed; it ends with the
- * process, however that does. -1, with errno of what failed: EWOULDBLOCK where another has it. */
+/* Takes the lock by which one process at a time trains in @folder, a file descriptor that is to be closed; it ends with
+ * the process, however that does. -1, with errno of what failed: EWOULDBLOCK where another has it. */
 int run_lock (const char *folder);
 
 /* The runs in @dir by name, struct run_record; those that cannot be read are lines of @broken (utf8, may be NULL).

@@ -223,8 +223,8 @@ write_sheet (struct trainer *trainer, bool (*sheet) (struct trainer *, const cha
   return sheet (trainer, path, error);
 }
 
-/* Tells how far it is and what has been said since the last time; false: it is to stop. @stats: of a step that is done, or NULL.
- * @rate: steps a second. */
+/* Tells how far it is and what has been said since the last time; false: it is to stop. @stats: of a step that is done,
+ * or NULL. @rate: steps a second. */
 static bool
 tell (struct trainer *trainer, const struct train_stats *stats, double rate, train_progress_fn progress, void *data)
 {

@@ -53,8 +53,8 @@ struct train_progress {
   const char *checkpoint; /* that was written since; or NULL */
 };
 
-/* Called after every step, when false stops the run after a checkpoint; and without figures: before the first step, and when
- * a checkpoint is written or something is said between steps and at the end. */
+/* Called after every step, when false stops the run after a checkpoint; and without figures: before the first step, and
+ * when a checkpoint is written or something is said between steps and at the end. */
 typedef bool (*train_progress_fn) (const struct train_progress *progress, void *data);
 
 struct trainer {
