@@ -99,6 +99,25 @@ test_now_and_then (void)
   weights_unref (kennel.weights);
 }
 
+/* A judge that begins far worse than guessing, or gets there smoothly, is not thrown about; later it still can be. */
+static void
+test_high (void)
+{
+  struct kennel kennel = {0};
+  kennel_open (&kennel, rows);
+  for (int i = 0; i < 300; i++)
+    g_assert_cmpint (show (&kennel, 2, 2.5 + 0.5 * sin (i), 0.7), ==, WATCHDOG_WELL);
+  g_assert_cmpint (steps_until (&kennel, 10, 2, 25, 0.7, WATCHDOG_EXPLOSION), ==, 5);
+  kennel_close (&kennel);
+  g_clear_pointer (&kennel.weights, weights_unref);
+  kennel_open (&kennel, rows);
+  for (int i = 0; i < 300; i++)
+    g_assert_cmpint (show (&kennel, 2, 4 - 3 * exp (-i / 20.0), 0.7), ==, WATCHDOG_WELL);
+  g_assert_true (watchdog_calm (kennel.watchdog));
+  kennel_close (&kennel);
+  weights_unref (kennel.weights);
+}
+
 /* Coming back from nearly nothing is no explosion; and what is acted on, and warned of once. */
 static void
 test_quiet (void)
@@ -246,6 +265,7 @@ main (int argc, char **argv)
   folder_make ();
   g_test_add_func ("/watchdog/troubles", test_troubles);
   g_test_add_func ("/watchdog/now_and_then", test_now_and_then);
+  g_test_add_func ("/watchdog/high", test_high);
   g_test_add_func ("/watchdog/quiet", test_quiet);
   g_test_add_func ("/watchdog/grace", test_grace);
   g_test_add_func ("/watchdog/state", test_state);

@@ -24,7 +24,8 @@
 const struct watch_row gan_watches[] = {
   {"gradient", WATCHDOG_EXPLOSION, WATCH_JUMPS, 100, 3, 0.2, 0},
   {"judge-gradient", WATCHDOG_EXPLOSION, WATCH_JUMPS, 100, 3, 0.2, 0},
-  {"doubt", WATCHDOG_EXPLOSION, WATCH_ABOVE, 2, 6, 0.03, 0}, /* far worse than guessing; in health at most 1.7 */
+  {"doubt", WATCHDOG_EXPLOSION, WATCH_ABOVE, 2, 6, 0.03,
+   0}, /* far worse than guessing, and than usual; in health at most 1.7 */
   {"doubt", WATCHDOG_JUDGE, WATCH_BELOW, 0.02, 500, 2, 200},
   {"variety", WATCHDOG_DATA, WATCH_BELOW, 1e-4, 2, 1, 0},
   {"diversity", WATCHDOG_COLLAPSE, WATCH_BELOW, 0.1, 20, 1, 1000 / INSPECT_EVERY},

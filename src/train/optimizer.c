@@ -59,12 +59,18 @@ adam_correction (const struct optimizer_options *options, double t)
   return sqrt (1 - pow (options->beta2, t)) / (1 - pow (options->beta1, t));
 }
 
+static double
+rmsprop_correction (const struct optimizer_options *options, double t)
+{
+  return sqrt (1 - pow (options->beta2, t));
+}
+
 static const struct {
   sym (*change) (sym w, sym dw, sym rate, const struct optimizer_options *options);
   double (*correction) (const struct optimizer_options *options, double t); /* NULL: 1 */
 } optimizers[] = {
   [OPTIMIZER_ADAM] = {adam_change, adam_correction},
-  [OPTIMIZER_RMSPROP] = {rmsprop_change},
+  [OPTIMIZER_RMSPROP] = {rmsprop_change, rmsprop_correction},
   [OPTIMIZER_SGD] = {sgd_change},
 };
 

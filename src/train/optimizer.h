@@ -8,7 +8,7 @@
 
 enum optimizer {
   OPTIMIZER_ADAM,    /* Kingma and Ba 2015 */
-  OPTIMIZER_RMSPROP, /* Tieleman and Hinton 2012: beta2, no momentum */
+  OPTIMIZER_RMSPROP, /* Tieleman and Hinton 2012: beta2, no momentum; without bias, as Adam */
   OPTIMIZER_SGD,     /* gradient descent; beta1 is its momentum (Polyak 1964) */
 };
 extern const char *const optimizer_names[]; /* NULL-terminated */
@@ -27,7 +27,9 @@ struct optimizer_options {
  * exponential moving average. Returns the global norm of the gradient of @loss before clipping. */
 sym optimizer_step (sym loss, const char *prefix, sym rate, sym decay, const struct optimizer_options *options);
 
-/* What the input @rate is at step @step, counted from 0: of Adam rate * sqrt(1 - beta2^t) / (1 - beta1^t), t = step + 1 */
+/* What the input @rate is at step @step, counted from 0: of Adam rate * sqrt(1 - beta2^t) / (1 - beta1^t), of RMSprop
+ * rate * sqrt(1 - beta2^t), t = step + 1. Otherwise RMSprop's first steps would be thirty times too long, its mean
+ * square beginning at 0. */
 double optimizer_rate (const struct optimizer_options *options, double rate, int64_t step);
 
 /* min(decay, (1 + t) / (10 + t)): the average forgets its random start quickly */

@@ -111,7 +111,7 @@ is_hit (const struct watch_row *watch, const double *row, double value)
   switch (watch->rule) {
   case WATCH_JUMPS:
     return seen >= TYPICAL_FROM && size > row[TYPICAL] + log (watch->limit) && size > row[PEAK] + log (ABOVE_PEAK);
-  case WATCH_ABOVE: return value > watch->limit;
+  case WATCH_ABOVE: return value > watch->limit && seen > 0 && size > row[TYPICAL] + log (watch->limit);
   case WATCH_BELOW: return armed && value < watch->limit;
   }
   return false;

@@ -28,7 +28,8 @@ enum watchdog_trouble {
 enum watch_rule {
   WATCH_JUMPS, /* a hit: more than @limit times the figure's geometric mean so far, and 3 times its peak, hits left out; from
                   the 20th on */
-  WATCH_ABOVE, /* more than @limit */
+  WATCH_ABOVE, /* more than @limit, and than @limit times its geometric mean so far, hits left out; from the second on:
+                  what is high from the beginning, or gets there smoothly, is not thrown about */
   WATCH_BELOW, /* less than @limit; only once it has been at twice that, or has been shown @grace times */
 };
 
