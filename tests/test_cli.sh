@@ -117,6 +117,12 @@ check "the same picture twice"
 head -c 2000 "$picture" >data/b.jpg; run data check data --size 32 --json
 [ $status = 3 ] && grep -q '"kind":"damaged","name":"data/b.jpg"' out && tail -n 1 out | grep -q '"pictures":2,"used":1'
 check "a damaged picture, as JSON"
+rm data/b.jpg; mkdir -p data/below/deep; small_picture; cp small.png data/below/deep/c.png; run data check data --size 32
+[ $status = 0 ] && grep -q '^2 pictures, 2 of them used' out && ! grep -q beside out; check "pictures of the folders below, as training takes them"
+run data check data --size 32 --recursive=no; [ $status = 0 ] && grep -q '^1 picture, 1 ' out && grep -q '1 folder is not looked into' out
+check "a folder itself"
+run data check data --size 32 --classes
+[ $status = 3 ] && grep -q '^beside: data: 1 picture lies beside' out && grep -q '^2 pictures, 1 of them' out; check "a picture beside the class folders"
 run data check nowhere; refused 3 "nowhere: .*does not exist"; check "data that is not there"
 run data check; refused 2 "check PLACE"; check "data without a place"
 run data list data; refused 2 "check PLACE"; check "data: another word"

@@ -113,7 +113,8 @@ run train translate --photos photos --paintings photos --method cut --loss hinge
 check "train translate: a loss that it has not"
 run export drawer.safetensors -o drawer.xyz; refused 2 "ends in .onnx, for Keras"; check "export: a generator in no such form"
 head -c 3000 drawer.h5 >cut.h5; run describe cut.h5; refused 3 "no good HDF5 file\|not a good HDF5 file"; check "a model of Keras, cut off"
-set -- train arbitrary small.png --photos photos --encoder eye.safetensors --size 32 --batch 1 --keys 4 --residuals 0 --steps 1
+mkdir -p below/photos; cp photos/*.png below/photos # also what is in folders below is learnt from
+set -- train arbitrary small.png --photos below --encoder eye.safetensors --size 32 --batch 1 --keys 4 --residuals 0 --steps 1
 run "$@" -o any.safetensors; number=$(ls runs | sed -n 's/^0*\([1-9][0-9]*\)-arbitrary$/\1/p')
 run describe "$number"; [ $status = 0 ] && grep -q '^network *arbitrary' out; check "describe: a run of train arbitrary"
 run export "$number" -o latest.safetensors

@@ -4,6 +4,8 @@
  * else; and what it says that training leaves out is what a dataset leaves out. */
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <vips/vips.h>
 
 #include "fixture.h"
@@ -239,8 +241,41 @@ test_classes (void)
                                         "beside|zoo|1 file is no picture by name, such as list.csv",
                                         "class|dog|a class of 2, the largest has 21",
                                         "class|eel|a class of 1, the largest has 21", NULL});
+  g_assert_cmpuint (report->pictures, ==, 25);
+  g_assert_cmpuint (report->used, ==, 24);
+  g_assert_nonnull (strstr (report->summary, "\nleft out: 1 beside the class folders\n"));
   g_assert_nonnull (strstr (report->summary, "\nclasses: cat 21, dog 2, eel 1\n"));
   doctor_report_free (report);
+}
+
+/* What is a picture by name alone: told by the doctor, and by training. */
+static void
+test_unread (void)
+{
+  static const char *const wanted[] = {"damaged|odd/gone.png|a link that leads nowhere; left out",
+                                       "damaged|odd/loop.jpg|; left out",
+                                       "damaged|below/pipe.png|no file but a pipe, a socket or a device; left out",
+                                       "beside|odd|1 file is no picture by name, such as notes", NULL};
+  g_autofree char *gone = in ("odd/gone.png"), *loop = in ("odd/loop.jpg"), *pipe = in ("odd/below/pipe.png"),
+                  *notes = in ("odd/notes"), *place = in ("odd");
+
+  save (blots (40, 40, 400), "odd/good.png", 0);
+  g_assert_cmpint (symlink ("nowhere.png", gone), ==, 0);
+  g_assert_cmpint (symlink ("loop.jpg", loop), ==, 0);
+  g_assert_cmpint (symlink ("nowhere", notes), ==, 0);
+  g_assert_cmpint (mkfifo (pipe, 0600), ==, 0);
+  struct doctor_report *report = check ("odd", (struct doctor_options){.recursive = true});
+  expect (report, wanted);
+  g_assert_cmpuint (report->pictures, ==, 4);
+  g_assert_cmpuint (report->used, ==, 1);
+  g_assert_nonnull (strstr (report->summary, "\nleft out: 3 damaged\n"));
+  doctor_report_free (report);
+
+  g_autoptr (dataset) data =
+    dataset_open (place, &(struct dataset_options){.size = SIZE, .batch = 1, .recursive = true}, NULL);
+  g_auto (GStrv) lines = dataset_report (data);
+  g_assert_cmpuint (dataset_count (data), ==, 1);
+  g_assert_cmpuint (g_strv_length (lines), ==, 3);
 }
 
 /* Five digits of 4 x 4, the last like the second; one blank. */
@@ -302,6 +337,7 @@ main (int argc, char **argv)
   g_test_add_func ("/doctor/ward", test_ward);
   g_test_add_func ("/doctor/similar", test_similar);
   g_test_add_func ("/doctor/classes", test_classes);
+  g_test_add_func ("/doctor/unread", test_unread);
   g_test_add_func ("/doctor/idx", test_idx);
   g_test_add_func ("/doctor/ends", test_ends);
   int status = g_test_run ();

@@ -15,7 +15,8 @@ static const struct option data_options[] = {
   {"grey", OPTION_BOOL, offsetof (struct data_settings, grey), "training will be in one channel"},
   {"classes", OPTION_BOOL, offsetof (struct data_settings, classes),
    "each folder in it is a class; of an IDX file: with its labels"},
-  {"recursive", OPTION_BOOL, offsetof (struct data_settings, recursive), "also the folders below"},
+  {"recursive", OPTION_BOOL, offsetof (struct data_settings, recursive),
+   "also the folders below, as training does; =no leaves them out", .fallback = 1},
   {"threads", OPTION_INT, offsetof (struct data_settings, threads), "threads; 0 = all", 0, 256, 0},
   {NULL},
 };

@@ -3,6 +3,7 @@
  * Collections: listing folders, folders of classes, and IDX files. */
 #include "train/collection.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -24,7 +25,8 @@ struct item {
 /* What a listing passed by. */
 struct passed {
   guint files, folders;
-  char *example; /* of the files */
+  char *example;     /* of the files */
+  GPtrArray *unread; /* "path: why" of what is a picture by name and no file that could be read */
 };
 
 struct collection {
@@ -33,6 +35,7 @@ struct collection {
   GPtrArray *names; /* of classes */
   GPtrArray *notes;
   struct passed passed;
+  guint beside;                     /* pictures beside the class folders */
   struct tensor *pictures, *labels; /* of IDX: (n,h,w), (n) or NULL */
   char *labels_path;
 };
@@ -82,6 +85,20 @@ pass_by (struct passed *passed, const char *name, bool is_folder)
   }
 }
 
+/* Something that no picture can be read from, @problem the errno of looking at it or 0; told of where its name promises one. */
+static void
+pass_unread (struct passed *passed, const char *path, const char *name, int problem)
+{
+  if (!picture_can_save (name, NULL)) {
+    pass_by (passed, name, false);
+    return;
+  }
+  const char *why = problem == ENOENT ? "a link that leads nowhere"
+                    : problem         ? g_strerror (problem)
+                                      : "no file but a pipe, a socket or a device";
+  g_ptr_array_add (passed->unread, g_strdup_printf ("%s: %s", path, why));
+}
+
 /* Adds the pictures of a folder to @items, and of those below. */
 static bool
 list_pictures (GPtrArray *items, const char *path, bool recursive, int label, int depth, struct passed *passed,
@@ -96,8 +113,13 @@ list_pictures (GPtrArray *items, const char *path, bool recursive, int label, in
     g_autofree char *full = g_build_filename (path, name, NULL);
     struct stat link, file;
 
-    if (name[0] == '.' || lstat (full, &link) != 0 || stat (full, &file) != 0)
+    if (name[0] == '.' || lstat (full, &link) != 0)
       continue;
+    int problem = stat (full, &file) == 0 ? 0 : errno;
+    if (problem || !(S_ISREG (file.st_mode) || S_ISDIR (file.st_mode))) {
+      pass_unread (passed, full, name, problem);
+      continue;
+    }
     if (S_ISREG (file.st_mode) && picture_can_save (name, NULL)) {
       struct item *item = g_new (struct item, 1);
       *item =
@@ -207,6 +229,7 @@ list_classes (struct collection *collection, GError **error)
     return false;
   }
   bool one = beside->len == 1;
+  collection->beside = beside->len;
   if (beside->len > 0)
     note (collection, "%s: %u picture%s beside the class folders and %s left out: %s%s", collection->path, beside->len,
           one ? " lies" : "s lie", one ? "is" : "are", ((struct item *) beside->pdata[0])->path,
@@ -351,6 +374,12 @@ open_idx (struct collection *collection, bool classes, GError **error)
 
 /* The rest */
 
+static int
+compare_lines (gconstpointer a, gconstpointer b)
+{
+  return strcmp (*(const char *const *) a, *(const char *const *) b);
+}
+
 struct collection *
 collection_open (const char *path, const struct collection_options *options, GError **error)
 {
@@ -363,6 +392,7 @@ collection_open (const char *path, const struct collection_options *options, GEr
   collection->items = g_ptr_array_new_with_free_func (item_free);
   collection->names = g_ptr_array_new_with_free_func (g_free);
   collection->notes = g_ptr_array_new_with_free_func (g_free);
+  collection->passed.unread = g_ptr_array_new_with_free_func (g_free);
   if (ok && idx)
     ok = open_idx (collection, options->classes, &local);
   else if (ok && options->classes)
@@ -377,6 +407,8 @@ collection_open (const char *path, const struct collection_options *options, GEr
   }
   g_ptr_array_sort (collection->items, compare_items);
   g_ptr_array_add (collection->notes, NULL);
+  g_ptr_array_sort (collection->passed.unread, compare_lines);
+  g_ptr_array_add (collection->passed.unread, NULL);
   return g_steal_pointer (&collection);
 }
 
@@ -388,6 +420,7 @@ collection_free (struct collection *collection)
   g_ptr_array_unref (collection->items);
   g_ptr_array_unref (collection->names);
   g_ptr_array_unref (collection->notes);
+  g_ptr_array_unref (collection->passed.unread);
   g_clear_pointer (&collection->pictures, tensor_unref);
   g_clear_pointer (&collection->labels, tensor_unref);
   g_free (collection->passed.example);
@@ -474,6 +507,18 @@ const char *const *
 collection_notes (const struct collection *collection)
 {
   return (const char *const *) collection->notes->pdata;
+}
+
+const char *const *
+collection_unread (const struct collection *collection)
+{
+  return (const char *const *) collection->passed.unread->pdata;
+}
+
+guint
+collection_beside (const struct collection *collection)
+{
+  return collection->beside;
 }
 
 char *

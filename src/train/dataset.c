@@ -509,6 +509,8 @@ dataset_open (const char *dir, const struct dataset_options *options, GError **e
     return NULL;
   for (const char *const *note = collection_notes (dataset->collection); *note != NULL; note++)
     g_ptr_array_add (dataset->problems, g_strdup (*note));
+  for (const char *const *line = collection_unread (dataset->collection); *line != NULL; line++)
+    g_ptr_array_add (dataset->problems, g_strdup (*line));
   if (!choose (dataset, error) || !slots_new (dataset, error))
     return NULL;
 

@@ -309,6 +309,19 @@ judge_pictures (struct doctor *doctor)
   }
 }
 
+/* What is a picture by name alone. */
+static void
+judge_unread (struct doctor *doctor)
+{
+  for (const char *const *line = collection_unread (doctor->collection); *line; line++) {
+    const char *colon = strstr (*line, ": ");
+    g_autofree char *name = g_strndup (*line, (gsize) (colon - *line));
+    find (doctor, DOCTOR_DAMAGED, name, "%s; left out", colon + 2);
+    doctor->report->pictures++;
+  }
+  doctor->report->pictures += collection_beside (doctor->collection);
+}
+
 static void
 judge_classes (struct doctor *doctor, GString *summary)
 {
@@ -359,6 +372,7 @@ append_sizes (const struct doctor *doctor, GString *summary)
 static void
 append_counts (const struct doctor *doctor, GString *summary, const char *head, int from, int to)
 {
+  guint beside = to == DOCTOR_SMALL ? collection_beside (doctor->collection) : 0;
   const char *between = head;
 
   for (int kind = from; kind < to; kind++)
@@ -366,6 +380,10 @@ append_counts (const struct doctor *doctor, GString *summary, const char *head, 
       g_string_append_printf (summary, "%s%u %s", between, doctor->report->count[kind], doctor_names[kind]);
       between = ", ";
     }
+  if (beside > 0) {
+    g_string_append_printf (summary, "%s%u beside the class folders", between, beside);
+    between = ", ";
+  }
   if (between != head)
     g_string_append_c (summary, '\n');
 }
@@ -419,6 +437,7 @@ doctor_check (const char *path, const struct doctor_options *options, doctor_pro
   ok = gather_all (&doctor, progress, data, error);
   if (ok) {
     judge_pictures (&doctor);
+    judge_unread (&doctor);
     judge_beside (&doctor, path);
     summarize (&doctor);
   }

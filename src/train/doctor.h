@@ -18,7 +18,7 @@ enum doctor_kind {
   DOCTOR_BLANK,     /* one colour all over */
   DOCTOR_DUPLICATE, /* the same bytes as an earlier one */
   DOCTOR_SIMILAR,   /* the same picture rescaled, recompressed or slightly changed */
-  DOCTOR_BESIDE,    /* lies where it is not read */
+  DOCTOR_BESIDE,    /* lies where it is not read; pictures beside class folders are left out */
   DOCTOR_CLASS,     /* about a class as a whole */
   DOCTOR_KINDS
 };
@@ -40,7 +40,7 @@ struct doctor_options {
 };
 
 struct doctor_report {
-  guint pictures, used;      /* found; not left out */
+  guint pictures, used;      /* found, also where they are not read; not left out */
   guint count[DOCTOR_KINDS]; /* findings of a kind */
   GArray *findings;          /* struct doctor_finding, by picture */
   char *summary;             /* lines */

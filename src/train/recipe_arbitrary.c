@@ -120,8 +120,11 @@ start (struct trainer *trainer, GError **error)
   if (!check_settings (settings, error) || !check_size (settings, error) || !load_networks (trainer, state, error) ||
       !arbitrary_load_paintings (trainer, state, error))
     return false;
-  struct dataset_options data = {
-    .size = settings->size, .batch = settings->batch, .seed = trainer->run.seed, .first_step = trainer->step};
+  struct dataset_options data = {.size = settings->size,
+                                 .batch = settings->batch,
+                                 .seed = trainer->run.seed,
+                                 .first_step = trainer->step,
+                                 .recursive = true};
   state->photos = recipe_open_data (trainer, settings->photos, &data, error);
   if (!state->photos || !arbitrary_build_training (trainer, state, error) ||
       (fresh && settings->start && !start_from_file (trainer, error)) ||

@@ -247,7 +247,8 @@ open_data (struct trainer *trainer, struct state *state, GError **error)
                                  .batch = settings->batch - settings->painted,
                                  .seed = trainer->run.seed,
                                  .first_step = trainer->step,
-                                 .zoom = settings->zoom};
+                                 .zoom = settings->zoom,
+                                 .recursive = true};
   state->photos = recipe_open_data (trainer, settings->photos, &data, error);
   if (!state->photos || !settings->painted)
     return state->photos != NULL;

@@ -247,7 +247,8 @@ start (struct trainer *trainer, GError **error)
                                  .batch = settings->batch,
                                  .seed = trainer->run.seed,
                                  .first_step = trainer->step,
-                                 .overexposed = settings->overexposed};
+                                 .overexposed = settings->overexposed,
+                                 .recursive = true};
   state->photos = recipe_open_data (trainer, settings->photos, &data, error);
   return state->photos && style_load_sheet_photos (trainer, error) && build (trainer, error);
 }
