@@ -248,6 +248,26 @@ test_classes (void)
   doctor_report_free (report);
 }
 
+/* An alpha channel that hides nothing is none; one pixel of a hundredth less is. */
+static void
+test_alpha (void)
+{
+  for (int i = 0; i < 4; i++) {
+    struct picture *from = blots (40, 40, 500 + i), *picture = picture_new (40, 40, true, NULL);
+    g_autofree char *path = g_strdup_printf ("%s/glass/%d.png", folder, i), *made = in ("glass/x");
+    memcpy (picture->rgb, from->rgb, 3 * 40 * 40 * sizeof (float));
+    for (int k = 0; k < 40 * 40; k++)
+      picture->alpha[k] = k == 1599 && i % 2 ? 0.99f : 1;
+    g_assert_true (picture_save (picture, path, &(struct picture_save_options){.bits = i < 2 ? 8 : 16}, NULL));
+    picture_free (picture);
+    picture_free (from);
+  }
+  struct doctor_report *report = check ("glass", (struct doctor_options){0});
+  expect (report,
+          (const char *const[]){"alpha|1.png|not opaque everywhere", "alpha|3.png|not opaque everywhere", NULL});
+  doctor_report_free (report);
+}
+
 /* What is a picture by name alone: told by the doctor, and by training. */
 static void
 test_unread (void)
@@ -337,6 +357,7 @@ main (int argc, char **argv)
   g_test_add_func ("/doctor/ward", test_ward);
   g_test_add_func ("/doctor/similar", test_similar);
   g_test_add_func ("/doctor/classes", test_classes);
+  g_test_add_func ("/doctor/alpha", test_alpha);
   g_test_add_func ("/doctor/unread", test_unread);
   g_test_add_func ("/doctor/idx", test_idx);
   g_test_add_func ("/doctor/ends", test_ends);

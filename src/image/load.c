@@ -174,3 +174,30 @@ picture_load (const char *path, int64_t max_pixels, GError **error)
   picture->recipe = meta_recipe (picture->meta);
   return g_steal_pointer (&picture);
 }
+
+/* Stops at the first pixel that is. */
+static bool
+strip_is_opaque (VipsRegion *region, const VipsRect *rows, void *data)
+{
+  bool deep = image_is_deep (region->im);
+  for (int y = rows->top; y < VIPS_RECT_BOTTOM (rows); y++) {
+    const void *row = VIPS_REGION_ADDR (region, 0, y);
+    for (int x = 0; x < rows->width; x++)
+      if (deep ? ((const uint16_t *) row)[4 * x + 3] < 65535 : ((const uint8_t *) row)[4 * x + 3] < 255) {
+        *(bool *) data = true;
+        return false;
+      }
+  }
+  return true;
+}
+
+bool
+picture_shows_through (const char *path, int64_t max_pixels)
+{
+  g_autoptr (vips_image) image = image_open (path, max_pixels, 1, NULL, NULL);
+  g_autoptr (vips_image) srgb = image ? image_to_srgb (image, true, path, NULL) : NULL;
+  bool found = false;
+  if (srgb && srgb->Bands == 4)
+    image_read (srgb, strip_is_opaque, &found);
+  return found;
+}

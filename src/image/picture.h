@@ -48,6 +48,9 @@ struct picture_save_options {
  * allowed. */
 bool picture_probe (const char *path, int64_t max_pixels, struct picture_info *info, GError **error);
 
+/* Whether the file has pixels that are not opaque: reads as far as the first. False of what cannot be read. */
+bool picture_shows_through (const char *path, int64_t max_pixels);
+
 /* The whole picture: upright, in sRGB. Errors as picture_probe; a truncated file is an error, never a grey rest.
  * IMPASTO_ERROR_MEMORY when the planes cannot be allocated. */
 struct picture *picture_load (const char *path, int64_t max_pixels, GError **error);

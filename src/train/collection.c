@@ -85,7 +85,8 @@ pass_by (struct passed *passed, const char *name, bool is_folder)
   }
 }
 
-/* Something that no picture can be read from, @problem the errno of looking at it or 0; told of where its name promises one. */
+/* Something that no picture can be read from; @problem is the errno of looking at it, or 0. Told of where its name
+ * promises one. */
 static void
 pass_unread (struct passed *passed, const char *path, const char *name, int problem)
 {

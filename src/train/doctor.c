@@ -104,7 +104,7 @@ gather (const struct doctor *doctor, guint i)
   facts->width = info.width;
   facts->height = info.height;
   facts->grey_file = info.grey;
-  facts->alpha = info.alpha;
+  facts->alpha = info.alpha && path && picture_shows_through (path, 0);
   facts->digest = digest_of (path, bitmap);
   shrink (bitmap, facts->thumb);
   for (int k = 0; k < CELLS; k++)
@@ -233,7 +233,7 @@ judge_colors (struct doctor *doctor, const struct facts *facts, const char *name
   else if (file && doctor->options->channels == 3 && is_grey (facts))
     find (doctor, DOCTOR_GREY, name, "without colour, though stored with it; taken as it is");
   if (facts->alpha)
-    find (doctor, DOCTOR_ALPHA, name, "has an alpha channel; what is transparent is laid on white");
+    find (doctor, DOCTOR_ALPHA, name, "is not opaque everywhere; what is transparent is laid on white");
 }
 
 static int
