@@ -52,6 +52,17 @@ run generate drawer.safetensors -n 6 -q -o quiet.png; painted quiet.png && [ ! -
 run generate drawer.safetensors -n 3 -o singly/; [ $status = 0 ] && painted singly/000002.png && [ "$(ls singly | wc -l)" = 3 ]
 check "generate: pictures one by one"
 run generate drawer.safetensors -n 3 -o drawn.idx; refused 2 "grey"; check "generate: colours in an IDX file"
+mkdir -p kinds/1 kinds/2 kinds/cat; for kind in 1 2 cat; do cp photos/*.png kinds/$kind; done
+run train gan --data kinds --preset dcgan-64 --width 0.05 --latent 8 --batch 2 --steps 1 --conditional concatenation --runs kind-runs -o kinds.safetensors
+for model in kinds.safetensors kind-runs/00001-gan; do
+  run describe $model; [ $status = 0 ] && grep -q '^classes *1, 2, cat$' out; check "describe: the classes of $model"
+  for class in 0 1 2 cat; do run generate $model --class $class -n 2 -q --overwrite -o class-$class.png; done
+  cmp -s class-0.png class-1.png && ! cmp -s class-1.png class-2.png && ! cmp -s class-2.png class-cat.png
+  check "generate: a class by its name before its number"
+done
+run generate kinds.safetensors --class dog -o no.png; refused 2 "has no class 'dog'"; check "generate: no class of that name"
+run generate kinds.safetensors -n 6 -q -o by-class/; [ "$(ls by-class | tr '\n' ' ')" = "1 2 cat " ] && painted by-class/cat/000002.png
+check "generate: folders of classes"
 run generate drawer.safetensors --class 1 -o no.png; refused 2 "no classes"; check "generate: a class of none"
 run export drawer.safetensors -o drawer.h5; [ $status = 0 ] && [ "$(cat out)" = drawer.h5 ] && [ ! -s err ]
 check "export: a generator for Keras"

@@ -73,6 +73,31 @@ test_folder (void)
   save_and_check ("classes/", true, true);
 }
 
+/* Folders are called after classes; a name that leads elsewhere, or is none, is a number. */
+static void
+test_names (void)
+{
+  static const char *const names[] = {"../out", "cat", "..", "", ".x", "dog/", "a b"}, *const wanted[] = {
+                                                                                         "0", "cat", "2",  "3",
+                                                                                         "4", "5",   "a b"};
+  struct samples samples = make (false, true);
+  g_autofree int *labels = g_new (int, N);
+  g_autofree char *path = file ("named/"), *out = file ("out");
+  g_autoptr (GError) error = NULL;
+
+  for (int i = 0; i < N; i++)
+    labels[i] = i % (int) G_N_ELEMENTS (names);
+  samples.labels = labels;
+  samples.names = names;
+  g_assert_true (samples_save (&samples, path, &error));
+  g_assert_no_error (error);
+  for (guint k = 0; k < G_N_ELEMENTS (wanted) && k < N; k++) {
+    g_autofree char *drawn = g_strdup_printf ("%s/%s/%06u.png", path, wanted[k], k);
+    g_assert_true (g_file_test (drawn, G_FILE_TEST_IS_REGULAR));
+  }
+  g_assert_false (g_file_test (out, G_FILE_TEST_EXISTS));
+}
+
 static void
 test_refused (void)
 {
@@ -109,6 +134,7 @@ main (int argc, char **argv)
   folder_make ();
   g_test_add_func ("/samples/idx", test_idx);
   g_test_add_func ("/samples/folder", test_folder);
+  g_test_add_func ("/samples/names", test_names);
   g_test_add_func ("/samples/refused", test_refused);
   int failed = g_test_run ();
   folder_remove ();

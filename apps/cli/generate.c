@@ -43,17 +43,18 @@ generate_run (const struct arguments *arguments)
 const struct command command_generate = {
   .name = "generate",
   .summary = "Draws pictures with a trained generator",
-  .usage = "MODEL | RUN [-n 64] [--class 3] [--category 2] [--code 0.5] [--interpolate 12]"
+  .usage = "MODEL | RUN [-n 64] [--class NAME] [--category 2] [--code 0.5] [--interpolate 12]"
            " [-o SHEET|DIR/|FILE.idx]",
   .examples = {"impasto generate digits.safetensors -n 64 --seed 1 -o sheet.png",
                "impasto generate digits.safetensors --interpolate 12 -o walk.gif"},
-  .notes = "Models are what impasto train gan makes, or generators that Keras saved (.h5); of a RUN (its folder, name or\n"
-           "number) the latest checkpoint draws. The same model and seed draw the same pictures; more of them, or other\n"
-           "columns, leave the first ones as they are. With classes or categories a column stands for each; the categories\n"
-           "of a row are drawn from the same noise. --sweep shows what a number of the code does. In a folder, and in IDX\n"
-           "files (MNIST's form, for grey pictures), each is a picture of its own (-n 10000 -o drawn.idx); those of a\n"
-           "conditional model come with their classes, as folders or as a file of labels: -o drawn-images-idx3-ubyte writes\n"
-           "drawn-labels-idx1-ubyte too.",
+  .notes =
+    "Models are what impasto train gan makes, or generators that Keras saved (.h5); of a RUN (its folder, name or\n"
+    "number) the latest checkpoint draws. The same model and seed draw the same pictures; more of them, or other\n"
+    "columns, leave the first ones as they are. With classes or categories a column stands for each; the categories\n"
+    "of a row are drawn from the same noise. --sweep shows what a number of the code does. In a folder, and in IDX\n"
+    "files (MNIST's form, for grey pictures), each is a picture of its own (-n 10000 -o drawn.idx); those of a\n"
+    "conditional model come with their classes, as folders of their names or as a file of labels:\n"
+    "-o drawn-images-idx3-ubyte writes drawn-labels-idx1-ubyte too.",
   .options = generate_options,
   .run = generate_run,
 };

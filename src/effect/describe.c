@@ -22,6 +22,8 @@
 #include "train/run_file.h"
 #include "train/run_pack.h"
 
+#define CLASSES_SHOWN 50 /* names of classes in a line */
+
 struct describe_settings {
   char *size;
   int format, precision;
@@ -256,6 +258,25 @@ describe_style (const char *text, struct shape shape, const struct describe_sett
   return description;
 }
 
+/* "cat, dog", or NULL; of many the first. A new string. */
+static char *
+classes_text (const struct net_file *file)
+{
+  const struct gan_net *net = file->settings;
+  if (!net->conditional)
+    return NULL;
+  int shown = MIN ((int) net->classes, CLASSES_SHOWN);
+  g_auto (GStrv) names = net_file_class_names (file, shown);
+  g_autoptr (GString) text = g_string_new (NULL);
+  for (int k = 0; k < shown; k++) {
+    g_autofree char *name = text_show (names[k]);
+    g_string_append_printf (text, "%s%s", k ? ", " : "", name);
+  }
+  if (shown < net->classes)
+    g_string_append_printf (text, " and %d more", (int) net->classes - shown);
+  return g_string_free (g_steal_pointer (&text), FALSE);
+}
+
 /* A generator of ours, or a model of Keras: for one picture, or pictures of the size asked for. */
 static char *
 describe_generator (const char *path, struct shape shape, const struct describe_settings *settings, GError **error)
@@ -274,12 +295,14 @@ describe_generator (const char *path, struct shape shape, const struct describe_
   g_autoptr (GString) head = g_string_new (NULL);
   g_autofree char *noise = generator_noise (generator);
   const struct net_file *file = generator->file;
+  g_autofree char *classes = file ? classes_text (file) : NULL;
   append_line (head, "model", path);
   append_line (head, "title", file ? file->title : generator->keras->name);
   append_line (head, "network", file ? file->net->name : "Keras's");
   append_line (head, "keras", file ? NULL : generator->keras->version);
   append_line (head, "license", file ? file->license : NULL);
   append_line (head, "provenance", file ? file->provenance : NULL);
+  append_line (head, "classes", classes);
   append_line (head, "noise", noise);
   append_line (head, "values", generator_range (generator));
   return g_strconcat (head->str, "\n", body, NULL);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "compile/plan.h"
 #include "device/cpu.h"
 #include "effect/generator.h"
@@ -29,9 +30,9 @@
 #define ENLARGE_TO 160  /* pixels: smaller frames are shown larger by a whole factor */
 
 struct generate_settings {
-  int64_t number, seed, class, category, sweep, interpolate, columns, threads;
+  int64_t number, seed, category, sweep, interpolate, columns, threads;
   double truncate;
-  char *code;
+  char *class, *code;
   bool overwrite;
 };
 
@@ -39,8 +40,9 @@ static const struct option generate_options[] = {
   {"number", OPTION_INT, offsetof (struct generate_settings, number),
    "pictures, 0 = 64; with --interpolate noises to pass by, 0 = 8", 0, NUMBER_MAX, 0},
   {"seed", OPTION_INT, offsetof (struct generate_settings, seed), "the same seed, the same pictures", 0, 9e15, 1},
-  {"class", OPTION_INT, offsetof (struct generate_settings, class),
-   "of a conditional model: only this class, counted from 0; -1 = all, a column each", -1, 4095, -1},
+  {"class", OPTION_STRING, offsetof (struct generate_settings, class),
+   "of a conditional model: only this class, by its name, or else counted from 0; otherwise all, a column each",
+   .metavar = "NAME"},
   {"category", OPTION_INT, offsetof (struct generate_settings, category),
    "of a model with codes: only this category, counted from 0; -1 = all, a column each", -1, 1023, -1},
   {"code", OPTION_STRING, offsetof (struct generate_settings, code),
@@ -73,7 +75,8 @@ impasto_generate_options_new (void)
 struct drawing {
   struct generator *generator;
   struct gan_net noise;          /* length and kinds of it */
-  int64_t classes;               /* 0 = none */
+  int64_t classes, class;        /* 0 = none; that which is wanted, -1 = all */
+  char **names;                  /* of the classes; NULL = numbers */
   int64_t codes, continuous;     /* of the code: categories, numbers in -1..1 */
   bool grey;                     /* its pictures have one channel; known once it is compiled */
   bool numbered;                 /* a class is told by its number (an embedding), not by shares of all */
@@ -116,6 +119,7 @@ read_inputs (struct drawing *drawing, GError **error)
   if (generator->file) {
     const struct gan_net *net = generator->file->settings;
     drawing->classes = net->conditional ? net->classes : 0;
+    drawing->names = net_file_class_names (generator->file, (int) drawing->classes);
     drawing->codes = net->codes;
     drawing->continuous = net->continuous;
     return true;
@@ -166,12 +170,32 @@ check_index (const char *option, const char *things, int64_t index, int64_t n, c
   return false;
 }
 
+/* The class that @text means: a name, or else a number; an earlier version's -1 is all of them. */
 static bool
-check (const struct generate_settings *settings, const struct drawing *net, const char *path, GError **error)
+find_class (struct drawing *net, const char *text, const char *path, GError **error)
+{
+  char *end = NULL;
+  for (int64_t k = 0; text && net->names && k < net->classes; k++)
+    if (g_str_equal (text, net->names[k])) {
+      net->class = k;
+      return true;
+    }
+  net->class = text ? g_ascii_strtoll (text, &end, 10) : -1;
+  if (text && net->classes && (end == text || *end || net->class < -1)) {
+    g_autofree char *shown = text_show (text);
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: has no class '%s'; impasto describe lists them", path,
+                 shown);
+    return false;
+  }
+  return check_index ("class", "classes", net->class, net->classes, path, error);
+}
+
+static bool
+check (const struct generate_settings *settings, struct drawing *net, const char *path, GError **error)
 {
   double numbers[GAN_CONTINUOUS_MAX];
   int n = settings->code ? parse_code (settings->code, numbers) : 0;
-  if (!check_index ("class", "classes", settings->class, net->classes, path, error) ||
+  if (!find_class (net, settings->class, path, error) ||
       !check_index ("category", "categories", settings->category, net->codes, path, error))
     return false;
   if (settings->truncate > 0 && settings->truncate < 0.1)
@@ -260,7 +284,7 @@ static struct cell
 of_kind (const struct work *work, int64_t k, int64_t other)
 {
   const struct drawing *net = work->drawing;
-  struct cell cell = {.class = work->settings->class, .category = work->settings->category};
+  struct cell cell = {.class = work->drawing->class, .category = work->settings->category};
   bool classes = net->classes && cell.class < 0;
   if (classes)
     cell.class = k % net->classes;
@@ -367,9 +391,7 @@ plan_work (struct work *work, const char *output, GError **error)
 {
   const struct generate_settings *settings = work->settings;
   const struct drawing *net = work->drawing;
-  work->kinds = net->classes && settings->class < 0    ? net->classes
-                : net->codes && settings->category < 0 ? net->codes
-                                                       : 1;
+  work->kinds = net->classes && net->class < 0 ? net->classes : net->codes && settings->category < 0 ? net->codes : 1;
   work->animated = settings->interpolate && animation_named (output);
   work->stations = settings->number ? settings->number : STATIONS;
   work->n = settings->number ? settings->number : NUMBER;
@@ -462,7 +484,8 @@ make_samples (struct plan *plan, const struct work *work, const char *output, GE
                             .height = dim[2],
                             .width = dim[3],
                             .grey = work->drawing->grey,
-                            .labels = work->drawing->classes ? labels : NULL};
+                            .labels = work->drawing->classes ? labels : NULL,
+                            .names = (const char *const *) work->drawing->names};
   for (int64_t i = 0; i < samples.n && samples.labels; i++)
     labels[i] = (int) cell_of (work, i).class;
   if (!samples_check (&samples, output, work->settings->overwrite, error))
@@ -472,6 +495,20 @@ make_samples (struct plan *plan, const struct work *work, const char *output, GE
   return cells && samples_save (&samples, output, error);
 }
 
+static bool
+generate (struct drawing *drawing, const struct generate_settings *settings, const char *output, GError **error)
+{
+  struct work work = {.settings = settings, .drawing = drawing};
+  if (!read_inputs (drawing, error) || !check (settings, drawing, drawing->generator->path, error))
+    return false;
+  cpu_set_threads (settings->threads);
+  if (!plan_work (&work, output, error))
+    return false;
+  g_autoptr (plan) plan = compile (drawing, settings, MIN (work.n, BATCH), error);
+  return plan && (samples_wanted (output) ? make_samples (plan, &work, output, error)
+                                          : make_sheet (plan, &work, output, error));
+}
+
 gboolean
 impasto_generate (const char *model, const ImpastoOptions *options, const char *output, GError **error)
 {
@@ -479,13 +516,7 @@ impasto_generate (const char *model, const ImpastoOptions *options, const char *
   g_return_val_if_fail (settings && output, FALSE);
   g_autoptr (generator) generator = generator_load (model, error);
   struct drawing drawing = {.generator = generator};
-  if (!generator || !read_inputs (&drawing, error) || !check (settings, &drawing, model, error))
-    return FALSE;
-  struct work work = {.settings = settings, .drawing = &drawing};
-  cpu_set_threads (settings->threads);
-  if (!plan_work (&work, output, error))
-    return FALSE;
-  g_autoptr (plan) plan = compile (&drawing, settings, MIN (work.n, BATCH), error);
-  return plan && (samples_wanted (output) ? make_samples (plan, &work, output, error)
-                                          : make_sheet (plan, &work, output, error));
+  bool ok = generator && generate (&drawing, settings, output, error);
+  g_strfreev (drawing.names);
+  return ok;
 }

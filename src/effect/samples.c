@@ -91,11 +91,26 @@ save_idx (const struct samples *samples, const char *path, GError **error)
   return (!samples->labels || save_labels (samples, path, error)) && idx_save (pictures, path, error);
 }
 
+/* A model may come from anywhere: what leads elsewhere, is hidden or no name at all makes no folder. */
+static bool
+is_folder_name (const char *name)
+{
+  return *name && *name != '.' && !strchr (name, '/') && strlen (name) < 200;
+}
+
+static char *
+class_folder (const struct samples *samples, int class)
+{
+  const char *name = samples->names ? samples->names[class] : "";
+  return is_folder_name (name) ? g_strdup (name) : g_strdup_printf ("%d", class);
+}
+
 /* The folder of picture @i, made. */
 static char *
 folder_of (const struct samples *samples, const char *path, int64_t i, GError **error)
 {
-  g_autofree char *folder = samples->labels ? g_strdup_printf ("%s/%d", path, samples->labels[i]) : g_strdup (path);
+  g_autofree char *class = samples->labels ? class_folder (samples, samples->labels[i]) : NULL;
+  g_autofree char *folder = class ? g_build_filename (path, class, NULL) : g_strdup (path);
   if (g_mkdir_with_parents (folder, 0777) == 0)
     return g_steal_pointer (&folder);
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_OUTPUT, "%s: %s", folder, g_strerror (errno));

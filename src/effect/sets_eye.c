@@ -82,15 +82,9 @@ compile (struct eye *eye, int threads, GError **error)
 static void
 name_classes (struct eye *eye)
 {
-  JsonObject *facts = eye->reader->training;
-  JsonNode *member = facts ? json_object_get_member (facts, CLASSIFIER_NAMES) : NULL;
-  JsonArray *names = member && JSON_NODE_HOLDS_ARRAY (member) ? json_node_get_array (member) : NULL;
-  for (int k = 0; k < eye->n_classes; k++) {
-    bool told = names && k < (int) json_array_get_length (names);
-    JsonNode *node = told ? json_array_get_element (names, (guint) k) : NULL;
-    const char *name = node && JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node) : NULL;
-    g_ptr_array_add (eye->names, name ? text_show (name) : g_strdup_printf ("%d", k));
-  }
+  g_auto (GStrv) names = net_file_class_names (eye->reader, eye->n_classes);
+  for (int k = 0; k < eye->n_classes; k++)
+    g_ptr_array_add (eye->names, text_show (names[k]));
 }
 
 bool

@@ -193,7 +193,6 @@ struct classifier {
   sym logits;   /* (n, classes): logarithms of probabilities but for a constant */
 };
 extern const struct net net_classifier;
-#define CLASSIFIER_NAMES "class-names" /* array of strings among the training facts of its file (net/net_file.h) */
 
 /* In @training batches are normalised by their own statistics, and the running ones follow by @follow (net/layers.h). */
 struct classifier classifier_net (sym picture, const struct classifier_net *settings, bool training, double follow);

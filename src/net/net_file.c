@@ -109,3 +109,31 @@ net_file_save (const struct net_file *file, const char *path, GError **error)
   g_autofree char *text = text_json_write_object (manifest, FALSE);
   return weights_save_half (file->weights, text, path, error);
 }
+
+void
+net_file_set_class_names (struct net_file *file, const char *const *names, int n)
+{
+  JsonArray *array = json_array_new ();
+  for (int k = 0; k < n; k++) {
+    g_autofree char *name = g_utf8_make_valid (names[k], -1);
+    json_array_add_string_element (array, name);
+  }
+  if (!file->training)
+    file->training = json_object_new ();
+  json_object_set_array_member (file->training, NET_CLASS_NAMES, array);
+}
+
+char **
+net_file_class_names (const struct net_file *file, int n)
+{
+  JsonNode *member = file->training ? json_object_get_member (file->training, NET_CLASS_NAMES) : NULL;
+  JsonArray *array = member && JSON_NODE_HOLDS_ARRAY (member) ? json_node_get_array (member) : NULL;
+  char **names = g_new0 (char *, n + 1);
+  for (int k = 0; k < n; k++) {
+    bool told = array && k < (int) json_array_get_length (array);
+    JsonNode *node = told ? json_array_get_element (array, (guint) k) : NULL;
+    const char *name = node && JSON_NODE_HOLDS_VALUE (node) ? json_node_get_string (node) : NULL;
+    names[k] = name ? g_strdup (name) : g_strdup_printf ("%d", k);
+  }
+  return names;
+}

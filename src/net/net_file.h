@@ -23,6 +23,9 @@ struct net_file {
 };
 typedef struct net_file net_file;
 
+/* Among the facts of training: what the classes of the data were called, an array of strings. */
+#define NET_CLASS_NAMES "class-names"
+
 struct net_file *net_file_new (const struct net *net, const void *settings, struct weights *weights);
 
 /* IMPASTO_ERROR_INPUT: not a safetensors file, no manifest, another network or format, a weight that is missing or of
@@ -34,5 +37,10 @@ struct net_file *net_file_parse (const void *data, size_t size, const char *name
                                  GError **error);
 
 bool net_file_save (const struct net_file *file, const char *path, GError **error); /* half precision on disk */
+
+/* Adds them, which may be any bytes; and those of @n classes, a number where the file does not tell: NULL-terminated, to
+ * be freed by g_strfreev. */
+void net_file_set_class_names (struct net_file *file, const char *const *names, int n);
+char **net_file_class_names (const struct net_file *file, int n);
 void net_file_free (struct net_file *file);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (net_file, net_file_free)

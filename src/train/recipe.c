@@ -78,6 +78,16 @@ recipe_open_data (struct trainer *trainer, const char *dir, const struct dataset
   return dataset;
 }
 
+const char **
+recipe_class_names (const struct dataset *dataset)
+{
+  int n = dataset_classes (dataset);
+  const char **names = g_new0 (const char *, n + 1);
+  for (int k = 0; k < n; k++)
+    names[k] = dataset_class_name (dataset, k);
+  return names;
+}
+
 void
 recipe_report (struct trainer *trainer, struct dataset *dataset)
 {

@@ -39,6 +39,9 @@ void recipe_stats (struct plan *plan, const char *const *names, guint n, struct 
 struct dataset *recipe_open_data (struct trainer *trainer, const char *dir, const struct dataset_options *options,
                                   GError **error);
 
+/* The names of its classes, NULL-terminated; the list is to be freed by g_free, the names are the dataset's. */
+const char **recipe_class_names (const struct dataset *dataset);
+
 /* Says which files of @dataset (or NULL: none) cannot be used, each once, with the reason. */
 void recipe_report (struct trainer *trainer, struct dataset *dataset);
 

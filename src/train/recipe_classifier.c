@@ -324,14 +324,12 @@ finish (struct trainer *trainer, const char *path, GError **error)
   const struct state *state = trainer->state;
   g_autoptr (weights) averaged = recipe_averaged (trainer->weights, "classifier.");
   g_autoptr (net_file) file = net_file_new (&net_classifier, &state->net, averaged);
-  JsonArray *classes = json_array_new ();
+  g_autofree const char **classes = recipe_class_names (state->data);
   file->title = g_strdup (settings->title ? settings->title : "classifier");
   file->license = g_strdup (settings->license);
   file->provenance = g_strdup ("trained by impasto train classifier");
   file->training = recipe_facts (trainer, places);
-  for (int k = 0; k < dataset_classes (state->data); k++)
-    json_array_add_string_element (classes, dataset_class_name (state->data, k));
-  json_object_set_array_member (file->training, CLASSIFIER_NAMES, classes);
+  net_file_set_class_names (file, classes, dataset_classes (state->data));
   json_object_set_double_member (file->training, "held-out", state->accuracy);
   return net_file_save (file, path, error);
 }

@@ -299,6 +299,8 @@ begin (struct trainer *trainer, GError **error)
 {
   const struct gan_settings *settings = trainer->settings;
   struct gan_state *state = trainer->state;
+  g_autofree const char **names = recipe_class_names (state->data);
+  gan_keep_class_names (trainer->weights, names);
   if (settings->start)
     return start_from_file (trainer, error);
   if (state->net.codes)
@@ -435,6 +437,7 @@ finish (struct trainer *trainer, const char *path, GError **error)
   file->title = g_strdup (settings->title ? settings->title : state->preset->net.name);
   file->license = g_strdup (settings->license);
   file->training = recipe_facts (trainer, places);
+  gan_file_name_classes (file, trainer->weights);
   return net_file_save (file, path, error);
 }
 
