@@ -178,6 +178,15 @@ test_start (void)
   job_clear (&job);
 }
 
+/* Which has networks of its own. */
+static void
+job_set_into (struct job *job, const char *pack)
+{
+  static const char *const own[] = {"width", "inner", "residuals", "ends", "judge-width", "adversary-weight", NULL};
+  job_set (job, "into", pack);
+  job_unsay (job, own);
+}
+
 /* A painting joins a pack: its rows alone are new, to the bit, whether or not the run was stopped. */
 static void
 test_into (void)
@@ -192,11 +201,11 @@ test_into (void)
   g_assert_true (g_file_get_contents (base, &text, &size, NULL));
   g_assert_true (g_file_set_contents (pack, text, (gssize) size, NULL));
   job_init (&job, "into", 4, true);
-  job_set (&job, "into", uninterrupted (true));
+  job_set_into (&job, uninterrupted (true));
   check_fails (&job, IMPASTO_ERROR_USAGE, "-o PACK.safetensors makes a pack for --into");
-  job_set (&job, "into", photos);
+  job_set_into (&job, photos);
   check_fails (&job, IMPASTO_ERROR_USAGE, "is a folder; --into wants a pack");
-  job_set (&job, "into", pack);
+  job_set_into (&job, pack);
   check_fails (&job, IMPASTO_ERROR_USAGE, "has a style red already");
   g_clear_pointer (&job.inputs[1], g_free);
   job_set (&job, "names", "green: Green, A Test, 1900");
@@ -389,6 +398,16 @@ test_refused (void)
     check_fails (&job, IMPASTO_ERROR_USAGE, names[i]);
     job_clear (&job);
   }
+  static const char *const of_others[][2] = {
+    {"width", "8"}, {"brush", "no"}, {"adversary-weight", "1"}, {"judge-rate", "0.1"}, {"pixel-weight", "1"}};
+  for (guint i = 0; i < G_N_ELEMENTS (of_others); i++) {
+    struct job job;
+    job_init (&job, "refused", 1, false);
+    job_set_into (&job, "pack.safetensors");
+    job_set (&job, of_others[i][0], of_others[i][1]);
+    check_fails (&job, IMPASTO_ERROR_USAGE, "--into");
+    job_clear (&job);
+  }
 }
 
 /* Numbers that nobody chose are the recipe's. */
@@ -443,7 +462,7 @@ test_descriptors (void)
   job_set (&job, "output", base);
   run_whole (&job, &watch);
   watch_clear (&watch);
-  job_set (&job, "into", base);
+  job_set_into (&job, base);
   job_set (&job, "output", more);
   job_set (&job, "names", "green;grey");
   run_whole (&job, &watch);

@@ -149,6 +149,7 @@ begin_pair (struct job *job, const char *preset, int steps)
 {
   g_autofree char *painting = file ("red.png"), *eye = file ("eye.safetensors");
   begin (job, "auto", steps);
+  job_unsay (job, (const char *const[]){"blocks", "ends", NULL});
   job_set (job, "preset", preset);
   job_set (job, "features", eye);
   job_set (job, "paintings", painting);
@@ -338,6 +339,13 @@ test_refused (void)
     {"size", "100", "multiple of 16"},
     {"ends", "4", "odd"},
     {"name", "Van Gogh", "lower case"},
+    {"spectral", "yes", "of the judges of --preset"},
+    {"judge-norm", "none", "of the judges of --preset"},
+    {"real-label", "0.8", "goes with --method features"},
+    {"style-weight", "99", "goes with --method features"},
+    {"fusion", "attention", "goes with --method features"},
+    {"features", "nosuch.safetensors", "goes with --method features"},
+    {"cycle-weight", "1", "goes with --method cyclegan"},
   };
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     struct job job;
@@ -354,6 +362,13 @@ test_refused (void)
     {"identity-weight", "1", "goes with cyclegan", IMPASTO_ERROR_USAGE},
     {"real-label", "0.9", "losses that have labels", IMPASTO_ERROR_USAGE},
     {"features", "/red.png", "red.png", IMPASTO_ERROR_INPUT},
+    {"patches", "4", "goes with --method cut", IMPASTO_ERROR_USAGE},
+    {"temperature", "1", "goes with --method cut", IMPASTO_ERROR_USAGE},
+    {"contrast-weight", "9", "goes with --method cut", IMPASTO_ERROR_USAGE},
+    {"blocks", "2", "of the residual translator", IMPASTO_ERROR_USAGE},
+    {"ends", "3", "of the residual translator", IMPASTO_ERROR_USAGE},
+    {"upsampling", "transposed", "of the residual translator", IMPASTO_ERROR_USAGE},
+    {"fusion-weight", "0.2", "--fusion mean", IMPASTO_ERROR_USAGE},
     {"paintings", "/none.png", "does not exist", IMPASTO_ERROR_INPUT},
     {"paintings", "/text.png", "text.png", IMPASTO_ERROR_INPUT},
   };

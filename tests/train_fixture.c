@@ -94,6 +94,17 @@ job_set (struct job *job, const char *name, const char *value)
 }
 
 void
+job_unsay (struct job *job, const char *const *names)
+{
+  for (; *names; names++)
+    for (guint i = 0; i + 1 < job->given->len;)
+      if (g_str_equal (job->given->pdata[i], *names))
+        g_ptr_array_remove_index (job->given, i);
+      else
+        i++;
+}
+
+void
 job_forget (struct job *job)
 {
   g_ptr_array_set_size (job->given, 0);
@@ -125,8 +136,8 @@ void
 job_init (struct job *job, const char *runs, int steps, bool adversary)
 {
   static const char *const settings[][2] = {
-    {"batch", "1"}, {"size", "64"},     {"painting-size", "128"}, {"width", "4"}, {"inner", "8"},
-    {"ends", "3"},  {"residuals", "1"}, {"judge-width", "4"},     {"keep", "3"},
+    {"batch", "1"}, {"size", "64"}, {"painting-size", "128"}, {"width", "4"},
+    {"inner", "8"}, {"ends", "3"},  {"residuals", "1"},       {"keep", "3"},
   };
   g_autofree char *features = file ("eye.safetensors");
 
@@ -134,6 +145,8 @@ job_init (struct job *job, const char *runs, int steps, bool adversary)
   for (guint i = 0; i < G_N_ELEMENTS (settings); i++)
     job_set (job, settings[i][0], settings[i][1]);
   job_set (job, "adversary-weight", adversary ? "0.1" : "0");
+  if (adversary)
+    job_set (job, "judge-width", "4");
   job_set (job, "features", features);
   job->inputs[0] = file ("red.png");
   job->inputs[1] = file ("blue.png");

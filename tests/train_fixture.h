@@ -34,6 +34,7 @@ struct job {
 };
 
 void job_set (struct job *job, const char *name, const char *value);
+void job_unsay (struct job *job, const char *const *names); /* that these were given; they stay as they were set */
 void job_forget (struct job *job); /* that anything was set, and its inputs: as of a command that names the run alone */
 
 /* A run of @recipe over @steps steps in one thread and float32, a checkpoint every other step, photographs given where it takes

@@ -11,6 +11,17 @@
 
 #define WARMUP 100 /* steps at most; a twentieth of a short run */
 
+bool
+recipe_check_given (const struct recipe *recipe, const void *settings, const char *const *given, GError **error)
+{
+  for (const struct option_use *use = recipe->uses; given && use && use->name; use++)
+    if (g_strv_contains (given, use->name) && !use->applies (settings)) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--%s %s", use->name, use->where);
+      return false;
+    }
+  return true;
+}
+
 struct plan *
 recipe_compile (const struct trainer *trainer, struct graph *graph, GError **error)
 {

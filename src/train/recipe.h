@@ -10,6 +10,10 @@
 #include "train/optimizer.h"
 #include "train/trainer.h"
 
+/* Whether all options that @given names (NULL-terminated, or NULL) have a meaning for @settings, which are settled.
+ * IMPASTO_ERROR_USAGE. */
+bool recipe_check_given (const struct recipe *recipe, const void *settings, const char *const *given, GError **error);
+
 /* A plan over trainer->weights, in the run's precision, by its threads, within the memory that is free. Errors as
  * plan_compile. */
 struct plan *recipe_compile (const struct trainer *trainer, struct graph *graph, GError **error);

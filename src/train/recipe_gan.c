@@ -95,6 +95,118 @@ static const struct option options[] = {
   {NULL},
 };
 
+/* Which options are for which presets, judges and optimisers */
+
+static bool
+is_judged (const void *settings)
+{
+  return gan_presets[((const struct gan_settings *) settings)->preset]->judge != NULL;
+}
+
+static bool
+is_autoencoder (const void *settings)
+{
+  return !is_judged (settings);
+}
+
+static bool
+has_layers (const void *settings)
+{
+  return is_judged (settings) && ((const struct gan_settings *) settings)->net.judge != GAN_JUDGE_LINEAR;
+}
+
+/* Whether the text has a normalisation in the generator. */
+static bool
+is_normalised (const void *settings)
+{
+  const struct gan_layer *layer = gan_presets[((const struct gan_settings *) settings)->preset]->generator;
+  while (layer->kind && layer->kind != &gan_norm)
+    layer++;
+  return layer->kind != NULL;
+}
+
+static bool
+has_r1 (const void *settings)
+{
+  return ((const struct gan_settings *) settings)->r1 > 0;
+}
+
+static bool
+is_augmented (const void *settings)
+{
+  const struct gan_augment *augment = &((const struct gan_settings *) settings)->augment;
+  return augment->translation || augment->cutout || augment->colour;
+}
+
+static bool
+is_conditional (const void *settings)
+{
+  return ((const struct gan_settings *) settings)->net.conditional != GAN_UNCONDITIONAL;
+}
+
+static bool
+has_codes (const void *settings)
+{
+  return ((const struct gan_settings *) settings)->net.codes > 0;
+}
+
+static bool
+has_continuous (const void *settings)
+{
+  return ((const struct gan_settings *) settings)->net.continuous > 0;
+}
+
+static bool
+has_code (const void *settings)
+{
+  return gan_code_size (&((const struct gan_settings *) settings)->net) > 0;
+}
+
+static bool
+has_momentum (const void *settings)
+{
+  return ((const struct gan_settings *) settings)->optimizer != OPTIMIZER_RMSPROP;
+}
+
+static bool
+has_beta2 (const void *settings)
+{
+  return ((const struct gan_settings *) settings)->optimizer != OPTIMIZER_SGD;
+}
+
+#define OF_JUDGES "has no meaning here: this preset is trained without a judge"
+#define OF_LAYERS "is of a judge with layers: leave --judge linear out, and presets without a judge"
+
+static const struct option_use uses[] = {
+  {"judge", is_judged, OF_JUDGES},
+  {"judge-rate", is_judged, OF_JUDGES},
+  {"judge-steps", is_judged, OF_JUDGES},
+  {"loss", is_judged, OF_JUDGES},
+  {"real-label", is_judged, OF_JUDGES},
+  {"noise", is_judged, OF_JUDGES},
+  {"gradient-penalty", is_judged, OF_JUDGES},
+  {"r1", is_judged, OF_JUDGES},
+  {"spectral", is_judged, OF_JUDGES},
+  {"translation", is_judged, OF_JUDGES},
+  {"cutout", is_judged, OF_JUDGES},
+  {"color", is_judged, OF_JUDGES},
+  {"judge-norm", has_layers, OF_LAYERS},
+  {"minibatch", has_layers, OF_LAYERS},
+  {"dropout", has_layers, OF_LAYERS},
+  {"norm", is_normalised, "has no meaning here: this preset's generator is without normalisation"},
+  {"r1-every", has_r1, "goes with --r1"},
+  {"augment-probability", is_augmented, "wants --translation, --cutout or --color"},
+  {"momentum", has_momentum, "goes with --optimizer adam and sgd"},
+  {"beta2", has_beta2, "goes with --optimizer adam and rmsprop"},
+  {"classes", is_conditional, "goes with --conditional"},
+  {"augment-target", is_augmented, "wants --translation, --cutout or --color"},
+  {"information", has_codes, "goes with --codes"},
+  {"information-continuous", has_continuous, "goes with --continuous"},
+  {"information-augment", has_code, "goes with --codes and --continuous"},
+  {"divergence", is_autoencoder, "goes with the autoencoder, --preset vae-28"},
+  {NULL},
+};
+
 /* How many kinds of noise a run has that nothing is said of: as many as the model that it goes on from. */
 static int64_t
 usual_kinds (const struct gan_settings *settings)
@@ -143,30 +255,6 @@ penalises (const struct gan_settings *settings)
   return settings->gradient_penalty > 0 || settings->r1 > 0;
 }
 
-/* What is wrong with the first option that nothing looks at; NULL: there is none. */
-static const char *
-without_effect (const struct gan_settings *settings)
-{
-  const struct gan_net *net = &settings->net;
-  bool augmented = settings->augment.translation || settings->augment.cutout || settings->augment.colour;
-  bool of_judge = net->judge || net->spectral || net->minibatch || settings->loss != GAN_NON_SATURATING ||
-                  penalises (settings) || augmented || settings->noise > 0;
-  bool reads = settings->information != INFORMATION || settings->information_augment > 0 ||
-               settings->information_continuous != INFORMATION_CONTINUOUS;
-  return of_judge && !gan_presets[settings->preset]->judge
-           ? "this preset is trained without a judge: leave the options of judge, loss, penalties and augmentation out"
-         : reads && !gan_presets[settings->preset]->recogniser
-           ? "this preset reads no code off its pictures: leave the options of information out"
-         : net->classes && !net->conditional          ? "--classes goes with --conditional"
-         : settings->augment_target > 0 && !augmented ? "--augment-target wants --translation, --cutout or --color"
-         : settings->information != INFORMATION && !net->codes ? "--information goes with --codes"
-         : settings->information_continuous != INFORMATION_CONTINUOUS && !net->continuous
-           ? "--information-continuous goes with --continuous"
-         : settings->information_augment > 0 && !gan_code_size (net)
-           ? "--information-augment goes with --codes and --continuous"
-           : NULL;
-}
-
 static bool
 check_settings (const struct trainer *trainer, GError **error)
 {
@@ -189,8 +277,7 @@ check_settings (const struct trainer *trainer, GError **error)
       ? "a penalty of the judge's slope wants pictures judged one by one: leave --judge-norm batch out"
     : settings->augment_target > 0 && !zero
       ? "--augment-target wants a loss whose scores have a zero: not wasserstein, not relativistic"
-    : !trainer->run.resume ? without_effect (settings) /* perhaps begun when such were taken */
-                           : NULL;
+      : NULL;
   if (problem)
     g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, problem);
   return !problem;
@@ -481,6 +568,7 @@ const struct recipe recipe_gan = {
                "impasto train gan --data digits/ --conditional normalisation -o by-class.safetensors"},
   .steps = "training steps; 0 = 5000",
   .options = options,
+  .uses = uses,
   .settings_size = sizeof (struct gan_settings),
   .settle = settle,
   .start = start,

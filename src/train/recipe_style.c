@@ -101,6 +101,44 @@ static const struct option options[] = {
   {NULL},
 };
 
+/* Which options are for which runs */
+
+static bool
+is_free (const void *settings)
+{
+  return !((const struct style_settings *) settings)->into;
+}
+
+static bool
+is_judged (const void *settings)
+{
+  return style_has_judge (settings);
+}
+
+/* That there is none may be said. */
+static bool
+may_judge (const void *settings)
+{
+  return is_free (settings) || ((const struct style_settings *) settings)->adversary_weight == 0;
+}
+
+#define OF_NETWORK "is of a network of its own: --into takes its pack's"
+
+static const struct option_use uses[] = {
+  {"adversary-weight", may_judge, "is of a judge, and --into is without one"},
+  {"judge-rate", is_judged, "is of a judge: --into and --adversary-weight 0 are without one"},
+  {"judge-width", is_judged, "is of a judge: --into and --adversary-weight 0 are without one"},
+  {"pixel-weight", is_free, "is of the photograph's row, which --into leaves as it is"},
+  {"photograph", is_free, OF_NETWORK},
+  {"brush", is_free, OF_NETWORK},
+  {"width", is_free, OF_NETWORK},
+  {"inner", is_free, OF_NETWORK},
+  {"residuals", is_free, OF_NETWORK},
+  {"ends", is_free, OF_NETWORK},
+  {"upsampling", is_free, OF_NETWORK},
+  {NULL},
+};
+
 static void
 settle (void *object, struct run_settings *run)
 {
@@ -394,6 +432,7 @@ const struct recipe recipe_style = {
                "impasto train style second.jpg --photos photos/ --into mine.safetensors -o both.safetensors"},
   .steps = "training steps; 0 = 2400, with --into 300",
   .options = options,
+  .uses = uses,
   .settings_size = sizeof (struct style_settings),
   .paintings = true,
   .settle = settle,

@@ -120,6 +120,69 @@ static const struct option options[] = {
   {NULL},
 };
 
+/* Which options are for which methods and presets */
+
+static bool
+is_cyclegan (const void *settings)
+{
+  return ((const struct translate_settings *) settings)->method == TRANSLATE_CYCLEGAN;
+}
+
+static bool
+is_cut (const void *settings)
+{
+  return ((const struct translate_settings *) settings)->method == TRANSLATE_CUT;
+}
+
+static bool
+is_by_features (const void *settings)
+{
+  return ((const struct translate_settings *) settings)->method == TRANSLATE_FEATURES;
+}
+
+static bool
+is_fused (const void *settings)
+{
+  return is_by_features (settings) && ((const struct translate_settings *) settings)->fusion != FUSION_NONE;
+}
+
+static bool
+is_pair (const void *settings)
+{
+  return ((const struct translate_settings *) settings)->preset != STYLE_RESIDUAL;
+}
+
+static bool
+is_residual (const void *settings)
+{
+  return !is_pair (settings);
+}
+
+#define BY_FEATURES "goes with --method features"
+#define OF_PAIRS "is of the judges of --preset painter-gan and anime"
+#define OF_RESIDUAL "is of the residual translator: leave --preset out"
+
+static const struct option_use uses[] = {
+  {FEATURES_OPTION, is_by_features, BY_FEATURES},
+  {"style-weight", is_by_features, BY_FEATURES},
+  {"content-weight", is_by_features, BY_FEATURES},
+  {"palette-weight", is_by_features, BY_FEATURES},
+  {"variation-weight", is_by_features, BY_FEATURES},
+  {"fusion", is_by_features, BY_FEATURES},
+  {"fusion-weight", is_fused, "goes with --method features and --fusion mean or attention"},
+  {"real-label", is_by_features, BY_FEATURES},
+  {"judge-norm", is_pair, OF_PAIRS},
+  {"spectral", is_pair, OF_PAIRS},
+  {"cycle-weight", is_cyclegan, "goes with --method cyclegan"},
+  {"contrast-weight", is_cut, "goes with --method cut"},
+  {"patches", is_cut, "goes with --method cut"},
+  {"temperature", is_cut, "goes with --method cut"},
+  {"blocks", is_residual, OF_RESIDUAL},
+  {"ends", is_residual, OF_RESIDUAL},
+  {"upsampling", is_residual, OF_RESIDUAL},
+  {NULL},
+};
+
 /* Of the method features: what options that are left to the preset become. */
 static const struct defaults {
   double style, content, palette, variation, adversary, colour;
@@ -495,6 +558,7 @@ const struct recipe recipe_translate = {
      "impasto train translate --preset painter-gan --photos photos/ --paintings starry.jpg -o mine.safetensors"},
   .steps = "training steps; 0 = 20000, of the pairs 4000",
   .options = options,
+  .uses = uses,
   .settings_size = sizeof (struct translate_settings),
   .settle = settle,
   .start = start,

@@ -18,6 +18,7 @@
 #include "train/inventory.h"
 #include "train/monitor.h"
 #include "train/origin.h"
+#include "train/recipe.h"
 #include "train/rescue.h"
 #include "train/result.h"
 #include "train/runs.h"
@@ -465,6 +466,8 @@ train (const struct recipe *recipe, void *settings, const struct run_settings *r
   }
   if (ok)
     settle (&trainer);
+  if (ok && !run->resume) /* perhaps begun when such were taken */
+    ok = recipe_check_given (recipe, settings, given, &local);
   ok = ok && run_all (&trainer, progress, data, &local);
   if (!ok && !trainer.finished)
     trainer_log (&trainer, "ended: %s", local->message);

@@ -78,12 +78,20 @@ struct trainer {
   GString *inventory;        /* of the files learnt from: start adds to it; train/inventory.h */
 };
 
+/* An option that has a meaning only where @applies says so of the settled settings; given elsewhere it is refused. */
+struct option_use {
+  const char *name; /* NULL ends a table */
+  bool (*applies) (const void *settings);
+  const char *where; /* behind the option's name: "goes with --method cut" */
+};
+
 struct recipe {
   const char *name, *help;
   const char *usage;       /* what follows the name: "PAINTING... --photos DIR [-o PACK]" */
   const char *examples[3]; /* one or two whole commands, NULL-terminated */
   const char *steps;       /* help of --steps: what 0 means */
   const struct option *options;
+  const struct option_use *uses; /* of options that are not for all runs; or NULL */
   size_t settings_size;
   bool paintings; /* its inputs are paintings; otherwise it takes none */
   /* Fills in numbers that are 0 and whose defaults depend on other settings; or NULL. */
