@@ -54,6 +54,7 @@ check "generate: pictures one by one"
 run generate drawer.safetensors -n 3 -o drawn.idx; refused 2 "grey"; check "generate: colours in an IDX file"
 mkdir -p kinds/1 kinds/2 kinds/cat; for kind in 1 2 cat; do cp photos/*.png kinds/$kind; done
 run train gan --data kinds --preset dcgan-64 --width 0.05 --latent 8 --batch 2 --steps 1 --conditional concatenation --runs kind-runs -o kinds.safetensors
+grep -q 'labels: 9 pictures are too few to tell' kind-runs/00001-gan/log.txt; check "train gan: too few pictures to doubt labels"
 for model in kinds.safetensors kind-runs/00001-gan; do
   run describe $model; [ $status = 0 ] && grep -q '^classes *1, 2, cat$' out; check "describe: the classes of $model"
   for class in 0 1 2 cat; do run generate $model --class $class -n 2 -q --overwrite -o class-$class.png; done

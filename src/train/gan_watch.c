@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/text.h"
 #include "impasto/error.h"
 #include "train/gan_code.h"
 #include "train/gan_loss.h"
@@ -144,6 +145,11 @@ gan_check_labels (struct trainer *trainer, GError **error)
   struct label_check check;
   if (!label_check (state->data, state->preset->side, state->net.channels, &check, error))
     return false;
+  if (check.n < LABELS_FEWEST) {
+    trainer_say (trainer, "labels: %d picture%s are too few to tell whether labels go with them; %d would do", check.n,
+                 text_plural (check.n), LABELS_FEWEST);
+    return true;
+  }
   trainer_say (trainer, "labels: those of the nearest pictures agree with %.0f %% of %d (%.0f %% by chance)",
                100 * check.agreement, check.n, 100 * check.chance);
   if (label_check_passes (&check))

@@ -11,7 +11,6 @@
 #define PICTURES 500
 #define NEIGHBOURS 5
 #define SIDE_MAX 16 /* pixels are averaged down to this at least: neighbours are alike, not the same */
-#define FEWEST 50
 
 /* Averages squares of @by pixels. */
 static void
@@ -88,5 +87,5 @@ bool
 label_check_passes (const struct label_check *check)
 {
   double deviation = sqrt (check->chance * (1 - check->chance) / MAX (check->n, 1));
-  return check->n < FEWEST || check->chance > 0.999 || check->agreement > check->chance + 3 * deviation;
+  return check->n < LABELS_FEWEST || check->chance > 0.999 || check->agreement > check->chance + 3 * deviation;
 }

@@ -5,6 +5,8 @@
 
 #include "train/dataset.h"
 
+#define LABELS_FEWEST 50 /* pictures by which to tell */
+
 struct label_check {
   int n;            /* pictures looked at */
   double agreement; /* share of pictures whose label most of their five nearest neighbours have */
@@ -16,5 +18,5 @@ struct label_check {
  * however poorly; those of another file, shuffled or all random, do not. IMPASTO_ERROR_INPUT, IMPASTO_ERROR_MEMORY. */
 bool label_check (struct dataset *dataset, int side, int channels, struct label_check *check, GError **error);
 
-/* Whether the labels say something: beyond three deviations of chance. Of fewer than 50 pictures nothing is known: yes. */
+/* Whether the labels say something: beyond three deviations of chance. Of fewer than LABELS_FEWEST pictures nothing is known: yes. */
 bool label_check_passes (const struct label_check *check);
