@@ -61,6 +61,15 @@ for model in kinds.safetensors kind-runs/00001-gan; do
   cmp -s class-0.png class-1.png && ! cmp -s class-1.png class-2.png && ! cmp -s class-2.png class-cat.png
   check "generate: a class by its name before its number"
 done
+run train classifier --data kinds --size 32 --channels 3 --batch 4 --hold 3 --steps 2 --runs kind-runs -o reader.safetensors
+run export kind-runs/00002-classifier -o reader2.safetensors
+for model in reader.safetensors kind-runs/00002-classifier reader2.safetensors; do
+  run describe $model
+  [ $status = 0 ] && grep -q '^layer1.*(1, 16, 32, 32)' out && grep -q '^training .*"class-names":\["1","2","cat"\]' out
+  check "describe: a classifier, $model"
+done
+run describe classifier; grep -q '^layer1.*(1, 16, 28, 28)' out; check "describe: the network of a classifier"
+run describe reader.safetensors --size 64; grep -q '^layer1.*(1, 16, 64, 64)' out; check "describe: a classifier at a size"
 run generate kinds.safetensors --class dog -o no.png; refused 2 "has no class 'dog'"; check "generate: no class of that name"
 run generate kinds.safetensors -n 6 -q -o by-class/; [ "$(ls by-class | tr '\n' ' ')" = "1 2 cat " ] && painted by-class/cat/000002.png
 check "generate: folders of classes"

@@ -34,8 +34,8 @@ enum { FORMAT_LAYERS, FORMAT_GRAPH, FORMAT_DOT, FORMAT_PLAN };
 static const char *const formats[] = {"layers", "graph", "dot", "plan", NULL};
 
 static const struct option describe_options[] = {
-  {"size", OPTION_STRING, offsetof (struct describe_settings, size), "of the picture that goes in", .text = "256x256",
-   .metavar = "WxH"},
+  {"size", OPTION_STRING, offsetof (struct describe_settings, size),
+   "of the picture that goes in; default: 256x256, of a classifier that of its pictures", .metavar = "WxH"},
   {"format", OPTION_CHOICE, offsetof (struct describe_settings, format),
    "a table of layers, the graph as text or for Graphviz, or the plan of this machine", .choices = formats},
   {"precision", OPTION_CHOICE, offsetof (struct describe_settings, precision), "of the plan",
@@ -308,6 +308,14 @@ describe_generator (const char *path, struct shape shape, const struct describe_
   return g_strconcat (head->str, "\n", body, NULL);
 }
 
+/* Where no size is asked for: of pictures that a classifier is trained on, otherwise @shape. */
+static struct shape
+usual_shape (const struct net *net, const void *settings, struct shape shape)
+{
+  const struct classifier_net *classifier = settings;
+  return net == &net_classifier ? SHAPE (1, 3, classifier->size, classifier->size) : shape;
+}
+
 /* A network of ours that is neither a pack nor a generator: what pictures are compared by, a classifier, the painter of
  * --style-image. */
 static char *
@@ -315,7 +323,7 @@ describe_net_file (const struct net_file *file, const char *path, struct shape s
                    const struct describe_settings *settings, GError **error)
 {
   g_autoptr (graph) graph = graph_new ();
-  net_build (file->net, graph, shape, file->settings);
+  net_build (file->net, graph, settings->size ? shape : usual_shape (file->net, file->settings, shape), file->settings);
   g_autofree char *body = graph_description (graph, file->weights, settings, error);
   if (!body || settings->format != FORMAT_LAYERS)
     return g_steal_pointer (&body);
@@ -343,8 +351,8 @@ describe_file (const char *path, struct shape shape, const struct describe_setti
     return file ? describe_net_file (file, path, shape, settings, error) : NULL;
   }
   if (g_file_test (path, G_FILE_TEST_IS_DIR) && !run_pack_matches (path)) {
-    static const struct recipe *const recipes[] = {&recipe_style,     &recipe_translate,  &recipe_gan,
-                                                   &recipe_arbitrary, &recipe_perceptual, NULL};
+    static const struct recipe *const recipes[] = {
+      &recipe_style, &recipe_translate, &recipe_gan, &recipe_arbitrary, &recipe_perceptual, &recipe_classifier, NULL};
     checkpoint_refuse (path, recipes, error);
     return NULL;
   }
@@ -374,13 +382,14 @@ impasto_describe (const char *what, const ImpastoOptions *options, GError **erro
   const struct describe_settings *settings = options_settings (options, describe_options);
   int width, height;
   g_return_val_if_fail (settings, NULL);
-  if (!parse_size ("size", settings->size, &width, &height, error))
+  if (!parse_size ("size", settings->size ? settings->size : "256x256", &width, &height, error))
     return NULL;
   struct shape shape = SHAPE (1, 3, height, width);
   const struct net *net = net_find (what);
   if (net) {
     g_autoptr (graph) graph = graph_new ();
-    net_build (net, graph, shape, net->options ? options_settings (options, net->options) : NULL);
+    const void *own = net->options ? options_settings (options, net->options) : NULL;
+    net_build (net, graph, settings->size ? shape : usual_shape (net, own, shape), own);
     g_autofree char *body = graph_description (graph, NULL, settings, error);
     bool head = body && settings->format == FORMAT_LAYERS;
     return head ? g_strdup_printf ("%s: %s\n\n%s", net->name, net->help, body) : g_steal_pointer (&body);

@@ -375,7 +375,7 @@ impasto_export (const ImpastoOptions *options, const char *path, GError **error)
     return export_run (options, path, error);
   if (network) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-                 "%s: what a run of train arbitrary or perceptual has learnt becomes a .safetensors", path);
+                 "%s: what a run of train arbitrary, perceptual or classifier has learnt becomes a .safetensors", path);
     return FALSE;
   }
   bool keras = g_str_has_suffix (path, ".h5");

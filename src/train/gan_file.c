@@ -10,6 +10,7 @@
 #include "net/manifest.h"
 #include "train/checkpoint.h"
 #include "train/gan_recipe.h"
+#include "train/recipe.h"
 
 /* Adds the weights whose names begin with @prefix, and not with @without, under @instead. */
 static void
@@ -33,37 +34,6 @@ gan_file_new (const struct gan_preset *preset, const struct gan_net *net, struct
   struct net_file *file = net_file_new (&preset->net, net, weights);
   file->provenance = g_strdup ("trained by impasto train gan");
   return file;
-}
-
-/* --- Names of classes --- */
-
-#define CLASS_NAMES "data.class-names"
-
-void
-gan_keep_class_names (struct weights *run, const char *const *names)
-{
-  g_autoptr (GByteArray) bytes = g_byte_array_new ();
-  for (; *names; names++)
-    g_byte_array_append (bytes, (const guint8 *) *names, strlen (*names) + 1);
-  g_autoptr (tensor) tensor = bytes->len ? tensor_new (SHAPE (bytes->len), DTYPE_U8, NULL) : NULL;
-  if (!tensor)
-    return;
-  memcpy (tensor->data, bytes->data, bytes->len);
-  weights_add (run, CLASS_NAMES, tensor);
-}
-
-void
-gan_file_name_classes (struct net_file *file, struct weights *run)
-{
-  const struct tensor *tensor = weights_find (run, CLASS_NAMES);
-  const struct gan_net *net = file->settings;
-  if (!tensor || tensor->dtype != DTYPE_U8)
-    return;
-  g_autoptr (GPtrArray) names = g_ptr_array_new ();
-  const char *at = tensor->data, *end = at + tensor->size;
-  for (const char *zero; names->len < (guint) net->classes && (zero = memchr (at, 0, end - at)); at = zero + 1)
-    g_ptr_array_add (names, (gpointer) at);
-  net_file_set_class_names (file, (const char *const *) names->pdata, names->len);
 }
 
 /* --- Checkpoints --- */
@@ -108,7 +78,7 @@ file_of (struct weights *run, const struct gan_settings *settings, const char *p
   file->weights = checked;
   file->path = g_strdup (path);
   file->title = text_cut (settings->title ? settings->title : preset->net.name, CHECKPOINT_TEXT_MAX);
-  gan_file_name_classes (file, run);
+  recipe_name_classes (file, run, net.classes);
   file->license = settings->license ? text_cut (settings->license, CHECKPOINT_TEXT_MAX) : NULL;
   return g_steal_pointer (&file);
 }

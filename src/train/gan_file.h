@@ -9,11 +9,6 @@
 /* The generator by its averaged weights, and with a code the recogniser that reads it, out of all weights of a run. */
 struct net_file *gan_file_new (const struct gan_preset *preset, const struct gan_net *net, struct weights *run);
 
-/* What the classes of a run's data are called is among its weights, bytes with a 0 behind each name, hence in checkpoints;
- * and goes from there into the facts of a model's file. Runs from before it was kept have none: nothing happens. */
-void gan_keep_class_names (struct weights *run, const char *const *names);
-void gan_file_name_classes (struct net_file *file, struct weights *run);
-
 /* Whether @path is a checkpoint of a gan run, or the folder of one. */
 bool gan_checkpoint_matches (const char *path);
 

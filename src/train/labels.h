@@ -18,5 +18,6 @@ struct label_check {
  * however poorly; those of another file, shuffled or all random, do not. IMPASTO_ERROR_INPUT, IMPASTO_ERROR_MEMORY. */
 bool label_check (struct dataset *dataset, int side, int channels, struct label_check *check, GError **error);
 
-/* Whether the labels say something: beyond three deviations of chance. Of fewer than LABELS_FEWEST pictures nothing is known: yes. */
+/* Whether the labels say something: beyond three deviations of chance. Of fewer than LABELS_FEWEST pictures nothing is
+ * known: yes. */
 bool label_check_passes (const struct label_check *check);

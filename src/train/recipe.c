@@ -89,14 +89,34 @@ recipe_open_data (struct trainer *trainer, const char *dir, const struct dataset
   return dataset;
 }
 
-const char **
-recipe_class_names (const struct dataset *dataset)
+#define CLASS_NAMES "data.class-names"
+
+void
+recipe_keep_class_names (struct trainer *trainer, const struct dataset *dataset)
 {
-  int n = dataset_classes (dataset);
-  const char **names = g_new0 (const char *, n + 1);
-  for (int k = 0; k < n; k++)
-    names[k] = dataset_class_name (dataset, k);
-  return names;
+  g_autoptr (GByteArray) bytes = g_byte_array_new ();
+  for (int k = 0; k < dataset_classes (dataset); k++) {
+    const char *name = dataset_class_name (dataset, k);
+    g_byte_array_append (bytes, (const guint8 *) name, strlen (name) + 1);
+  }
+  g_autoptr (tensor) tensor = bytes->len ? tensor_new (SHAPE (bytes->len), DTYPE_U8, NULL) : NULL;
+  if (!tensor)
+    return;
+  memcpy (tensor->data, bytes->data, bytes->len);
+  weights_add (trainer->weights, CLASS_NAMES, tensor);
+}
+
+void
+recipe_name_classes (struct net_file *file, struct weights *run, int64_t n)
+{
+  const struct tensor *tensor = weights_find (run, CLASS_NAMES);
+  if (!tensor || tensor->dtype != DTYPE_U8)
+    return;
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  const char *at = tensor->data, *end = at + tensor->size;
+  for (const char *zero; names->len < (guint) n && (zero = memchr (at, 0, end - at)); at = zero + 1)
+    g_ptr_array_add (names, (gpointer) at);
+  net_file_set_class_names (file, (const char *const *) names->pdata, names->len);
 }
 
 void

@@ -6,6 +6,7 @@
 
 #include <json-glib/json-glib.h>
 
+#include "net/net_file.h"
 #include "train/dataset.h"
 #include "train/optimizer.h"
 #include "train/trainer.h"
@@ -43,8 +44,10 @@ void recipe_stats (struct plan *plan, const char *const *names, guint n, struct 
 struct dataset *recipe_open_data (struct trainer *trainer, const char *dir, const struct dataset_options *options,
                                   GError **error);
 
-/* The names of its classes, NULL-terminated; the list is to be freed by g_free, the names are the dataset's. */
-const char **recipe_class_names (const struct dataset *dataset);
+/* What the classes of a run's data are called: among its weights, bytes with a 0 behind each name, hence in checkpoints;
+ * and from there those of @n classes in the facts of a file. Runs from before they were kept have none: nothing happens. */
+void recipe_keep_class_names (struct trainer *trainer, const struct dataset *dataset);
+void recipe_name_classes (struct net_file *file, struct weights *run, int64_t n);
 
 /* Says which files of @dataset (or NULL: none) cannot be used, each once, with the reason. */
 void recipe_report (struct trainer *trainer, struct dataset *dataset);

@@ -16,6 +16,7 @@
 
 #define STEPS 2000
 #define FOLLOW 0.02       /* of running statistics */
+#define CLASSES_MAX 4096
 #define READ 50           /* held out pictures looked at in one go */
 #define SHEET_SIDE 8      /* rows and columns */
 #define STREAM_SHIFT 800u /* random numbers of this recipe */
@@ -167,8 +168,13 @@ start (struct trainer *trainer, GError **error)
     g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, problem);
     return false;
   }
-  ((struct state *) trainer->state)->labels = g_new (int, settings->batch);
-  return open_data (trainer, error) && build_step (trainer, error) && build_reader (trainer, error);
+  struct state *state = trainer->state;
+  state->labels = g_new (int, settings->batch);
+  if (!open_data (trainer, error))
+    return false;
+  if (!trainer->run.resume)
+    recipe_keep_class_names (trainer, state->data);
+  return build_step (trainer, error) && build_reader (trainer, error);
 }
 
 /* Reads the @n pictures of the reader's input, whose number and label are in @reads. */
@@ -316,20 +322,31 @@ sample (struct trainer *trainer, const char *path, GError **error)
   return sheet_save (sheet, error);
 }
 
+static struct net_file *
+network (const void *object, struct weights *weights)
+{
+  const struct settings *settings = object;
+  struct classifier_net net = settings->net;
+  const struct tensor *last = weights_find (weights, "average.classifier.dense.weight");
+  net.classes = last && last->shape.rank == 2 ? CLAMP (last->shape.dim[0], 2, CLASSES_MAX) : 2;
+  g_autoptr (weights) averaged = recipe_averaged (weights, "classifier.");
+  struct net_file *file = net_file_new (&net_classifier, &net, averaged);
+  file->title = g_strdup (settings->title ? settings->title : "classifier");
+  file->license = g_strdup (settings->license);
+  file->provenance = g_strdup ("trained by impasto train classifier");
+  recipe_name_classes (file, weights, net.classes);
+  return file;
+}
+
 static bool
 finish (struct trainer *trainer, const char *path, GError **error)
 {
   static const char *const places[] = {"data", NULL}; /* names on somebody's disk */
-  const struct settings *settings = trainer->settings;
   const struct state *state = trainer->state;
-  g_autoptr (weights) averaged = recipe_averaged (trainer->weights, "classifier.");
-  g_autoptr (net_file) file = net_file_new (&net_classifier, &state->net, averaged);
-  g_autofree const char **classes = recipe_class_names (state->data);
-  file->title = g_strdup (settings->title ? settings->title : "classifier");
-  file->license = g_strdup (settings->license);
-  file->provenance = g_strdup ("trained by impasto train classifier");
+  g_autoptr (net_file) file = network (trainer->settings, trainer->weights);
+  g_clear_pointer (&file->training, json_object_unref);
   file->training = recipe_facts (trainer, places);
-  net_file_set_class_names (file, classes, dataset_classes (state->data));
+  recipe_name_classes (file, trainer->weights, state->net.classes);
   json_object_set_double_member (file->training, "held-out", state->accuracy);
   return net_file_save (file, path, error);
 }
@@ -379,6 +396,7 @@ const struct recipe recipe_classifier = {
   .reals = reals,
   .sample = sample,
   .finish = finish,
+  .network = network,
   .stop = stop,
   .rehearse = rehearse,
 };

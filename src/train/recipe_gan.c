@@ -386,8 +386,7 @@ begin (struct trainer *trainer, GError **error)
 {
   const struct gan_settings *settings = trainer->settings;
   struct gan_state *state = trainer->state;
-  g_autofree const char **names = recipe_class_names (state->data);
-  gan_keep_class_names (trainer->weights, names);
+  recipe_keep_class_names (trainer, state->data);
   if (settings->start)
     return start_from_file (trainer, error);
   if (state->net.codes)
@@ -524,7 +523,7 @@ finish (struct trainer *trainer, const char *path, GError **error)
   file->title = g_strdup (settings->title ? settings->title : state->preset->net.name);
   file->license = g_strdup (settings->license);
   file->training = recipe_facts (trainer, places);
-  gan_file_name_classes (file, trainer->weights);
+  recipe_name_classes (file, trainer->weights, state->net.classes);
   return net_file_save (file, path, error);
 }
 

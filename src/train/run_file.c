@@ -7,7 +7,7 @@
 #include "net/manifest.h"
 #include "train/checkpoint.h"
 
-static const struct recipe *const recipes[] = {&recipe_arbitrary, &recipe_perceptual, NULL};
+static const struct recipe *const recipes[] = {&recipe_arbitrary, &recipe_perceptual, &recipe_classifier, NULL};
 
 bool
 run_file_matches (const char *path)

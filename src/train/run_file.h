@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs of the arbitrary and perceptual recipes as networks before their end: what a checkpoint has learnt so far, in
+ * Runs of the arbitrary, perceptual and classifier recipes as networks before their end: what a checkpoint has learnt so far, in
  * full precision. */
 #pragma once
 
