@@ -382,9 +382,9 @@ test_errors (fixture *f, gconstpointer data)
   expect_error (file, usual, IMPASTO_ERROR_INPUT, "a.png: no photographs can be read from it: it is no folder");
   expect_error (f->dir, usual, IMPASTO_ERROR_INPUT, "none of its 2 pictures can be used");
   expect_error (f->dir, usual, IMPASTO_ERROR_INPUT, "a.png");
-  expect_error (f->dir, (struct dataset_options){.size = 0, .batch = 2}, IMPASTO_ERROR_USAGE, "size 0");
+  expect_error (f->dir, (struct dataset_options){.size = 0, .batch = 2}, IMPASTO_ERROR_USAGE, "size is 0, 1 to 16384");
   expect_error (f->dir, (struct dataset_options){.size = SIZE, .batch = 2, .zoom = 0.5}, IMPASTO_ERROR_USAGE,
-                "zoom 0.5");
+                "pictures: zoom is 0.5, 1 to 16 is wanted");
 }
 
 /* All pictures vanish after opening: the batch says so, and the dataset can still be freed. */

@@ -346,6 +346,8 @@ test_refused (void)
     {"fusion", "attention", "goes with --method features"},
     {"features", "nosuch.safetensors", "goes with --method features"},
     {"cycle-weight", "1", "goes with --method cyclegan"},
+    {"zoom", "0.5", "--zoom wants 1 to 8"},
+    {"painting-zoom", "0.5", "--painting-zoom wants 1 to 8"},
   };
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     struct job job;

@@ -77,7 +77,7 @@ struct gan_net {
 #define GAN_OPTIONS(TYPE, AT) \
   {"latent", OPTION_INT, offsetof (TYPE, AT latent), "length of the noise vector", 1, 4096, 100}, \
     {"width", OPTION_FLOAT, offsetof (TYPE, AT width), "channels of the layers, times those of the text", 0.01, 16, 1}, \
-    {"channels", OPTION_INT, offsetof (TYPE, AT channels), "channels of the picture; 0 = the preset's", 0, 4, 0}, \
+    {"channels", OPTION_INT, offsetof (TYPE, AT channels), "channels of the picture, 1 or 3; 0 = the preset's", 0, 3, 0}, \
     {"classes", OPTION_INT, offsetof (TYPE, AT classes), "classes of a conditional network; 0 = the data's", 0, \
      GAN_CLASSES_MAX, 0}, \
     {"conditional", OPTION_CHOICE, offsetof (TYPE, AT conditional), \

@@ -57,3 +57,17 @@ crop_gain (const struct dataset_options *o, struct random_key key, int item)
   bool over = random_uniform (key, first + 5) < o->overexposed;
   return over ? 1 + (float) random_uniform (key, first + 6) : 1;
 }
+
+void
+crop_to_grey (const float *rgb, size_t n, float *out)
+{
+  for (size_t i = 0; i < n; i++)
+    out[i] = rgb[n + i] + 0.2126f * (rgb[i] - rgb[n + i]) + 0.0722f * (rgb[2 * n + i] - rgb[n + i]);
+}
+
+void
+crop_brighten (float *x, size_t n, float gain)
+{
+  for (size_t i = 0; gain > 1 && i < n; i++)
+    x[i] = MIN (gain * x[i], 1);
+}

@@ -17,3 +17,9 @@ struct bitmap_view crop_view (const struct dataset_options *options, struct rand
 
 /* What its numbers, 0..1, are to be multiplied by: 1, or more where the crop is one of the overexposed. */
 float crop_gain (const struct dataset_options *options, struct random_key key, int item);
+
+/* Luma (BT.709) of planes of @n red, green and blue numbers; of a grey picture exactly its grey. */
+void crop_to_grey (const float *rgb, size_t n, float *out);
+
+/* Linear in what sRGB encodes: a camera's lights reach white sooner, its shadows change less. */
+void crop_brighten (float *x, size_t n, float gain);

@@ -143,14 +143,6 @@ crop_floats (const struct dataset *dataset)
   return (size_t) dataset->options.channels * (size_t) dataset->options.size * (size_t) dataset->options.size;
 }
 
-/* Luma (BT.709) of planes of red, green and blue; of a grey picture exactly its grey. */
-static void
-to_grey (const float *rgb, size_t n, float *out)
-{
-  for (size_t i = 0; i < n; i++)
-    out[i] = rgb[n + i] + 0.2126f * (rgb[i] - rgb[n + i]) + 0.0722f * (rgb[2 * n + i] - rgb[n + i]);
-}
-
 static bool
 sample (const struct dataset *dataset, const struct bitmap *bitmap, const struct bitmap_view *view, float *out,
         GError **error)
@@ -168,16 +160,8 @@ sample (const struct dataset *dataset, const struct bitmap *bitmap, const struct
     return false;
   }
   bitmap_sample (bitmap, view, size, size, rgb);
-  to_grey (rgb, crop_floats (dataset), out);
+  crop_to_grey (rgb, crop_floats (dataset), out);
   return true;
-}
-
-/* Linear in what sRGB encodes: a camera's lights reach white sooner, its shadows change less. */
-static void
-brighten (float *x, size_t n, float gain)
-{
-  for (size_t i = 0; gain > 1 && i < n; i++)
-    x[i] = MIN (gain * x[i], 1);
 }
 
 /* Crop @item of batch @step into @out, (channels,size,size), and the class of its picture. */
@@ -205,7 +189,7 @@ make_crop (struct dataset *dataset, uint64_t step, int item, float *out, int *la
     struct bitmap_view view = crop_view (o, key, item, bitmap);
     bool ok = sample (dataset, bitmap, &view, out, error);
     if (ok)
-      brighten (out, crop_floats (dataset), crop_gain (o, key, item));
+      crop_brighten (out, crop_floats (dataset), crop_gain (o, key, item));
     *label = collection_label (dataset->collection, place_of (dataset, i));
     if (owned)
       bitmap_free (bitmap);
@@ -396,14 +380,20 @@ options_check (struct dataset_options *o, GError **error)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "pictures: every picture is held out");
     return false;
   }
-  if (o->size >= 1 && o->size <= 1 << 14 && o->batch >= 1 && o->batch <= 1 << 16 && o->threads >= 1 &&
-      o->threads <= 256 && o->ahead >= 1 && o->ahead <= 1024 && o->zoom >= 1 && o->zoom <= 16 && o->rotation <= 30)
-    return true;
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-               "photographs: size %d wants 1..16384, batch %d 1..65536, threads %d 1..256, ahead %d 1..1024, zoom %g "
-               "1..16, rotation %g at most 30 degrees",
-               o->size, o->batch, o->threads, o->ahead, o->zoom, o->rotation);
-  return false;
+  const struct {
+    const char *what;
+    double value, least, most;
+  } numbers[] = {
+    {"size", o->size, 1, 1 << 14}, {"batch", o->batch, 1, 1 << 16}, {"threads", o->threads, 1, 256},
+    {"ahead", o->ahead, 1, 1024},  {"zoom", o->zoom, 1, 16},        {"rotation", o->rotation, 0, 30},
+  };
+  for (guint i = 0; i < G_N_ELEMENTS (numbers); i++)
+    if (!(numbers[i].value >= numbers[i].least && numbers[i].value <= numbers[i].most)) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "pictures: %s is %g, %g to %g is wanted", numbers[i].what,
+                   numbers[i].value, numbers[i].least, numbers[i].most);
+      return false;
+    }
+  return true;
 }
 
 /* Decodes pictures in order until one is good. */
