@@ -120,7 +120,7 @@ test_refused (void)
   job_set (&job, "channels", "1");
   save_bars (one, 20, 1);
   job_set (&job, "data", one);
-  check_fails (&job, IMPASTO_ERROR_INPUT, "one class");
+  check_fails (&job, IMPASTO_ERROR_INPUT, "one class alone");
   job_set (&job, "data", "/nowhere");
   check_fails (&job, IMPASTO_ERROR_INPUT, "/nowhere");
   job_clear (&job);

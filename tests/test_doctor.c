@@ -275,7 +275,9 @@ test_unread (void)
   static const char *const wanted[] = {"damaged|odd/gone.png|a link that leads nowhere; left out",
                                        "damaged|odd/loop.jpg|; left out",
                                        "damaged|below/pipe.png|no file but a pipe, a socket or a device; left out",
-                                       "beside|odd|1 file is no picture by name, such as notes", NULL};
+                                       "beside|odd|1 file is no picture by name, such as notes",
+                                       "few|odd|one picture to learn from",
+                                       NULL};
   g_autofree char *gone = in ("odd/gone.png"), *loop = in ("odd/loop.jpg"), *pipe = in ("odd/below/pipe.png"),
                   *notes = in ("odd/notes"), *place = in ("odd");
 
@@ -311,13 +313,32 @@ test_idx (void)
   save_bytes ("idx/t-labels-idx1-ubyte", y, sizeof y);
   struct doctor_report *report = check ("idx", (struct doctor_options){.size = 4, .channels = 1, .classes = true});
   expect (report, (const char *const[]){"blank|picture 2|one colour", "duplicate|picture 3|ubyte picture 0; shown",
-                                        "duplicate|picture 4|ubyte picture 1; shown", "class|2|a class of 0", NULL});
+                                        "duplicate|picture 4|ubyte picture 1; shown",
+                                        "class|2|a class without pictures; a network", NULL});
   g_assert_cmpuint (report->used, ==, 5);
-  g_assert_nonnull (strstr (report->summary, "\nclasses: 0 2, 1 2, 2 0, 3 1\n"));
+  g_assert_nonnull (strstr (report->summary, "\nclasses: 0 2, 1 2, 3 1\n"));
   doctor_report_free (report);
   report = check ("idx", (struct doctor_options){.size = 9});
   g_assert_cmpuint (report->used, ==, 0);
   g_assert_cmpuint (report->count[DOCTOR_TINY], ==, 5);
+  doctor_report_free (report);
+}
+
+/* All of one class, whose number is the largest: what has no pictures is told in a line. */
+static void
+test_one_class (void)
+{
+  uint8_t x[16 + 4 * 16] = {0, 0, 8, 3, 0, 0, 0, 4, 0, 0, 0, 4, 0, 0, 0, 4};
+  const uint8_t y[8 + 4] = {0, 0, 8, 1, 0, 0, 0, 4, 255, 255, 255, 255};
+
+  for (int i = 0; i < 4 * 16; i++)
+    x[16 + i] = (uint8_t) ((i / 16 + 1) * (i % 16) * 4);
+  save_bytes ("all/t-images-idx3-ubyte", x, sizeof x);
+  save_bytes ("all/t-labels-idx1-ubyte", y, sizeof y);
+  struct doctor_report *report = check ("all", (struct doctor_options){.size = 4, .channels = 1, .classes = true});
+  expect (report, (const char *const[]){"class|0|a class without pictures and 254 more",
+                                        "class|255|the only class with pictures; training in classes wants two", NULL});
+  g_assert_nonnull (strstr (report->summary, "\nclasses: 255 4\n"));
   doctor_report_free (report);
 }
 
@@ -360,6 +381,7 @@ main (int argc, char **argv)
   g_test_add_func ("/doctor/alpha", test_alpha);
   g_test_add_func ("/doctor/unread", test_unread);
   g_test_add_func ("/doctor/idx", test_idx);
+  g_test_add_func ("/doctor/one_class", test_one_class);
   g_test_add_func ("/doctor/ends", test_ends);
   int status = g_test_run ();
   folder_remove ();

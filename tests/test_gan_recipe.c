@@ -223,6 +223,31 @@ test_watchdog_data (void)
   job_free (job);
 }
 
+/* Labels that are all the same: nothing to be conditional on. */
+static void
+test_one_class (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GByteArray) pictures = g_byte_array_new (), labels = g_byte_array_new ();
+  bars_head (pictures, 3, 60);
+  bars_head (labels, 1, 60);
+  for (int i = 0; i < 60 * SIDE * SIDE; i++)
+    g_byte_array_append (pictures, &(guint8){i * 7919 % 251}, 1);
+  for (int i = 0; i < 60; i++)
+    g_byte_array_append (labels, &(guint8){255}, 1);
+  bars_write ("one-images-idx3-ubyte", pictures);
+  bars_write ("one-labels-idx1-ubyte", labels);
+  g_autofree char *one = file_of (bars_folder, "one-images-idx3-ubyte"),
+                  *beside = file_of (bars_folder, "one-labels-idx1-ubyte"),
+                  *words = g_strconcat ("steps=1 conditional=concatenation data=", one, NULL);
+  struct job *job = job_new (words);
+  g_assert_false (job_run (job, &error));
+  check_error (error, IMPASTO_ERROR_INPUT, "pictures of one class alone");
+  g_unlink (one);
+  g_unlink (beside);
+  job_free (job);
+}
+
 /* A rate that is far too high is seen and taken down, on the terminal, in the log and in the statistics; and a run that
  * was stopped before and after a rescue comes to the bits of one that was not. */
 static void
@@ -483,6 +508,7 @@ main (int argc, char **argv)
   g_test_add_func ("/gan_recipe/gradient_penalty", test_gradient_penalty);
   g_test_add_func ("/gan_recipe/spectral", test_spectral);
   g_test_add_func ("/gan_recipe/adaptive", test_adaptive);
+  g_test_add_func ("/gan_recipe/one_class", test_one_class);
   g_test_add_func ("/gan_recipe/watchdog/data", test_watchdog_data);
   g_test_add_func ("/gan_recipe/watchdog/rescue", test_watchdog_rescue);
   g_test_add_data_func ("/gan_recipe/watchdog/judge", GINT_TO_POINTER (WATCHDOG_JUDGE), test_watchdog_all);

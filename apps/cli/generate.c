@@ -43,7 +43,7 @@ generate_run (const struct arguments *arguments)
 const struct command command_generate = {
   .name = "generate",
   .summary = "Draws pictures with a trained generator",
-  .usage = "MODEL | RUN [-n 64] [--class NAME] [--category 2] [--code 0.5] [--interpolate 12]"
+  .usage = "MODEL | RUN [-n 64] [--class 3] [--category 2] [--code 0.5] [--interpolate 12]"
            " [-o SHEET|DIR/|FILE.idx]",
   .examples = {"impasto generate digits.safetensors -n 64 --seed 1 -o sheet.png",
                "impasto generate digits.safetensors --interpolate 12 -o walk.gif"},

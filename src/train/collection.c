@@ -474,6 +474,19 @@ collection_label (const struct collection *collection, guint i)
   return ((const struct item *) collection->items->pdata[i])->label;
 }
 
+int
+collection_classes_met (const struct collection *collection)
+{
+  int classes = collection_classes (collection), met = 0;
+  g_autofree bool *seen = g_new0 (bool, classes + 1);
+  for (guint i = 0; classes > 0 && i < collection_count (collection); i++) {
+    int label = collection_label (collection, i);
+    met += !seen[label];
+    seen[label] = true;
+  }
+  return met;
+}
+
 const char *
 collection_class_name (const struct collection *collection, int k)
 {

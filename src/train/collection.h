@@ -48,6 +48,9 @@ int collection_classes (const struct collection *collection);
 int collection_label (const struct collection *collection, guint i);
 const char *collection_class_name (const struct collection *collection, int k);
 
+/* How many of them have pictures; of numbers in an IDX file some may have none. */
+int collection_classes_met (const struct collection *collection);
+
 /* Picture @i, its shorter side scaled to @short_side if it is longer; errors as bitmap_load. */
 struct bitmap *collection_load (const struct collection *collection, guint i, int short_side, GError **error);
 

@@ -556,6 +556,12 @@ dataset_classes (const struct dataset *dataset)
   return collection_classes (dataset->collection);
 }
 
+int
+dataset_classes_met (const struct dataset *dataset)
+{
+  return collection_classes_met (dataset->collection);
+}
+
 const char *
 dataset_class_name (const struct dataset *dataset, int k)
 {

@@ -28,8 +28,8 @@
 #define UNEVEN 10         /* a class is small below a tenth of the largest */
 #define TELL_EVERY 100000 /* microseconds */
 
-const char *const doctor_names[] = {"damaged", "tiny",      "small",   "odd",    "grey",  "alpha",
-                                    "blank",   "duplicate", "similar", "beside", "class", NULL};
+const char *const doctor_names[] = {"damaged",   "tiny",    "small",  "odd",   "grey", "alpha", "blank",
+                                    "duplicate", "similar", "beside", "class", "few",  NULL};
 
 struct facts {
   char *problem;     /* why it cannot be decoded, or NULL */
@@ -322,6 +322,24 @@ judge_unread (struct doctor *doctor)
   doctor->report->pictures += collection_beside (doctor->collection);
 }
 
+/* Numbers that no label has: a line for all. */
+static void
+judge_empty_classes (struct doctor *doctor, const guint *count, int classes)
+{
+  int first = -1, empty = 0;
+
+  for (int k = classes; k-- > 0;)
+    if (count[k] == 0) {
+      first = k;
+      empty++;
+    }
+  if (empty == 0)
+    return;
+  g_autofree char *more = empty > 1 ? g_strdup_printf (" and %d more", empty - 1) : g_strdup ("");
+  find (doctor, DOCTOR_CLASS, collection_class_name (doctor->collection, first),
+        "a class without pictures%s; a network gets an output for it all the same", more);
+}
+
 static void
 judge_classes (struct doctor *doctor, GString *summary)
 {
@@ -333,14 +351,24 @@ judge_classes (struct doctor *doctor, GString *summary)
     count[collection_label (doctor->collection, i)]++;
   for (int k = 0; k < classes; k++)
     most = MAX (most, count[k]);
-  for (int k = 0; k < classes; k++) {
+  for (int k = 0, shown = 0; k < classes; k++) {
     const char *name = collection_class_name (doctor->collection, k);
-    g_string_append_printf (summary, "%s%s %u%s", k == 0 ? "classes: " : ", ", name, count[k],
-                            k + 1 == classes ? "\n" : "");
+    if (count[k] == 0)
+      continue;
+    g_string_append_printf (summary, "%s%s %u", shown++ == 0 ? "classes: " : ", ", name, count[k]);
     if (count[k] * UNEVEN < most)
       find (doctor, DOCTOR_CLASS, name, "a class of %u, the largest has %u; it is shown that much less often", count[k],
             most);
   }
+  if (classes == 0)
+    return;
+  if (most > 0)
+    g_string_append_c (summary, '\n');
+  judge_empty_classes (doctor, count, classes);
+  if (collection_classes_met (doctor->collection) < 2)
+    find (doctor, DOCTOR_CLASS,
+          collection_class_name (doctor->collection, doctor->n ? collection_label (doctor->collection, 0) : 0),
+          "the only class with pictures; training in classes wants two");
 }
 
 /* Summary */
@@ -386,6 +414,15 @@ append_counts (const struct doctor *doctor, GString *summary, const char *head, 
   }
   if (between != head)
     g_string_append_c (summary, '\n');
+}
+
+/* A generator of one picture is that picture. */
+static void
+judge_number (struct doctor *doctor, const char *path)
+{
+  if (doctor->report->used == 1)
+    find (doctor, DOCTOR_FEW, path,
+          "one picture to learn from; a network will know it by heart, some hundreds are wanted");
 }
 
 static void
@@ -439,6 +476,7 @@ doctor_check (const char *path, const struct doctor_options *options, doctor_pro
     judge_pictures (&doctor);
     judge_unread (&doctor);
     judge_beside (&doctor, path);
+    judge_number (&doctor, path);
     summarize (&doctor);
   }
   for (guint i = 0; i < doctor.n; i++) {

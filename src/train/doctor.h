@@ -20,6 +20,7 @@ enum doctor_kind {
   DOCTOR_SIMILAR,   /* the same picture rescaled, recompressed or slightly changed */
   DOCTOR_BESIDE,    /* lies where it is not read; pictures beside class folders are left out */
   DOCTOR_CLASS,     /* about a class as a whole */
+  DOCTOR_FEW,       /* one picture alone */
   DOCTOR_KINDS
 };
 

@@ -89,6 +89,18 @@ recipe_open_data (struct trainer *trainer, const char *dir, const struct dataset
   return dataset;
 }
 
+bool
+recipe_check_classes (const struct trainer *trainer, const struct dataset *dataset, const char *path, GError **error)
+{
+  if (trainer->run.resume || dataset_classes_met (dataset) >= 2)
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT,
+               "%s: has pictures of one class alone; there is nothing to tell apart: classes are its folders, or the "
+               "labels beside an IDX file",
+               path);
+  return false;
+}
+
 #define CLASS_NAMES "data.class-names"
 
 void

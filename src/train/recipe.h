@@ -44,8 +44,13 @@ void recipe_stats (struct plan *plan, const char *const *names, guint n, struct 
 struct dataset *recipe_open_data (struct trainer *trainer, const char *dir, const struct dataset_options *options,
                                   GError **error);
 
-/* What the classes of a run's data are called: among its weights, bytes with a 0 behind each name, hence in checkpoints;
- * and from there those of @n classes in the facts of a file. Runs from before they were kept have none: nothing happens. */
+/* Whether two classes at least have pictures; of a run that goes on nothing is asked. IMPASTO_ERROR_INPUT, naming @path. */
+bool recipe_check_classes (const struct trainer *trainer, const struct dataset *dataset, const char *path,
+                           GError **error);
+
+/* What the classes of a run's data are called: among its weights, bytes with a 0 behind each name, hence in
+ * checkpoints; and from there those of @n classes in the facts of a file. Runs from before they were kept have none:
+ * nothing happens. */
 void recipe_keep_class_names (struct trainer *trainer, const struct dataset *dataset);
 void recipe_name_classes (struct net_file *file, struct weights *run, int64_t n);
 

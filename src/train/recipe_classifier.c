@@ -149,11 +149,7 @@ open_data (struct trainer *trainer, GError **error)
     return false;
   state->net = settings->net;
   state->net.classes = dataset_classes (state->data);
-  if (state->net.classes >= 2)
-    return true;
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: has one class; there is nothing to tell apart",
-               settings->data);
-  return false;
+  return recipe_check_classes (trainer, state->data, settings->data, error);
 }
 
 static bool

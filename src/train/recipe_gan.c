@@ -262,7 +262,7 @@ check_settings (const struct trainer *trainer, GError **error)
   bool zero = settings->loss != GAN_WASSERSTEIN && settings->loss != GAN_RELATIVISTIC;
   bool code = gan_code_size (&settings->net) > 0, judged = gan_presets[settings->preset]->judge;
   const char *problem =
-    settings->net.channels == 2 || settings->net.channels == 4 ? "--channels wants 1 or 3"
+    settings->net.channels == 2 ? "--channels wants 1 or 3"
     : code && !gan_presets[settings->preset]->recogniser
       ? "--codes and --continuous want a judge, which this preset has not"
     : code && settings->net.judge == GAN_JUDGE_LINEAR
@@ -420,6 +420,7 @@ start (struct trainer *trainer, GError **error)
   state->data = recipe_open_data (trainer, settings->data, &data, error);
   state->labels = g_new (int, settings->batch);
   return state->data && settle_net (trainer, dataset_classes (state->data), error) &&
+         (!settings->net.conditional || recipe_check_classes (trainer, state->data, settings->data, error)) &&
          (!watched || !settings->net.conditional || gan_check_labels (trainer, error)) &&
          gan_build_steps (trainer, error) && (trainer->run.resume || begin (trainer, error)) &&
          gan_build_sampler (trainer, error) &&

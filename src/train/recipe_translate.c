@@ -257,8 +257,8 @@ check_settings (const struct trainer *trainer, GError **error)
     : !features && !trainer->run.resume && settings->loss != GAN_NON_SATURATING && settings->loss != GAN_LEAST_SQUARES
       ? "--loss goes with --method features; cyclegan and cut are judged by least squares"
     : settings->label < 1 && !gan_losses[settings->loss].labels ? "--real-label goes with losses that have labels"
-    : settings->zoom < 1          ? "--zoom wants 1 to 8, or 0 for the usual"
-    : settings->painting_zoom < 1 ? "--painting-zoom wants 1 to 8, or 0 for the usual"
+    : settings->zoom < 1                                        ? "--zoom wants 1 to 8, or 0 for the usual"
+    : settings->painting_zoom < 1                               ? "--painting-zoom wants 1 to 8, or 0 for the usual"
     : settings->skip && settings->preset                        ? "--skip is for residual translators"
     : settings->ends % 2 == 0                                   ? "--ends wants an odd number"
     : !pack_valid_name (settings->name) ? "--name wants 1 to 64 lower case letters, digits and '-'"
