@@ -54,6 +54,11 @@ check "generate: pictures one by one"
 run generate drawer.safetensors -n 3 -o drawn.idx; refused 2 "grey"; check "generate: colours in an IDX file"
 mkdir -p kinds/1 kinds/2 kinds/cat; for kind in 1 2 cat; do cp photos/*.png kinds/$kind; done
 run train gan --data kinds --preset dcgan-64 --width 0.05 --latent 8 --batch 2 --steps 1 --conditional concatenation --runs kind-runs -o kinds.safetensors
+grep -q '^impasto: learns from 9 pictures in 3 classes of kinds$' err && grep -q '  learns from 9 pictures in 3' kind-runs/00001-gan/log.txt
+check "train gan: how many pictures there are"
+mkdir single; cp photos/96.png single; run train gan --data single --preset dcgan-64 --width 0.05 --latent 8 --steps 1 --runs kind-runs -q -o single.safetensors
+grep -q 'learns from 1 picture of single, fewer than a batch of 64: ' kind-runs/00002-gan/log.txt; check "train gan: one picture"
+rm -r kind-runs/00002-gan
 grep -q 'labels: 9 pictures are too few to tell' kind-runs/00001-gan/log.txt; check "train gan: too few pictures to doubt labels"
 for model in kinds.safetensors kind-runs/00001-gan; do
   run describe $model; [ $status = 0 ] && grep -q '^classes *1, 2, cat$' out; check "describe: the classes of $model"

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "base/text.h"
 #include "device/cpu.h"
 #include "impasto/error.h"
 
@@ -80,12 +81,30 @@ recipe_stats (struct plan *plan, const char *const *names, guint n, struct train
   }
 }
 
+/* One painting in patches is a use of its own. */
+static void
+say_how_many (struct trainer *trainer, const struct dataset *dataset, const char *dir,
+              const struct dataset_options *options)
+{
+  guint n = dataset_count (dataset), classes = options->classes ? dataset_classes_met (dataset) : 0;
+  bool painting = options->file && !g_file_test (dir, G_FILE_TEST_IS_DIR);
+  g_autofree char *sorts = classes ? g_strdup_printf (" in %u class%s", classes, classes == 1 ? "" : "es") : NULL;
+  g_autofree char *few = n < (guint) options->batch && !painting
+                           ? g_strdup_printf (", fewer than a batch of %d: they will be known by heart", options->batch)
+                           : NULL;
+  trainer_say (trainer, "learns from %u picture%s%s of %s%s", n, text_plural (n), sorts ? sorts : "", dir,
+               few ? few : "");
+}
+
 struct dataset *
 recipe_open_data (struct trainer *trainer, const char *dir, const struct dataset_options *options, GError **error)
 {
   struct dataset *dataset = dataset_open (dir, options, error);
-  if (dataset)
-    dataset_inventory (dataset, trainer->inventory);
+  if (!dataset)
+    return NULL;
+  dataset_inventory (dataset, trainer->inventory);
+  if (!trainer->run.resume)
+    say_how_many (trainer, dataset, dir, options);
   return dataset;
 }
 

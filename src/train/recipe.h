@@ -40,7 +40,7 @@ void recipe_fill_noise (struct plan *plan, const char *name, uint32_t stream);
 /* Adds the outputs @names, (1), that the plan has to @stats. */
 void recipe_stats (struct plan *plan, const char *const *names, guint n, struct train_stats *stats);
 
-/* dataset_open, its files in the run's inventory. */
+/* dataset_open, its files in the run's inventory; a new run says how many pictures there are. */
 struct dataset *recipe_open_data (struct trainer *trainer, const char *dir, const struct dataset_options *options,
                                   GError **error);
 
