@@ -11,6 +11,7 @@
 #include "compile/grad.h"
 #include "compile/plan.h"
 #include "net/net_file.h"
+#include "image/picture.h"
 #include "train/checkpoint.h"
 #include "train/run_file.h"
 #include "train_fixture.h"
@@ -275,7 +276,7 @@ make_everything (void)
   g_mkdir (paintings, 0700);
   g_free (save_waves ("paintings/a.png", 70, 50, 5));
   g_free (save_waves ("paintings/b.png", 40, 90, 7));
-  g_free (save_waves ("grey.png", 1, 1, 2));
+  g_free (save_waves ("grey.png", 3, 2, 2));
 }
 
 static void
@@ -432,8 +433,12 @@ test_refused (void)
     {"encoder", "/nowhere/eye", "/nowhere/eye", IMPASTO_ERROR_INPUT},
     {"input", "empty", "holds no pictures", IMPASTO_ERROR_INPUT},
     {"input", "missing.jpg", "missing.jpg", IMPASTO_ERROR_INPUT},
+    {"input", "plain.png", "it is of one colour", IMPASTO_ERROR_INPUT},
     {"input", NULL, "wants paintings", IMPASTO_ERROR_USAGE},
   };
+  g_autoptr (picture) black = picture_new (40, 30, false, NULL);
+  g_autofree char *plain = file ("plain.png");
+  g_assert_true (picture_save (black, plain, NULL, NULL));
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     struct job job;
     begin (&job, 2);

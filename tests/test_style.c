@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/random.h"
+#include "image/picture.h"
 #include "net/net_file.h"
 #include "train/describer.h"
 #include "train/loss.h"
@@ -396,6 +397,17 @@ test_refused (void)
     job_init (&job, "refused", 1, false);
     job_set (&job, names[i], "-0.5");
     check_fails (&job, IMPASTO_ERROR_USAGE, names[i]);
+    job_clear (&job);
+  }
+  for (int side = 1; side <= 40; side += 39) { /* of one colour */
+    struct job job;
+    g_autoptr (picture) picture = picture_new (side, side, false, NULL);
+    g_autofree char *plain = file ("plain.png");
+    g_assert_true (picture_save (picture, plain, NULL, NULL));
+    job_init (&job, "refused", 1, false);
+    g_free (job.inputs[1]);
+    job.inputs[1] = g_strdup (plain);
+    check_fails (&job, IMPASTO_ERROR_INPUT, "plain.png: no style can be taken from it: it is of one colour");
     job_clear (&job);
   }
   static const char *const of_others[][2] = {

@@ -84,7 +84,7 @@ load_features (struct optimize *self, GError **error)
 static struct picture *
 load_painting (const char *path, GError **error)
 {
-  g_autoptr (picture) picture = style_image_load (path, error);
+  g_autoptr (picture) picture = painting_load (path, error);
   if (!picture)
     return NULL;
   double longer = MAX (picture->width, picture->height), shorter = MIN (picture->width, picture->height);

@@ -8,9 +8,6 @@
 
 #include "base/text.h"
 #include "effect/styles.h"
-#include "image/metrics.h"
-#include "image/pixels.h"
-#include "image/picture.h"
 #include "impasto/error.h"
 
 #define WEIGHT_MAX 1e6
@@ -92,31 +89,6 @@ style_images_new (const char *option, const char *text, GError **error)
   if (sum > 0)
     return g_steal_pointer (&images);
   style_fail (error, IMPASTO_ERROR_USAGE, "--%s: the weights are all zero", option);
-  return NULL;
-}
-
-/* Of one colour, but for what noise of half a level would do. */
-static bool
-is_plain (const struct picture *picture)
-{
-  struct palette palette = picture_palette (picture);
-  double deviation = 0;
-  for (int c = 0; c < 3; c++)
-    deviation = fmax (deviation, palette.deviation[c]);
-  return deviation < 0.5 / 255;
-}
-
-struct picture *
-style_image_load (const char *path, GError **error)
-{
-  g_autoptr (picture) picture = picture_load (path, 0, error);
-  if (!picture)
-    return NULL;
-  bool shows = picture_fill_hidden (picture);
-  if (shows && !is_plain (picture))
-    return g_steal_pointer (&picture);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no style can be taken from it: it is %s", path,
-               shows ? "of one colour" : "transparent all over");
   return NULL;
 }
 

@@ -5,7 +5,6 @@
 #pragma once
 
 #include "effect/recipe.h"
-#include "image/picture.h"
 
 struct style_image {
   char *path, *sha256;
@@ -18,10 +17,6 @@ enum { STYLE_IMAGES_MAX = 16 };
  * IMPASTO_ERROR_INPUT: a file that is no picture or cannot be read. @option is the one that is complained of. Elements
  * are struct style_image. */
 GArray *style_images_new (const char *option, const char *text, GError **error);
-
-/* A painting whose style is wanted: what alpha hides has the mean colour of the rest. IMPASTO_ERROR_INPUT also of one that is
- * of one colour or transparent all over, from which a photograph would come back as nothing. */
-struct picture *style_image_load (const char *path, GError **error);
 
 /* "irises+wave": to name a painting after. A new string. */
 char *style_images_label (const GArray *images);

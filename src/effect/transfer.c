@@ -94,7 +94,7 @@ encode (struct transfer *transfer, guint i, GError **error)
 {
   const char *path = transfer->paths->pdata[i];
   struct encoded *encoded = &transfer->encoded[i];
-  g_autoptr (picture) whole = style_image_load (path, error);
+  g_autoptr (picture) whole = painting_load (path, error);
   g_autoptr (picture) painting = whole ? picture_fit (whole, transfer->settings->style_size, MULTIPLE, error) : NULL;
   if (!painting)
     return false;

@@ -14,10 +14,9 @@ static bool
 add_painting (struct trainer *trainer, struct arbitrary_state *state, const char *path, GError **error)
 {
   const struct arbitrary_settings *settings = trainer->settings;
-  g_autoptr (picture) whole = picture_load (path, 0, error);
+  g_autoptr (picture) whole = painting_load (path, error);
   if (!whole)
     return false;
-  picture_fill_hidden (whole);
   double scale = settings->zoom * settings->size / MIN (whole->width, whole->height);
   struct picture *painting =
     picture_resize (whole, ceil (whole->width * scale - 1e-6), ceil (whole->height * scale - 1e-6), error);

@@ -129,10 +129,9 @@ style_data_load (struct style_data *data, char **paths, bool brush, int64_t pain
   data->n_anchors = brush ? STYLE_ANCHORS : 1;
   data->paintings = g_new0 (struct picture *, style_data_rows (data));
   for (int i = 0; i < data->n_styles; i++) {
-    g_autoptr (picture) picture = picture_load (paths[i], 0, error);
+    g_autoptr (picture) picture = painting_load (paths[i], error);
     if (!picture)
       return false;
-    picture_fill_hidden (picture);
     double longer = MAX (picture->width, picture->height), fit = (double) size / MIN (picture->width, picture->height);
     for (int a = 0; a < data->n_anchors; a++) {
       double anchor = brush ? ldexp (1, a - 1) : 1;
