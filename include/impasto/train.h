@@ -175,8 +175,9 @@ IMPASTO_API gboolean impasto_runs_draw (const char *const *folders, const char *
 
 /**
  * ImpastoDataFinding: @kind: "damaged" and "tiny" are left out by training; "small", "odd", "grey", "alpha", "blank",
- * "duplicate", "similar" are taken; "beside" lies where it is not read; "class" is about a class as a whole, "few" about one picture alone @name: of
- * the picture, the folder or the class @text: what is so, and what training does: "grey; becomes three equal channels"
+ * "duplicate", "similar" are taken; "beside" lies where it is not read; "class" is about a class as a whole, "few" about
+ * one picture alone @name: of the picture, the folder or the class @text: what is so, and what training does: "grey;
+ * becomes three equal channels"
  */
 typedef struct {
   const char *kind;

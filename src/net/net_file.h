@@ -38,8 +38,8 @@ struct net_file *net_file_parse (const void *data, size_t size, const char *name
 
 bool net_file_save (const struct net_file *file, const char *path, GError **error); /* half precision on disk */
 
-/* Adds them, which may be any bytes; and those of @n classes, a number where the file does not tell: NULL-terminated, to
- * be freed by g_strfreev. */
+/* Adds them, which may be any bytes; and those of @n classes, a number where the file does not tell: NULL-terminated,
+ * to be freed by g_strfreev. */
 void net_file_set_class_names (struct net_file *file, const char *const *names, int n);
 char **net_file_class_names (const struct net_file *file, int n);
 void net_file_free (struct net_file *file);

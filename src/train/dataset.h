@@ -88,8 +88,8 @@ guint dataset_count (const struct dataset *dataset);
 /* What picture @i of those served is called: "photos/a.jpg", "digits/... picture 17"; a new string. */
 char *dataset_name (const struct dataset *dataset, guint i);
 
-/* Number of classes, 0 without, and how many of them have pictures; the name of class @k: a folder's, "0" for the labels of
- * an IDX file. */
+/* Number of classes, 0 without, and how many of them have pictures; the name of class @k: a folder's, "0" for the labels
+ * of an IDX file. */
 int dataset_classes_met (const struct dataset *dataset);
 int dataset_classes (const struct dataset *dataset);
 const char *dataset_class_name (const struct dataset *dataset, int k);

@@ -44,7 +44,8 @@ void recipe_stats (struct plan *plan, const char *const *names, guint n, struct 
 struct dataset *recipe_open_data (struct trainer *trainer, const char *dir, const struct dataset_options *options,
                                   GError **error);
 
-/* Whether two classes at least have pictures; of a run that goes on nothing is asked. IMPASTO_ERROR_INPUT, naming @path. */
+/* Whether two classes at least have pictures; of a run that goes on nothing is asked. IMPASTO_ERROR_INPUT, naming
+ * @path. */
 bool recipe_check_classes (const struct trainer *trainer, const struct dataset *dataset, const char *path,
                            GError **error);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs of the arbitrary, perceptual and classifier recipes as networks before their end: what a checkpoint has learnt so
- * far, in full precision. */
+ * Runs of the arbitrary, perceptual and classifier recipes as networks before their end: what a checkpoint has learnt
+ * so far, in full precision. */
 #pragma once
 
 #include "net/net_file.h"
