@@ -57,10 +57,10 @@ sym loss_palette_of (sym pictures);
 void loss_palette_target (const float *rgb, int64_t pixels, float target[LOSS_PALETTE]);
 
 /* How many pixels of which colour: squared distance of the soft histograms (after Afifi 2021) of @picture (n,3,h,w) and a
- * painting's, over the latter's square. Means and covariances do not miss the few yellows of a blue painting, this loss does. A
- * histogram has COLOR_BINS^3 cells, middles evenly from 0 to 1 along red, green and blue, kernels exp (-d^2 / (2
- * COLOR_DEVIATION^2)), and is the mean over squares of COLOR_SCALE pixels. @target (n, LOSS_COLORS): the painting's, blue
- * fastest. */
+ * painting's, over the latter's square. It notices when the few yellows of a blue painting are not there, which means and
+ * covariances do not. A histogram has COLOR_BINS^3 cells, middles evenly from 0 to 1 along red, green and blue, kernels
+ * exp (-d^2 / (2 COLOR_DEVIATION^2)), and is the mean over squares of COLOR_SCALE pixels. @target (n, LOSS_COLORS): the
+ * painting's, blue fastest. */
 enum { COLOR_SCALE = 4, COLOR_BINS = 5, LOSS_COLORS = COLOR_BINS * COLOR_BINS * COLOR_BINS };
 #define COLOR_DEVIATION 0.15
 sym loss_colors (sym picture, sym target, sym weight);
