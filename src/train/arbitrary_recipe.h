@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inside of the recipe of a painter of any style, shared by its files: recipe_arbitrary.c (options, start, step, sheets,
- * result), arbitrary_graph.c (losses, the plans) and arbitrary_data.c (paintings). */
+ * The inside of the recipe of a painter of any style, shared by its files: recipe_arbitrary.c (options, start, step,
+ * sheets, result), arbitrary_graph.c (losses, the plans) and arbitrary_data.c (paintings). */
 #pragma once
 
 #include "base/random.h"
@@ -31,8 +31,8 @@ struct arbitrary_state {
 
 extern const struct optimizer_options arbitrary_adam;
 
-/* Draws weights that are lacking and compiles state->plan. Inputs: photo, style, strength, attention, rate, decay; outputs:
- * the statistics by name. */
+/* Draws weights that are lacking and compiles state->plan. Inputs: photo, style, strength, attention, rate, decay;
+ * outputs: the statistics by name. */
 bool arbitrary_build_training (struct trainer *trainer, struct arbitrary_state *state, GError **error);
 
 /* Compiles state->sampler: the painter with averaged weights, one photograph at a time. */

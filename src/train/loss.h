@@ -34,9 +34,10 @@ sym loss_calm (sym picture, sym photo, sym weight);
 enum { MESH_PERIOD = 4, MESH_WINDOW = 12 * MESH_PERIOD };
 sym loss_mesh (sym picture, sym weight);
 
-/* What is alike in the photograph x is alike in the picture y (n,c,h,w): mean over pairs of squares of CALM_SCALE pixels, or
- * the least multiple of it by which no more than ALIKE_SIDE squares lie in a row or column, wherever they lie, of |dy|^2 exp (-|dx|^2 / (2 ALIKE^2)) times exp (-30 s) of both, where s is the deviation of the
- * photograph within a square: flat ones are compared, in which a painter has no reason to do now this and now that. */
+/* What is alike in the photograph x is alike in the picture y (n,c,h,w): mean over pairs of squares, wherever they lie, of
+ * |dy|^2 exp (-|dx|^2 / (2 ALIKE^2)) times exp (-30 s) of both, where s is the deviation of the photograph within a square:
+ * flat ones are compared, in which a painter has no reason to do now this and now that. Squares are of CALM_SCALE pixels, or
+ * the least multiple of it by which no more than ALIKE_SIDE of them lie in a row or column. */
 #define ALIKE 0.1
 enum { ALIKE_SIDE = 32 };
 sym loss_alike (sym picture, sym photo, sym weight);
