@@ -254,7 +254,7 @@ test_alpha (void)
 {
   for (int i = 0; i < 4; i++) {
     struct picture *from = blots (40, 40, 500 + i), *picture = picture_new (40, 40, true, NULL);
-    g_autofree char *path = g_strdup_printf ("%s/glass/%d.png", folder, i), *made = in ("glass/x");
+    g_autofree char *name = g_strdup_printf ("glass/%d.png", i), *path = in (name);
     memcpy (picture->rgb, from->rgb, 3 * 40 * 40 * sizeof (float));
     for (int k = 0; k < 40 * 40; k++)
       picture->alpha[k] = k == 1599 && i % 2 ? 0.99f : 1;

@@ -328,7 +328,8 @@ static void
 test_xmp_gps (void)
 {
   const char *xmp = "<?xpacket begin=\"\xef\xbb\xbf\"?><x:xmpmeta><rdf:RDF>"
-                    "<rdf:Description exif:GPSLatitude='48,6N' dc:title='Tom &amp; Anna&apos;s GPS' d:GpsLongitude='2'>"
+                    "<rdf:Description exif:GPSLatitude='48,6N' dc:title='Tom &amp; Anna&apos;s GPS' d:GpsLongitude='2' "
+                    "gps:lat='3' photoshop:City='Paris'>"
                     "<exif:GPSLongitude>2,5E</exif:GPSLongitude><e:GPSAltitude rdf:value='35/1'/>"
                     "<exif:GPSDestBearing><rdf:Seq><rdf:li>12/1</rdf:li></rdf:Seq></exif:GPSDestBearing>"
                     "<dc:rights>Anna &lt;a@b&gt;</dc:rights><!-- GPS: 48,6N -->"

@@ -104,6 +104,26 @@ flatness_of (int side, int edge, double step)
   return flatness;
 }
 
+/* Of 4 x 4 squares, whose columns are lighter by 0.01 from one to the next in the photograph and by 0.1 in turns in the
+ * painting: what is less equal counts less. */
+static void
+test_flatness_weights (void)
+{
+  enum { SIDE = 32 };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (picture) photo = picture_new (SIDE, SIDE, false, NULL), painting = picture_new (SIDE, SIDE, false, NULL);
+  struct picture_flatness flatness;
+  for (int i = 0; i < 3 * SIDE * SIDE; i++) {
+    photo->rgb[i] = 0.3f + 0.01f * (i % SIDE / 8);
+    painting->rgb[i] = 0.1f * (i % SIDE / 8 % 2);
+  }
+  g_assert_true (picture_flatness (painting, photo, &flatness, &error));
+  const double across = 12 * exp (-1);
+  g_assert_cmpfloat_with_epsilon (flatness.calm, 0.1 * sqrt (across / (across + 12)), 1e-5);
+  const double one = 48 * exp (-1 / 3.), two = 32 * exp (-4 / 3.), three = 16 * exp (-3); /* columns apart */
+  g_assert_cmpfloat_with_epsilon (flatness.alike, 0.1 * sqrt ((one + three) / (24 + one + two + three)), 1e-5);
+}
+
 /* By hand: of 4 x 2 flat squares, 6 of 10 pairs of neighbours differ and 16 of all 28. */
 static void
 test_flatness (void)
@@ -218,7 +238,7 @@ test_flatten (void)
 int
 main (int argc, char **argv)
 {
-  static const struct test tests[] = {TEST (scikit_image), TEST (identities), TEST (seams),
-                                      TEST (mesh),         TEST (flatness),   TEST (flatten)};
+  static const struct test tests[] = {TEST (scikit_image), TEST (identities),       TEST (seams),  TEST (mesh),
+                                      TEST (flatness),     TEST (flatness_weights), TEST (flatten)};
   return run_tests (argc, argv, tests, G_N_ELEMENTS (tests));
 }

@@ -180,6 +180,10 @@ find_class (struct drawing *net, const char *text, const char *path, GError **er
       net->class = k;
       return true;
     }
+  if (text && !net->classes && !g_str_equal (text, "-1")) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: has no classes; leave --class out", path);
+    return false;
+  }
   net->class = text ? g_ascii_strtoll (text, &end, 10) : -1;
   if (text && net->classes && (end == text || *end || net->class < -1)) {
     g_autofree char *shown = text_show (text);

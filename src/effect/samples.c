@@ -98,18 +98,23 @@ is_folder_name (const char *name)
   return *name && *name != '.' && !strchr (name, '/') && strlen (name) < 200;
 }
 
-static char *
-class_folder (const struct samples *samples, int class)
+/* Whether each class has a folder of its own by its name. */
+static bool
+name_folders (const char *const *names)
 {
-  const char *name = samples->names ? samples->names[class] : "";
-  return is_folder_name (name) ? g_strdup (name) : g_strdup_printf ("%d", class);
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+  for (; names && *names; names++)
+    if (!is_folder_name (*names) || !g_hash_table_add (seen, (gpointer) *names))
+      return false;
+  return true;
 }
 
-/* The folder of picture @i, made. */
+/* The folder of picture @i, made; @names of classes, or NULL: their numbers. */
 static char *
-folder_of (const struct samples *samples, const char *path, int64_t i, GError **error)
+folder_of (const struct samples *samples, const char *const *names, const char *path, int64_t i, GError **error)
 {
-  g_autofree char *class = samples->labels ? class_folder (samples, samples->labels[i]) : NULL;
+  int number = samples->labels ? samples->labels[i] : 0;
+  g_autofree char *class = !samples->labels ? NULL : names ? g_strdup (names[number]) : g_strdup_printf ("%d", number);
   g_autofree char *folder = class ? g_build_filename (path, class, NULL) : g_strdup (path);
   if (g_mkdir_with_parents (folder, 0777) == 0)
     return g_steal_pointer (&folder);
@@ -121,12 +126,13 @@ static bool
 save_folder (const struct samples *samples, const char *path, GError **error)
 {
   int64_t floats = 3 * samples->height * samples->width;
+  const char *const *names = name_folders (samples->names) ? samples->names : NULL;
   g_autoptr (picture) picture = picture_new ((int) samples->width, (int) samples->height, false, error);
   if (!picture)
     return false;
   picture->was_grey = samples->grey;
   for (int64_t i = 0; i < samples->n; i++) {
-    g_autofree char *folder = folder_of (samples, path, i, error);
+    g_autofree char *folder = folder_of (samples, names, path, i, error);
     if (!folder)
       return false;
     g_autofree char *file = g_strdup_printf ("%s/%06d.png", folder, (int) i);

@@ -12,7 +12,7 @@ struct samples {
   int64_t n, height, width;
   bool grey;         /* the three planes are one */
   const int *labels; /* (n): their classes; NULL = they have none */
-  const char *const *names; /* of the classes, by which folders are called; NULL = numbers */
+  const char *const *names; /* of the classes, ended by a NULL; folders are called so if all can be; NULL = numbers */
 };
 
 /* Whether @path asks for pictures one by one: a folder that is there or ends in a slash, or a name of an IDX file (".idx",

@@ -175,7 +175,7 @@ picture_load (const char *path, int64_t max_pixels, GError **error)
   return g_steal_pointer (&picture);
 }
 
-/* Stops at the first pixel that is. */
+/* Stops at the first pixel that is not. */
 static bool
 strip_is_opaque (VipsRegion *region, const VipsRect *rows, void *data)
 {

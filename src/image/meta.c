@@ -107,12 +107,34 @@ struct copy {
   int dropped; /* elements that are open and left out */
 };
 
-/* exif:GPSLatitude, whatever stands for exif; drone-dji:GpsLatitude. */
+/* Properties of IPTC and Photoshop that name where a photograph was taken. */
+static const char *const place_names[] = {"City",     "State",           "Country",       "CountryCode", "CountryName",
+                                          "Location", "LocationCreated", "LocationShown", NULL};
+
+static bool
+is_gps (const char *name)
+{
+  return g_ascii_strncasecmp (name, "gps", 3) == 0;
+}
+
+/* exif:GPSLatitude, whatever stands for exif; drone-dji:GpsLatitude; gps:lat; photoshop:City. */
 static bool
 is_place (const char *name)
 {
-  const char *colon = strrchr (name, ':');
-  return g_ascii_strncasecmp (colon ? colon + 1 : name, "gps", 3) == 0;
+  const char *colon = strrchr (name, ':'), *local = colon ? colon + 1 : name;
+  if (g_str_has_prefix (name, "xmlns"))
+    return false;
+  return is_gps (name) || is_gps (local) || g_strv_contains (place_names, local);
+}
+
+/* Whether a packet may say where: one that does not is left as it is, byte by byte. */
+static bool
+mentions_place (const char *xmp)
+{
+  bool found = strcasestr (xmp, "gps") != NULL;
+  for (const char *const *name = place_names; *name && !found; name++)
+    found = strstr (xmp, *name) != NULL;
+  return found;
 }
 
 static void
@@ -161,7 +183,7 @@ copy_rest (GMarkupParseContext *context, const char *text, size_t size, void *da
     g_string_append_len (copy->xmp, text, (gssize) size);
 }
 
-/* The packet without GPS properties, as attributes and as elements; a new string, or NULL: what cannot be read may say
+/* The packet without what says where, as attributes and as elements; a new string, or NULL: what cannot be read may say
  * anything. */
 static char *
 without_place (const char *xmp)
@@ -181,7 +203,7 @@ static char *
 make_packet (VipsImage *meta, bool keep_gps, const char *recipe)
 {
   g_autofree char *kept = meta ? xmp_packet (meta) : NULL;
-  if (kept && !keep_gps && strcasestr (kept, "gps")) {
+  if (kept && !keep_gps && mentions_place (kept)) {
     char *clean = without_place (kept);
     g_free (kept);
     kept = clean;

@@ -39,15 +39,15 @@ struct picture_distance picture_compare_seams (const struct picture *a, const st
  * of less than 10 x 10. IMPASTO_ERROR_MEMORY. */
 bool picture_mesh (const struct picture *picture, double *mesh, GError **error);
 
-/* How a painting treats what is flat in its photograph, skies say; root mean squares over channels, 0 where it leaves it as
- * flat. Both pictures are looked at in squares of the least multiple of eight pixels by which no more than 64 lie in a row
+/* How a painting treats what is flat in its photograph, skies say; root mean squares over channels, 0 where it leaves it
+ * as flat. Both pictures are looked at in squares of the least multiple of eight pixels by which no more than 64 lie in a row
  * or column. No two squares, or none that are flat: zero. IMPASTO_ERROR_MEMORY. */
 struct picture_flatness {
-  double
-    calm; /* differences of neighbouring squares, weighted by exp (-30 |dx|) of the photograph's: spots and clouds */
-  double
-    alike; /* of any two squares, weighted by exp (-50 |dx|^2) and exp (-30 s) of both, s being their deviation in the
-                 * photograph: a sky of two colours */
+  /* Differences of neighbouring squares, weighted by exp (-|dx| / 0.01) of the photograph's: spots and clouds. */
+  double calm;
+  /* Of any two squares, weighted by exp (-|dx|^2 / 0.03^2) and exp (-30 s) of both, s being their deviation in the
+   * photograph: a sky of two colours. */
+  double alike;
 };
 bool picture_flatness (const struct picture *painting, const struct picture *photo, struct picture_flatness *flatness,
                        GError **error);

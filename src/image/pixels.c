@@ -258,8 +258,9 @@ visible_fill (const struct visible *visible, float *rgb, int64_t stride, const f
   for (int c = 0; c < 3; c++) {
     float mean = visible->weight > 0 ? (float) (visible->sum[c] / visible->weight) : 0.5f;
     for (int64_t i = 0; i < n; i++) {
-      float *value = rgb + c * stride + i, shown = fminf (8 * alpha[i], 1);
-      *value = mean + shown * (*value - mean);
+      float *value = rgb + c * stride + i, shown = 8 * alpha[i];
+      if (shown < 1)
+        *value = mean + shown * (*value - mean);
     }
   }
 }
@@ -276,15 +277,18 @@ picture_fill_hidden (struct picture *picture)
   return visible.weight > 0;
 }
 
-/* Of one colour, but for what noise of half a level would do. */
+/* Of one colour where it shows, but for what noise of half a level would do; what does not show is filled. */
 static bool
 is_plain (const struct picture *picture)
 {
+  int64_t n = (int64_t) picture->width * picture->height;
   struct palette palette = picture_palette (picture);
-  double deviation = 0;
+  double deviation = 0, shown = picture->alpha ? 0 : n;
+  for (int64_t i = 0; picture->alpha && i < n; i++)
+    shown += picture->alpha[i];
   for (int c = 0; c < 3; c++)
     deviation = fmax (deviation, palette.deviation[c]);
-  return deviation < 0.5 / 255;
+  return deviation < 0.5 / 255 * sqrt (shown / n);
 }
 
 struct picture *

@@ -77,9 +77,8 @@ struct gan_net {
 #define GAN_OPTIONS(TYPE, AT) \
   {"latent", OPTION_INT, offsetof (TYPE, AT latent), "length of the noise vector", 1, 4096, 100}, \
     {"width", OPTION_FLOAT, offsetof (TYPE, AT width), "channels of the layers, times those of the text", 0.01, 16, 1}, \
-    {"channels", OPTION_INT, offsetof (TYPE, AT channels), "channels of the picture, 1 or 3; 0 = the preset's", 0, \
-     3,          0}, \
-    {"classes",       OPTION_INT, offsetof (TYPE, AT classes), "classes of a conditional network; 0 = the data's", 0, \
+    {"channels", OPTION_INT, offsetof (TYPE, AT channels), "channels of the picture, 1 or 3; 0 = the preset's", 0, 3, 0}, \
+    {"classes", OPTION_INT, offsetof (TYPE, AT classes), "classes of a conditional network; 0 = the data's", 0, \
      GAN_CLASSES_MAX, 0}, \
     {"conditional", OPTION_CHOICE, offsetof (TYPE, AT conditional), \
      "how the generator is told the class: labels beside the noise, or rows of the normalisations", \
@@ -101,13 +100,8 @@ struct gan_net {
      "the judge sees how much the pictures of a batch differ"}, \
     {"dropout", OPTION_FLOAT, offsetof (TYPE, AT dropout), "rate of the judge's; less than 0 = the text's", -1, 0.95, \
      -1}, \
-    {"codes", \
-     OPTION_INT, \
-     offsetof (TYPE, AT codes), \
-     "InfoGAN: categories of a code that a recogniser reads off the pictures again; 0 = none", \
-     0, \
-     1024, \
-     0}, \
+    {"codes", OPTION_INT, offsetof (TYPE, AT codes), \
+     "InfoGAN: categories of a code that a recogniser reads off the pictures again; 0 = none", 0, 1024, 0}, \
   { \
     "continuous", OPTION_INT, offsetof (TYPE, AT continuous), "InfoGAN: numbers in -1..1 of the code", 0, \
       GAN_CONTINUOUS_MAX, 0 \

@@ -200,13 +200,8 @@ struct classifier classifier_net (sym picture, const struct classifier_net *sett
 /* The rows of its options that are left to choose, for a table of @TYPE that holds it as @AT: "net." or nothing. */
 #define CLASSIFIER_OPTIONS(TYPE, AT) \
   {"channels", OPTION_INT, offsetof (TYPE, AT channels), "of the picture: 1 = grey, or 3", 1, 3, 1}, \
-    {"width", \
-     OPTION_INT, \
-     offsetof (TYPE, AT width), \
-     "channels of the first convolution, doubled by each further one", \
-     4, \
-     256, \
-     16}, \
+    {"width", OPTION_INT, offsetof (TYPE, AT width), "channels of the first convolution, doubled by each further one", \
+     4, 256, 16}, \
   { \
     "layers", OPTION_INT, offsetof (TYPE, AT layers), "convolutions; the size is halved between them", 1, 6, 4 \
   }

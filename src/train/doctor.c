@@ -314,7 +314,7 @@ static void
 judge_unread (struct doctor *doctor)
 {
   for (const char *const *line = collection_unread (doctor->collection); *line; line++) {
-    const char *colon = strstr (*line, ": ");
+    const char *colon = g_strrstr (*line, ": "); /* a name may have one */
     g_autofree char *name = g_strndup (*line, (gsize) (colon - *line));
     find (doctor, DOCTOR_DAMAGED, name, "%s; left out", colon + 2);
     doctor->report->pictures++;

@@ -151,6 +151,15 @@ recipe_name_classes (struct net_file *file, struct weights *run, int64_t n)
 }
 
 void
+recipe_name_classes_of (struct net_file *file, const struct dataset *dataset, int64_t n)
+{
+  g_autoptr (GPtrArray) names = g_ptr_array_new ();
+  for (int k = 0; k < MIN (n, dataset_classes (dataset)); k++)
+    g_ptr_array_add (names, (gpointer) dataset_class_name (dataset, k));
+  net_file_set_class_names (file, (const char *const *) names->pdata, names->len);
+}
+
+void
 recipe_report (struct trainer *trainer, struct dataset *dataset)
 {
   g_auto (GStrv) lines = dataset ? dataset_report (dataset) : NULL;

@@ -524,7 +524,7 @@ finish (struct trainer *trainer, const char *path, GError **error)
   file->title = g_strdup (settings->title ? settings->title : state->preset->net.name);
   file->license = g_strdup (settings->license);
   file->training = recipe_facts (trainer, places);
-  recipe_name_classes (file, trainer->weights, state->net.classes);
+  recipe_name_classes_of (file, state->data, state->net.classes);
   return net_file_save (file, path, error);
 }
 

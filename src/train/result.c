@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/draft.h"
+#include "base/text.h"
 #include "impasto/error.h"
 #include "train/checkpoint.h"
 
@@ -18,17 +19,28 @@ result_path (const struct trainer *trainer)
   return trainer->run.output ? g_strdup (trainer->run.output) : g_build_filename (trainer->folder, NAME SUFFIX, NULL);
 }
 
-/* The line of a log that tells of the file @path, a new string; NULL: it cannot be read. */
+#define SHA256 "the result, SHA-256 "
+
+/* The line of a log that tells of the file @path, as it is logged; a new string. NULL: it cannot be read. */
 static char *
 log_text (const char *path)
 {
   g_autoptr (GMappedFile) file = g_mapped_file_new (path, FALSE, NULL);
   if (!file)
     return NULL;
-  g_autofree char *whole = g_canonicalize_filename (path, NULL), *sum = NULL;
+  g_autofree char *whole = g_canonicalize_filename (path, NULL), *sum = NULL, *line = NULL;
   sum = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *) g_mapped_file_get_contents (file),
                                      g_mapped_file_get_length (file));
-  return g_strdup_printf ("the result, SHA-256 %s, is %s", sum, whole);
+  line = g_strdup_printf (SHA256 "%s, is %s", sum, whole);
+  return text_cut (line, LINE_MAX_SAID);
+}
+
+/* Whether a log of before there were digests in them says that the run has written @path. */
+static bool
+is_old_result (const char *said, const char *path)
+{
+  g_autofree char *line = g_strdup_printf ("finished: %s\n", path);
+  return !strstr (said, SHA256) && strstr (said, line);
 }
 
 /* Whether the run in @folder, or NULL, may replace what is at @path: nothing, or what it wrote there itself. */
@@ -38,9 +50,8 @@ is_free (const char *path, const char *folder)
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     return true;
   g_autofree char *log = folder ? g_build_filename (folder, "log.txt", NULL) : NULL, *said = NULL;
-  g_autofree char *text = log ? log_text (path) : NULL;
-  g_autofree char *line = text ? g_strconcat (text, "\n", NULL) : NULL;
-  return line && g_file_get_contents (log, &said, NULL, NULL) && strstr (said, line);
+  g_autofree char *text = log ? log_text (path) : NULL, *line = text ? g_strconcat (text, "\n", NULL) : NULL;
+  return line && g_file_get_contents (log, &said, NULL, NULL) && (strstr (said, line) || is_old_result (said, path));
 }
 
 bool
@@ -108,7 +119,8 @@ sound_before (const struct trainer *trainer)
 static bool
 fail_diverged (const struct trainer *trainer, const char *what, GError **error)
 {
-  bool exports = option_find (trainer->recipe->options, "start"); /* what a run can begin with, export knows */
+  /* What a run can begin with, or makes a file of before its end, export knows. */
+  bool exports = trainer->recipe->network || option_find (trainer->recipe->options, "start");
   g_autofree char *before = exports ? sound_before (trainer) : NULL;
   g_autofree char *earlier =
     before ? g_strdup_printf (", or take an earlier checkpoint: impasto export %s -o FILE", before) : g_strdup ("");

@@ -23,7 +23,6 @@
 #include "train/result.h"
 #include "train/runs.h"
 
-#define LINE_MAX_SAID 4096 /* characters of what is said at once */
 #define STEPS 2400         /* where neither the user nor the recipe says how many */
 
 const struct option run_options[] = {
@@ -403,11 +402,9 @@ run_all (struct trainer *trainer, train_progress_fn progress, void *data, GError
   if (trainer->step == 0 && (!write_sheet (trainer, trainer->recipe->reals, "reals.png", error) ||
                              !write_sheet (trainer, trainer->recipe->sample, "fakes_init.png", error)))
     return false;
-  if (!loop (trainer, progress, data, error))
-    return false;
-  bool written = result_write (trainer, error);
-  tell (trainer, NULL, 0, progress, data);
-  return written;
+  bool done = loop (trainer, progress, data, error) && result_write (trainer, error);
+  tell (trainer, NULL, 0, progress, data); /* also what was said before something went wrong */
+  return done;
 }
 
 /* Numbers left to the recipe. */

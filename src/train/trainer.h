@@ -28,6 +28,8 @@ extern const struct option run_options[];
 
 #define STATS_MAX 16
 
+#define LINE_MAX_SAID 4096 /* characters of what is said or logged at once */
+
 /* A recipe's option of this name is the feature network of net/feature_net.h; who calls train fills it with the file of
  * this name, which ships, when it is not given. */
 #define FEATURES_OPTION "features"
