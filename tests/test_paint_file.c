@@ -303,8 +303,7 @@ taken_by (struct painter *painter, const char *photo, bool *reset)
 }
 
 /* A photograph is read, scaled and saved in as little memory as is said to do: no more is taken than that, apart from the
- * program, the least of three times, since libvips' threads keep more when they are made to wait; nor much less. Returns the
- * forecast. */
+ * program; nor much less. Returns the forecast. */
 static uint64_t
 check_taken (const char *pack, const char *photo)
 {
@@ -315,9 +314,7 @@ check_taken (const char *pack, const char *photo)
   const uint64_t forecast = g_ascii_strtoull (memory, NULL, 10);
   const uint64_t wanted = forecast - PAINT_BASE_BYTES + PAINT_CODE_BYTES;
   bool reset;
-  uint64_t taken = taken_by (tight, photo, &reset);
-  for (int i = 1; i < 3 && taken > wanted + SLACK; i++)
-    taken = MIN (taken, taken_by (tight, photo, &reset));
+  const uint64_t taken = taken_by (tight, photo, &reset);
   g_test_message ("%s: forecast %.1f MiB beside the program, taken %.1f", photo, wanted / PAINT_MIB, taken / PAINT_MIB);
   if (reset && PROCESS_COUNTS_MEMORY) {
     g_assert_cmpint (taken, <=, wanted + SLACK);
@@ -352,7 +349,8 @@ test_tiff_parts (void)
   g_autofree char *bytes = NULL;
   gsize size;
   g_assert_true (g_file_get_contents (path, &bytes, &size, NULL));
-  g_assert_cmpint (size - ((int64_t) check_taken (pack, path) - lines), <, 4096);
+  g_assert_cmpint (size, >, 11 << 20); /* read in steps of 1, 10 and 100 MiB: 11 MiB are copied */
+  g_assert_cmpint (size + (11 << 20) - ((int64_t) check_taken (pack, path) - lines), <, 4096);
   g_assert_cmpint (
     vips_tiffsave (rgb, path, "compression", VIPS_FOREIGN_TIFF_COMPRESSION_JPEG, "Q", 50, "tile_height", HEIGHT, NULL),
     ==, 0);

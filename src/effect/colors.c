@@ -24,7 +24,7 @@
 #include <math.h>
 
 #define LEAST_VARIANCE 1e-5 /* deviation of 0.8/255 */
-#define MOST_GAIN 4.0
+#define MOST_GAIN 2.0       /* beyond it colours are no longer the photograph's, and clip */
 #define STYLE_GAIN 1.5 /* towards a style: what was painted with little contrast has its strokes from noise */
 #define NEAR 2.0       /* deviations of a palette that are as they should be */
 #define SOFT 0.5       /* and how many more there may be */

@@ -119,7 +119,18 @@ tiff_value (const struct tiff *tiff, uint64_t tag, uint64_t fallback)
   return field.n ? tiff_number (tiff, field.at, field.size) : fallback;
 }
 
-/* Bytes of the largest compressed strip or tile, which libtiff reads as a whole. */
+/* libtiff reads what is large in steps of 1, 10, 100 ... MiB, before each of which its buffer may have to be copied into a
+ * larger one (TIFFReadAndRealloc): bytes of the last that is copied. */
+static uint64_t
+tiff_copied (uint64_t bytes)
+{
+  uint64_t before = 0;
+  for (uint64_t step = 1 << 20; before + step < bytes; step *= 10)
+    before += step;
+  return before;
+}
+
+/* Bytes of the largest compressed strip or tile, which libtiff reads as a whole, and what that takes. */
 static uint64_t
 tiff_compressed (const struct tiff *tiff, uint64_t tag)
 {
@@ -128,10 +139,11 @@ tiff_compressed (const struct tiff *tiff, uint64_t tag)
   if (tiff_value (tiff, COMPRESSION, UNCOMPRESSED) == UNCOMPRESSED)
     return 0;
   if (!field.n || field.n > tiff->size / field.size)
-    return tiff->size;
-  for (uint64_t i = 0; i < field.n; i++)
+    most = tiff->size;
+  for (uint64_t i = 0; most < tiff->size && i < field.n; i++)
     most = MAX (most, tiff_number (tiff, field.at + i * field.size, field.size));
-  return MIN (most, tiff->size);
+  most = MIN (most, tiff->size);
+  return most + tiff_copied (most);
 }
 
 /* Whether libtiff's codec has a decoded strip or tile of its own beside the one that it is asked for. */
