@@ -204,3 +204,23 @@ generate_from (const char *model, const char *words)
   g_assert_no_error (error);
   return sheet;
 }
+
+void
+job_stop (struct job *job, int64_t step)
+{
+  g_autoptr (GError) error = NULL;
+  job->stop_at = step;
+  g_assert_false (job_run (job, &error));
+  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
+  job->stop_at = 0;
+}
+
+void
+job_go_on (struct job *job)
+{
+  g_autoptr (GError) error = NULL;
+  job->stop_at = 0;
+  job_set (job, "resume", job->folder);
+  job_run (job, &error);
+  g_assert_no_error (error);
+}

@@ -37,6 +37,8 @@ struct job *job_new (const char *words);
 void job_set (struct job *job, const char *name, const char *value);
 bool job_on_progress (const struct train_progress *progress, void *user_data);
 bool job_run (struct job *job, GError **error);
+void job_stop (struct job *job, int64_t step); /* runs up to there, where it is stopped */
+void job_go_on (struct job *job);              /* resumes its folder, to the end */
 void job_free (struct job *job);
 
 /* A run to its end; its folder. */

@@ -19,17 +19,10 @@
 static void
 test_resume (gconstpointer words)
 {
-  g_autoptr (GError) error = NULL;
   g_autofree char *settings = g_strconcat (words, " steps=6", NULL), *whole = run_whole (settings);
   struct job *job = job_new (settings);
-  job->stop_at = 3;
-  g_assert_false (job_run (job, &error));
-  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
-  g_clear_error (&error);
-  job->stop_at = 0;
-  job_set (job, "resume", job->folder);
-  job_run (job, &error);
-  g_assert_no_error (error);
+  job_stop (job, 3);
+  job_go_on (job);
   same_file (whole, job->folder, "network-000006.safetensors");
   same_file (whole, job->folder, "fakes000006.png");
   same_file (whole, job->folder, "result.safetensors");
@@ -40,12 +33,8 @@ test_resume (gconstpointer words)
 static void
 test_older (void)
 {
-  g_autoptr (GError) error = NULL;
   struct job *job = job_new ("steps=4 latent=40 kinds=0 save-every=1");
-  job->stop_at = 2;
-  g_assert_false (job_run (job, &error));
-  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
-  g_clear_error (&error);
+  job_stop (job, 2);
   g_autofree char *path = file_of (job->folder, "recipe.json"), *text = NULL;
   g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
   g_auto (GStrv) around = g_strsplit (text, "\"kinds\" : 0,", -1);
@@ -54,10 +43,7 @@ test_older (void)
   g_assert_true (g_file_set_contents (path, older, -1, NULL));
   g_ptr_array_set_size (job->given, 0);
   g_ptr_array_add (job->given, NULL);
-  job_set (job, "resume", job->folder);
-  job->stop_at = 0;
-  job_run (job, &error);
-  g_assert_no_error (error);
+  job_go_on (job);
   job_free (job);
 }
 
@@ -127,10 +113,7 @@ test_taken_up (void)
   check_error (error, IMPASTO_ERROR_USAGE, "is \"rate\" : 0.01; --accept-changes");
   g_clear_error (&error);
   g_ptr_array_remove_index (job->given, 1);
-  job->stop_at = 5;
-  g_assert_false (job_run (job, &error));
-  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
-  g_clear_error (&error);
+  job_stop (job, 5);
   g_autofree char *log = file_of (first->folder, "log.txt"),
                   *other = file_of (first->folder, "network-000004.safetensors");
   g_assert_true (g_file_test (other, G_FILE_TEST_EXISTS));
@@ -187,10 +170,7 @@ test_impossible_change (gconstpointer words)
   g_assert_cmpstr (recipe, ==, after);
   g_ptr_array_set_size (job->given, 0);
   g_ptr_array_add (job->given, NULL);
-  job_set (job, "resume", job->folder);
-  job->stop_at = 0;
-  job_run (job, &error);
-  g_assert_no_error (error);
+  job_go_on (job);
   job_free (job);
   job_free (again);
 }
@@ -249,10 +229,7 @@ test_overwrite_kept (void)
                   *words = g_strdup_printf ("steps=3 save-every=1 overwrite=yes output=%s", made);
   g_assert_true (g_file_set_contents (made, foreign, -1, NULL) && g_file_set_contents (other, foreign, -1, NULL));
   struct job *job = job_new (words);
-  job->stop_at = 2;
-  g_assert_false (job_run (job, &error));
-  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
-  g_clear_error (&error);
+  job_stop (job, 2);
   struct job *again = job_new ("");
   g_ptr_array_set_size (again->given, 0);
   g_ptr_array_add (again->given, NULL);
@@ -293,10 +270,7 @@ test_lost_figures (void)
                     *wanted = g_strdup_printf ("has lost the figures of %d of 2 steps", cases[i].lost);
     g_unlink (stats);
     g_assert_true (!cases[i].text || g_file_set_contents (stats, cases[i].text, -1, NULL));
-    job_set (job, "resume", job->folder);
-    job->stop_at = 0;
-    job_run (job, &error);
-    g_assert_no_error (error);
+    job_go_on (job);
     g_autofree char *log = text_of (job->folder, "log.txt"), *figures = text_of (job->folder, "stats.jsonl");
     g_assert_true (!strstr (log, wanted) == (cases[i].lost == 0));
     g_assert_true (!strstr (log, "has lost") == (cases[i].lost == 0));

@@ -2,6 +2,9 @@
  *
  * Pictures from files. Rows come from libvips as they are decoded and are scattered straight into the float planes,
  * each pixel where the orientation says that it belongs: apart from the planes only a band of rows is in memory. */
+#include <math.h>
+
+#include "image/metrics.h"
 #include "image/pixels.h"
 #include "image/vips.h"
 
@@ -200,4 +203,32 @@ picture_shows_through (const char *path, int64_t max_pixels)
   if (srgb && srgb->Bands == 4)
     image_read (srgb, strip_is_opaque, &found);
   return found;
+}
+
+/* Of one colour where it shows, but for what noise of half a level would do; what does not show is filled. */
+static bool
+is_plain (const struct picture *picture)
+{
+  int64_t n = (int64_t) picture->width * picture->height;
+  struct palette palette = picture_palette (picture);
+  double deviation = 0, shown = picture->alpha ? 0 : n;
+  for (int64_t i = 0; picture->alpha && i < n; i++)
+    shown += picture->alpha[i];
+  for (int c = 0; c < 3; c++)
+    deviation = fmax (deviation, palette.deviation[c]);
+  return deviation < 0.5 / 255 * sqrt (shown / n);
+}
+
+struct picture *
+painting_load (const char *path, GError **error)
+{
+  g_autoptr (picture) picture = picture_load (path, 0, error);
+  if (!picture)
+    return NULL;
+  bool shows = picture_fill_hidden (picture);
+  if (shows && !is_plain (picture))
+    return g_steal_pointer (&picture);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s: no style can be taken from it: it is %s", path,
+               shows ? "of one colour" : "transparent all over");
+  return NULL;
 }

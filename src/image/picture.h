@@ -55,6 +55,10 @@ bool picture_shows_through (const char *path, int64_t max_pixels);
  * IMPASTO_ERROR_MEMORY when the planes cannot be allocated. */
 struct picture *picture_load (const char *path, int64_t max_pixels, GError **error);
 
+/* A painting whose style is wanted: what alpha hides has the mean colour of the rest. IMPASTO_ERROR_INPUT also of one
+ * that is of one colour or transparent all over, from which a photograph would come back as nothing. */
+struct picture *painting_load (const char *path, GError **error);
+
 /* The recipe in the file, from its header only; a new string. IMPASTO_ERROR_INPUT also: there is none. */
 char *picture_recipe (const char *path, GError **error);
 

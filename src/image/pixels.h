@@ -55,7 +55,3 @@ void visible_fill (const struct visible *visible, float *rgb, int64_t stride, co
 
 /* Both, in place. False, and all grey, where nothing shows; a picture without alpha stays. */
 bool picture_fill_hidden (struct picture *picture);
-
-/* A painting whose style is wanted: what alpha hides has the mean colour of the rest. IMPASTO_ERROR_INPUT also of one
- * that is of one colour or transparent all over, from which a photograph would come back as nothing. */
-struct picture *painting_load (const char *path, GError **error);

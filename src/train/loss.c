@@ -22,6 +22,19 @@ mean_square (sym x, sym weight)
 }
 
 sym
+loss_sum (sym sum, sym loss, double weight)
+{
+  return sym_add (sum, sym_scale (loss, weight));
+}
+
+void
+loss_add (sym *sum, const char *name, sym loss, double weight)
+{
+  graph_output (loss.graph, name, loss);
+  *sum = loss_sum (*sum, loss, weight);
+}
+
+sym
 loss_content (sym features, sym target)
 {
   sym distance = sym_mean (sym_square (sym_sub (features, target)), AXES_ALL);

@@ -11,6 +11,12 @@
  * that a network's activations need no known magnitude). */
 sym loss_content (sym features, sym target);
 
+/* @sum and @loss times @weight. */
+sym loss_sum (sym sum, sym loss, double weight);
+
+/* Adds @loss so to the sum, and to what the graph tells, as the output @name. */
+void loss_add (sym *sum, const char *name, sym loss, double weight);
+
 /* mean (gram(f) * inverse - target)^2 over (n,c,c): @target is the style's Gram matrix divided by its root mean
  * square, @inverse (n,1,1) one over that root (Gatys 2016). */
 sym loss_gram (sym features, sym inverse, sym target);

@@ -141,21 +141,12 @@ void
 recipe_name_classes (struct net_file *file, struct weights *run, int64_t n)
 {
   const struct tensor *tensor = weights_find (run, CLASS_NAMES);
-  if (!tensor || tensor->dtype != DTYPE_U8)
+  if (n == 0 || !tensor || tensor->dtype != DTYPE_U8)
     return;
   g_autoptr (GPtrArray) names = g_ptr_array_new ();
   const char *at = tensor->data, *end = at + tensor->size;
   for (const char *zero; names->len < (guint) n && (zero = memchr (at, 0, end - at)); at = zero + 1)
     g_ptr_array_add (names, (gpointer) at);
-  net_file_set_class_names (file, (const char *const *) names->pdata, names->len);
-}
-
-void
-recipe_name_classes_of (struct net_file *file, const struct dataset *dataset, int64_t n)
-{
-  g_autoptr (GPtrArray) names = g_ptr_array_new ();
-  for (int k = 0; k < MIN (n, dataset_classes (dataset)); k++)
-    g_ptr_array_add (names, (gpointer) dataset_class_name (dataset, k));
   net_file_set_class_names (file, (const char *const *) names->pdata, names->len);
 }
 

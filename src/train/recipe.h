@@ -55,9 +55,6 @@ bool recipe_check_classes (const struct trainer *trainer, const struct dataset *
 void recipe_keep_class_names (struct trainer *trainer, const struct dataset *dataset);
 void recipe_name_classes (struct net_file *file, struct weights *run, int64_t n);
 
-/* The same from the data themselves, where they are open. */
-void recipe_name_classes_of (struct net_file *file, const struct dataset *dataset, int64_t n);
-
 /* Says which files of @dataset (or NULL: none) cannot be used, each once, with the reason. */
 void recipe_report (struct trainer *trainer, struct dataset *dataset);
 

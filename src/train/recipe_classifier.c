@@ -342,7 +342,8 @@ finish (struct trainer *trainer, const char *path, GError **error)
   g_autoptr (net_file) file = network (trainer->settings, trainer->weights);
   g_clear_pointer (&file->training, json_object_unref);
   file->training = recipe_facts (trainer, places);
-  recipe_name_classes_of (file, state->data, state->net.classes);
+  recipe_keep_class_names (trainer, state->data); /* a run of before has none, one of other data others */
+  recipe_name_classes (file, trainer->weights, state->net.classes);
   json_object_set_double_member (file->training, "held-out", state->accuracy);
   return net_file_save (file, path, error);
 }

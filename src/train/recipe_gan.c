@@ -524,7 +524,8 @@ finish (struct trainer *trainer, const char *path, GError **error)
   file->title = g_strdup (settings->title ? settings->title : state->preset->net.name);
   file->license = g_strdup (settings->license);
   file->training = recipe_facts (trainer, places);
-  recipe_name_classes_of (file, state->data, state->net.classes);
+  recipe_keep_class_names (trainer, state->data); /* a run of before has none, one of other data others */
+  recipe_name_classes (file, trainer->weights, state->net.classes);
   return net_file_save (file, path, error);
 }
 

@@ -84,20 +84,6 @@ build_judge (const struct style_settings *settings, sym painted, sym style, sym 
   return loss;
 }
 
-static sym
-weighted_sum (sym sum, sym loss, double weight)
-{
-  return sym_add (sum, sym_scale (loss, weight));
-}
-
-/* Adds @loss to the sum, and to what the graph tells. */
-static void
-add_loss (sym *sum, const char *name, sym loss, double weight)
-{
-  graph_output (loss.graph, name, loss);
-  *sum = weighted_sum (*sum, loss, weight);
-}
-
 /* What a step sees of its photographs. */
 struct batch {
   sym photo, style, rows, targets;
@@ -136,18 +122,18 @@ painter_loss (struct graph *graph, const struct style_settings *settings, const 
   build_features (state, batch.photo, FEATURE_CONTENT, taps);
   sym palette = sym_matmul (batch.targets, graph_constant (graph, state->data.palette));
   sym colors = sym_matmul (batch.targets, graph_constant (graph, state->data.colors));
-  add_loss (&sum, "content", loss_content (content, feature_map (taps[FEATURE_CONTENT])), settings->content_weight);
-  add_loss (&sum, "style", l_style, settings->style_weight);
-  add_loss (&sum, "variation", loss_variation_weighted (painted, weight), settings->variation_weight);
-  add_loss (&sum, "calm", loss_calm (painted, batch.photo, weight), settings->calm_weight);
-  add_loss (&sum, "mesh", loss_mesh (painted, weight), settings->mesh_weight);
-  add_loss (&sum, "alike", loss_alike (painted, batch.photo, weight3), settings->alike_weight);
-  add_loss (&sum, "palette", loss_palette (painted, palette, weight3), settings->palette_weight);
-  add_loss (&sum, "colors", loss_colors (painted, colors, weight3), settings->colors_weight);
+  loss_add (&sum, "content", loss_content (content, feature_map (taps[FEATURE_CONTENT])), settings->content_weight);
+  loss_add (&sum, "style", l_style, settings->style_weight);
+  loss_add (&sum, "variation", loss_variation_weighted (painted, weight), settings->variation_weight);
+  loss_add (&sum, "calm", loss_calm (painted, batch.photo, weight), settings->calm_weight);
+  loss_add (&sum, "mesh", loss_mesh (painted, weight), settings->mesh_weight);
+  loss_add (&sum, "alike", loss_alike (painted, batch.photo, weight3), settings->alike_weight);
+  loss_add (&sum, "palette", loss_palette (painted, palette, weight3), settings->palette_weight);
+  loss_add (&sum, "colors", loss_colors (painted, colors, weight3), settings->colors_weight);
   if (!sym_null (batch.share))
-    add_loss (&sum, "pixel", loss_pixels (painted, batch.photo, batch.share), settings->pixel_weight);
+    loss_add (&sum, "pixel", loss_pixels (painted, batch.photo, batch.share), settings->pixel_weight);
   if (style_has_judge (settings))
-    sum = weighted_sum (sum, build_judge (settings, painted, batch.style, weight), settings->adversary_weight);
+    sum = loss_sum (sum, build_judge (settings, painted, batch.style, weight), settings->adversary_weight);
   graph_output (graph, "loss", sum);
   return sum;
 }

@@ -52,12 +52,6 @@ together (sym a, sym b)
 }
 
 static sym
-weighted_sum (sym sum, sym loss, double weight)
-{
-  return weight == 0 ? sum : sym_add (sum, sym_scale (loss, weight));
-}
-
-static sym
 mean (sym x)
 {
   return sym_reshape (sym_mean (x, AXES_ALL), SHAPE_SCALAR);
@@ -120,9 +114,9 @@ add_adversaries (struct translate_build *build, int side)
   sym scores = translate_judge (build, all, side, STREAM_REAL + stream, false), real = part (scores, 0, n);
   sym l_judge = sym_add (loss_least_squares (real, 1), loss_least_squares (part (scores, n, n), 0));
   if (edges)
-    l_judge = weighted_sum (l_judge, loss_least_squares (part (scores, 2 * n, n), 0), settings->edge_weight);
+    l_judge = loss_sum (l_judge, loss_least_squares (part (scores, 2 * n, n), 0), settings->edge_weight);
   sym drawn = translate_judge (build, build->drawn[side], side, STREAM_DRAWN + stream, false);
-  build->judge = weighted_sum (build->judge, l_judge, 0.5);
+  build->judge = loss_sum (build->judge, l_judge, 0.5);
   build->adversary = sym_add (build->adversary, loss_least_squares (drawn, 1));
   if (side != PAINTING)
     return;
@@ -159,7 +153,7 @@ build_cycles (struct translate_build *build)
   graph_output (build->graph, "cycle", cycle);
   if (same)
     graph_output (build->graph, "identity", identity);
-  return weighted_sum (sym_scale (cycle, settings->cycle_weight), identity, settings->identity_weight);
+  return loss_sum (sym_scale (cycle, settings->cycle_weight), identity, settings->identity_weight);
 }
 
 int64_t
@@ -186,7 +180,7 @@ build_contrast (struct translate_build *build, sym pictures, sym drawn, const sy
     sym key = patch_projection (keys[i], build->places[i], head, PROJECTION);
     for (int side = 0; side * n < all; side++) {
       sym loss = loss_patch_contrast (part (query, side * n, n), part (key, side * n, n), settings->temperature);
-      contrast[side] = weighted_sum (contrast[side], loss, 1.0 / STYLE_TAPS);
+      contrast[side] = loss_sum (contrast[side], loss, 1.0 / STYLE_TAPS);
     }
   }
 }
@@ -205,8 +199,8 @@ build_one_way (struct translate_build *build)
   graph_output (build->graph, "contrast", contrast[PHOTO]);
   if (same)
     graph_output (build->graph, "identity", contrast[PAINTING]);
-  return weighted_sum (sym_scale (contrast[PHOTO], settings->contrast_weight), contrast[PAINTING],
-                       settings->identity_weight);
+  return loss_sum (sym_scale (contrast[PHOTO], settings->contrast_weight), contrast[PAINTING],
+                   settings->identity_weight);
 }
 
 static struct optimizer_options
@@ -242,10 +236,10 @@ translate_losses (struct graph *graph, const struct translate_settings *settings
   for (int side = 0; side < SIDES && settings->method != TRANSLATE_FEATURES; side++)
     if (translate_draws (settings, side))
       add_adversaries (&build, side);
-  loss = weighted_sum (loss, build.adversary, settings->adversary_weight);
+  loss = loss_sum (loss, build.adversary, settings->adversary_weight);
   if (settings->colour_weight > 0) {
     sym colour = loss_colour (build.drawn[PAINTING], real[PHOTO]);
-    loss = weighted_sum (loss, colour, settings->colour_weight);
+    loss = loss_sum (loss, colour, settings->colour_weight);
     graph_output (graph, "color", colour);
   }
   graph_output (graph, "loss", loss);
