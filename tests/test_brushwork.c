@@ -149,7 +149,7 @@ static void
 check_composed (const char *sub, double strength)
 {
   g_autofree char *weak = g_strdup_printf ("brushwork-strength=%g", strength);
-  const char *const both[] = {"brushwork=a:0.3,c:0.7", weak, "palette=0", NULL};
+  const char *const both[] = {"brushwork=a:0.3,c:0.7", weak, "palette=0", "grain=0", NULL};
   enum { WIDTH = 80, HEIGHT = 56, MARGIN = 48, WIDE = WIDTH + 2 * MARGIN, HIGH = HEIGHT + 2 * MARGIN };
   use_packs (sub);
   g_autofree char *below = file (sub), *pack_path = g_build_filename (below, "masters.safetensors", NULL),

@@ -1,28 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures of any size: tiles against the whole, the torus, octaves, the limit of memory. The network is small and its
- * weights are drawn at random: what is tested holds for any. */
+ * Pictures of any size: tiles against the whole, the torus, octaves, the limit of memory. What is tested holds for any
+ * network. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "effect/canvas.h"
+#include "canvas_fixture.h"
 #include "effect/stylize.h"
 #include "image/pixels.h"
 #include "impasto/error.h"
 #include "process.h"
 
-#define PLENTY ((uint64_t) 8 << 30)
-
-static const struct style_net small_net = {
-  .styles = 2,
-  .photograph = true,
-  .width = 4,
-  .inner = 8,
-  .residuals = 2,
-  .ends = 5,
-  .upsampling = UPSAMPLING_BILINEAR,
-};
 /* Of twice the width: what it takes counts beside what the process takes anyway, and what its seams look like is known. */
 static const struct style_net wide_net = {
   .styles = 2,
@@ -33,105 +22,6 @@ static const struct style_net wide_net = {
   .ends = 5,
   .upsampling = UPSAMPLING_BILINEAR,
 };
-enum { ROWS = 3 };
-static const float first_style[ROWS] = {1, 0, 0}, photograph[ROWS] = {0, 0, 1};
-static const float both_styles[2 * ROWS] = {1, 0, 0, 0, 0.7f, 0.3f};
-
-static struct pack *
-make_pack (const struct style_net *net)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (graph) graph = graph_new ();
-  g_autoptr (weights) weights = weights_new ();
-  sym photo = graph_input (graph, "photo", SHAPE (1, 3, 16, 16));
-  sym rows = graph_input (graph, "rows", SHAPE (1, style_net_rows (net)));
-  graph_output (graph, "painting", style_net (photo, (struct style_control){.rows = rows}, net));
-  g_assert_true (weights_init (weights, graph, 5, &error));
-  for (guint i = 0; i < weights_count (weights); i++) { /* rows that differ */
-    struct tensor *tensor = weights_at (weights, i);
-    bool table =
-      g_str_has_suffix (weights_name (weights, i), "scale") || g_str_has_suffix (weights_name (weights, i), "shift");
-    for (int64_t j = 0; table && j < shape_size (&tensor->shape); j++)
-      tensor_floats (tensor)[j] += 0.3f * sinf (j * 1.7f + i);
-  }
-  return pack_new (net, weights);
-}
-
-/* Waves, edges and grain. */
-static struct picture *
-make_photo (int width, int height)
-{
-  struct picture *picture = picture_new (width, height, false, NULL);
-  for (int c = 0; c < 3; c++)
-    for (int y = 0; y < height; y++)
-      for (int x = 0; x < width; x++) {
-        float grain = (((x * 7919 + y * 104729 + c * 31) * 2654435761u) >> 16) / 65536.0f / 65536.0f;
-        float value =
-          0.5f + 0.25f * sinf (x * 0.11f + c) * cosf (y * 0.07f - c) + ((x / 37 + y / 23) % 2 ? 0.15f : -0.1f);
-        picture->rgb[((int64_t) c * height + y) * width + x] = CLAMP (value + 0.2f * grain, 0, 1);
-      }
-  return picture;
-}
-
-/* Two regions with a soft border, as a share of the width. */
-static bool
-soft_halves (void *data, int width, int height, int y, float *row, GError **error)
-{
-  for (int x = 0; x < width; x++) {
-    float t = CLAMP (((x + 0.5f) / width - 0.45f) * 10, 0, 1);
-    row[x] = 1 - t;
-    row[width + x] = t;
-  }
-  return true;
-}
-
-struct painting {
-  struct canvas_settings settings;
-  const float *rows;
-  bool halves;
-  bool open;      /* the network has borders on a torus too */
-  uint64_t limit; /* 0 = plenty */
-  struct method_forecast forecast;
-};
-
-/* Paints @photo on a canvas of its own. */
-static struct picture *
-paint (const struct pack *pack, const struct picture *photo, struct painting *painting)
-{
-  g_autoptr (GError) error = NULL;
-  struct canvas_net net = stylize_net (pack);
-  net.wraps &= !painting->open;
-  g_autoptr (canvas) canvas = canvas_new (&net, &painting->settings);
-  struct picture *out = picture_crop (photo, 0, 0, photo->width, photo->height, &error);
-  int mixes = painting->halves ? 2 : 0;
-  bool ready = canvas_prepare (canvas, out->width, out->height, mixes, painting->limit ? painting->limit : PLENTY,
-                               &painting->forecast, &error);
-  g_assert_no_error (error);
-  g_assert_true (ready);
-  struct canvas_picture picture = {
-    .source = rows_from (out),
-    .sink = rows_into (out), /* in place */
-    .maps = {mixes, mixes ? soft_halves : NULL, NULL},
-    .rows = mixes            ? both_styles
-            : painting->rows ? painting->rows
-                             : first_style,
-  };
-  bool painted = canvas_paint (canvas, &picture, NULL, &error);
-  g_assert_no_error (error);
-  g_assert_true (painted);
-  return out;
-}
-
-static double
-worst (const struct picture *a, const struct picture *b)
-{
-  double most = 0;
-  g_assert_cmpint (a->width, ==, b->width);
-  g_assert_cmpint (a->height, ==, b->height);
-  for (int64_t i = 0; i < 3 * (int64_t) a->width * a->height; i++)
-    most = fmax (most, isfinite (a->rgb[i]) ? fabs (a->rgb[i] - b->rgb[i]) : INFINITY);
-  return most;
-}
 
 static double
 mean_difference (const struct picture *a, const struct picture *b)
@@ -150,7 +40,7 @@ static int
 measured_reach (const struct style_net *net)
 {
   enum { SIDE = 192 };
-  g_autoptr (pack) pack = make_pack (net);
+  g_autoptr (pack) pack = canvas_pack (net);
   g_autoptr (graph) graph = graph_new ();
   struct style_statistics statistics = {.given = true};
   int64_t channels[STYLE_NORMS_MAX];
@@ -216,17 +106,17 @@ test_reach (void)
 static void
 test_small (void)
 {
-  g_autoptr (pack) pack = make_pack (&small_net);
-  g_autoptr (picture) photo = make_photo (117, 90);
+  g_autoptr (pack) pack = canvas_pack (&canvas_net_small);
+  g_autoptr (picture) photo = canvas_photo (117, 90);
   struct painting painting = {0};
-  g_autoptr (picture) found = paint (pack, photo, &painting);
+  g_autoptr (picture) found = canvas_paint_photo (pack, photo, &painting);
 
   /* As the network would by itself, with the mirrored margin. */
   enum { M = STYLIZE_MARGIN };
   int w = (117 + 2 * M + 3) / 4 * 4, h = (90 + 2 * M + 3) / 4 * 4;
   g_autoptr (graph) graph = graph_new ();
   sym input = graph_input (graph, "photo", SHAPE (1, 3, h, w)), rows = graph_input (graph, "rows", SHAPE (1, ROWS));
-  graph_output (graph, "painting", style_net (input, (struct style_control){.rows = rows}, &small_net));
+  graph_output (graph, "painting", style_net (input, (struct style_control){.rows = rows}, &canvas_net_small));
   g_autoptr (plan) plan = plan_compile (graph, pack->weights, &(struct plan_options){0}, NULL);
   float *in = tensor_floats (plan_input (plan, "photo")), *out = tensor_floats (plan_output (plan, "painting"));
   tensor_floats (plan_input (plan, "rows"))[0] = 1;
@@ -250,15 +140,15 @@ static void
 test_tiny (void)
 {
   static const int sizes[][2] = {{1, 1}, {1, 70}, {70, 1}, {2, 3}, {1, 1500}, {1500, 1}, {1501, 7}, {9, 1300}};
-  g_autoptr (pack) pack = make_pack (&small_net);
+  g_autoptr (pack) pack = canvas_pack (&canvas_net_small);
   for (size_t i = 0; i < G_N_ELEMENTS (sizes); i++)
     for (int wrap = 0; wrap < 2; wrap++)
       for (int strokes = 0; strokes < 2; strokes++) {
-        g_autoptr (picture) photo = make_photo (sizes[i][0], sizes[i][1]);
+        g_autoptr (picture) photo = canvas_photo (sizes[i][0], sizes[i][1]);
         struct painting painting = {.settings = {.strokes = strokes, .wrap = wrap}, .halves = i % 2};
-        g_autoptr (picture) found = paint (pack, photo, &painting);
+        g_autoptr (picture) found = canvas_paint_photo (pack, photo, &painting);
         g_assert_cmpint (found->width, ==, sizes[i][0]);
-        g_assert_true (isfinite (worst (found, photo)));
+        g_assert_true (isfinite (canvas_worst (found, photo)));
       }
 }
 
@@ -272,11 +162,12 @@ test_layers (void)
   for (int layers = STYLE_PAINTER_GAN; layers <= STYLE_ANIME; layers++) {
     struct style_net net = {.styles = 1, .width = 4, .layers = layers};
     g_autoptr (GError) error = NULL;
-    g_autoptr (pack) pack = make_pack (&net);
-    g_autoptr (picture) photo = make_photo (W, H);
+    g_autoptr (pack) pack = canvas_pack (&net);
+    g_autoptr (picture) photo = canvas_photo (W, H);
     struct painting painting = {.settings = {.strokes = STROKES_PIXELS, .precision = PRECISION_F32}}, halves = painting;
     halves.halves = true;
-    g_autoptr (picture) found = paint (pack, photo, &painting), regions = paint (pack, photo, &halves);
+    g_autoptr (picture) found = canvas_paint_photo (pack, photo, &painting),
+                        regions = canvas_paint_photo (pack, photo, &halves);
     g_autoptr (graph) graph = graph_new ();
     sym input = graph_input (graph, "photo", SHAPE (1, 3, H, W));
     graph_output (graph, "painting", style_net (input, (struct style_control){0}, &net));
@@ -292,28 +183,14 @@ test_layers (void)
         for (int x = FROM; x < W - FROM; x++)
           most = fmax (most, fabs (found->rgb[(c * H + y) * W + x] - out[(c * H + y) * W + x]));
     g_assert_cmpfloat (most, <, 1e-5);
-    g_assert_cmpfloat (worst (found, regions), <, 1e-5);
+    g_assert_cmpfloat (canvas_worst (found, regions), <, 1e-5);
     struct painting torus = {.settings = {.strokes = STROKES_PIXELS, .wrap = true, .precision = PRECISION_F32}};
-    g_autoptr (picture) seamless = paint (pack, photo, &torus);
-    g_assert_true (isfinite (worst (seamless, photo)));
+    g_autoptr (picture) seamless = canvas_paint_photo (pack, photo, &torus);
+    g_assert_true (isfinite (canvas_worst (seamless, photo)));
   }
 }
 
 /* --- Tiles --- */
-
-/* The least that canvas_prepare says would do. */
-static uint64_t
-least_memory (const struct pack *pack, const struct picture *photo, const struct painting *painting)
-{
-  g_autoptr (GError) error = NULL;
-  struct canvas_net net = stylize_net (pack);
-  g_autoptr (canvas) canvas = canvas_new (&net, &painting->settings);
-  struct method_forecast forecast = {0};
-  bool ready = canvas_prepare (canvas, photo->width, photo->height, painting->halves ? 2 : 0, 1, &forecast, &error);
-  g_assert_false (ready);
-  g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);
-  return forecast.bytes;
-}
 
 static void
 test_tiles (void)
@@ -328,22 +205,22 @@ test_tiles (void)
     {1033, 307, true, true, STROKES_PIXELS},    {1101, 303, false, true, STROKES_PREVIEW},
     {350, 1300, false, false, STROKES_PREVIEW},
   };
-  g_autoptr (pack) pack = make_pack (&small_net);
+  g_autoptr (pack) pack = canvas_pack (&canvas_net_small);
   for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
-    g_autoptr (picture) photo = make_photo (cases[i].width, cases[i].height);
+    g_autoptr (picture) photo = canvas_photo (cases[i].width, cases[i].height);
     struct painting whole = {
-      .settings = {.precision = PRECISION_F32, .strokes = cases[i].strokes, .wrap = cases[i].wrap},
+      .settings = {.precision = PRECISION_F32, .strokes = cases[i].strokes, .wrap = cases[i].wrap, .grain = 0.05},
       .halves = cases[i].halves,
     };
     struct painting tiles = whole;
-    tiles.limit = least_memory (pack, photo, &tiles) * 1.02;
-    g_autoptr (picture) a = paint (pack, photo, &whole), b = paint (pack, photo, &tiles);
-    double most = worst (a, b);
+    tiles.limit = canvas_least_memory (pack, photo, &tiles) * 1.02;
+    g_autoptr (picture) a = canvas_paint_photo (pack, photo, &whole), b = canvas_paint_photo (pack, photo, &tiles);
+    double most = canvas_worst (a, b);
     g_test_message ("%dx%d: %.1f MiB against %.1f, differ by %.2g", cases[i].width, cases[i].height,
                     tiles.forecast.bytes / 1048576.0, whole.forecast.bytes / 1048576.0, most);
     g_assert_cmpint (tiles.forecast.bytes, <=, tiles.limit);
     g_assert_cmpfloat (most, <, 1e-4);
-    g_assert_cmpfloat (worst (a, photo), >, 0.05);
+    g_assert_cmpfloat (canvas_worst (a, photo), >, 0.05);
   }
 }
 
@@ -351,13 +228,13 @@ test_tiles (void)
 static void
 test_tiles_auto (void)
 {
-  g_autoptr (pack) pack = make_pack (&small_net);
-  g_autoptr (picture) photo = make_photo (1101, 303);
+  g_autoptr (pack) pack = canvas_pack (&canvas_net_small);
+  g_autoptr (picture) photo = canvas_photo (1101, 303);
   struct painting whole = {.settings = {.strokes = STROKES_PIXELS}}, tiles = whole;
-  tiles.limit = least_memory (pack, photo, &tiles);
-  g_autoptr (picture) a = paint (pack, photo, &whole), b = paint (pack, photo, &tiles);
-  g_test_message ("%s: %.2g", tiles.forecast.precision, worst (a, b));
-  g_assert_cmpfloat (worst (a, b), <, 2 / 255.0);
+  tiles.limit = canvas_least_memory (pack, photo, &tiles);
+  g_autoptr (picture) a = canvas_paint_photo (pack, photo, &whole), b = canvas_paint_photo (pack, photo, &tiles);
+  g_test_message ("%s: %.2g", tiles.forecast.precision, canvas_worst (a, b));
+  g_assert_cmpfloat (canvas_worst (a, b), <, 2 / 255.0);
 }
 
 /* --- Torus --- */
@@ -378,20 +255,21 @@ static void
 test_wrap_rolls (void)
 {
   static const int sizes[][4] = {{96, 64, 32, 36}, {8, 200, 4, 84}, {1040, 520, 260, 260}}; /* and by how much */
-  g_autoptr (pack) pack = make_pack (&small_net);
+  g_autoptr (pack) pack = canvas_pack (&canvas_net_small);
   for (size_t i = 0; i < G_N_ELEMENTS (sizes); i++) {
-    g_autoptr (picture) photo = make_photo (sizes[i][0], sizes[i][1]);
+    g_autoptr (picture) photo = canvas_photo (sizes[i][0], sizes[i][1]);
     g_autoptr (picture) moved = rolled (photo, sizes[i][2], sizes[i][3]);
     struct painting painting = {.settings = {.precision = PRECISION_F32, .strokes = STROKES_PIXELS, .wrap = true}};
-    g_autoptr (picture) a = paint (pack, photo, &painting), b = paint (pack, moved, &painting);
+    g_autoptr (picture) a = canvas_paint_photo (pack, photo, &painting),
+                        b = canvas_paint_photo (pack, moved, &painting);
     g_autoptr (picture) wanted = rolled (a, sizes[i][2], sizes[i][3]);
-    double most = worst (b, wanted);
+    double most = canvas_worst (b, wanted);
     g_test_message ("%dx%d: %.2g", sizes[i][0], sizes[i][1], most);
     /* A thumbnail is reduced without regard to the opposite side, so its statistics are a little different. */
     g_assert_cmpfloat (most, <, sizes[i][0]> CANVAS_PREVIEW ? 0.02 : 1e-4);
     painting.settings.wrap = false;
-    g_autoptr (picture) plain = paint (pack, photo, &painting);
-    g_assert_cmpfloat (worst (plain, a), >, 0.01);
+    g_autoptr (picture) plain = canvas_paint_photo (pack, photo, &painting);
+    g_assert_cmpfloat (canvas_worst (plain, a), >, 0.01);
   }
 }
 
@@ -404,16 +282,17 @@ test_wrap_small (void)
 {
   static const int sizes[][2] = {{8, 12},  {20, 60}, {44, 16},  {1, 1},     {3, 2},    {5, 9},
                                  {33, 33}, {70, 11}, {133, 61}, {133, 150}, {201, 143}};
-  g_autoptr (pack) pack = make_pack (&small_net);
+  g_autoptr (pack) pack = canvas_pack (&canvas_net_small);
   for (size_t i = 0; i < G_N_ELEMENTS (sizes); i++) {
     int w = sizes[i][0], h = sizes[i][1];
-    g_autoptr (picture) photo = make_photo (w, h), tiled = picture_new (4 * w, 4 * h, false, NULL);
+    g_autoptr (picture) photo = canvas_photo (w, h), tiled = picture_new (4 * w, 4 * h, false, NULL);
     for (int c = 0; c < 3; c++)
       for (int y = 0; y < 4 * h; y++)
         for (int x = 0; x < 4 * w; x++)
           tiled->rgb[((int64_t) c * 4 * h + y) * 4 * w + x] = photo->rgb[((int64_t) c * h + y % h) * w + x % w];
     struct painting painting = {.settings = {.precision = PRECISION_F32, .strokes = STROKES_PIXELS, .wrap = true}};
-    g_autoptr (picture) found = paint (pack, photo, &painting), larger = paint (pack, tiled, &painting);
+    g_autoptr (picture) found = canvas_paint_photo (pack, photo, &painting),
+                        larger = canvas_paint_photo (pack, tiled, &painting);
     g_autoptr (picture) wanted = picture_crop (larger, 0, 0, w, h, NULL);
     double mean = mean_difference (found, wanted), inside = 0;
     for (int y = w % 4 || h % 4 ? SEAM : 0; y < h - (w % 4 || h % 4 ? SEAM : 0); y++)
@@ -444,19 +323,19 @@ static void
 test_wrap_seam (void)
 {
   static const int sizes[][2] = {{128, 96}, {133, 97}, {1063, 201}};
-  g_autoptr (pack) pack = make_pack (&wide_net);
+  g_autoptr (pack) pack = canvas_pack (&wide_net);
   for (size_t i = 0; i < G_N_ELEMENTS (sizes); i++)
     for (int strokes = 0; strokes < 2; strokes++) {
       int w = sizes[i][0], h = sizes[i][1];
       double across, inside;
-      g_autoptr (picture) photo = make_photo (w, h);
+      g_autoptr (picture) photo = canvas_photo (w, h);
       for (int c = 0; c < 3; c++)
         for (int y = 0; y < h; y++)
           for (int x = 0; x < w; x++)
             photo->rgb[((int64_t) c * h + y) * w + x] =
               0.5 + 0.3 * sin (2 * G_PI * (5.0 * x / w + c)) * cos (2 * G_PI * 3.0 * y / h);
       struct painting painting = {.settings = {.wrap = true, .strokes = strokes}};
-      g_autoptr (picture) found = paint (pack, photo, &painting);
+      g_autoptr (picture) found = canvas_paint_photo (pack, photo, &painting);
       seam (found, &across, &inside);
       g_test_message ("%dx%d: %.4f across, %.4f inside", w, h, across, inside);
       g_assert_cmpfloat (across, <, 2 * inside);
@@ -468,18 +347,19 @@ test_wrap_seam (void)
 static void
 test_octaves (void)
 {
-  g_autoptr (pack) pack = make_pack (&small_net);
-  g_autoptr (picture) print = make_photo (2048, 400);
+  g_autoptr (pack) pack = canvas_pack (&canvas_net_small);
+  g_autoptr (picture) print = canvas_photo (2048, 400);
   int w, h;
   canvas_thumbnail_size (2048, 400, &w, &h);
   struct row_source source = rows_from (print);
   g_autoptr (picture) preview = rows_thumbnail (&source, w, h, NULL);
   struct painting painting = {.settings = {.strokes = STROKES_PREVIEW}};
-  g_autoptr (picture) small = paint (pack, preview, &painting), large = paint (pack, print, &painting);
+  g_autoptr (picture) small = canvas_paint_photo (pack, preview, &painting),
+                      large = canvas_paint_photo (pack, print, &painting);
   struct row_source painted = rows_from (large);
   g_autoptr (picture) reduced = rows_thumbnail (&painted, w, h, NULL);
   painting.settings.strokes = STROKES_PIXELS;
-  g_autoptr (picture) pixels = paint (pack, print, &painting);
+  g_autoptr (picture) pixels = canvas_paint_photo (pack, print, &painting);
   painted = rows_from (pixels);
   g_autoptr (picture) reduced_pixels = rows_thumbnail (&painted, w, h, NULL);
   double by_octaves = mean_difference (reduced, small), by_pixels = mean_difference (reduced_pixels, small);
@@ -495,11 +375,11 @@ test_octaves (void)
 static void
 test_photograph (void)
 {
-  g_autoptr (pack) pack = make_pack (&small_net);
-  g_autoptr (picture) photo = make_photo (2200, 200);
-  struct painting painting = {.settings = {.precision = PRECISION_F32, .gate = true}, .rows = photograph};
-  g_autoptr (picture) found = paint (pack, photo, &painting);
-  g_assert_cmpfloat (worst (found, photo), <, 2 / 65535.0);
+  g_autoptr (pack) pack = canvas_pack (&canvas_net_small);
+  g_autoptr (picture) photo = canvas_photo (2200, 200);
+  struct painting painting = {.settings = {.precision = PRECISION_F32, .gate = true}, .rows = canvas_photograph};
+  g_autoptr (picture) found = canvas_paint_photo (pack, photo, &painting);
+  g_assert_cmpfloat (canvas_worst (found, photo), <, 2 / 65535.0);
 }
 
 static void
@@ -527,7 +407,7 @@ check_memory (const struct pack *pack, const struct picture *photo, struct paint
     fclose (file);
   uint64_t before =
     process_bytes ("VmRSS:") + 12 * (uint64_t) photo->width * photo->height; /* the copy that is painted */
-  picture_free (paint (pack, photo, painting));
+  picture_free (canvas_paint_photo (pack, photo, painting));
   uint64_t peak = process_bytes ("VmHWM:"), taken = peak > before ? peak - before : 0;
   g_test_message ("limit %.1f MiB: forecast %.1f, taken %.1f", painting->limit / 1048576.0,
                   painting->forecast.bytes / 1048576.0, taken / 1048576.0);
@@ -539,10 +419,10 @@ check_memory (const struct pack *pack, const struct picture *photo, struct paint
 static void
 test_memory (void)
 {
-  g_autoptr (pack) pack = make_pack (&wide_net);
-  g_autoptr (picture) photo = make_photo (1500, 1000);
+  g_autoptr (pack) pack = canvas_pack (&wide_net);
+  g_autoptr (picture) photo = canvas_photo (1500, 1000);
   struct painting painting = {.settings = {.strokes = STROKES_PREVIEW}};
-  uint64_t least = least_memory (pack, photo, &painting), last = 0;
+  uint64_t least = canvas_least_memory (pack, photo, &painting), last = 0;
   for (int i = 0; i < 2; i++) {
     painting.limit = least << 2 * i;
     check_memory (pack, photo, &painting);
@@ -555,10 +435,10 @@ test_memory (void)
 static void
 test_memory_turns (void)
 {
-  g_autoptr (pack) pack = make_pack (&wide_net);
-  g_autoptr (picture) photo = make_photo (1500, 1000);
+  g_autoptr (pack) pack = canvas_pack (&wide_net);
+  g_autoptr (picture) photo = canvas_photo (1500, 1000);
   struct painting painting = {.settings = {.strokes = STROKES_PREVIEW, .wrap = true}, .open = true};
-  painting.limit = 1.25 * least_memory (pack, photo, &painting); /* tiles about as large as the thumbnail */
+  painting.limit = 1.25 * canvas_least_memory (pack, photo, &painting); /* tiles about as large as the thumbnail */
   check_memory (pack, photo, &painting);
 }
 
@@ -573,16 +453,16 @@ cancel_later (double share, const char *what, void *data)
 static void
 test_cancel (void)
 {
-  g_autoptr (pack) pack = make_pack (&small_net);
-  g_autoptr (picture) photo = make_photo (1500, 700);
+  g_autoptr (pack) pack = canvas_pack (&canvas_net_small);
+  g_autoptr (picture) photo = canvas_photo (1500, 700);
   g_autoptr (GError) error = NULL;
   struct canvas_settings settings = {0};
   struct canvas_net net = stylize_net (pack);
   g_autoptr (canvas) canvas = canvas_new (&net, &settings);
   struct method_forecast forecast = {0};
-  uint64_t least = least_memory (pack, photo, &(struct painting){0});
+  uint64_t least = canvas_least_memory (pack, photo, &(struct painting){0});
   g_assert_true (canvas_prepare (canvas, 1500, 700, 0, least, &forecast, NULL));
-  struct canvas_picture picture = {.source = rows_from (photo), .sink = rows_into (photo), .rows = first_style};
+  struct canvas_picture picture = {.source = rows_from (photo), .sink = rows_into (photo), .rows = canvas_first_style};
   struct paint_job job = {cancel_later, NULL};
   g_assert_false (canvas_paint (canvas, &picture, &job, &error));
   g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_CANCELLED);
@@ -591,8 +471,8 @@ test_cancel (void)
 static void
 test_nan (void)
 {
-  g_autoptr (pack) pack = make_pack (&small_net);
-  g_autoptr (picture) photo = make_photo (1500, 300);
+  g_autoptr (pack) pack = canvas_pack (&canvas_net_small);
+  g_autoptr (picture) photo = canvas_photo (1500, 300);
   g_autoptr (GError) error = NULL;
   struct canvas_settings settings = {0};
   struct canvas_net net = stylize_net (pack);
@@ -600,7 +480,7 @@ test_nan (void)
   struct method_forecast forecast = {0};
   tensor_floats (weights_find (pack->weights, "out.bias"))[1] = NAN;
   g_assert_true (canvas_prepare (canvas, 1500, 300, 0, PLENTY, &forecast, NULL));
-  struct canvas_picture picture = {.source = rows_from (photo), .sink = rows_into (photo), .rows = first_style};
+  struct canvas_picture picture = {.source = rows_from (photo), .sink = rows_into (photo), .rows = canvas_first_style};
   g_assert_false (canvas_paint (canvas, &picture, NULL, &error));
   g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC);
 }

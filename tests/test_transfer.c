@@ -301,14 +301,16 @@ test_recipe (void)
   g_assert_cmpstr (painter_style (painter), ==, "a+b");
   option_clear (paint_options, &settings);
 
-  g_autoptr (JsonNode) old = json_from_string (first->recipe, NULL); /* before there was a palette */
+  g_autoptr (JsonNode) old = json_from_string (first->recipe, NULL); /* before there was a palette, or grain */
   json_object_remove_member (json_object_get_object_member (json_node_get_object (old), "options"), "palette");
+  json_object_remove_member (json_object_get_object_member (json_node_get_object (old), "options"), "grain");
   g_autofree char *without = json_to_string (old, FALSE);
   settings = (struct paint_settings){0};
   option_init (paint_options, &settings);
   recipe_read (without, &source, false, &settings, &error);
   g_assert_no_error (error);
   g_assert_cmpfloat (settings.palette, ==, 0);
+  g_assert_cmpfloat (settings.grain, ==, 0);
   option_clear (paint_options, &settings);
 
   static const char *const bad[] = {"[]", "[1]", "[{\"file\":\"../a.png\",\"sha256\":\"x\",\"share\":1}]",

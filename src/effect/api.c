@@ -188,7 +188,7 @@ check_given (const ImpastoOptions *options, const struct paint_settings *setting
 {
   static const char *const of_image[] = {"fusion",    "fusion-strength",    "style-size", "palette",
                                          "brushwork", "brushwork-strength", NULL};
-  static const char *const of_networks[] = {"wrap", "strokes", NULL};
+  static const char *const of_networks[] = {"grain", "wrap", "strokes", NULL};
   const struct optimize_settings *own = settings->optimize;
   bool optimize = paint_method (settings->method) == &method_optimize;
   bool image = settings->style_image && *settings->style_image && !optimize;

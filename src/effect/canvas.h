@@ -34,6 +34,7 @@ struct canvas_net {
     octave_margin; /* of octaves, whose sheets may end beyond it: the reach, unless the network's own borders mirror */
   int multiple;    /* of the network's extents, 4 or 8 */
   bool wraps;      /* knows control->wrap */
+  bool grain;      /* normalises what it is shown, so that flat places need something that strokes can be made of */
   bool apart;      /* regions: takes statistics of each mix as if it painted alone, (mixes, 2c, 1, 1) */
   /* (1, 3, h, w) and the control's rows, maps, statistics -> painting */
   sym (*build) (const void *data, sym photo, const struct style_control *control);
@@ -46,6 +47,7 @@ struct canvas_settings {
   uint64_t seed;
   int strokes; /* enum strokes */
   bool gate;   /* as struct style_control's */
+  double grain; /* noise for the networks that want some, a deviation of colours 0..1 */
   bool wrap;   /* the picture is a torus: a texture whose opposite sides meet */
 };
 

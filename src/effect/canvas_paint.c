@@ -53,6 +53,27 @@ refining_blend (const struct canvas *canvas)
   return canvas->net.photograph >= 0 ? 1 : REFINE;
 }
 
+/* The share of the grain that each mix gets: none where the photograph itself is to be seen, as net/style.c's gate has it. */
+static float *
+grain_shares (const struct canvas *canvas, const float *rows)
+{
+  const struct canvas_net *net = &canvas->net;
+  int mixes = MAX (canvas->mixes, 1);
+  float *shares = g_new (float, mixes);
+  for (int m = 0; m < mixes; m++) {
+    bool photograph = canvas->settings.gate && net->photograph >= 0;
+    float open = photograph ? CLAMP (2 * rows[m * net->rows + net->photograph] - 1, 0, 1) : 0;
+    shares[m] = 1 - open * open;
+  }
+  return shares;
+}
+
+static double
+grain_of (const struct canvas *canvas)
+{
+  return canvas->net.grain ? canvas->settings.grain : 0;
+}
+
 struct thumb {
   struct picture *photo, *painting;
 };
@@ -79,12 +100,13 @@ read_alone (void *data, int width, int height, int y, float *row, GError **error
   return true;
 }
 
-/* A pass over the thumbnail @from into @to. */
+/* A pass over the thumbnail @from into @to, with grain unless it has been painted already. */
 static bool
 pass_thumb (struct canvas *canvas, enum role role, const struct tile_grid *grid, const struct map_source *maps,
-            const struct picture *from, struct picture *to, const float *rows, const struct paint_job *job,
-            GError **error)
+            const struct picture *from, bool painted, struct picture *to, const float *rows,
+            const struct paint_job *job, GError **error)
 {
+  g_autofree float *grained = grain_shares (canvas, rows);
   struct tile_pass pass = {
     .grid = *grid,
     .plan = canvas->plans[role].plan,
@@ -92,6 +114,8 @@ pass_thumb (struct canvas *canvas, enum role role, const struct tile_grid *grid,
     .source = rows_from (from),
     .sink = rows_into (to),
     .blend = 1,
+    .grain = painted ? 0 : grain_of (canvas),
+    .grained = grained,
     .seed = canvas->settings.seed,
     .model = canvas->net.file,
     .job = job,
@@ -122,10 +146,10 @@ read_repeated_maps (void *data, int width, int height, int y, float *row, GError
   return true;
 }
 
-/* Paints the thumbnail @from into @to, and gives the tiles the statistics of that. */
+/* Paints the thumbnail @from, which may have been @painted before, into @to, and gives the tiles the statistics of that. */
 static bool
-note (struct canvas *canvas, const struct canvas_picture *picture, const struct picture *from, struct picture *to,
-      const float *rows, const struct paint_job *job, GError **error)
+note (struct canvas *canvas, const struct canvas_picture *picture, const struct picture *from, bool painted,
+      struct picture *to, const float *rows, const struct paint_job *job, GError **error)
 {
   struct tile_grid grid = canvas_thumb_grid (canvas);
   int n = canvas_noted_mixes (canvas);
@@ -137,7 +161,7 @@ note (struct canvas *canvas, const struct canvas_picture *picture, const struct 
   for (int i = 0; i < n; i++) {
     struct alone alone = {canvas->mixes, i};
     struct map_source maps = n > 1 ? (struct map_source){canvas->mixes, read_alone, &alone} : all;
-    if (!pass_thumb (canvas, ROLE_NOTE, &grid, &maps, from, to, rows, job, error))
+    if (!pass_thumb (canvas, ROLE_NOTE, &grid, &maps, from, painted, to, rows, job, error))
       return false;
     hand_on (canvas, i);
   }
@@ -183,13 +207,13 @@ paint_thumb (struct canvas *canvas, const struct canvas_picture *picture, struct
   struct tile_grid grid = canvas_thumb_grid (canvas);
   thumb->photo = thumbnail (canvas, &picture->source, &grid, error);
   thumb->painting = thumb->photo ? picture_new (grid.width, grid.height, false, error) : NULL;
-  if (!thumb->painting || !note (canvas, picture, thumb->photo, thumb->painting, picture->rows, job, error))
+  if (!thumb->painting || !note (canvas, picture, thumb->photo, false, thumb->painting, picture->rows, job, error))
     return false;
   if (!canvas_thumb_by_tiles (canvas))
     return true;
   grid = canvas_octave_grid (canvas, grid.width, grid.height);
-  bool ok =
-    pass_thumb (canvas, ROLE_TILE, &grid, &picture->maps, thumb->photo, thumb->painting, picture->rows, job, error);
+  bool ok = pass_thumb (canvas, ROLE_TILE, &grid, &picture->maps, thumb->photo, false, thumb->painting, picture->rows,
+                        job, error);
   plan_release (canvas->plans[ROLE_TILE].plan); /* the thumbnail is noted once more, before the tiles' turn */
   return ok;
 }
@@ -261,7 +285,7 @@ paint_octaves (struct canvas *canvas, const struct canvas_picture *picture, stru
   g_autofree float *rows = refining_rows (canvas, picture->rows);
   g_autoptr (row_store) store = store_thumb (thumb, error);
   /* Repainting meets paintings, so their statistics are what counts. */
-  if (!store || !note (canvas, picture, thumb->painting, thumb->photo, rows, job, error))
+  if (!store || !note (canvas, picture, thumb->painting, true, thumb->photo, rows, job, error))
     return false;
   thumb_clear (thumb);
   set_rows (canvas, ROLE_TILE, rows);
@@ -275,6 +299,7 @@ static bool
 paint_pass (struct canvas *canvas, const struct canvas_picture *picture, enum role role, const struct paint_job *job,
             GError **error)
 {
+  g_autofree float *grained = grain_shares (canvas, picture->rows);
   struct tile_pass pass = {
     .grid = canvas->grid,
     .plan = canvas->plans[role].plan,
@@ -282,6 +307,8 @@ paint_pass (struct canvas *canvas, const struct canvas_picture *picture, enum ro
     .source = picture->source,
     .sink = picture->sink,
     .blend = 1,
+    .grain = grain_of (canvas),
+    .grained = grained,
     .seed = canvas->settings.seed,
     .model = canvas->net.file,
     .job = job,

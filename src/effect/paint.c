@@ -70,6 +70,10 @@ const struct option paint_options[] = {
    "how large they are: preview = as in a painting of 1024 pixels, so that a print looks like its preview; pixels = as "
    "the network paints each pixel",
    .choices = strokes_names},
+  {"grain", OPTION_FLOAT, offsetof (struct paint_settings, grain),
+   "of the canvas, which strokes are made of where the photograph is flat: white grounds, screens, clear skies; 0 = "
+   "none",
+   0, 4, 1},
   {"wrap", OPTION_BOOL, offsetof (struct paint_settings, wrap), "for textures: opposite sides of the painting meet"},
   {"denoise", OPTION_FLOAT, offsetof (struct paint_settings, finish.denoise), "smooths the painting between its edges",
    0, 1, 0},
@@ -84,7 +88,7 @@ const struct option paint_options[] = {
   {"memory", OPTION_STRING, offsetof (struct paint_settings, memory),
    "may be used in all: 800M, 2G; as much as is free if not given", .metavar = "SIZE"},
   {"seed", OPTION_INT, offsetof (struct paint_settings, seed),
-   "of networks that draw random numbers; stored with the painting", 0, 9e15, 1},
+   "of the grain, and of networks that draw random numbers; stored with the painting", 0, 9e15, 1},
   {"quality", OPTION_INT, offsetof (struct paint_settings, quality), "of JPEG, WebP, AVIF; 0 = the format's own", 0,
    100, 0},
   {"keep-gps", OPTION_BOOL, offsetof (struct paint_settings, keep_gps), "keep where the photograph was taken"},

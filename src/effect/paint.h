@@ -26,6 +26,7 @@ struct paint_settings {
   int method;                /* index into the table of methods */
   int64_t size;              /* of the longer side of the painting; 0 = as the photograph */
   int strokes;               /* enum strokes of effect/canvas.h */
+  double grain;              /* how much paint there is in flat places, 0..4; 1 = as usual */
   bool wrap;                 /* a texture: opposite sides meet */
   int fusion;                /* enum fusion, of method image */
   char *brushwork;           /* likewise: "auto", "none" or a mix of a pack's styles; NULL = "auto" */

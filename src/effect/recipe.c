@@ -281,6 +281,8 @@ read_options (JsonObject *recipe, const struct recipe_source *source, struct pai
   }
   if (!option_from_json (paint_options, settings, stored, &local))
     return refuse (source, error, "its recipe: %s", local->message);
+  if (!json_object_has_member (stored, "grain")) /* from before there was any */
+    settings->grain = 0;
   if (settings->precision == PRECISION_BF16 && !cpu_has_bf16 ())
     settings->precision = PRECISION_AUTO;
   return true;

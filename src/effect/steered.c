@@ -3,6 +3,8 @@
  * Masks are fitted to whatever size is painted, and read row by row. */
 #include "effect/steered.h"
 
+#define GRAIN (2 / 255.0) /* deviation at 1: photographs have as much noise themselves, and it cannot be seen */
+
 void
 steered_clear (struct steered *steered)
 {
@@ -19,6 +21,7 @@ steered_settings (const struct paint_settings *settings)
     .threads = settings->threads,
     .seed = settings->seed,
     .strokes = settings->strokes,
+    .grain = settings->grain * GRAIN,
     .wrap = settings->wrap,
   };
 }

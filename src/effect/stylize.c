@@ -46,6 +46,7 @@ stylize_net (const struct pack *pack)
     .octave_margin = STYLIZE_MARGIN,
     .multiple = STYLIZE_MULTIPLE,
     .wraps = true,
+    .grain = settings->layers == STYLE_RESIDUAL && !settings->skip,
     .build = build,
     .data = settings,
   };

@@ -3,41 +3,17 @@
  * A pass in bands of tiles. Held are the rows of the picture that a band's tiles show (the window), what the band has
  * painted so far, and for a torus the first and last rows of the picture. Coordinates: x, y of the sheet; the picture's
  * are less by the margin. */
-#include "effect/tiles.h"
-
 #include <math.h>
 #include <string.h>
 
+#include "base/random.h"
+#include "effect/tiles_internal.h"
 #include "impasto/error.h"
 
-#define FADE 64      /* pixels: a stroke or two */
-#define LOW_BORDER 3 /* pixels of the smaller painting around a tile */
-#define LOW_ROUNDS 2 /* enlarged and reduced again, a picture is not quite what it was */
+#define FADE 64 /* pixels: a stroke or two */
 #define USEFUL_LEAST 32
 
-struct taps {
-  int first;
-  float weight[4];
-};
-
-struct pass {
-  const struct tile_pass *job;
-  struct tile_grid grid;
-  int out_width; /* picture and fade */
-  int window_top, window_n, window_most;
-  float *window; /* (3, window_most, width): rows window_top .. of the picture */
-  float *edges;  /* of a torus: (3, 2 edge_n, width), the first and the last rows */
-  int edge_n;
-  float *maps; /* (mixes, tile height, width) */
-  float *out;  /* (3, tile height, out_width) */
-  float *head; /* (3, fade_y, width): rows above the picture, for its end */
-  int low_top, low_n, low_most, low_left, low_columns;
-  float *low;          /* (3, low_most, low width): rows low_top .. of what the smaller painting has changed */
-  float *small, *wide; /* (low_n, low_columns), (tile height, low_columns): one channel around a tile */
-  float *photo;        /* (3, tile height, tile width), when the network is shown something else */
-  struct taps *taps;   /* tile width */
-  int *column;         /* tile width: which column of the picture is shown */
-};
+enum stream { STREAM_GRAIN = 300 }; /* random numbers of painting */
 
 /* --- Geometry --- */
 
@@ -116,13 +92,6 @@ tile_grid_fit (struct tile_grid *grid, int mixes, bool low, double a, double b, 
   return pixels < G_MAXINT64;
 }
 
-/* Rows or columns of the smaller painting that a tile needs; sizes double at most. */
-static int
-low_extent (int tile)
-{
-  return tile + 2 * LOW_BORDER + 2;
-}
-
 uint64_t
 tile_pass_bytes (const struct tile_grid *grid, int mixes, bool low)
 {
@@ -132,8 +101,8 @@ tile_pass_bytes (const struct tile_grid *grid, int mixes, bool low)
     floats += 6 * w * (grid->margin + grid->multiple);
   floats += 3 * w * grid->fade_y;
   if (low)
-    floats += (3 * w + low_extent (grid->tile_width)) * low_extent (th) + th * low_extent (grid->tile_width) +
-              3 * th * grid->tile_width;
+    floats += (3 * w + tiles_low_extent (grid->tile_width)) * tiles_low_extent (th) +
+              th * tiles_low_extent (grid->tile_width) + 3 * th * grid->tile_width;
   return floats * sizeof (float);
 }
 
@@ -227,165 +196,6 @@ read_maps (struct pass *pass, int top, GError **error)
   return true;
 }
 
-/* --- Octaves: the network is shown the photograph with what a smaller painting has changed, and what it changes in turn
- * must be just that when it is made smaller --- */
-
-static bool
-read_low (struct pass *pass, int top, GError **error)
-{
-  struct row_store *low = pass->job->low;
-  if (!low)
-    return true;
-  int w = row_store_width (low), h = row_store_height (low);
-  double step = (double) pass->grid.height / h;
-  pass->low_top = (int) floor ((top - pass->grid.margin) / step) - LOW_BORDER;
-  int end = (int) ceil ((top - pass->grid.margin + pass->grid.tile_height) / step) + LOW_BORDER;
-  pass->low_n = MIN (end - pass->low_top, pass->low_most);
-  for (int i = 0; i < pass->low_n; i++)
-    if (!row_store_read (low, row_index (pass->low_top + i, h, pass->grid.wrap), 0, 3, pass->low + (int64_t) i * w,
-                         (int64_t) pass->low_most * w, error))
-      return false;
-  return true;
-}
-
-/* Four neighbours of @at and their weights (Catmull and Rom 1974); @n is how many there are to choose from. */
-static void
-cubic_taps (double at, int n, struct taps *taps)
-{
-  int i = CLAMP ((int) floor (at), 1, n - 3);
-  float t = at - i;
-  taps->first = i - 1;
-  taps->weight[0] = t * (-0.5f + t * (1 - 0.5f * t));
-  taps->weight[1] = 1 + t * t * (-2.5f + 1.5f * t);
-  taps->weight[2] = t * (0.5f + t * (2 - 1.5f * t));
-  taps->weight[3] = t * t * (-0.5f + 0.5f * t);
-}
-
-/* Where the tile at (left, top) lies in the smaller painting: its columns and their taps. */
-static void
-place_low (struct pass *pass, int left)
-{
-  struct row_store *low = pass->job->low;
-  double step = (double) pass->grid.width / row_store_width (low), x0 = left - pass->grid.margin;
-  pass->low_left = (int) floor (x0 / step) - LOW_BORDER;
-  pass->low_columns = MIN ((int) ceil ((x0 + pass->grid.tile_width) / step) + LOW_BORDER - pass->low_left,
-                           low_extent (pass->grid.tile_width));
-  for (int x = 0; x < pass->grid.tile_width; x++)
-    cubic_taps ((x0 + x + 0.5) / step - 0.5 - pass->low_left, pass->low_columns, &pass->taps[x]);
-}
-
-/* One channel of it, into `small`. */
-static void
-take_low (struct pass *pass, int channel)
-{
-  int w = row_store_width (pass->job->low), columns = pass->low_columns;
-  for (int i = 0; i < pass->low_n; i++) {
-    const float *row = pass->low + ((int64_t) channel * pass->low_most + i) * w;
-    for (int j = 0; j < columns; j++)
-      pass->small[(int64_t) i * columns + j] = 2 * row[row_index (pass->low_left + j, w, pass->grid.wrap)] - 1;
-  }
-}
-
-/* Adds `small`, enlarged, to a plane of the tile. */
-static void
-add_enlarged (struct pass *pass, int top, float *plane)
-{
-  int tw = pass->grid.tile_width, th = pass->grid.tile_height, columns = pass->low_columns;
-  double step = (double) pass->grid.height / row_store_height (pass->job->low);
-  float *line = pass->wide; /* one row, enlarged downwards */
-  for (int y = 0; y < th; y++) {
-    struct taps down;
-    cubic_taps ((top - pass->grid.margin + y + 0.5) / step - 0.5 - pass->low_top, pass->low_n, &down);
-    const float *rows = pass->small + (int64_t) down.first * columns;
-    for (int j = 0; j < columns; j++)
-      line[j] = down.weight[0] * rows[j] + down.weight[1] * rows[columns + j] + down.weight[2] * rows[2 * columns + j] +
-                down.weight[3] * rows[3 * columns + j];
-    for (int x = 0; x < tw; x++) {
-      const struct taps *taps = &pass->taps[x];
-      const float *at = line + taps->first;
-      plane[(int64_t) y * tw + x] +=
-        taps->weight[0] * at[0] + taps->weight[1] * at[1] + taps->weight[2] * at[2] + taps->weight[3] * at[3];
-    }
-  }
-}
-
-/* Mean of @n values, @apart from each other, over [from, to) as far as they go; NaN where they do not. */
-static float
-mean (const float *in, int n, int64_t apart, double from, double to)
-{
-  double sum = 0, weight = 0;
-  from = MAX (from, 0);
-  to = MIN (to, n);
-  for (int i = (int) from; i < to; i++) {
-    double share = MIN (i + 1, to) - MAX (i, from);
-    sum += share * in[i * apart];
-    weight += share;
-  }
-  return weight > 0 ? sum / weight : NAN;
-}
-
-/* Takes @plane of the tile, reduced, from `small`. */
-static void
-take_reduced (struct pass *pass, int left, int top, const float *plane)
-{
-  struct row_store *low = pass->job->low;
-  int tw = pass->grid.tile_width, th = pass->grid.tile_height, columns = pass->low_columns;
-  double sx = (double) pass->grid.width / row_store_width (low),
-         sy = (double) pass->grid.height / row_store_height (low);
-  double x0 = left - pass->grid.margin, y0 = top - pass->grid.margin; /* of the tile in the picture */
-  for (int i = 0; i < th; i++)
-    for (int j = 0; j < columns; j++) {
-      double from = (pass->low_left + j) * sx - x0;
-      pass->wide[(int64_t) i * columns + j] = mean (plane + (int64_t) i * tw, tw, 1, from, from + sx);
-    }
-  for (int i = 0; i < pass->low_n; i++)
-    for (int j = 0; j < columns; j++) {
-      double from = (pass->low_top + i) * sy - y0;
-      float *small = &pass->small[(int64_t) i * columns + j];
-      *small -= mean (pass->wide + j, th, columns, from, from + sy);
-      *small = isnan (*small) ? 0 : *small;
-    }
-}
-
-/* Shows the network what the smaller painting has changed: photo becomes that, and is kept as it was. */
-static void
-show_low (struct pass *pass, int left, int top, float *photo)
-{
-  int64_t plane = (int64_t) pass->grid.tile_width * pass->grid.tile_height;
-  if (!pass->job->low)
-    return;
-  memcpy (pass->photo, photo, 3 * plane * sizeof (float));
-  place_low (pass, left);
-  for (int c = 0; c < 3; c++) {
-    take_low (pass, c);
-    add_enlarged (pass, top, photo + c * plane);
-  }
-  for (int64_t i = 0; i < 3 * plane; i++)
-    photo[i] = CLAMP (photo[i], 0.0f, 1.0f);
-}
-
-/* The painting's low band becomes that of the smaller one. */
-static void
-restore_low (struct pass *pass, int left, int top, float *painting)
-{
-  int64_t plane = (int64_t) pass->grid.tile_width * pass->grid.tile_height;
-  if (!pass->job->low)
-    return;
-  for (int c = 0; c < 3; c++) {
-    float *x = painting + c * plane;
-    const float *photo = pass->photo + c * plane;
-    for (int64_t i = 0; i < plane; i++)
-      x[i] -= photo[i];
-    for (int i = 0; i < LOW_ROUNDS; i++) {
-      take_low (pass, c);
-      take_reduced (pass, left, top, x);
-      add_enlarged (pass, top, x);
-    }
-    for (int64_t i = 0; i < plane; i++)
-      x[i] = CLAMP (x[i] + photo[i], 0.0f, 1.0f);
-  }
-}
-
 /* --- A tile --- */
 
 static void
@@ -415,6 +225,32 @@ copy_in (struct pass *pass, int left, int top)
       maps[i * tw + x] = pass->maps[i * grid->width + pass->column[x]];
 }
 
+/* Noise that depends on the pixel of the picture alone, whatever tile shows it: uniform, the same in all colours. */
+static void
+add_grain (struct pass *pass, int left, int top, float *photo)
+{
+  const struct tile_grid *grid = &pass->grid;
+  const struct tile_pass *job = pass->job;
+  struct random_key key = {.seed = job->seed, .stream = STREAM_GRAIN};
+  int tw = grid->tile_width, th = grid->tile_height, inside = CLAMP (grid->margin - left, 0, tw);
+  int n = CLAMP (grid->margin + grid->width - left, inside, tw) - inside;
+  double range = job->grain * sqrt (12);
+  for (int y = 0; y < th; y++) {
+    int row = row_index (top - grid->margin + y, grid->height, grid->wrap);
+    uint64_t at = (uint64_t) row * grid->width;
+    if (n > 0)
+      random_uniform_fill (key, at + pass->column[inside], pass->grain + inside, n);
+    for (int x = 0; x < tw; x++) {
+      float share = job->maps.mixes ? 0 : job->grained[0];
+      for (int m = 0; m < job->maps.mixes; m++)
+        share += job->grained[m] * pass->maps[((int64_t) m * th + y) * grid->width + pass->column[x]];
+      float u = x >= inside && x < inside + n ? pass->grain[x] : (float) random_uniform (key, at + pass->column[x]);
+      for (int c = 0; c < 3; c++)
+        photo[((int64_t) c * th + y) * tw + x] += share * range * (u - 0.5f);
+    }
+  }
+}
+
 static bool
 check (const struct pass *pass, const struct tensor *painting, int left, int top, GError **error)
 {
@@ -438,7 +274,9 @@ paint_tile (struct pass *pass, int left, int top, int from, int to, GError **err
   int tw = grid->tile_width, th = grid->tile_height;
   float *shown = tensor_floats (plan_input (job->plan, "photo"));
   copy_in (pass, left, top);
-  show_low (pass, left, top, shown);
+  if (job->grain > 0)
+    add_grain (pass, left, top, shown);
+  tiles_show_low (pass, left, top, shown);
   plan_run (job->plan, job->seed, 0);
   struct tensor *painting = plan_output (job->plan, "painting");
   if (!check (pass, painting, left, top, error))
@@ -447,7 +285,7 @@ paint_tile (struct pass *pass, int left, int top, int from, int to, GError **err
   int64_t n = 3 * (int64_t) tw * th;
   for (int64_t i = 0; job->blend != 1 && i < n; i++)
     pixels[i] = shown[i] + job->blend * (pixels[i] - shown[i]);
-  restore_low (pass, left, top, pixels);
+  tiles_restore_low (pass, left, top, pixels);
   const float *photo = job->low ? pass->photo : shown;
   for (int64_t i = 0; job->difference && i < n; i++)
     pixels[i] = 0.5f + 0.5f * (pixels[i] - photo[i]);
@@ -529,8 +367,8 @@ allocate (struct pass *pass, GError **error)
   pass->out = floats (3 * th * pass->out_width, &ok);
   pass->head = floats (3 * w * grid->fade_y, &ok);
   if (pass->job->low) {
-    pass->low_most = low_extent (grid->tile_height);
-    int64_t columns = low_extent (grid->tile_width);
+    pass->low_most = tiles_low_extent (grid->tile_height);
+    int64_t columns = tiles_low_extent (grid->tile_width);
     pass->low = floats (3 * (int64_t) pass->low_most * row_store_width (pass->job->low), &ok);
     pass->wide = floats (th * columns, &ok);
     pass->small = floats (pass->low_most * columns, &ok);
@@ -538,6 +376,7 @@ allocate (struct pass *pass, GError **error)
     pass->taps = g_new (struct taps, grid->tile_width);
   }
   pass->column = g_new (int, grid->tile_width);
+  pass->grain = g_new (float, grid->tile_width);
   if (!ok)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for the rows of a picture of %dx%d",
                  grid->width, grid->height);
@@ -558,6 +397,7 @@ release (struct pass *pass)
   g_free (pass->photo);
   g_free (pass->taps);
   g_free (pass->column);
+  g_free (pass->grain);
 }
 
 /* The band of tiles at @top; rows @from to @to of the sheet are new. */
@@ -567,7 +407,7 @@ paint_band (struct pass *pass, int top, int from, int to, GError **error)
   const struct tile_grid *grid = &pass->grid;
   const struct tile_pass *job = pass->job;
   int step = grid->tile_width - 2 * grid->cut, columns = tiles_along (grid->sheet_width, grid->tile_width, grid->cut);
-  if (!move_window (pass, top, error) || !read_low (pass, top, error) || !read_maps (pass, top, error))
+  if (!move_window (pass, top, error) || !tiles_read_low (pass, top, error) || !read_maps (pass, top, error))
     return false;
   for (int i = 0; i < columns; i++) {
     int left = MIN (i * step, grid->sheet_width - grid->tile_width);

@@ -54,6 +54,8 @@ struct tile_pass {
   struct row_store *low; /* what a smaller painting has changed, coded; or NULL */
   bool difference;       /* the sink gets what the painting has changed, coded as (1 + change) / 2, not the painting */
   float blend;           /* share of the network's painting, the rest stays what the network was shown */
+  double grain;          /* deviation of the white noise that the network is shown with the picture; 0 = none */
+  const float *grained;  /* share of it for each mix, max (mixes, 1); with grain */
   uint64_t seed;
   const char *model; /* file, for messages */
   const struct paint_job *job;

@@ -238,6 +238,7 @@ canvas_net_of (const struct transfer *transfer)
     .margin = MARGIN,
     .octave_margin = arbitrary_net_reach (transfer->net->settings),
     .multiple = PICTURE_MULTIPLE,
+    .grain = true,
     .apart = true,
     .build = build,
     .data = transfer,
