@@ -96,6 +96,10 @@ static const struct option options[] = {
    15, 5},
   {"upsampling", OPTION_CHOICE, offsetof (struct style_settings, net.upsampling), "how it enlarges",
    .fallback = UPSAMPLING_BILINEAR, .choices = upsampling_names},
+  {"shrinkage", OPTION_FLOAT, offsetof (struct style_settings, net.shrinkage),
+   "how far flat photographs stay flat: the share of a normalisation's variance that is the usual one, not the "
+   "photograph's own",
+   0, 1, 0.5},
   {"judge-width", OPTION_INT, offsetof (struct style_settings, judge_width),
    "channels of the judge's first convolution", 4, 256, 32},
   {NULL},
@@ -136,6 +140,7 @@ static const struct option_use uses[] = {
   {"residuals", is_free, OF_NETWORK},
   {"ends", is_free, OF_NETWORK},
   {"upsampling", is_free, OF_NETWORK},
+  {"shrinkage", is_free, OF_NETWORK},
   {NULL},
 };
 
@@ -342,7 +347,7 @@ training_facts (const struct trainer *trainer)
 /* Settings that say nothing of rows fitted into a pack. */
 static const char *const not_fitted[] = {
   "title", "license", "adversary-weight", "pixel-weight", "judge-rate", "judge-width", "photograph", "brush",
-  "width", "inner",   "residuals",        "ends",         "upsampling"};
+  "width", "inner",   "residuals",        "ends",         "upsampling", "shrinkage"};
 
 /* What the pack of --into tells, and which styles were fitted into it how. */
 static JsonObject *
