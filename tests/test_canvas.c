@@ -199,17 +199,20 @@ test_tiles (void)
     int width, height;
     bool halves, wrap;
     int strokes;
+    double scale;
   } cases[] = {
-    {1101, 303, false, false, STROKES_PIXELS},  {1030, 332, true, false, STROKES_PIXELS},
-    {261, 1155, true, false, STROKES_PREVIEW},  {1100, 312, false, true, STROKES_PIXELS},
-    {1033, 307, true, true, STROKES_PIXELS},    {1101, 303, false, true, STROKES_PREVIEW},
-    {350, 1300, false, false, STROKES_PREVIEW},
+    {1101, 303, false, false, STROKES_PIXELS},      {1030, 332, true, false, STROKES_PIXELS},
+    {261, 1155, true, false, STROKES_PREVIEW},      {1100, 312, false, true, STROKES_PIXELS},
+    {1033, 307, true, true, STROKES_PIXELS},        {1101, 303, false, true, STROKES_PREVIEW},
+    {350, 1300, false, false, STROKES_PREVIEW},     {603, 405, true, false, STROKES_PREVIEW, 0.5},
+    {1301, 303, true, false, STROKES_PREVIEW, 0.9}, {1300, 304, false, true, STROKES_PREVIEW, 0.9},
   };
   g_autoptr (pack) pack = canvas_pack (&canvas_net_small);
   for (size_t i = 0; i < G_N_ELEMENTS (cases); i++) {
     g_autoptr (picture) photo = canvas_photo (cases[i].width, cases[i].height);
     struct painting whole = {
       .settings = {.precision = PRECISION_F32, .strokes = cases[i].strokes, .wrap = cases[i].wrap, .grain = 0.05},
+      .strokes = cases[i].scale,
       .halves = cases[i].halves,
     };
     struct painting tiles = whole;
@@ -219,7 +222,9 @@ test_tiles (void)
     g_test_message ("%dx%d: %.1f MiB against %.1f, differ by %.2g", cases[i].width, cases[i].height,
                     tiles.forecast.bytes / 1048576.0, whole.forecast.bytes / 1048576.0, most);
     g_assert_cmpint (tiles.forecast.bytes, <=, tiles.limit);
-    g_assert_cmpfloat (most, <, 1e-4);
+    bool more =
+      cases[i].scale > 0.5; /* octaves whose sheets end elsewhere with other tiles: last rows, mirrored further */
+    g_assert_cmpfloat (most, <, more ? 0.02 : 1e-4);
     g_assert_cmpfloat (canvas_worst (a, photo), >, 0.05);
   }
 }

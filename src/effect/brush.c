@@ -6,16 +6,17 @@
 
 #include <math.h>
 
+#include "effect/canvas.h"
 #include "impasto/error.h"
 
 #define RUNGS 2   /* between which a brush lies */
 #define STEPS 2   /* rungs an octave: a step of 0.01 moves a mix by less than 0.06 */
 #define SPARED 16 /* pixels a side that a method gets ready for when it will not be asked */
 
-/* The rungs next to the brush: their sizes, and the share of the second. */
+/* The rungs next to the brush: their sizes, strokes as method->set_strokes has them, and the share of the second. */
 struct rungs {
   int n, width[RUNGS], height[RUNGS];
-  double share;
+  double strokes[RUNGS], share;
 };
 
 /* A painting at one of them, in memory or on disk. */
@@ -31,6 +32,22 @@ around (const struct painter *painter)
   return !(painter->controls & METHOD_BRUSH) && painter->settings.brush != 1;
 }
 
+/* By what the picture is enlarged for a painting with strokes @brush times as wide; and its @strokes. */
+static double
+enlargement (const struct painter *painter, int width, int height, double brush, double *strokes)
+{
+  bool pixels = painter->settings.strokes == STROKES_PIXELS;
+  int base = width, ignored;
+  *strokes = 0;
+  if (!painter->method->set_strokes)
+    return 1 / brush;
+  if (!pixels)
+    canvas_thumbnail_size (width, height, &base, &ignored);
+  double wanted = base / (brush * width), scale = MAX (1, wanted); /* nothing is painted smaller than it will be */
+  *strokes = brush == 1 ? 0 : wanted / scale;
+  return scale;
+}
+
 static struct rungs
 rungs_of (const struct painter *painter, int width, int height)
 {
@@ -38,11 +55,22 @@ rungs_of (const struct painter *painter, int width, int height)
   double first = floor (at + 1e-9);
   struct rungs rungs = {.n = at - first > 1e-9 ? 2 : 1, .share = MAX (at - first, 0)};
   for (int i = 0; i < rungs.n; i++) {
-    double scale = exp2 (-(first + i) / STEPS);
+    double brush = exp2 ((first + i) / STEPS);
+    double scale = enlargement (painter, width, height, brush, &rungs.strokes[i]);
     rungs.width[i] = MAX (1, lround (width * scale));
     rungs.height[i] = MAX (1, lround (height * scale));
   }
   return rungs;
+}
+
+/* Gets ready for rung @i. */
+static bool
+prepare_rung (struct painter *painter, const struct rungs *rungs, int i, struct method_forecast *forecast,
+              GError **error)
+{
+  if (painter->method->set_strokes)
+    painter->method->set_strokes (painter->self, rungs->strokes[i]);
+  return painter->method->prepare (painter->self, rungs->width[i], rungs->height[i], painter->room, forecast, error);
 }
 
 static uint64_t
@@ -71,7 +99,7 @@ brush_prepare (struct painter *painter, int width, int height, bool held, uint64
   for (int i = 0; i < rungs.n; i++) { /* the last stays ready */
     struct method_forecast one = {0};
     g_autoptr (GError) local = NULL;
-    if (!painter->method->prepare (painter->self, rungs.width[i], rungs.height[i], painter->room, &one, &local)) {
+    if (!prepare_rung (painter, &rungs, i, &one, &local)) {
       bool memory = g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);
       if (ready)
         g_propagate_error (error, g_steal_pointer (&local));
@@ -133,7 +161,7 @@ paint_rung (struct painter *painter, const struct rungs *rungs, int i, const str
   struct paint_job own = {.progress = job && job->progress ? part_progress : NULL, .data = &part};
   struct method_forecast forecast = {0};
   g_autoptr (row_scale) scale = row_scale_new (source, width, height, error);
-  if (!scale || !painter->method->prepare (painter->self, width, height, painter->room, &forecast, error))
+  if (!scale || !prepare_rung (painter, rungs, i, &forecast, error))
     return false;
   struct row_source scaled = row_scale_source (scale);
   if (held) {

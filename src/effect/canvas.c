@@ -77,28 +77,55 @@ canvas_is_small (const struct canvas *canvas)
          canvas->thumb_height == canvas->grid.height;
 }
 
-/* Passes over the picture after the thumbnail's, each at most twice as large as the one before; the last at full size. */
+void
+canvas_set_strokes (struct canvas *canvas, double scale)
+{
+  canvas->strokes = scale;
+}
+
+/* The base and the thumbnail, for a picture of this size. */
+static void
+set_sizes (struct canvas *canvas, int width, int height)
+{
+  int thumb_width, thumb_height;
+  canvas_thumbnail_size (width, height, &thumb_width, &thumb_height);
+  bool pixels = canvas->settings.strokes == STROKES_PIXELS;
+  canvas->base_width = pixels ? width : thumb_width;
+  canvas->base_height = pixels ? height : thumb_height;
+  if (canvas->strokes > 0) {
+    canvas->base_width = CLAMP (lround (canvas->strokes * width), 1, width);
+    canvas->base_height = CLAMP (lround (canvas->strokes * height), 1, height);
+  }
+  canvas->thumb_width = MIN (thumb_width, canvas->base_width);
+  canvas->thumb_height = MIN (thumb_height, canvas->base_height);
+}
+
 int
 canvas_octaves (const struct canvas *canvas)
 {
   double scale =
-    MAX ((double) canvas->grid.width / canvas->thumb_width, (double) canvas->grid.height / canvas->thumb_height);
+    MAX ((double) canvas->grid.width / canvas->base_width, (double) canvas->grid.height / canvas->base_height);
   return scale <= 1 ? 0 : MAX (1, ceil (log2 (scale) - 1e-6));
 }
 
 bool
 canvas_by_octaves (const struct canvas *canvas)
 {
-  return canvas->settings.strokes == STROKES_PREVIEW && canvas_octaves (canvas) > 0;
+  return canvas_octaves (canvas) > 0;
 }
 
-/* The share of the work of all octaves that the first @i of @n are. */
+int
+canvas_first_octave (const struct canvas *canvas)
+{
+  return canvas->base_width > canvas->thumb_width || canvas->base_height > canvas->thumb_height ? 0 : 1;
+}
+
 double
 canvas_octave_share (const struct canvas *canvas, int i, int n)
 {
-  double step = (double) canvas->grid.width * canvas->grid.height / canvas->thumb_width / canvas->thumb_height;
+  double step = (double) canvas->grid.width * canvas->grid.height / canvas->base_width / canvas->base_height;
   double sum = 0, all = 0;
-  for (int j = 1; j <= n; j++) {
+  for (int j = canvas_first_octave (canvas); j <= n; j++) {
     double pixels = pow (step, (double) j / n);
     sum += j <= i ? pixels : 0;
     all += pixels;
@@ -421,7 +448,7 @@ canvas_prepare (struct canvas *canvas, int width, int height, int mixes, uint64_
   uint64_t bytes = 0;
   canvas->mixes = mixes;
   canvas->grid = (struct tile_grid){.width = width, .height = height};
-  canvas_thumbnail_size (width, height, &canvas->thumb_width, &canvas->thumb_height);
+  set_sizes (canvas, width, height);
   struct tile_frame frame = frame_of (canvas);
   canvas->grid = tile_grid_new (width, height, &frame);
   forecast->fixed = weights_bytes (canvas);

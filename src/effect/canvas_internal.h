@@ -19,16 +19,20 @@ struct canvas {
   double fixed, a_pixel; /* bytes of a tile's plan with `guessed` mixes; a_pixel 0 = not known */
   int guessed;
   struct tile_grid grid; /* of the final size */
+  double strokes;        /* canvas_set_strokes */
+  int base_width, base_height; /* of the painting in which strokes are as the network paints them */
   int thumb_width, thumb_height, mixes;
 };
 
 /* Painted whole, in one pass of one plan. */
 bool canvas_is_small (const struct canvas *canvas);
 
-/* Passes over the picture after the thumbnail's, each at most twice as large as the one before; the last at full size. And
- * the share of the work of all of them that the first @i of @n are. */
+/* Passes over the picture after that of the base, each at most twice as large as the one before; the last at full size. The
+ * first of them all is number 1, or 0 where the base is larger than the thumbnail and is painted, too. And the share of the work of
+ * all of them that those up to @i of @n are. */
 int canvas_octaves (const struct canvas *canvas);
 bool canvas_by_octaves (const struct canvas *canvas);
+int canvas_first_octave (const struct canvas *canvas);
 double canvas_octave_share (const struct canvas *canvas, int i, int n);
 
 /* Statistics of how many mixes the tiles are given. */

@@ -233,20 +233,22 @@ store_thumb (const struct thumb *thumb, GError **error)
   return g_steal_pointer (&store);
 }
 
-/* Size of octave @i of @n; 0 is the thumbnail. In equal steps: one of hardly more than 1 would lose what is finest. */
+/* Size of octave @i of @n; 0 is the base. In equal steps: one of hardly more than 1 would lose what is finest. */
 static int
-octave_extent (int thumb, int extent, int i, int n)
+octave_extent (int base, int extent, int i, int n)
 {
-  return i == n ? extent : CLAMP (lround (thumb * pow ((double) extent / thumb, (double) i / n)), 1, extent);
+  return i == n ? extent : CLAMP (lround (base * pow ((double) extent / base, (double) i / n)), 1, extent);
 }
 
-/* Octave @i of @n, over what the one before has changed. The last goes to the sink, others to a store of their own. */
+/* Octave @i of @n, over what the one before has changed, if there was one. The last goes to the sink, others to a store of
+ * their own. */
 static bool
 paint_octave (struct canvas *canvas, const struct canvas_picture *picture, int i, int n, struct row_store **store,
               const struct paint_job *job, GError **error)
 {
-  int width = octave_extent (canvas->thumb_width, canvas->grid.width, i, n),
-      height = octave_extent (canvas->thumb_height, canvas->grid.height, i, n);
+  int width = octave_extent (canvas->base_width, canvas->grid.width, i, n),
+      height = octave_extent (canvas->base_height, canvas->grid.height, i, n);
+  g_autofree float *grained = grain_shares (canvas, picture->rows);
   g_autoptr (row_shrink) shrink = row_shrink_new (&picture->source, width, height, error);
   g_autoptr (row_store) next = NULL;
   if (!shrink)
@@ -259,11 +261,13 @@ paint_octave (struct canvas *canvas, const struct canvas_picture *picture, int i
     .sink = picture->sink,
     .low = *store,
     .difference = i < n,
-    .blend = refining_blend (canvas),
+    .blend = *store ? refining_blend (canvas) : 1,
+    .grain = *store ? 0 : grain_of (canvas),
+    .grained = grained,
     .seed = canvas->settings.seed,
     .model = canvas->net.file,
     .job = job,
-    .what = i < n ? "enlarging" : "painting",
+    .what = *store && i < n ? "enlarging" : "painting",
     .from = canvas_octave_share (canvas, i - 1, n),
     .to = canvas_octave_share (canvas, i, n),
   };
@@ -283,13 +287,21 @@ paint_octaves (struct canvas *canvas, const struct canvas_picture *picture, stru
                const struct paint_job *job, GError **error)
 {
   g_autofree float *rows = refining_rows (canvas, picture->rows);
-  g_autoptr (row_store) store = store_thumb (thumb, error);
+  g_autoptr (row_store) store = NULL;
+  int n = canvas_octaves (canvas), i = canvas_first_octave (canvas);
+  if (i == 0) {
+    set_rows (canvas, ROLE_TILE, picture->rows);
+    if (!paint_octave (canvas, picture, i++, n, &store, job, error))
+      return false;
+    plan_release (canvas->plans[ROLE_TILE].plan); /* before the thumbnail's turn */
+  } else
+    store = store_thumb (thumb, error);
   /* Repainting meets paintings, so their statistics are what counts. */
   if (!store || !note (canvas, picture, thumb->painting, true, thumb->photo, rows, job, error))
     return false;
   thumb_clear (thumb);
   set_rows (canvas, ROLE_TILE, rows);
-  for (int i = 1, n = canvas_octaves (canvas); i <= n; i++)
+  for (; i <= n; i++)
     if (!paint_octave (canvas, picture, i, n, &store, job, error))
       return false;
   return true;

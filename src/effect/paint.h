@@ -88,6 +88,9 @@ struct method {
   void *(*open) (const struct paint_settings *settings, GError **error);
   void (*close) (void *self);
   unsigned (*controls) (const void *self); /* METHOD_STRENGTH, ...; NULL = none */
+  /* From the next prepare on strokes are as large as in a painting of @scale of the size, 0..1; 0 = as the settings say.
+   * NULL: a picture must be painted smaller for broader strokes. */
+  void (*set_strokes) (void *self, double scale);
   /* Gets ready for pictures of this size; what is ready already is kept. @limit: what forecast->bytes may be.
    * IMPASTO_ERROR_MEMORY, before the memory is touched and with the forecast filled in; the message is paint.c's. */
   bool (*prepare) (void *self, int width, int height, uint64_t limit, struct method_forecast *forecast, GError **error);

@@ -50,6 +50,12 @@ read_shares (void *data, int width, int height, int y, float *row, GError **erro
   return steered_shares (data, width, height, y, 1, row, error);
 }
 
+void
+steered_set_strokes (void *self, double scale)
+{
+  canvas_set_strokes (((struct steered *) self)->canvas, scale);
+}
+
 bool
 steered_prepare (void *self, int width, int height, uint64_t limit, struct method_forecast *forecast, GError **error)
 {

@@ -146,6 +146,7 @@ const struct method method_network = {
   .open = stylize_open,
   .close = stylize_close,
   .controls = stylize_controls,
+  .set_strokes = steered_set_strokes,
   .prepare = steered_prepare,
   .run = steered_run,
   .run_rows = steered_run_rows,

@@ -274,6 +274,8 @@ paint_tile (struct pass *pass, int left, int top, int from, int to, GError **err
   int tw = grid->tile_width, th = grid->tile_height;
   float *shown = tensor_floats (plan_input (job->plan, "photo"));
   copy_in (pass, left, top);
+  if (pass->photo)
+    memcpy (pass->photo, shown, 3 * (int64_t) tw * th * sizeof (float));
   if (job->grain > 0)
     add_grain (pass, left, top, shown);
   tiles_show_low (pass, left, top, shown);
@@ -286,7 +288,7 @@ paint_tile (struct pass *pass, int left, int top, int from, int to, GError **err
   for (int64_t i = 0; job->blend != 1 && i < n; i++)
     pixels[i] = shown[i] + job->blend * (pixels[i] - shown[i]);
   tiles_restore_low (pass, left, top, pixels);
-  const float *photo = job->low ? pass->photo : shown;
+  const float *photo = pass->photo;
   for (int64_t i = 0; job->difference && i < n; i++)
     pixels[i] = 0.5f + 0.5f * (pixels[i] - photo[i]);
 
@@ -372,9 +374,9 @@ allocate (struct pass *pass, GError **error)
     pass->low = floats (3 * (int64_t) pass->low_most * row_store_width (pass->job->low), &ok);
     pass->wide = floats (th * columns, &ok);
     pass->small = floats (pass->low_most * columns, &ok);
-    pass->photo = floats (3 * th * grid->tile_width, &ok);
     pass->taps = g_new (struct taps, grid->tile_width);
   }
+  pass->photo = floats (pass->job->low || pass->job->difference ? 3 * th * grid->tile_width : 0, &ok);
   pass->column = g_new (int, grid->tile_width);
   pass->grain = g_new (float, grid->tile_width);
   if (!ok)

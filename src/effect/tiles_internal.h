@@ -24,7 +24,7 @@ struct pass {
   int low_top, low_n, low_most, low_left, low_columns;
   float *low;          /* (3, low_most, low width): rows low_top .. of what the smaller painting has changed */
   float *small, *wide; /* (low_n, low_columns), (tile height, low_columns): one channel around a tile */
-  float *photo;        /* (3, tile height, tile width), when the network is shown something else */
+  float *photo;        /* (3, tile height, tile width), in octaves: the network is shown something else */
   struct taps *taps;   /* tile width */
   int *column;         /* tile width: which column of the picture is shown */
   float *grain;        /* tile width */
@@ -36,7 +36,7 @@ int tiles_low_extent (int tile);
 /* Reads the rows of the smaller painting, if there is one, that the band of tiles at @top needs. */
 bool tiles_read_low (struct pass *pass, int top, GError **error);
 
-/* Shows the network what the smaller painting has changed: @photo becomes that, and is kept as it was. */
+/* Shows the network what the smaller painting, if there is one, has changed: @photo becomes that. */
 void tiles_show_low (struct pass *pass, int left, int top, float *photo);
 
 /* The painting's low band becomes that of the smaller one. */

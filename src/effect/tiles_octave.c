@@ -139,7 +139,6 @@ tiles_show_low (struct pass *pass, int left, int top, float *photo)
   int64_t plane = (int64_t) pass->grid.tile_width * pass->grid.tile_height;
   if (!pass->job->low)
     return;
-  memcpy (pass->photo, photo, 3 * plane * sizeof (float));
   place_low (pass, left);
   for (int c = 0; c < 3; c++) {
     take_low (pass, c);

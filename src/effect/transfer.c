@@ -345,6 +345,7 @@ const struct method method_image = {
   .open = transfer_open,
   .close = transfer_close,
   .controls = transfer_controls,
+  .set_strokes = steered_set_strokes,
   .prepare = steered_prepare,
   .run = steered_run,
   .run_rows = steered_run_rows,
