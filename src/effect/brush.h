@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The brush of methods that know none: a painting of size / b, enlarged by b, has strokes b times as wide; enlarged by the
- * method itself when it can, which keeps edges sharp. Strokes fall elsewhere at any other size, however little it differs, so that the size itself must not follow the brush: paintings are
- * made at the rungs of a ladder, sizes 2^(k/2), and a brush between two rungs is a mix of their paintings. */
+ * method itself when it can, which keeps edges sharp. Strokes fall elsewhere at any other size, however little it differs, so
+ * that the size itself must not follow the brush: paintings are made at the rungs of a ladder, sizes 2^(k/2), and a brush
+ * between two rungs is a mix of their paintings. */
 #pragma once
 
 #include "effect/paint_internal.h"
