@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One training step of per-style transfer, as bench/compare.py --train times it in PyTorch: the Johnson network, a batch of 4 at
- * 256x256, VGG-19 blocks 1-3 with random weights, content loss at relu3_2, Gram losses at relu1_2, relu2_2, relu3_2 and
- * relu3_4, Adam. Prints one line of JSON.
+ * One training step of per-style transfer, as bench/compare.py --train times it in PyTorch: the Johnson network, a
+ * batch of 4 at 256x256, VGG-19 blocks 1-3 with random weights, content loss at relu3_2, Gram losses at relu1_2,
+ * relu2_2, relu3_2 and relu3_4, Adam. Prints one line of JSON.
  *
  *   train_step [f32|bf16] [THREADS] [RUNS] [profile] */
 #include <stdio.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as an IDX file, plain or compressed: refused with a message of one line, or accepted as bytes whose number the
- * file can hold. */
+ * Any bytes as an IDX file, plain or compressed: refused with a message of one line, or accepted as bytes whose number
+ * the file can hold. */
 #include <glib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any bytes as a model of Keras: refused with a message of one line, or opened; then built for small inputs and, when what
- * comes out is small, compiled and run. Bytes that begin with '{' are the architecture alone, in a good file. */
+ * Any bytes as a model of Keras: refused with a message of one line, or opened; then built for small inputs and, when
+ * what comes out is small, compiled and run. Bytes that begin with '{' are the architecture alone, in a good file. */
 #include <string.h>
 
 #include "compile/plan.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Any text as the manifest of a style pack, or of another network's file, without weights: refused with a message of one
- * line. */
+ * Any text as the manifest of a style pack, or of another network's file, without weights: refused with a message of
+ * one line. */
 #include <json-glib/json-glib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The cases of ONNX export. Networks are given at two sizes and told at a third, so that a model that only fits the sizes
- * it was made from is found out. */
+ * The cases of ONNX export. Networks are given at two sizes and told at a third, so that a model that only fits the
+ * sizes it was made from is found out. */
 #include "export_cases.h"
 
 #include <string.h>
@@ -122,8 +122,8 @@ build_judge (struct graph *graph, struct size size)
   graph_output (graph, "logit", gan_score (picture, &gan_dcgan_28, (struct gan_pass){.net = &gan}));
 }
 
-/* What networks of the field are made of beside these: depth to space, transposed convolutions, attention over pixels, a
- * layer normalisation, a pyramid, cuts and flips. */
+/* What networks of the field are made of beside these: depth to space, transposed convolutions, attention over pixels,
+ * a layer normalisation, a pyramid, cuts and flips. */
 static void
 build_mixture (struct graph *graph, struct size size)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * make_pack --features FILE: writes a VGG-19 with random weights. make_pack --perceptual FILE: a perceptual network of them.
- * make_pack PACK [SETTING=VALUE...] STYLE...: writes a style pack with random weights, for tests of what reads packs.
- * Settings are those of the network (width=8, photograph=yes, brush=yes); "nan=NAME" puts a NaN into a weight, "drop=NAME" leaves one out,
- * "misshape=NAME" transposes one, "huge=NAME" makes the network overflow. */
+ * make_pack --features FILE: writes a VGG-19 with random weights. make_pack --perceptual FILE: a perceptual network of
+ * them. make_pack PACK [SETTING=VALUE...] STYLE...: writes a style pack with random weights, for tests of what reads
+ * packs. Settings are those of the network (width=8, photograph=yes, brush=yes); "nan=NAME" puts a NaN into a weight,
+ * "drop=NAME" leaves one out, "misshape=NAME" transposes one, "huge=NAME" makes the network overflow. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>

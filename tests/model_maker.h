@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ONNX models for tests, good and bad ones: protobuf-c's structs, which a test may also bend by hand before they are packed.
- * A maker owns all that is made with it, maker_parse frees it; texts that are handed over are borrowed. Lists are words
- * between spaces ("2 3 h w"), the empty name is "-". Used by one thread. */
+ * ONNX models for tests, good and bad ones: protobuf-c's structs, which a test may also bend by hand before they are
+ * packed. A maker owns all that is made with it, maker_parse frees it; texts that are handed over are borrowed. Lists
+ * are words between spaces ("2 3 h w"), the empty name is "-". Used by one thread. */
 #pragma once
 
 #include "onnx/model.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Numbers that look random and that the scripts of tests/oracle compute too: uniform in [-0.5, 0.5), a multiplicative hash
- * of the index, seeded by FNV-1a of the name. */
+ * Numbers that look random and that the scripts of tests/oracle compute too: uniform in [-0.5, 0.5), a multiplicative
+ * hash of the index, seeded by FNV-1a of the name. */
 #pragma once
 
 #include <stdint.h>

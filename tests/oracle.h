@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests against PyTorch share: a graph over weights that both sides compute from the parameter's name, its value and
- * every gradient, compared with the numbers in a file of tests/oracle: the norm and five values of each. */
+ * What the tests against PyTorch share: a graph over weights that both sides compute from the parameter's name, its
+ * value and every gradient, compared with the numbers in a file of tests/oracle: the norm and five values of each. */
 #pragma once
 
 #include <json-glib/json-glib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The library as other programs see it: linked to libimpasto, knowing impasto/impasto.h only. MAKE_PACK names the program
- * that writes a pack with random weights. */
+ * The library as other programs see it: linked to libimpasto, knowing impasto/impasto.h only. MAKE_PACK names the
+ * program that writes a pack with random weights. */
 #include <glib/gstdio.h>
 #include <impasto/impasto.h>
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The painter of any style: its network by properties (even attention is AdaIN, strength 0 knows no style, a style mixed
- * with itself is itself, statistics from outside), its recipe on tiny networks and made-up pictures: a run learns, and
- * one that was stopped goes on to the same bits. */
+ * The painter of any style: its network by properties (even attention is AdaIN, strength 0 knows no style, a style
+ * mixed with itself is itself, statistics from outside), its recipe on tiny networks and made-up pictures: a run
+ * learns, and one that was stopped goes on to the same bits. */
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>

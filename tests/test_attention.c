@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Attention as models write it, in products and a softmax, becomes one op (compile/absorb.h) whose kernel
- * (device/cpu_attention.c) agrees with the reference interpreter of the parts, gives the same bits on one thread and on two,
- * and is close in bfloat16. What must not be fused is not. */
+ * (device/cpu_attention.c) agrees with the reference interpreter of the parts, gives the same bits on one thread and on
+ * two, and is close in bfloat16. What must not be fused is not. */
 #include <math.h>
 #include <string.h>
 

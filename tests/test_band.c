@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Convolutions in bands of rows (device/cpu_band.h) against the reference interpreter: every border, enlarging, strides,
- * dilation, groups, batches, odd extents, with and without a loop before and moments after. Each case must really have
- * run in bands; one and two threads must give the same bits. */
+ * Convolutions in bands of rows (device/cpu_band.h) against the reference interpreter: every border, enlarging,
+ * strides, dilation, groups, batches, odd extents, with and without a loop before and moments after. Each case must
+ * really have run in bands; one and two threads must give the same bits. */
 #include <math.h>
 #include <string.h>
 

@@ -88,7 +88,8 @@ chosen (const struct picture *picture)
   return all ? g_strdup (json_array_get_string_element (all, 0)) : NULL;
 }
 
-/* A painting that the pack knows is painted with its own style. Without brushwork nothing is as if there were no pack. */
+/* A painting that the pack knows is painted with its own style. Without brushwork nothing is as if there were no
+ * pack. */
 static void
 test_chosen (void)
 {
@@ -244,7 +245,8 @@ test_sources (void)
   option_clear (paint_options, &settings);
 }
 
-/* A recipe finds the pack it was painted with, says when it is another, and never takes brushwork that it does not name. */
+/* A recipe finds the pack it was painted with, says when it is another, and never takes brushwork that it does not
+ * name. */
 static void
 test_recipe (void)
 {

@@ -12,7 +12,8 @@
 #include "impasto/error.h"
 #include "process.h"
 
-/* Of twice the width: what it takes counts beside what the process takes anyway, and what its seams look like is known. */
+/* Of twice the width: what it takes counts beside what the process takes anyway, and what its seams look like is
+ * known. */
 static const struct style_net wide_net = {
   .styles = 2,
   .photograph = true,
@@ -280,8 +281,8 @@ test_wrap_rolls (void)
 
 #define SEAM 64 /* pixels that fade */
 
-/* A small torus is painted as it is repeated: it comes out as in one in which it stands four times, but for what fades at
- * the seam where its sides are no multiples. */
+/* A small torus is painted as it is repeated: it comes out as in one in which it stands four times, but for what fades
+ * at the seam where its sides are no multiples. */
 static void
 test_wrap_small (void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The classifier on bars that lie, stand, or cross: it learns to tell those it never saw apart; a run that was stopped goes on to the
- * same bits; every so manyth picture is held out; and a set of samples is read by it, class by class. */
+ * The classifier on bars that lie, stand, or cross: it learns to tell those it never saw apart; a run that was stopped
+ * goes on to the same bits; every so manyth picture is held out; and a set of samples is read by it, class by class. */
 #include <string.h>
 
 #include "effect/samples.h"

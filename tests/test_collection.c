@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Data in classes and from IDX files: labels belong to the pictures they come with, in every batch and however it is made;
- * digits come through unchanged; a part of a collection is that part. A picture's value tells which one it is. */
+ * Data in classes and from IDX files: labels belong to the pictures they come with, in every batch and however it is
+ * made; digits come through unchanged; a part of a collection is that part. A picture's value tells which one it is. */
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>
@@ -45,7 +45,8 @@ save_bytes (const char *name, const void *bytes, size_t n)
   g_assert_true (g_file_set_contents (path, bytes, (gssize) n, NULL));
 }
 
-/* An IDX file of @n pictures of 4 x 6 (wide x high), picture i of value 10 i + its place, and one of labels, n - 1 - i. */
+/* An IDX file of @n pictures of 4 x 6 (wide x high), picture i of value 10 i + its place, and one of labels, n - 1 -
+ * i. */
 static void
 save_idx (const char *folder_name, const char *start, int n)
 {

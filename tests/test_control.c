@@ -350,8 +350,8 @@ test_nothing (void)
   g_unlink (mask);
 }
 
-/* A region that is white all over is the painting of its style; what a region does not cover stays closer to the main one: the
- * statistics of normalisation are of the whole picture. */
+/* A region that is white all over is the painting of its style; what a region does not cover stays closer to the main
+ * one: the statistics of normalisation are of the whole picture. */
 static void
 test_white_region (void)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Curves: buckets against sums taken here, stats.jsonl good and bad, and drawings whose pixels are where the values say. */
+ * Curves: buckets against sums taken here, stats.jsonl good and bad, and drawings whose pixels are where the values
+ * say. */
 #include <glib/gstdio.h>
 #include <locale.h>
 #include <math.h>

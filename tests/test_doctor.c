@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The dataset doctor on folders whose illnesses are known, every one of them made here: it names each, once, and nothing
- * else; and what it says that training leaves out is what a dataset leaves out. */
+ * The dataset doctor on folders whose illnesses are known, every one of them made here: it names each, once, and
+ * nothing else; and what it says that training leaves out is what a dataset leaves out. */
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Figures of paintings: style and content distance against the training losses, built here from the features themselves;
- * what is equal; sizes from a pixel on; and the public face on files. */
+ * Figures of paintings: style and content distance against the training losses, built here from the features
+ * themselves; what is equal; sizes from a pixel on; and the public face on files. */
 #include <glib/gstdio.h>
 #include <impasto/impasto.h>
 #include <math.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Explaining: shares and losses of the layers add up, the pull is where a picture was spoilt, and nothing pulls at the painting
- * itself; a judge says what its network says when asked directly; what cannot be explained is refused in a line. */
+ * Explaining: shares and losses of the layers add up, the pull is where a picture was spoilt, and nothing pulls at the
+ * painting itself; a judge says what its network says when asked directly; what cannot be explained is refused in a
+ * line. */
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>

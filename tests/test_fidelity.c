@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Figures of sample sets: against NumPy and SciPy (tests/oracle/fidelity.py made the numbers), against closed forms, equal
- * sets, the same bits at any number of threads, and features that are none. */
+ * Figures of sample sets: against NumPy and SciPy (tests/oracle/fidelity.py made the numbers), against closed forms,
+ * equal sets, the same bits at any number of threads, and features that are none. */
 #include <json-glib/json-glib.h>
 #include <math.h>
 #include <omp.h>
@@ -87,7 +87,8 @@ test_scipy (void)
     check_case (json_array_get_object_element (cases, i), i);
 }
 
-/* A set moved by v is at |v|^2, one stretched by a about its mean at (a - 1)^2 times the trace; symmetric; 0 from itself. */
+/* A set moved by v is at |v|^2, one stretched by a about its mean at (a - 1)^2 times the trace; symmetric; 0 from
+ * itself. */
 static void
 test_frechet (void)
 {

@@ -39,7 +39,8 @@ test_loss (gconstpointer loss)
 
 /* Learning */
 
-/* Pictures of a generated sheet: the greatest distance of a row or column of it from its own mean tells bars from noise. */
+/* Pictures of a generated sheet: the greatest distance of a row or column of it from its own mean tells bars from
+ * noise. */
 static double
 evenness (const struct picture *sheet, int row, int column, bool upright)
 {

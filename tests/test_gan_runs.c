@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs of the gan recipe that go on, on bars: stopped, resumed by another command or from another folder, locked; and what is
- * made of their checkpoints. */
+ * Runs of the gan recipe that go on, on bars: stopped, resumed by another command or from another folder, locked; and
+ * what is made of their checkpoints. */
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <math.h>
@@ -94,8 +94,8 @@ test_several_changes (void)
   job_free (job);
 }
 
-/* With its folder alone a run goes on by its recipe.json, also in where and how often it writes; an option that is given is
- * looked at, and the files' names hold from any folder. */
+/* With its folder alone a run goes on by its recipe.json, also in where and how often it writes; an option that is
+ * given is looked at, and the files' names hold from any folder. */
 static void
 test_taken_up (void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HDF5: trees come back as they were written; what is damaged is refused in a line, wherever the damage is. What h5py says of
- * the same files is tests/oracle/keras_files.py's. */
+ * HDF5: trees come back as they were written; what is damaged is refused in a line, wherever the damage is. What h5py
+ * says of the same files is tests/oracle/keras_files.py's. */
 #include <glib/gstdio.h>
 #include <string.h>
 

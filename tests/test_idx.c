@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * IDX files: plain and compressed, what is written here byte by byte and what others wrote; and what must be refused. */
+ * IDX files: plain and compressed, what is written here byte by byte and what others wrote; and what must be
+ * refused. */
 #include <gio/gio.h>
 #include <glib/gstdio.h>
 #include <math.h>

@@ -143,7 +143,8 @@ build_written (struct graph *graph, const struct written *one, const struct gan_
   return builds[one->part](x, one->preset, (struct gan_pass){.net = net, .labels = labels, .code = code});
 }
 
-/* Taken back, the weights are what they were, but for variances, which both sides of a rounding leave as good as equal. */
+/* Taken back, the weights are what they were, but for variances, which both sides of a rounding leave as good as
+ * equal. */
 static void
 check_taken (const struct keras *keras, const struct gan_preset *preset, const struct gan_net *net,
              struct weights *wanted)

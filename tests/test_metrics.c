@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Distances between pictures: against scikit-image (tests/oracle/metrics.py made the numbers), identities, symmetry, sizes
- * down to a pixel; seams against what was put into the picture. */
+ * Distances between pictures: against scikit-image (tests/oracle/metrics.py made the numbers), identities, symmetry,
+ * sizes down to a pixel; seams against what was put into the picture. */
 #include <json-glib/json-glib.h>
 #include <math.h>
 
@@ -85,8 +85,9 @@ test_mesh (void)
   g_assert_cmpfloat (mesh_of (1, 1, 4, 0), ==, 0);
 }
 
-/* A photograph, grey 0.5, in squares of 8 pixels; from row @edge on it is noise that no square sees in its mean. The painting
- * is likewise, but squares of odd columns are lighter by @step there where the photograph is flat, all by 1 where it is not. */
+/* A photograph, grey 0.5, in squares of 8 pixels; from row @edge on it is noise that no square sees in its mean. The
+ * painting is likewise, but squares of odd columns are lighter by @step there where the photograph is flat, all by 1
+ * where it is not. */
 static struct picture_flatness
 flatness_of (int side, int edge, double step)
 {

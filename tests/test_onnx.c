@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ONNX in: models made here (model_maker.h) must give numbers that can be worked out by hand, and say what is in them. */
+ * ONNX in: models made here (model_maker.h) must give numbers that can be worked out by hand, and say what is in
+ * them. */
 #include <string.h>
 
 #include "impasto/error.h"
@@ -99,7 +100,8 @@ test_shape_arithmetic (void)
   CHECK (run_maker (&maker, ramp (SHAPE (2, 4), 1)), SHAPE (4, 2), 0, 1, 2, 3, 4, 5, 6, 7);
 }
 
-/* Whole numbers divide towards zero; an empty constant concatenates; an extremum of nothing known is refused elsewhere. */
+/* Whole numbers divide towards zero; an empty constant concatenates; an extremum of nothing known is refused
+ * elsewhere. */
 static void
 test_evaluator (void)
 {

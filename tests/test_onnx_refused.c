@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ONNX that is none: whatever else a file says is refused in one line that names the file and the node, quickly and without
- * a GLib warning (which is fatal here). */
+ * ONNX that is none: whatever else a file says is refused in one line that names the file and the node, quickly and
+ * without a GLib warning (which is fatal here). */
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>

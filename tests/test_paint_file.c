@@ -302,8 +302,8 @@ taken_by (struct painter *painter, const char *photo, bool *reset)
   return peak > before ? peak - before : 0;
 }
 
-/* A photograph is read, scaled and saved in as little memory as is said to do: no more is taken than that, apart from the
- * program; nor much less. Returns the forecast. */
+/* A photograph is read, scaled and saved in as little memory as is said to do: no more is taken than that, apart from
+ * the program; nor much less. Returns the forecast. */
 static uint64_t
 check_taken (const char *pack, const char *photo)
 {

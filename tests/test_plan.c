@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What compile/plan.h promises, one promise a test: assignment sees the parameters as they were when the run began, equal
- * bits run after run, memory refused before it is touched, weights shared and refreshed, messages that name the weight.
- * And the packing of lifetimes as a property over random spans. */
+ * What compile/plan.h promises, one promise a test: assignment sees the parameters as they were when the run began,
+ * equal bits run after run, memory refused before it is touched, weights shared and refreshed, messages that name the
+ * weight. And the packing of lifetimes as a property over random spans. */
 #include <math.h>
 #include <string.h>
 

@@ -10,7 +10,8 @@
 #include "op/sym.h"
 #include "process.h"
 
-/* Allocations by our own code, not by oneDNN and OpenMP, while plans run: malloc is replaced and looks at its caller. */
+/* Allocations by our own code, not by oneDNN and OpenMP, while plans run: malloc is replaced and looks at its
+ * caller. */
 #if !defined __SANITIZE_ADDRESS__ && defined __GLIBC__
 #define COUNTS_ALLOCATIONS 1
 

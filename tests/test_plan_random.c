@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Plans of random graphs (random_graph.h) against the reference interpreter. Float32 must agree within TOLERANCE of each
- * result's largest value; every graph runs twice with the same bits, and with one thread and two. At the end every op must
- * have been met, those that take either layout in both. A failure prints the graph and its number. "-m slow" draws
- * twenty times as many. */
+ * Plans of random graphs (random_graph.h) against the reference interpreter. Float32 must agree within TOLERANCE of
+ * each result's largest value; every graph runs twice with the same bits, and with one thread and two. At the end every
+ * op must have been met, those that take either layout in both. A failure prints the graph and its number. "-m slow"
+ * draws twenty times as many. */
 #include <math.h>
 #include <string.h>
 

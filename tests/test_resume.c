@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a run survives, whatever its recipe: killed at any moment it goes on to the bits of one that was not; data or a recipe
- * that have changed meanwhile are noticed. A child process is this program again. */
+ * What a run survives, whatever its recipe: killed at any moment it goes on to the bits of one that was not; data or a
+ * recipe that have changed meanwhile are noticed. A child process is this program again. */
 #include <glib/gstdio.h>
 #include <signal.h>
 #include <string.h>
@@ -14,8 +14,8 @@
 
 #define STEPS 5
 
-/* Tiny runs with much state: two networks, their optimisers, averages, and of gan the vectors of spectral normalisation and
- * a probability that adapts. */
+/* Tiny runs with much state: two networks, their optimisers, averages, and of gan the vectors of spectral normalisation
+ * and a probability that adapts. */
 
 static void
 begin_style (struct job *job, const char *runs)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures one by one: what was saved is read back as data, pixel for pixel, with its classes; what cannot be is refused. */
+ * Pictures one by one: what was saved is read back as data, pixel for pixel, with its classes; what cannot be is
+ * refused. */
 #include <string.h>
 
 #include "effect/samples.h"

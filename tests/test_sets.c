@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Figures of sets from files: against the module's figures of features that are taken here, picture by picture; classes;
- * copies are named. */
+ * Figures of sets from files: against the module's figures of features that are taken here, picture by picture;
+ * classes; copies are named. */
 #include <glib/gstdio.h>
 #include <impasto/impasto.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures as rows: what a stream reads and saves is what picture_load and picture_save do, in every orientation, depth and
- * format; areas; stores on disk. */
+ * Pictures as rows: what a stream reads and saves is what picture_load and picture_save do, in every orientation, depth
+ * and format; areas; stores on disk. */
 #include <glib/gstdio.h>
 #include <math.h>
 #include <string.h>

@@ -105,7 +105,8 @@ calm_of (double photo, double stroke, double weight)
   return tensor_floats (plan_output (plan, "loss"))[0];
 }
 
-/* Spots cost where the photograph is calm, less across its edges; strokes cost nothing. By hand: 0.5^2 exp (-30 edge). */
+/* Spots cost where the photograph is calm, less across its edges; strokes cost nothing. By hand: 0.5^2 exp (-30
+ * edge). */
 static void
 test_calm (void)
 {
@@ -140,7 +141,8 @@ start_corrects (struct job *job, const char *path)
   check_fails (job, IMPASTO_ERROR_USAGE, "corrects photographs");
 }
 
-/* What a pack has comes along: rows by name, the photograph's and the brushes'; a further style begins as their mean. */
+/* What a pack has comes along: rows by name, the photograph's and the brushes'; a further style begins as their
+ * mean. */
 static void
 test_start (void)
 {
@@ -291,8 +293,8 @@ mesh_of (int period, int first, double weight)
   return tensor_floats (plan_output (plan, "loss"))[0];
 }
 
-/* Dots on the network's grid cost, wherever on it they are; others, and slopes, do not. By hand: one place of sixteen has
- * 15/16, the others -1/16. */
+/* Dots on the network's grid cost, wherever on it they are; others, and slopes, do not. By hand: one place of sixteen
+ * has 15/16, the others -1/16. */
 static void
 test_mesh (void)
 {
@@ -303,8 +305,8 @@ test_mesh (void)
   g_assert_cmpfloat_with_epsilon (mesh_of (100, 99, 1), 0, 1e-6);
 }
 
-/* Of four squares, the first two of the photograph @like apart in each channel, the others another colour: painted alike but
- * for the second, by 0.5; its pixels are @rough off their mean. */
+/* Of four squares, the first two of the photograph @like apart in each channel, the others another colour: painted
+ * alike but for the second, by 0.5; its pixels are @rough off their mean. */
 static double
 alike_of (double like, double rough, double weight)
 {
@@ -358,8 +360,8 @@ test_alike (void)
   alike_at (1008); /* whose last squares are no whole ones */
 }
 
-/* The histogram of a picture in squares of random colours, as the loss sees and as it is counted; its distance from one of
- * a single colour. */
+/* The histogram of a picture in squares of random colours, as the loss sees and as it is counted; its distance from one
+ * of a single colour. */
 static void
 test_colors (void)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What steers the painter: regions, statistics from outside, the photograph's row, the rows of the brushes. Each is held
- * against a painting without it. Pictures are larger than what a pixel of the small network sees. */
+ * What steers the painter: regions, statistics from outside, the photograph's row, the rows of the brushes. Each is
+ * held against a painting without it. Pictures are larger than what a pixel of the small network sees. */
 #include <math.h>
 #include <string.h>
 

@@ -47,8 +47,8 @@ test_octaves (void)
   option_clear (paint_options, &settings);
 }
 
-/* A region that is everywhere is its style; half of it is half of each, as the network paints; and strength 0 leaves the
- * photograph. */
+/* A region that is everywhere is its style; half of it is half of each, as the network paints; and strength 0 leaves
+ * the photograph. */
 static void
 test_regions (void)
 {

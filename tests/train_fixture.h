@@ -17,7 +17,8 @@
 void fixture_begin (int *argc, char ***argv);
 int fixture_run (void);
 
-/* The perceptual network of eye.safetensors, by which tiny runs compare pictures: random weights, as few channels as do. */
+/* The perceptual network of eye.safetensors, by which tiny runs compare pictures: random weights, as few channels as
+ * do. */
 extern const struct perceptual_net eye_net;
 
 /* A VGG-19 as a file below the folder: random weights whose activations keep their size, @gain times, in one of its two
@@ -37,8 +38,8 @@ void job_set (struct job *job, const char *name, const char *value);
 void job_unsay (struct job *job, const char *const *names); /* that these were given; they stay as they were set */
 void job_forget (struct job *job); /* that anything was set, and its inputs: as of a command that names the run alone */
 
-/* A run of @recipe over @steps steps in one thread and float32, a checkpoint every other step, photographs given where it takes
- * some; run folders go below @runs. */
+/* A run of @recipe over @steps steps in one thread and float32, a checkpoint every other step, photographs given where
+ * it takes some; run folders go below @runs. */
 void job_new (struct job *job, const struct recipe *recipe, const char *runs, int steps);
 
 /* The whole of a tiny run of the style recipe, with or without the adversary. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the tests of painting by any painting share: made-up pictures, a tiny network of random weights, the painter with
- * options as a user gives them. Everything lies in the folder of fixture.h. */
+ * What the tests of painting by any painting share: made-up pictures, a tiny network of random weights, the painter
+ * with options as a user gives them. Everything lies in the folder of fixture.h. */
 #pragma once
 
 #include "effect/paint.h"
@@ -12,7 +12,8 @@ struct picture *make_picture (int width, int height, int kind);
 void save_picture (const char *name, int width, int height, int kind); /* as make_picture makes it */
 void save_mask (const char *name, int white_from);                     /* 120x80, white from that column on */
 
-/* arbitrary.safetensors, to be painted by, and what is named as paintings: a.png, b.png, dot.png, clear.png, line.png, text.png. */
+/* arbitrary.safetensors, to be painted by, and what is named as paintings: a.png, b.png, dot.png, clear.png, line.png,
+ * text.png. */
 void make_everything (void);
 
 /* Settings as a user gives them: "NAME=VALUE" ..., names of style images in the folder, separated by commas. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Contact sheets for the gallery, so that making it needs nothing but this tree: pictures in cells of one size, a name in a
- * corner of each. And soft masks, for paintings by region.
+ * Contact sheets for the gallery, so that making it needs nothing but this tree: pictures in cells of one size, a name
+ * in a corner of each. And soft masks, for paintings by region.
  *
  *   sheet OUT [--columns N] [--cell WxH] [--bytes MOST] [NAME=]PICTURE...
  *   sheet --mask OUT WxH X0,Y0 X1,Y1      white at (X0,Y0) and behind it, black at (X1,Y1) and beyond; 0..1 of the sides

@@ -2,7 +2,8 @@
  *
  * Commands: each is a struct command in its own file and a row in command_table (main.c). A command prints results to
  * stdout and everything else to stderr; its exit status is an ImpastoError, 0 when all went well. Every command takes
- * --quiet: then it says neither what it noticed nor what its files are called, but still what was asked for, and errors. */
+ * --quiet: then it says neither what it noticed nor what its files are called, but still what was asked for, and
+ * errors. */
 #pragma once
 
 #include <impasto/impasto.h>
@@ -40,8 +41,8 @@ extern const struct command command_paint, command_replay, command_styles, comma
 bool arguments_parse (struct arguments *arguments, char **argv, GError **error);
 void arguments_clear (struct arguments *arguments);
 
-/* What the line is about, before its options are known: a word of @known wherever it stands, or the first word that is no
- * option, or NULL. */
+/* What the line is about, before its options are known: a word of @known wherever it stands, or the first word that is
+ * no option, or NULL. */
 const char *arguments_subject (char **argv, const char *const *known);
 
 /* Prints which options have a letter. */
@@ -65,8 +66,9 @@ int complain_usage (const char *format, ...) G_GNUC_PRINTF (1, 2);
 
 /* runs.c */
 
-/* A RUN, or RUN:NAME, where a model, pack or style may stand: the name or number of a run in @folder (NULL: runs) becomes its
- * folder. A file, style, pack or network of that name comes first. False or NULL: no run, or several, have that number. */
+/* A RUN, or RUN:NAME, where a model, pack or style may stand: the name or number of a run in @folder (NULL: runs)
+ * becomes its folder. A file, style, pack or network of that name comes first. False or NULL: no run, or several, have
+ * that number. */
 bool arguments_take_run (const struct arguments *arguments, const char *name, const char *folder, GError **error);
 
 /* The same of --resume, where nothing comes before a run. */

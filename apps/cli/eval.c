@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * impasto eval: figures of paintings, a row each: how near to the style and to the photograph, how near to another picture,
- * whether tiles show. A bad file is reported and does not stop the rest. */
+ * impasto eval: figures of paintings, a row each: how near to the style and to the photograph, how near to another
+ * picture, whether tiles show. A bad file is reported and does not stop the rest. */
 #include <json-glib/json-glib.h>
 #include <math.h>
 #include <stdio.h>
@@ -85,8 +85,8 @@ stem_length (const char *relative)
   return dot && dot > relative ? (size_t) (dot - relative) : strlen (relative);
 }
 
-/* The file of the same name, whatever the extension; otherwise the longest name that the picture's continues with '-' or
- * '_': harbour.jpg for harbour-great-wave.png. NULL without @error: there are no partners. */
+/* The file of the same name, whatever the extension; otherwise the longest name that the picture's continues with '-'
+ * or '_': harbour.jpg for harbour-great-wave.png. NULL without @error: there are no partners. */
 static const char *
 partner_of (const struct partners *partners, const struct input *input, GError **error)
 {

@@ -18,9 +18,9 @@ struct input {
   GError *error;  /* why there is no picture here; or NULL */
 };
 
-/* Files stay as they are given; folders become the pictures in them, sorted, with what is below when @recursive, but for
- * the folder @output. A folder without pictures, or that cannot be read, is an input with an error, IMPASTO_ERROR_INPUT.
- * Elements are struct input. */
+/* Files stay as they are given; folders become the pictures in them, sorted, with what is below when @recursive, but
+ * for the folder @output. A folder without pictures, or that cannot be read, is an input with an error,
+ * IMPASTO_ERROR_INPUT. Elements are struct input. */
 GPtrArray *inputs_collect (char **words, bool recursive, const char *output);
 
 struct naming {
@@ -44,8 +44,8 @@ void naming_clear (struct naming *naming);
  * these were. Once the style is known. */
 guint naming_leave_results (const struct naming *naming, GPtrArray *inputs);
 
-/* Takes out of @inputs what was found in a folder and is a painting of impasto's, whatever its style. How many these were.
- * Reads the headers of all that was found. */
+/* Takes out of @inputs what was found in a folder and is a painting of impasto's, whatever its style. How many these
+ * were. Reads the headers of all that was found. */
 guint inputs_leave_paintings (GPtrArray *inputs);
 
 /* The result of @input, or NULL: IMPASTO_ERROR_OUTPUT when it must not or cannot be written. @exists tells that it is

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures pass three stations: a reading thread, the main thread (which paints with all processors), and a writing thread.
- * Everything about a picture is said by the writing thread when its turn comes, so that lines stand in the order of the
- * pictures. Between stations there is room for one picture, and only if the forecast of the one that is painted leaves
- * memory for it; otherwise the stations wait for each other. */
+ * Pictures pass three stations: a reading thread, the main thread (which paints with all processors), and a writing
+ * thread. Everything about a picture is said by the writing thread when its turn comes, so that lines stand in the
+ * order of the pictures. Between stations there is room for one picture, and only if the forecast of the one that is
+ * painted leaves memory for it; otherwise the stations wait for each other. */
 #include "painting.h"
 
 #include <math.h>

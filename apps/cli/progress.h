@@ -41,7 +41,8 @@ void print_json_node (JsonNode *node, bool pretty);
 /* Prints @object as one line of standard output; takes it over. */
 void print_json_line (JsonObject *object);
 
-/* Rewrites the line with how many of @all pictures are @done; false when the user wants an end. @data: the struct progress. */
+/* Rewrites the line with how many of @all pictures are @done; false when the user wants an end. @data: the struct
+ * progress. */
 gboolean progress_pictures (guint done, guint all, gpointer data);
 
 /* "[#####.....] ": @share of a bar; a new string. */

@@ -118,8 +118,8 @@ has_name (const char *part)
   return colon && !is_number (colon + 1, strcspn (colon + 1, ":"));
 }
 
-/* A part of a mix, a new string. All but the @first name a RUN only in the form RUN:NAME, without which they are styles of
- * the pack before. */
+/* A part of a mix, a new string. All but the @first name a RUN only in the form RUN:NAME, without which they are styles
+ * of the pack before. */
 static char *
 run_in_part (const char *part, bool first, const char *folder, GError **error)
 {

@@ -46,12 +46,12 @@ IMPASTO_API void impasto_abandon (void);
  */
 IMPASTO_API char *impasto_machine (void);
 
-/**
+/* *
  * impasto_json_tidy:
  * @json: JSON as json-glib writes it
  *
- * json-glib writes doubles with an exponent, NaN and infinity in a way that nobody reads: 1e-08.0, nan.0; and others with more
- * digits than they need: 0.40000000000000002.
+ * json-glib writes doubles with an exponent, NaN and infinity in a way that nobody reads: 1e-08.0, nan.0; and others
+ * with more digits than they need: 0.40000000000000002.
  *
  * Returns: (transfer full): the same as JSON: 1e-08, null, 0.4
  */
@@ -66,8 +66,9 @@ IMPASTO_API char *impasto_json_tidy (const char *json);
  */
 IMPASTO_API const char *impasto_nearest (const char *text, const char *const *names);
 
-/* Styles. Packs are searched in the folders of $IMPASTO_MODELS (joined by ':') and nowhere else when it is set; otherwise in
- * impasto/models of the user's and the system's data folders, and in models/ beside or above the program. */
+/* Styles. Packs are searched in the folders of $IMPASTO_MODELS (joined by ':') and nowhere else when it is set;
+ * otherwise in impasto/models of the user's and the system's data folders, and in models/ beside or above the
+ * program. */
 
 /**
  * ImpastoStyle:
@@ -216,13 +217,10 @@ typedef struct {
  */
 IMPASTO_API ImpastoOptions *impasto_paint_options_new (void);
 
-/**
- * impasto_paint_options_replay:
- * @options: from impasto_paint_options_new(); what has been set in them stays
- * @painting: a file that holds a painting
- * @force: take files of the right names, whatever is in them
- * @error: IMPASTO_ERROR_INPUT: no recipe in the file, or one that makes no sense; a pack or mask that is not there, or is
- * not the one that was painted with
+/* * impasto_paint_options_replay: @options: from impasto_paint_options_new(); what has been set in them stays
+ * @painting: a file that holds a painting @force: take files of the right names, whatever is in them @error:
+ * IMPASTO_ERROR_INPUT: no recipe in the file, or one that makes no sense; a pack or mask that is not there, or is not
+ * the one that was painted with
  *
  * Sets @options as they were when @painting was painted. Packs are looked for by name in impasto_style_folders(), masks
  * beside the painting and in the current folder.
@@ -245,12 +243,12 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoPainter, impasto_painter_free)
 IMPASTO_API const char *impasto_painter_get_style (const ImpastoPainter *painter);
 IMPASTO_API const char *impasto_painter_get_pack (const ImpastoPainter *painter);
 
-/**
+/* *
  * impasto_painter_get_sources:
  * @painter: who paints
  *
- * Returns: (transfer full): the files that it has opened and paints by, which no painting should replace: packs and other
- * networks, paintings, masks
+ * Returns: (transfer full): the files that it has opened and paints by, which no painting should replace: packs and
+ * other networks, paintings, masks
  */
 IMPASTO_API char **impasto_painter_get_sources (const ImpastoPainter *painter);
 
@@ -321,18 +319,14 @@ typedef struct {
 
 #define IMPASTO_FIGURES 24
 
-/**
- * ImpastoFigures:
- * @width: of the picture
- * @height: likewise
- * @n_figures: how many
- * @figure: the figures: "style_distance", "palette_distance", "color_distance" and "mesh" (what shows of the grid of four pixels a network
- * paints on; detail of small pictures adds to it) when there is a style; "content_distance", "calm" and "alike" (how much
- * neighbouring places that are flat in the photograph, and any two of one colour, differ in the painting) with a photograph;
- * "seam_step", "step_beside" and "worst_seam" with tiles; for pairs "psnr", "ssim", "mean_difference", "max_difference",
- * and with tiles "mean_at_seams", "max_at_seams", NaN where no line of tiles lies in the picture. Differences and steps
- * are of 8-bit samples, 0..255
- * @notes: (nullable): what was scaled, or could not be measured, in lines
+/* * ImpastoFigures: @width: of the picture @height: likewise @n_figures: how many @figure: the figures:
+ * "style_distance", "palette_distance", "color_distance" and "mesh" (what shows of the grid of four pixels a network
+ * paints on; detail of small pictures adds to it) when there is a style; "content_distance", "calm" and "alike" (how
+ * much neighbouring places that are flat in the photograph, and any two of one colour, differ in the painting) with a
+ * photograph; "seam_step", "step_beside" and "worst_seam" with tiles; for pairs "psnr", "ssim", "mean_difference",
+ * "max_difference", and with tiles "mean_at_seams", "max_at_seams", NaN where no line of tiles lies in the picture.
+ * Differences and steps are of 8-bit samples, 0..255 @notes: (nullable): what was scaled, or could not be measured, in
+ * lines
  */
 typedef struct {
   int width, height, n_figures;
@@ -360,7 +354,7 @@ IMPASTO_API ImpastoEvaluator *impasto_evaluator_new (const ImpastoOptions *optio
 IMPASTO_API void impasto_evaluator_free (ImpastoEvaluator *evaluator);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoEvaluator, impasto_evaluator_free)
 
-/**
+/* *
  * impasto_evaluator_run:
  * @evaluator: who looks
  * @path: a picture; alpha is laid onto white
@@ -369,26 +363,21 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoEvaluator, impasto_evaluator_free)
  * @figures: (out): what is found; clear it with impasto_figures_clear(), also after an error
  * @error: IMPASTO_ERROR_INPUT: a file, or sizes that differ without "preview"; IMPASTO_ERROR_MEMORY
  *
- * Style distance is the mean, over four features at three scales, of the squared difference of Gram matrices in units of the
- * style's root mean square (Gatys et al. 2016); content distance the squared difference of features over the photograph's
- * mean square (Johnson et al. 2016): 0 is equal. Both are those of training.
+ * Style distance is the mean, over four features at three scales, of the squared difference of Gram matrices in units
+ * of the style's root mean square (Gatys et al. 2016); content distance the squared difference of features over the
+ * photograph's mean square (Johnson et al. 2016): 0 is equal. Both are those of training.
  */
 IMPASTO_API gboolean impasto_evaluator_run (ImpastoEvaluator *evaluator, const char *path, const char *content,
                                             const char *against, ImpastoFigures *figures, GError **error);
 
 /* Sets of samples. */
 
-/**
- * ImpastoSetFigures:
- * @name: "all", or the name of a class
- * @n_reals: real pictures
- * @n_samples: samples
- * @n_figures: how many
- * @figure: "frechet" (Heusel et al. 2017) and "kernel" distance (Binkowski et al. 2018): 0 is equal; "precision", the share
- * of samples among the real pictures, and "recall", the share of real pictures among the samples (Kynkaanniemi et al. 2019);
- * "to_real", the median distance of a sample to its nearest real picture, "among_real", that of a real picture to its
- * nearest other one, "copies", the share of samples nearer to a real picture than 99 in 100 of those are to each
- * other, or equal to one; real pictures that are there several times are one here
+/* * ImpastoSetFigures: @name: "all", or the name of a class @n_reals: real pictures @n_samples: samples @n_figures: how
+ * many @figure: "frechet" (Heusel et al. 2017) and "kernel" distance (Binkowski et al. 2018): 0 is equal; "precision",
+ * the share of samples among the real pictures, and "recall", the share of real pictures among the samples
+ * (Kynkaanniemi et al. 2019); "to_real", the median distance of a sample to its nearest real picture, "among_real",
+ * that of a real picture to its nearest other one, "copies", the share of samples nearer to a real picture than 99 in
+ * 100 of those are to each other, or equal to one; real pictures that are there several times are one here
  */
 typedef struct {
   char *name;
@@ -441,7 +430,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImpastoSetReport, impasto_set_report_free)
 /* Adds "reals", "crop", "classes" and "nearest" to options of impasto_eval_options_new(). */
 IMPASTO_API void impasto_eval_sets_options (ImpastoOptions *options);
 
-/**
+/* *
  * impasto_eval_sets:
  * @samples: a folder, class folders or an IDX file
  * @options: from impasto_eval_options_new() and impasto_eval_sets_options(), with "reals" set
@@ -449,8 +438,8 @@ IMPASTO_API void impasto_eval_sets_options (ImpastoOptions *options);
  * @data: for @func
  * @error: IMPASTO_ERROR_INPUT: pictures or feature network; IMPASTO_ERROR_MEMORY; IMPASTO_ERROR_CANCELLED
  *
- * Measures samples against real pictures in the features of a network. The figures compare with figures of the same network,
- * crop and number of pictures only; they are no Inception FID.
+ * Measures samples against real pictures in the features of a network. The figures compare with figures of the same
+ * network, crop and number of pictures only; they are no Inception FID.
  *
  * Returns: (transfer full): the report
  */
@@ -459,13 +448,10 @@ IMPASTO_API ImpastoSetReport *impasto_eval_sets (const char *samples, const Impa
 
 /* Explaining. */
 
-/**
- * ImpastoExplained:
- * @name: "layer1" to "layer4" and "all" of a style loss, "head1" and so on of a judge of styles, "painting" and "photo" of
- * the judges of a translation
- * @value: the loss of the layer; the mean score of the judge: 1 is real, 0 painted
- * @share: of the pull of all layers; of the places that pass for real
- * @region: ninths of the picture (of its middle square, for a judge that reads squares), row by row: share of the layer's pull; mean score
+/* * ImpastoExplained: @name: "layer1" to "layer4" and "all" of a style loss, "head1" and so on of a judge of styles,
+ * "painting" and "photo" of the judges of a translation @value: the loss of the layer; the mean score of the judge: 1
+ * is real, 0 painted @share: of the pull of all layers; of the places that pass for real @region: ninths of the picture
+ * (of its middle square, for a judge that reads squares), row by row: share of the layer's pull; mean score
  */
 typedef struct {
   char *name;
@@ -552,12 +538,9 @@ typedef struct {
   ImpastoBenchPart parts[12];
 } ImpastoBench;
 
-/**
- * impasto_bench:
- * @what: (nullable): an ONNX model's file, a network's name, a style or a pack; %NULL: what "net", "style" or "train" says
- * @options: from impasto_bench_options_new()
- * @bench: (out): the figures; clear them with impasto_bench_clear(), also after an error
- * @error: IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT, IMPASTO_ERROR_MEMORY
+/* * impasto_bench: @what: (nullable): an ONNX model's file, a network's name, a style or a pack; %NULL: what "net",
+ * "style" or "train" says @options: from impasto_bench_options_new() @bench: (out): the figures; clear them with
+ * impasto_bench_clear(), also after an error @error: IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT, IMPASTO_ERROR_MEMORY
  *
  * Times a network, or a training step.
  */

@@ -10,25 +10,25 @@ G_BEGIN_DECLS
 
 /* Styles and generators. */
 
-/**
+/* *
  * impasto_export_options_new:
  *
- * Returns: (transfer full): "pack", "style", "all-styles", "judge", "range", "layout", "fixed", "margin", "weights", "opset",
- * "input-name", "output-name"
+ * Returns: (transfer full): "pack", "style", "all-styles", "judge", "range", "layout", "fixed", "margin", "weights",
+ * "opset", "input-name", "output-name"
  */
 IMPASTO_API ImpastoOptions *impasto_export_options_new (void);
 
-/**
+/* *
  * impasto_export:
  * @options: which style or generator, and how
  * @path: the file, NAME.onnx; of a generator also NAME.h5, for Keras
  * @error: IMPASTO_ERROR_USAGE: no such style, or @path is a run's checkpoint; IMPASTO_ERROR_INPUT: a pack that is
  *   damaged; IMPASTO_ERROR_OUTPUT
  *
- * Writes a style as an ONNX model: pictures (batch, 3, height, width) of any size in, paintings of the same size out, as
- * impasto_painter_paint() makes them in float32. A generator (a "pack" that is a model of `impasto train gan`) takes
- * numbers and gives pictures; what Keras saved (NAME.h5) becomes an ONNX model too. The file appears when it is complete or not at all, and replaces one of
- * its name.
+ * Writes a style as an ONNX model: pictures (batch, 3, height, width) of any size in, paintings of the same size out,
+ * as impasto_painter_paint() makes them in float32. A generator (a "pack" that is a model of `impasto train gan`) takes
+ * numbers and gives pictures; what Keras saved (NAME.h5) becomes an ONNX model too. The file appears when it is
+ * complete or not at all, and replaces one of its name.
  */
 IMPASTO_API gboolean impasto_export (const ImpastoOptions *options, const char *path, GError **error);
 
@@ -87,23 +87,19 @@ IMPASTO_API void impasto_model_get_output (const ImpastoModel *model, guint i, I
 /* (transfer full): inputs, outputs, opset, ops, parameters, metadata and what is not supported, in lines. */
 IMPASTO_API char *impasto_model_describe (const ImpastoModel *model);
 
-/**
- * impasto_model_run:
- * @model: the model
- * @inputs: (array length=n_inputs): by name, or in the model's order where it is %NULL; those with a default may be left out
- * @n_inputs: how many
- * @outputs: (array length=n_outputs): names of those wanted, or the model's order where it is %NULL; the rest is filled in, data
- * to be freed with impasto_array_clear()
- * @n_outputs: how many
- * @error: IMPASTO_ERROR_MODEL: an op that is not supported, shapes that do not fit; IMPASTO_ERROR_MEMORY
+/* * impasto_model_run: @model: the model @inputs: (array length=n_inputs): by name, or in the model's order where it is
+ * %NULL; those with a default may be left out @n_inputs: how many @outputs: (array length=n_outputs): names of those
+ * wanted, or the model's order where it is %NULL; the rest is filled in, data to be freed with impasto_array_clear()
+ * @n_outputs: how many @error: IMPASTO_ERROR_MODEL: an op that is not supported, shapes that do not fit;
+ * IMPASTO_ERROR_MEMORY
  *
  * The first run with inputs of a size takes longer: it makes a plan. The last four are kept.
  */
 IMPASTO_API gboolean impasto_model_run (ImpastoModel *model, const ImpastoArray *inputs, guint n_inputs,
                                         ImpastoArray *outputs, guint n_outputs, GError **error);
 
-/* (transfer full): those of impasto_model_options_new(), and "range", "output-range", "mean", "std", "layout", "bgr", "resize",
- * "grey": how pictures become values and back. */
+/* (transfer full): those of impasto_model_options_new(), and "range", "output-range", "mean", "std", "layout", "bgr",
+ * "resize", "grey": how pictures become values and back. */
 IMPASTO_API ImpastoOptions *impasto_run_options_new (void);
 
 /**

@@ -13,8 +13,8 @@ G_BEGIN_DECLS
 IMPASTO_API const char *const *impasto_recipes (void);
 IMPASTO_API const char *impasto_recipe_help (const char *recipe);
 
-/* What follows a recipe's name on the command line ("PAINTING... --photos DIR [-o PACK]"), and one or two whole commands,
- * %NULL-terminated; %NULL: no such recipe. */
+/* What follows a recipe's name on the command line ("PAINTING... --photos DIR [-o PACK]"), and one or two whole
+ * commands, %NULL-terminated; %NULL: no such recipe. */
 IMPASTO_API const char *impasto_recipe_usage (const char *recipe);
 IMPASTO_API const char *const *impasto_recipe_examples (const char *recipe);
 
@@ -55,7 +55,7 @@ typedef struct {
  * when a checkpoint is written or something is said between steps or at the end. */
 typedef gboolean (*ImpastoTrainFunc) (const ImpastoTrainProgress *progress, gpointer data);
 
-/**
+/* *
  * impasto_train:
  * @recipe: one of impasto_recipes()
  * @options: from impasto_train_options_new() for this recipe. With "resume", a run's folder (impasto_run_find()), those
@@ -151,13 +151,13 @@ IMPASTO_API ImpastoRun *impasto_run_load (const char *folder, GError **error);
  */
 IMPASTO_API char *impasto_runs_compare (const char *const *folders, GError **error);
 
-/**
+/* *
  * impasto_runs_compare_json:
  * @folders: (array zero-terminated=1): run folders
  * @error: IMPASTO_ERROR_INPUT: one that is none
  *
- * Returns: (transfer full): a line of JSON: "runs", "settings" that differ and "figures" at the end, arrays with an element a
- * run; "step" and "figures_at_step" where they are of different lengths
+ * Returns: (transfer full): a line of JSON: "runs", "settings" that differ and "figures" at the end, arrays with an
+ * element a run; "step" and "figures_at_step" where they are of different lengths
  */
 IMPASTO_API char *impasto_runs_compare_json (const char *const *folders, GError **error);
 
@@ -173,11 +173,10 @@ IMPASTO_API gboolean impasto_runs_draw (const char *const *folders, const char *
 
 /* Data for training. */
 
-/**
- * ImpastoDataFinding: @kind: "damaged" and "tiny" are left out by training; "small", "odd", "grey", "alpha", "blank",
- * "duplicate", "similar" are taken; "beside" lies where it is not read; "class" is about a class as a whole, "few" about
- * one picture alone @name: of the picture, the folder or the class @text: what is so, and what training does: "grey;
- * becomes three equal channels"
+/* * ImpastoDataFinding: @kind: "damaged" and "tiny" are left out by training; "small", "odd", "grey", "alpha", "blank",
+ * "duplicate", "similar" are taken; "beside" lies where it is not read; "class" is about a class as a whole, "few"
+ * about one picture alone @name: of the picture, the folder or the class @text: what is so, and what training does:
+ * "grey; becomes three equal channels"
  */
 typedef struct {
   const char *kind;
@@ -221,11 +220,11 @@ typedef gboolean (*ImpastoDataFunc) (guint done, guint all, gpointer data);
 IMPASTO_API ImpastoDataReport *impasto_data_check (const char *path, const ImpastoOptions *options,
                                                    ImpastoDataFunc func, gpointer data, GError **error);
 
-/**
+/* *
  * impasto_generate_options_new:
  *
- * Returns: (transfer full): "number", "seed", "class", "category", "code", "sweep", "interpolate", "truncate", "columns",
- * "threads", "overwrite"
+ * Returns: (transfer full): "number", "seed", "class", "category", "code", "sweep", "interpolate", "truncate",
+ * "columns", "threads", "overwrite"
  */
 IMPASTO_API ImpastoOptions *impasto_generate_options_new (void);
 

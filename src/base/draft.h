@@ -38,14 +38,15 @@ bool draft_commit (struct draft *draft, GError **error);
  * new string. NULL with errno: too many of them. */
 char *draft_place (const char *target);
 
-/* Whether @target and @source are there and one file, by whatever names: what is written to the one replaces the other. */
+/* Whether @target and @source are there and one file, by whatever names: what is written to the one replaces the
+ * other. */
 bool draft_replaces (const char *target, const char *source);
 
 /* Whether @name, without folders, is a draft's: of one that nobody writes any more, it may be deleted. */
 bool draft_is (const char *name);
 
-/* Deletes the files of all drafts there are, whoever writes them, for a process that is about to end: called from signal
- * handlers, too. */
+/* Deletes the files of all drafts there are, whoever writes them, for a process that is about to end: called from
+ * signal handlers, too. */
 void draft_abandon_all (void);
 
 /* Deletes the file unless it was committed. */

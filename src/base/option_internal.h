@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The inside of option tables, shared by its files: option.c (tables, --help) and option_kinds.c (what each type is). */
+ * The inside of option tables, shared by its files: option.c (tables, --help) and option_kinds.c (what each type
+ * is). */
 #pragma once
 
 #include "base/option.h"

@@ -76,8 +76,8 @@ same_letter (char a, char b)
   return g_ascii_tolower (a) == g_ascii_tolower (b);
 }
 
-/* The fewest insertions, deletions, replacements and swaps of neighbours that turn @a into @b (Levenshtein's distance with
- * Damerau's swaps, each place edited once). */
+/* The fewest insertions, deletions, replacements and swaps of neighbours that turn @a into @b (Levenshtein's distance
+ * with Damerau's swaps, each place edited once). */
 static guint
 edit_distance (const char *a, const char *b)
 {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rewrites over a few nodes of the graph that is being made; what they leave unread, the next round of lowering drops. */
+ * Rewrites over a few nodes of the graph that is being made; what they leave unread, the next round of lowering
+ * drops. */
 #include "compile/absorb.h"
 
 #include <math.h>

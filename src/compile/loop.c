@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Interpreter of fused loops. The domain's axes, in memory order, are merged where every operand allows it; what
- * remains is walked as rows (the innermost merged axis) in chunks of whole rows. Per chunk each instruction is one call of
- * a vector loop, so that interpretation costs a few nanoseconds per thousand elements. */
+ * remains is walked as rows (the innermost merged axis) in chunks of whole rows. Per chunk each instruction is one call
+ * of a vector loop, so that interpretation costs a few nanoseconds per thousand elements. */
 #include "compile/loop_internal.h"
 
 #include <omp.h>
@@ -308,7 +308,8 @@ run_map (const struct kernel *kernel, void *scratch, const struct run_context *c
   }
 }
 
-/* The operand that is the other one of instruction @code than the result of instruction @before; -1 when there is none. */
+/* The operand that is the other one of instruction @code than the result of instruction @before; -1 when there is
+ * none. */
 static int
 other_operand (const struct loop_code *code, int before)
 {

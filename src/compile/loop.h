@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Fused elementwise loops. A loop evaluates a small program of elementwise ops over every element of a domain, in
- * chunks that stay in the first-level cache: intermediate values never reach memory, operands and result are read and written
- * once. Operands broadcast; their storage may be bfloat16; arithmetic is float32. A loop may end in a reduction, with
- * double partial sums over a fixed split of the domain, so that the result does not depend on the number of threads. */
+ * chunks that stay in the first-level cache: intermediate values never reach memory, operands and result are read and
+ * written once. Operands broadcast; their storage may be bfloat16; arithmetic is float32. A loop may end in a
+ * reduction, with double partial sums over a fixed split of the domain, so that the result does not depend on the
+ * number of threads. */
 #pragma once
 
 #include "device/cpu_band.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A prepared loop, and what evaluating one takes: loop.c evaluates it for results as they are, loop_reduce.c for reductions. A
- * worker belongs to one thread; anybody may read a loop. */
+ * A prepared loop, and what evaluating one takes: loop.c evaluates it for results as they are, loop_reduce.c for
+ * reductions. A worker belongs to one thread; anybody may read a loop. */
 #pragma once
 
 #include "compile/loop.h"
@@ -58,8 +58,8 @@ void loop_worker_begin (const struct loop *loop, struct worker *worker, float *r
 /* A register beside those that loop_evaluate uses, LOOP_CHUNK floats. */
 float *loop_spare (const struct loop *loop, const struct worker *worker);
 
-/* Evaluates the program over [start, start + n), at most LOOP_CHUNK elements; the result is in the returned buffer, which is
- * @target when given and the program is not empty. */
+/* Evaluates the program over [start, start + n), at most LOOP_CHUNK elements; the result is in the returned buffer,
+ * which is @target when given and the program is not empty. */
 const float *loop_evaluate (const struct loop *loop, struct worker *worker, int64_t start, int64_t n, float *target);
 
 /* Threads that are worth it, and the bytes of the registers of so many. */
@@ -69,6 +69,6 @@ size_t loop_scratch (const struct loop *loop, int threads);
 /* The registers of the calling thread of a team. */
 float *loop_registers (const struct loop *loop, void *scratch);
 
-/* Sets kernel->run to the reduction that fits the strides of the result, and adds to kernel->scratch what it takes; rows are
- * then walked by loop->outer. */
+/* Sets kernel->run to the reduction that fits the strides of the result, and adds to kernel->scratch what it takes;
+ * rows are then walked by loop->outer. */
 void loop_choose_reduction (struct loop *loop, struct kernel *kernel);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reductions of fused loops. Partial sums are doubles over a fixed split of the domain, so that results do not depend on the
- * number of threads; which of the ways below is taken depends on where the reduced axes lie in memory. */
+ * Reductions of fused loops. Partial sums are doubles over a fixed split of the domain, so that results do not depend
+ * on the number of threads; which of the ways below is taken depends on where the reduced axes lie in memory. */
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -129,7 +129,8 @@ run_reduce_columns (const struct kernel *kernel, void *scratch, const struct run
     }
 }
 
-/* The same where a row is longer than half a chunk: each thread takes pieces of rows, a chunk wide, from the first to the last. */
+/* The same where a row is longer than half a chunk: each thread takes pieces of rows, a chunk wide, from the first to
+ * the last. */
 static void
 run_reduce_wide_columns (const struct kernel *kernel, void *scratch, const struct run_context *context)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Lowering copies node by node into a new graph, in topological order, so that hash-consing removes what a
- * rewrite makes equal. The rewrites are peepholes over one node and its inputs; each keeps the value exactly or to the last
+ * Lowering copies node by node into a new graph, in topological order, so that hash-consing removes what a rewrite
+ * makes equal. The rewrites are peepholes over one node and its inputs; each keeps the value exactly or to the last
  * rounding of float. */
 #include "compile/lower.h"
 

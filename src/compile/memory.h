@@ -13,6 +13,6 @@ struct span {
   size_t offset;   /* result, a multiple of 64 */
 };
 
-/* Greedy by size: the largest buffer first, each at the lowest offset where nothing that lives at the same time is in the
- * way (Pisarchyk and Lee 2020). Returns the bytes of the workspace. */
+/* Greedy by size: the largest buffer first, each at the lowest offset where nothing that lives at the same time is in
+ * the way (Pisarchyk and Lee 2020). Returns the bytes of the workspace. */
 size_t memory_pack (struct span *spans, int n);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A plan: a graph made ready to run on this machine. Compiling chooses kernels, layouts, precision and fusions, and lays
- * every intermediate at an offset of one workspace from its lifetime; running allocates no buffers.
+ * A plan: a graph made ready to run on this machine. Compiling chooses kernels, layouts, precision and fusions, and
+ * lays every intermediate at an offset of one workspace from its lifetime; running allocates no buffers.
  *
  * Weights are shared, not copied: parameters are bound to the tensors of @weights at compile time, and assigned
  * parameters are written there. Parameters that no result assigns are taken as constant and may be laid out once:

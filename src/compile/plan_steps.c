@@ -352,8 +352,8 @@ add_output (struct plan *plan, const char *name, struct slot *value)
     add_copy (plan, value, target);
 }
 
-/* Results see the parameters as they were when the run began: outputs are taken first, and a new value that is the old one
- * of another parameter is set aside before any parameter is overwritten. */
+/* Results see the parameters as they were when the run began: outputs are taken first, and a new value that is the old
+ * one of another parameter is set aside before any parameter is overwritten. */
 static void
 add_results (struct plan *plan)
 {

@@ -178,7 +178,8 @@ choose_roles (struct schedule *schedule, const struct graph *graph)
   }
 }
 
-/* A loop must not collect more than its program holds: turn inlined inputs of too large loops into loops of their own. */
+/* A loop must not collect more than its program holds: turn inlined inputs of too large loops into loops of their
+ * own. */
 static void
 bound_loops (struct schedule *schedule, const struct graph *graph)
 {

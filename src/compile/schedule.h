@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Scheduling: decides for a lowered graph where every value lies (layout and type) and which nodes are evaluated inside the
- * loop of another (fusion). What is left runs in the graph's own order. */
+ * Scheduling: decides for a lowered graph where every value lies (layout and type) and which nodes are evaluated inside
+ * the loop of another (fusion). What is left runs in the graph's own order. */
 #pragma once
 
 #include "compile/plan.h"

@@ -55,8 +55,8 @@ const char *cpu_version (void);
 void cpu_set_threads (int threads);
 int cpu_threads (void);
 
-/* What a run needs of its thread and puts back: the number of threads (0 = all), and denormals flushed to zero, which it
- * sets in every worker too. Enter and leave in the same thread. */
+/* What a run needs of its thread and puts back: the number of threads (0 = all), and denormals flushed to zero, which
+ * it sets in every worker too. Enter and leave in the same thread. */
 struct cpu_scope {
   int threads;
   unsigned control;

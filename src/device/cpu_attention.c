@@ -2,12 +2,13 @@
  *
  * Attention without its matrix of scores: a thread takes a block of queries and goes over the keys block by block, so
  * that the scores of the two never leave the second-level cache. The softmax is finished as it goes (Milakov and
- * Gimelshein 2018; Dao et al., FlashAttention, 2022): what was added up so far is scaled when a larger score turns up, and
- * divided by the sum of the exponentials at the end. Exponentials are powers of two: log2 e is part of the queries' scale.
+ * Gimelshein 2018; Dao et al., FlashAttention, 2022): what was added up so far is scaled when a larger score turns up,
+ * and divided by the sum of the exponentials at the end. Exponentials are powers of two: log2 e is part of the queries'
+ * scale.
  *
  * In bfloat16 the two products take rounded operands and add up float32; the softmax between them stays float32. Keys
- * and values are then rounded and packed once before. Blocks depend on the shapes alone, so the result is the same for any
- * number of threads. */
+ * and values are then rounded and packed once before. Blocks depend on the shapes alone, so the result is the same for
+ * any number of threads. */
 #include <math.h>
 #include <omp.h>
 #include <string.h>
@@ -100,7 +101,8 @@ matrix_at (const struct attention *a, const struct side *side, int64_t index)
   return (const float *) side->value->data + offset;
 }
 
-/* Rows of @count numbers, @row and @column apart, times @scale, into rows of @length with zeros behind them. @room for one. */
+/* Rows of @count numbers, @row and @column apart, times @scale, into rows of @length with zeros behind them. @room for
+ * one. */
 static void
 take_rows (void *target, bool brief, int64_t length, const float *x, int64_t rows, int64_t row, int64_t count,
            int64_t column, float scale, float *room)

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Convolution in bands of rows. The split into bands depends on the shapes alone, so that the moments, merged in the order of
- * the bands, do not depend on the number of threads. Every thread works through neighbouring bands and keeps the rows that the
- * next one needs again. The convolution of a band is an ordinary kernel, prepared for one thread, one for each thread because
- * a kernel serves one at a time.
+ * Convolution in bands of rows. The split into bands depends on the shapes alone, so that the moments, merged in the
+ * order of the bands, do not depend on the number of threads. Every thread works through neighbouring bands and keeps
+ * the rows that the next one needs again. The convolution of a band is an ordinary kernel, prepared for one thread, one
+ * for each thread because a kernel serves one at a time.
  *
- * Enlarging: with u(2i + a) = x(i), y(2i) = w0 x(i-1) + (w1 + w2) x(i) and y(2i+1) = (w0 + w1) x(i) + w2 x(i+1) along either
- * axis. So a 2x2 convolution of x with a border of 1, over its (h+1)(w+1) windows, gives all four pixels around the
- * common corner of each window: rows 2i-1 and 2i, columns 2j-1 and 2j. 16 products instead of 36 for each input pixel.
+ * Enlarging: with u(2i + a) = x(i), y(2i) = w0 x(i-1) + (w1 + w2) x(i) and y(2i+1) = (w0 + w1) x(i) + w2 x(i+1) along
+ * either axis. So a 2x2 convolution of x with a border of 1, over its (h+1)(w+1) windows, gives all four pixels around
+ * the common corner of each window: rows 2i-1 and 2i, columns 2j-1 and 2j. 16 products instead of 36 for each input
+ * pixel.
  *
- * Transposed: y(r) = sum of x(m - j) w(a + s j) over j, where r + pad = s m + a. So window m gives the s pixels from s m - pad on,
- * each with the taps of its own phase a. Both are windows of a plain convolution whose output channels are the pixels'. */
+ * Transposed: y(r) = sum of x(m - j) w(a + s j) over j, where r + pad = s m + a. So window m gives the s pixels from s
+ * m - pad on, each with the taps of its own phase a. Both are windows of a plain convolution whose output channels are
+ * the pixels'. */
 #include "device/cpu_band.h"
 
 #include <omp.h>
@@ -414,7 +416,8 @@ rows_at_once (struct banded *b, const struct kernel *kernel)
   return wide_conv2d_rows (&worker.kernel);
 }
 
-/* Outputs a band: as many as fit, in no fewer than FEWEST_BANDS, and so that they divide the picture if that is cheap. */
+/* Outputs a band: as many as fit, in no fewer than FEWEST_BANDS, and so that they divide the picture if that is
+ * cheap. */
 static int64_t
 band_rows (struct banded *b, const struct kernel *kernel)
 {

@@ -2,8 +2,8 @@
  *
  * A convolution together with what is done just before and after it, in bands of rows that stay in the second-level
  * cache: a thread fetches the rows of a band, or computes them (normalisation, activation, residual), completes their
- * border, convolves them, and measures mean and variance of the result. Neither the padded picture nor the normalised one
- * is ever written to memory. In two forms every window of a small picture gives several pixels of the result: a
+ * border, convolves them, and measures mean and variance of the result. Neither the padded picture nor the normalised
+ * one is ever written to memory. In two forms every window of a small picture gives several pixels of the result: a
  * nearest-neighbour enlargement by 2 with a 3x3 convolution after it, and a transposed convolution. */
 #pragma once
 
@@ -24,8 +24,8 @@ enum band_form {
   BAND_TRANSPOSED /* conv2d_back_x; makes its own border of zeros */
 };
 
-/* Makes @source of @kernel, a dense 1x1 convolution of x[0], channels-last, by the constant x[1] with bias and activation; its y
- * needs no memory. A fill is one row. @kernel must outlive it. */
+/* Makes @source of @kernel, a dense 1x1 convolution of x[0], channels-last, by the constant x[1] with bias and
+ * activation; its y needs no memory. A fill is one row. @kernel must outlive it. */
 bool cpu_conv2d_rows (struct kernel *kernel, struct row_source *source, GError **error);
 
 struct band {
@@ -39,11 +39,12 @@ struct band {
 /* Whether bands pay for a picture (n,c,h,w) of @x: it must be larger than a cache. */
 bool cpu_band_worthwhile (const struct shape *x);
 
-/* Whether a transposed convolution is better done as BAND_TRANSPOSED than by itself: @w (c, o, kh, kw) as its second operand. */
+/* Whether a transposed convolution is better done as BAND_TRANSPOSED than by itself: @w (c, o, kh, kw) as its second
+ * operand. */
 bool cpu_band_transposes (const struct conv_attrs *attrs, const struct shape *w);
 
-/* Prepares conv2d of x[0] (n,c,h,w), channels-last, with the constant weight x[1], bias and activation like cpu_conv2d. The
- * border is @band's, not that of the attributes. Copies @band but for what its pointers show, which must outlive the kernel. With
- * BAND_ENLARGE the weight is 3x3, stride and dilation 1, one group; with BAND_TRANSPOSED the operands are those of
- * cpu_conv2d_back_x, dilation 1, one group. */
+/* Prepares conv2d of x[0] (n,c,h,w), channels-last, with the constant weight x[1], bias and activation like cpu_conv2d.
+ * The border is @band's, not that of the attributes. Copies @band but for what its pointers show, which must outlive
+ * the kernel. With BAND_ENLARGE the weight is 3x3, stride and dilation 1, one group; with BAND_TRANSPOSED the operands
+ * are those of cpu_conv2d_back_x, dilation 1, one group. */
 bool cpu_conv2d_banded (struct kernel *kernel, const struct band *band, GError **error);

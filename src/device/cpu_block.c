@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Small products by oneDNN's matmul. A primitive may be executed by several threads at once as long as each brings memory
- * objects of its own. */
+ * Small products by oneDNN's matmul. A primitive may be executed by several threads at once as long as each brings
+ * memory objects of its own. */
 #include "device/cpu_block.h"
 
 /* What a thread brings. */

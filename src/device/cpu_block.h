@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Internal to this room: the product y = a b of two matrices so small that one thread computes it within its caches. Made
- * once for its extents and shared: any number of threads run it at the same time, each as the number it was given. a and y
- * are contiguous. b lies as strides say and is read in place, or is packed before, once for many products. */
+ * Internal to this room: the product y = a b of two matrices so small that one thread computes it within its caches.
+ * Made once for its extents and shared: any number of threads run it at the same time, each as the number it was given.
+ * a and y are contiguous. b lies as strides say and is read in place, or is packed before, once for many products. */
 #pragma once
 
 #include "device/cpu_primitive.h"
@@ -10,8 +10,8 @@
 struct block_product;
 
 /* @dims: rows, inner and columns. @stride: between rows and columns of b, one of them 1; or NULL, then b is contiguous
- * with @transposed telling which way, and has to be packed. Products of bfloat16 are added up and stored as float32. Call it
- * while oneDNN is set to one thread. */
+ * with @transposed telling which way, and has to be packed. Products of bfloat16 are added up and stored as float32.
+ * Call it while oneDNN is set to one thread. */
 struct block_product *block_product_new (const int64_t dims[3], enum dtype dtype, const int64_t *stride,
                                          bool transposed, int threads, GError **error);
 void block_product_free (struct block_product *product);

@@ -105,7 +105,8 @@ try_create (const struct problem *p, enum direction direction, dnnl_primitive_at
 
 #define FEW 8 /* outputs: a product of matrices leaves most lanes idle */
 
-/* Channels-last pictures; else any order; else plain loops. Of few outputs and taps neither by a matrix, if it can be. */
+/* Channels-last pictures; else any order; else plain loops. Of few outputs and taps neither by a matrix, if it can
+ * be. */
 static dnnl_primitive_t
 create (const struct problem *p, enum direction direction, dnnl_primitive_attr_t attr)
 {

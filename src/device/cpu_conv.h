@@ -14,7 +14,8 @@ bool direct_conv2d (struct kernel *kernel, GError **error);
 bool direct_conv2d_back_x (struct kernel *kernel, GError **error);
 bool direct_conv2d_back_w (struct kernel *kernel, GError **error);
 
-/* By Winograd's algorithm (cpu_winograd.c, cpu_winograd_back_w.c): dense, 3x3 or 2x2 (back_w: 3x3), stride 1, float32. */
+/* By Winograd's algorithm (cpu_winograd.c, cpu_winograd_back_w.c): dense, 3x3 or 2x2 (back_w: 3x3), stride 1,
+ * float32. */
 bool winograd_conv2d (struct kernel *kernel, GError **error);
 bool winograd_conv2d_back_x (struct kernel *kernel, GError **error);
 bool winograd_conv2d_back_w (struct kernel *kernel, GError **error);
@@ -25,7 +26,8 @@ bool wide_conv2d (struct kernel *kernel, GError **error);
 bool wide_conv2d_back_x (struct kernel *kernel, GError **error);
 bool wide_conv2d_back_w (struct kernel *kernel, GError **error);
 
-/* Rows of a result as wide as @kernel's that wide_conv2d computes together, so that heights should be multiples; or 1. */
+/* Rows of a result as wide as @kernel's that wide_conv2d computes together, so that heights should be multiples; or
+ * 1. */
 int64_t wide_conv2d_rows (const struct kernel *kernel);
 
 /* Results that are pixels of a larger picture, channels-last: output (k, i, j) of the convolution is channel

@@ -140,8 +140,8 @@ widened_bytes (const struct value *value)
   return value->dtype == DTYPE_F32 ? 0 : kernel_aligned (sizeof (float) * (size_t) shape_size (&value->shape));
 }
 
-/* The product over all pixels goes by dnnl_sgemm: oneDNN 2.6.3's matmul on CPUs with AVX-512 was seen to give wrong sums of
- * that many products, in float32 (a style distance of 0.66 for 0.07) and, of three channels, in bfloat16. */
+/* The product over all pixels goes by dnnl_sgemm: oneDNN 2.6.3's matmul on CPUs with AVX-512 was seen to give wrong
+ * sums of that many products, in float32 (a style distance of 0.66 for 0.07) and, of three channels, in bfloat16. */
 bool
 cpu_gram (struct kernel *kernel, GError **error)
 {

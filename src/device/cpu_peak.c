@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What this machine reaches at best: dense convolutions between wide channel counts that stay in the caches, carried out
- * directly, so that every operation counted is one that was done. A network's share of it says how much is left. It is
- * what oneDNN makes of the multiply-add units, not their data sheet: in float32 some 85 % of these, where bfloat16 goes
- * through AMX tiles some 55 %. Numbers are not zero: with zeros the tiles run a fifth faster. */
+ * What this machine reaches at best: dense convolutions between wide channel counts that stay in the caches, carried
+ * out directly, so that every operation counted is one that was done. A network's share of it says how much is left. It
+ * is what oneDNN makes of the multiply-add units, not their data sheet: in float32 some 85 % of these, where bfloat16
+ * goes through AMX tiles some 55 %. Numbers are not zero: with zeros the tiles run a fifth faster. */
 #include <omp.h>
 
 #include "device/cpu_conv.h"

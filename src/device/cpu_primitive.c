@@ -160,8 +160,8 @@ desc_name (const_dnnl_primitive_desc_t desc)
   return name != NULL ? name : "unnamed";
 }
 
-/* jit_1x1:avx2 of 2.6, the weights' gradient of a strided 1x1 convolution of channels-last pictures: where eight does not
- * divide the channels, it adds up what happens to lie in its scratchpad. */
+/* jit_1x1:avx2 of 2.6, the weights' gradient of a strided 1x1 convolution of channels-last pictures: where eight does
+ * not divide the channels, it adds up what happens to lie in its scratchpad. */
 static bool
 is_wrong (const_dnnl_op_desc_t op, const char *name)
 {

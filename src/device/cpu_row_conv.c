@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A 1x1 convolution as the row source of the convolution behind it (cpu_band.h): a row of its result depends on the same
- * row of its input alone, so it need not be made before it is wanted, and a depthwise convolution of many channels reads it
- * from the cache. One kernel a thread, each for one row. */
+ * A 1x1 convolution as the row source of the convolution behind it (cpu_band.h): a row of its result depends on the
+ * same row of its input alone, so it need not be made before it is wanted, and a depthwise convolution of many channels
+ * reads it from the cache. One kernel a thread, each for one row. */
 #include <omp.h>
 
 #include "device/cpu_band.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Dense 3x3 convolutions of stride 1 in float32 by Winograd's F(4x4, 3x3), a quarter of the multiplications, and 2x2 ones
- * by F(5x5, 2x2), 36 % of them; oneDNN has the former for blocked pictures only. Tiles of the result are taken in blocks
- * small enough for the second-level cache:
+ * Dense 3x3 convolutions of stride 1 in float32 by Winograd's F(4x4, 3x3), a quarter of the multiplications, and 2x2
+ * ones by F(5x5, 2x2), 36 % of them; oneDNN has the former for blocked pictures only. Tiles of the result are taken in
+ * blocks small enough for the second-level cache:
  *
  *   v := transformed pictures of the block's tiles          (gather)
  *   for each 32 outputs: m := v u at all 36 points          (multiply)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The derivative of a dense 3x3 convolution of stride 1 for its weight, in float32, by Winograd's algorithm: each step of
- * F(4x4, 3x3) turned around,
+ * The derivative of a dense 3x3 convolution of stride 1 for its weight, in float32, by Winograd's algorithm: each step
+ * of F(4x4, 3x3) turned around,
  *
  *   dw = sum over tiles of G' [ (B' d B) . (A dY A') ] G         36 products where the sum over pixels takes 144
  *
@@ -10,8 +10,8 @@
  *   v, z := transformed tiles of x and of dy     (gather, gather_result; threads divide the tiles)
  *   u += v' z at all 36 points                   (accumulate; threads divide points and outputs)
  *
- * and what u is at the end becomes dw. Every number of u is summed by one thread in the tiles' order, so none depends on
- * how many threads there are. */
+ * and what u is at the end becomes dw. Every number of u is summed by one thread in the tiles' order, so none depends
+ * on how many threads there are. */
 #include "device/cpu_conv.h"
 #include "device/winograd_tiles.h"
 

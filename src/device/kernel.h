@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A kernel: one step of a plan on the CPU, prepared once for fixed shapes, layouts and types, then run many times without
- * allocating. The plan fills in the operands, the op's `prepare` looks at them and sets run, state, free and scratch.
- * Data pointers are final when run is first called; those of constant operands already at preparation. */
+ * A kernel: one step of a plan on the CPU, prepared once for fixed shapes, layouts and types, then run many times
+ * without allocating. The plan fills in the operands, the op's `prepare` looks at them and sets run, state, free and
+ * scratch. Data pointers are final when run is first called; those of constant operands already at preparation. */
 #pragma once
 
 #include <stdbool.h>
@@ -46,8 +46,8 @@ struct kernel {
 
   bool brief; /* the plan is of bfloat16: products of float32 operands may round them to it */
 
-  /* NULL, or a kernel prepared before with the same constant operands in the same places, that is not cleared before the
-   * last run of this one: what it laid out of them is used, not laid out again. */
+  /* NULL, or a kernel prepared before with the same constant operands in the same places, that is not cleared before
+   * the last run of this one: what it laid out of them is used, not laid out again. */
   const struct kernel *twin;
   bool repeated; /* run many times in a row: its constant operands will be in a cache */
 

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Mean and variance of the channels of a channels-last picture in one pass over its memory: parts of it give a mean and a
- * sum of squared distances each, which merge exactly (Chan, Golub and LeVeque 1983). Merged in the order of the parts,
- * the result depends on the parts alone, not on which thread measured them. Pure functions over the caller's memory. */
+ * Mean and variance of the channels of a channels-last picture in one pass over its memory: parts of it give a mean and
+ * a sum of squared distances each, which merge exactly (Chan, Golub and LeVeque 1983). Merged in the order of the
+ * parts, the result depends on the parts alone, not on which thread measured them. Pure functions over the caller's
+ * memory. */
 #pragma once
 
 #include "device/kernel.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Loops over short contiguous runs of float, one for each elementwise op, compiled for several instruction sets from one
- * source (vector_kernels.c) and chosen once by what oneDNN may use (dnnl_get_effective_cpu_isa, so that ONEDNN_MAX_CPU_ISA
- * binds these too). Results are the same for every n-split of a run; lanes never mix except in the fixed order of sums.
- * Pure functions: any thread. */
+ * Loops over short contiguous runs of float, one for each elementwise op, compiled for several instruction sets from
+ * one source (vector_kernels.c) and chosen once by what oneDNN may use (dnnl_get_effective_cpu_isa, so that
+ * ONEDNN_MAX_CPU_ISA binds these too). Results are the same for every n-split of a run; lanes never mix except in the
+ * fixed order of sums. Pure functions: any thread. */
 #pragma once
 
 #include <stddef.h>
@@ -53,8 +53,8 @@ enum vector_op {
 };
 
 struct winograd_kernels; /* winograd.h */
-/* y = f(f(x a + b) + r), in one pass: what a normalisation with its activation and residual comes to. x, r and y are all
- * float or all bfloat16, a and b float; r may be NULL; y may be x or r. */
+/* y = f(f(x a + b) + r), in one pass: what a normalisation with its activation and residual comes to. x, r and y are
+ * all float or all bfloat16, a and b float; r may be NULL; y may be x or r. */
 enum vector_scale_shift {
   SCALE_SHIFT_BF16 = 1,
   SCALE_SHIFT_RELU = 2,      /* the inner f is relu, else nothing */
@@ -76,8 +76,8 @@ struct vector_kernels {
   void (*mix) (float *y, const float *a, float wa, const float *b, float wb, size_t n);
   double (*sum) (const float *x, size_t n); /* 16 lanes, folded in a fixed order */
   float (*max) (const float *x, size_t n);
-  /* For softmax: the largest that is a number, -inf without one; and y := 2^(scale (x - most)), for x <= most, whose sum
-   * is returned. y may be x. */
+  /* For softmax: the largest that is a number, -inf without one; and y := 2^(scale (x - most)), for x <= most, whose
+   * sum is returned. y may be x. */
   float (*largest) (const float *x, size_t n);
   double (*exp2_sum) (float *y, const float *x, size_t n, float most, float scale);
   double (*exp2_sum_bf16) (uint16_t *y, const float *x, size_t n, float most, float scale);

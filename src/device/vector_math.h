@@ -186,8 +186,8 @@ math_tanh (float x)
   return math_float (math_bits (e / (e + 2)) | (math_bits (x) & 0x80000000));
 }
 
-/* erf x = x + x p(x^2) below 1; above, with a = |x|, 1 - exp (-a q(a)): what is left to 1 is small there, so that the errors
- * of q and of the exponential hardly count. Beyond 4 it is 1. */
+/* erf x = x + x p(x^2) below 1; above, with a = |x|, 1 - exp (-a q(a)): what is left to 1 is small there, so that the
+ * errors of q and of the exponential hardly count. Beyond 4 it is 1. */
 static inline float
 math_erf (float x)
 {

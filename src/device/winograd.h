@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Internal to this room: the parts of the Winograd convolutions F(4x4, 3x3) and F(5x5, 2x2), one source
- * (winograd_kernels.c) compiled for several instruction sets like the loops of vector.h. A tile is 6x6 pixels of the padded
- * picture and gives 4x4 or 5x5 of the result; its 36 transformed numbers a channel are called points. The convolution is
- * then, at each point, a product of matrices, tiles x channels by channels x outputs:
+ * (winograd_kernels.c) compiled for several instruction sets like the loops of vector.h. A tile is 6x6 pixels of the
+ * padded picture and gives 4x4 or 5x5 of the result; its 36 transformed numbers a channel are called points. The
+ * convolution is then, at each point, a product of matrices, tiles x channels by channels x outputs:
  *
  *   v[point][c / 16][tile][c % 16]   of the picture, from gather    (channels are filled up with zeros)
  *   u[point][c][o]                   of the weight, from weights    (PANEL outputs, filled up with zeros)
@@ -41,10 +41,11 @@ struct winograd_kernels {
   /* One channel: @w is the weight of the first output, the next @w_stride floats on; turned: from its end. */
   void (*weights[WINOGRAD_FORMS]) (float *u, size_t plane, const float *w, int64_t w_stride, int64_t outputs,
                                    bool turned);
-  /* The derivative for a weight of 3x3. One tile of dy: @pixel are its 16 pixels; z[point][o / PANEL][tile][o % PANEL], from one
-   * PANEL to the next @panel_stride floats. */
+  /* The derivative for a weight of 3x3. One tile of dy: @pixel are its 16 pixels; z[point][o / PANEL][tile][o % PANEL],
+   * from one PANEL to the next @panel_stride floats. */
   void (*gather_result) (float *z, size_t plane, size_t panel_stride, const float *const *pixel, int64_t outputs);
-  /* One point of BLOCK channels by PANEL outputs: u[c][o] := the sum over tiles of v[tile][c] z[tile][o], or adds it. */
+  /* One point of BLOCK channels by PANEL outputs: u[c][o] := the sum over tiles of v[tile][c] z[tile][o], or adds
+   * it. */
   void (*accumulate) (float *u, const float *v, const float *z, int64_t tiles, bool first);
   /* One channel: @w gets the nine taps of the first output, the next lies @w_stride floats on. */
   void (*gradient) (float *w, int64_t w_stride, const float *u, size_t plane, int64_t outputs);

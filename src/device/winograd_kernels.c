@@ -7,8 +7,8 @@
  *                                           and for 25 results of a 2x2 weight, where it takes 100
  *
  * with the interpolation points 0, +-a, +-b and infinity, which alone determine B. a = 11/16 and b = 23/16 keep the
- * rounding error least among sixteenths, a third of that of the textbook's 1 and 2; their squares are exact. Compiled once
- * for each instruction set; lanes run over channels. */
+ * rounding error least among sixteenths, a third of that of the textbook's 1 and 2; their squares are exact. Compiled
+ * once for each instruction set; lanes run over channels. */
 #include "device/winograd.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rungs: what is painted at which size, and how much of each there is in the result. The method gets ready for one after the
- * other, which takes it a fraction of the time that painting does. */
+ * Rungs: what is painted at which size, and how much of each there is in the result. The method gets ready for one
+ * after the other, which takes it a fraction of the time that painting does. */
 #include "effect/brush.h"
 
 #include <math.h>

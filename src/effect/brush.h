@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The brush of methods that know none: a painting of size / b, enlarged by b, has strokes b times as wide; enlarged by the
- * method itself when it can, which keeps edges sharp. Strokes fall elsewhere at any other size, however little it differs, so
- * that the size itself must not follow the brush: paintings are made at the rungs of a ladder, sizes 2^(k/2), and a brush
- * between two rungs is a mix of their paintings. */
+ * The brush of methods that know none: a painting of size / b, enlarged by b, has strokes b times as wide; enlarged by
+ * the method itself when it can, which keeps edges sharp. Strokes fall elsewhere at any other size, however little it
+ * differs, so that the size itself must not follow the brush: paintings are made at the rungs of a ladder, sizes
+ * 2^(k/2), and a brush between two rungs is a mix of their paintings. */
 #pragma once
 
 #include "effect/paint_internal.h"
 
-/* The method's prepare and run for a painting of @width x @height, whatever the brush. @held: paintings of other sizes are
- * kept in memory; otherwise on disk. */
+/* The method's prepare and run for a painting of @width x @height, whatever the brush. @held: paintings of other sizes
+ * are kept in memory; otherwise on disk. */
 bool brush_prepare (struct painter *painter, int width, int height, bool held, uint64_t limit,
                     struct method_forecast *forecast, GError **error);
 bool brush_run (struct painter *painter, struct picture *picture, const struct paint_job *job, GError **error);

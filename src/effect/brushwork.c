@@ -70,7 +70,8 @@ open_named (struct brushwork *brushwork, const char *text, GError **error)
   return true;
 }
 
-/* The pack that ships, when it is there and its descriptors are such as can be compared; otherwise ->style.pack is NULL. */
+/* The pack that ships, when it is there and its descriptors are such as can be compared; otherwise ->style.pack is
+ * NULL. */
 static bool
 open_auto (struct brushwork *brushwork, GError **error)
 {
@@ -103,8 +104,8 @@ brushwork_open (const struct paint_settings *settings, const struct perceptual_n
 
 /* --- Which styles --- */
 
-/* What a squared difference of each number counts: its group's share over the variance among the styles; 0 for what is in
- * neither group, and for what all have alike. */
+/* What a squared difference of each number counts: its group's share over the variance among the styles; 0 for what is
+ * in neither group, and for what all have alike. */
 static double *
 precisions (struct tensor *descriptors, const struct perceptual_net *eye)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Brushwork for a painter of any style (transfer.c): a photograph is first painted with the styles of a pack that are
- * most like the painting, inside the same network, so that the painting's colours and light come over strokes. Which styles
- * those are follows from the descriptors that the pack carries (net/pack.h), or the user says it:
+ * most like the painting, inside the same network, so that the painting's colours and light come over strokes. Which
+ * styles those are follows from the descriptors that the pack carries (net/pack.h), or the user says it:
  *
  *   --brushwork auto              of masters.safetensors, for each painting those most like it; none without that pack
  *   --brushwork none

@@ -4,8 +4,8 @@
  * notes the statistics down, then the plan of a tile, which is given them, paints in one pass, or in one pass an octave
  * over what the pass before has changed in the photograph (effect/tiles.h), which lies on disk in between.
  *
- * This is how it gets ready; canvas_paint.c paints. The tiles are chosen from what two small plans say that a pixel takes, and
- * the choice is checked by compiling it. */
+ * This is how it gets ready; canvas_paint.c paints. The tiles are chosen from what two small plans say that a pixel
+ * takes, and the choice is checked by compiling it. */
 #include "effect/canvas_internal.h"
 
 #include <malloc.h>
@@ -310,8 +310,8 @@ ready_grid (struct canvas *canvas, const struct tile_grid *grid, uint64_t limit,
   return ready;
 }
 
-/* The largest tiles that fit, and their plan. The guess may be a little low; each plan that does not fit corrects it. When
- * none fits, the smallest tiles tell what would do. */
+/* The largest tiles that fit, and their plan. The guess may be a little low; each plan that does not fit corrects it.
+ * When none fits, the smallest tiles tell what would do. */
 static bool
 ready_tiles (struct canvas *canvas, uint64_t limit, int most, uint64_t *bytes, GError **error)
 {
@@ -339,7 +339,8 @@ ready_tiles (struct canvas *canvas, uint64_t limit, int most, uint64_t *bytes, G
   return ready_grid (canvas, &grid, limit, bytes, error);
 }
 
-/* What a plan lays out of the weights for its kernels, at most: in float32 Winograd's algorithm makes 36 numbers of 9. */
+/* What a plan lays out of the weights for its kernels, at most: in float32 Winograd's algorithm makes 36 numbers of
+ * 9. */
 static uint64_t
 laid_out_bytes (const struct canvas *canvas)
 {

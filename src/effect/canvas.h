@@ -65,17 +65,18 @@ struct canvas *canvas_new (const struct canvas_net *net, const struct canvas_set
 void canvas_free (struct canvas *canvas);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (canvas, canvas_free)
 
-/* How large strokes are from the next canvas_prepare on: as the network paints them in a painting of @scale of its size,
- * 0..1; 0 = as the settings say. */
+/* How large strokes are from the next canvas_prepare on: as the network paints them in a painting of @scale of its
+ * size, 0..1; 0 = as the settings say. */
 void canvas_set_strokes (struct canvas *canvas, double scale);
 
-/* Gets ready for pictures of this size; what is ready is kept. All bytes are beside source and sink. IMPASTO_ERROR_MEMORY:
- * not even the smallest tiles fit into @limit; nothing was touched, and forecast->bytes would do. */
+/* Gets ready for pictures of this size; what is ready is kept. All bytes are beside source and sink.
+ * IMPASTO_ERROR_MEMORY: not even the smallest tiles fit into @limit; nothing was touched, and forecast->bytes would
+ * do. */
 bool canvas_prepare (struct canvas *canvas, int width, int height, int mixes, uint64_t limit,
                      struct method_forecast *forecast, GError **error);
 
-/* After canvas_prepare for its size. The picture is read more than once. IMPASTO_ERROR_NUMERIC, _CANCELLED, _OUTPUT (the
- * temporary files), and what source and sink say. */
+/* After canvas_prepare for its size. The picture is read more than once. IMPASTO_ERROR_NUMERIC, _CANCELLED, _OUTPUT
+ * (the temporary files), and what source and sink say. */
 bool canvas_paint (struct canvas *canvas, const struct canvas_picture *picture, const struct paint_job *job,
                    GError **error);
 

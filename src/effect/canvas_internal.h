@@ -27,9 +27,9 @@ struct canvas {
 /* Painted whole, in one pass of one plan. */
 bool canvas_is_small (const struct canvas *canvas);
 
-/* Passes over the picture after that of the base, each at most twice as large as the one before; the last at full size. The
- * first of them all is number 1, or 0 where the base is larger than the thumbnail and is painted, too. And the share of the work of
- * all of them that those up to @i of @n are. */
+/* Passes over the picture after that of the base, each at most twice as large as the one before; the last at full size.
+ * The first of them all is number 1, or 0 where the base is larger than the thumbnail and is painted, too. And the
+ * share of the work of all of them that those up to @i of @n are. */
 int canvas_octaves (const struct canvas *canvas);
 bool canvas_by_octaves (const struct canvas *canvas);
 int canvas_first_octave (const struct canvas *canvas);
@@ -38,14 +38,14 @@ double canvas_octave_share (const struct canvas *canvas, int i, int n);
 /* Statistics of how many mixes the tiles are given. */
 int canvas_noted_mixes (const struct canvas *canvas);
 
-/* What is noted down is not the painting itself: of a torus by a network whose borders do not show the opposite side; of
- * several mixes, each alone. */
+/* What is noted down is not the painting itself: of a torus by a network whose borders do not show the opposite side;
+ * of several mixes, each alone. */
 bool canvas_thumb_by_tiles (const struct canvas *canvas);
 
 struct tile_grid canvas_octave_grid (const struct canvas *canvas, int width, int height);
 struct tile_grid canvas_thumb_grid (const struct canvas *canvas);
 
-/* How often a side of that many pixels stands in the thumbnail: more than once where a small torus is repeated. A power of
- * two, as the multiples of networks are. */
+/* How often a side of that many pixels stands in the thumbnail: more than once where a small torus is repeated. A power
+ * of two, as the multiples of networks are. */
 int canvas_torus_times (const struct canvas *canvas, int side);
 void canvas_moments_name (char name[32], int i);

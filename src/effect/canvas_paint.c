@@ -53,7 +53,8 @@ refining_blend (const struct canvas *canvas)
   return canvas->net.photograph >= 0 ? 1 : REFINE;
 }
 
-/* The share of the grain that each mix gets: none where the photograph itself is to be seen, as net/style.c's gate has it. */
+/* The share of the grain that each mix gets: none where the photograph itself is to be seen, as net/style.c's gate has
+ * it. */
 static float *
 grain_shares (const struct canvas *canvas, const float *rows)
 {
@@ -146,7 +147,8 @@ read_repeated_maps (void *data, int width, int height, int y, float *row, GError
   return true;
 }
 
-/* Paints the thumbnail @from, which may have been @painted before, into @to, and gives the tiles the statistics of that. */
+/* Paints the thumbnail @from, which may have been @painted before, into @to, and gives the tiles the statistics of
+ * that. */
 static bool
 note (struct canvas *canvas, const struct canvas_picture *picture, const struct picture *from, bool painted,
       struct picture *to, const float *rows, const struct paint_job *job, GError **error)
@@ -240,8 +242,8 @@ octave_extent (int base, int extent, int i, int n)
   return i == n ? extent : CLAMP (lround (base * pow ((double) extent / base, (double) i / n)), 1, extent);
 }
 
-/* Octave @i of @n, over what the one before has changed, if there was one. The last goes to the sink, others to a store of
- * their own. */
+/* Octave @i of @n, over what the one before has changed, if there was one. The last goes to the sink, others to a store
+ * of their own. */
 static bool
 paint_octave (struct canvas *canvas, const struct canvas_picture *picture, int i, int n, struct row_store **store,
               const struct paint_job *job, GError **error)

@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keeping colours (Gatys, Bethge, Hertzmann, Shechtman 2016, "Preserving color in neural artistic style transfer", whose two
- * ways these are).
+ * Keeping colours (Gatys, Bethge, Hertzmann, Shechtman 2016, "Preserving color in neural artistic style transfer",
+ * whose two ways these are).
  *
- * Luminance: luma Y' = 0.2126 R' + 0.7152 G' + 0.0722 B' of the painting, and R' - Y', G' - Y', B' - Y' of the photograph,
- * shrunk where they would leave the cube of colours, so that the luma and the hue stay.
+ * Luminance: luma Y' = 0.2126 R' + 0.7152 G' + 0.0722 B' of the painting, and R' - Y', G' - Y', B' - Y' of the
+ * photograph, shrunk where they would leave the cube of colours, so that the luma and the hue stay.
  *
- * Palette: both pictures are taken as clouds of colours with means m and covariances S. Of the linear maps that take the one
- * to the other, the one that moves colours least is the optimal transport between two Gaussians (Monge's map: Olkin and
- * Pukelsheim 1982; for colours Pitie and Kokaram 2007):
+ * Palette: both pictures are taken as clouds of colours with means m and covariances S. Of the linear maps that take
+ * the one to the other, the one that moves colours least is the optimal transport between two Gaussians (Monge's map:
+ * Olkin and Pukelsheim 1982; for colours Pitie and Kokaram 2007):
  *
  *   x -> m2 + A (x - m1),   A = S1^-1/2 (S1^1/2 S2 S1^1/2)^1/2 S1^-1/2
  *
- * A style's palette, which a painter of any style gives only roughly, and beyond which its colours run where a photograph has
- * what it has not seen, is aimed at likewise; then what lies d deviations of the palette from its mean (Mahalanobis) is
- * brought to 2 + tanh ((d - 2) / S) S of them, S = 0.5, where d > 2.
+ * A style's palette, which a painter of any style gives only roughly, and beyond which its colours run where a
+ * photograph has what it has not seen, is aimed at likewise; then what lies d deviations of the palette from its mean
+ * (Mahalanobis) is brought to 2 + tanh ((d - 2) / S) S of them, S = 0.5, where d > 2.
  *
  * A little is added to both covariances, and A is bounded: grey pictures and single pixels have no covariance to divide
  * by, and what is next to grey would turn its noise into colour. */

@@ -43,12 +43,12 @@ typedef struct control control;
 
 enum { CONTROL_PARTS_MAX = 64, CONTROL_REGIONS_MAX = 32 };
 
-/* "a:0.6,b:0.4" of option @option -> parts. IMPASTO_ERROR_USAGE: nothing, a weight that is empty, negative or no number, or
- * weights that are all zero. */
+/* "a:0.6,b:0.4" of option @option -> parts. IMPASTO_ERROR_USAGE: nothing, a weight that is empty, negative or no
+ * number, or weights that are all zero. */
 GArray *control_parse_mix (const char *option, const char *text, GError **error);
 
-/* Reads the settings, mixes of a pack's styles or (@images) of paintings, and the masks. IMPASTO_ERROR_USAGE: text that makes no sense; IMPASTO_ERROR_INPUT: a mask that cannot
- * be read, or is black all over. */
+/* Reads the settings, mixes of a pack's styles or (@images) of paintings, and the masks. IMPASTO_ERROR_USAGE: text that
+ * makes no sense; IMPASTO_ERROR_INPUT: a mask that cannot be read, or is black all over. */
 struct control *control_new (const struct paint_settings *settings, bool images, GError **error);
 void control_free (struct control *control);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (control, control_free)
@@ -68,8 +68,8 @@ void control_rows (const struct control *control, const struct style_net *net, f
 /* Gets the masks ready for a painting of this size. IMPASTO_ERROR_MEMORY. */
 bool control_fit (struct control *control, int width, int height, GError **error);
 
-/* The share of each mix at each pixel of a rectangle of the painting that was fitted last: (mixes, h, w), adding up to 1.
- * What lies outside of the painting is mirrored. */
+/* The share of each mix at each pixel of a rectangle of the painting that was fitted last: (mixes, h, w), adding up to
+ * 1. What lies outside of the painting is mirrored. */
 void control_shares (const struct control *control, int x, int y, int w, int h, float *shares);
 
 /* The strength at each pixel of such a rectangle, (h, w). */

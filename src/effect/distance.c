@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Style and content distance; see distance.h. One graph gives the Gram matrices of a picture (train/style_loss.h), and compares
- * features with those of a photograph; its plan is kept for pictures of the same size. Float32 throughout, so that a figure
- * is the same on every machine but for rounding. */
+ * Style and content distance; see distance.h. One graph gives the Gram matrices of a picture (train/style_loss.h), and
+ * compares features with those of a photograph; its plan is kept for pictures of the same size. Float32 throughout, so
+ * that a figure is the same on every machine but for rounding. */
 #include "effect/distance.h"
 
 #include <math.h>

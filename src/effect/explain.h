@@ -21,5 +21,6 @@ struct picture *explain_judge (const struct picture *picture, const struct expla
 struct picture *explain_style (const struct picture *picture, const struct explain_settings *settings,
                                ImpastoExplanation *explanation, GError **error);
 
-/* The picture, alpha laid onto white, its longer side scaled to @longer pixels unless 0; sides are multiples of 4, 32 at least. */
+/* The picture, alpha laid onto white, its longer side scaled to @longer pixels unless 0; sides are multiples of 4, 32
+ * at least. */
 struct picture *explain_load (const char *path, int64_t longer, GError **error);

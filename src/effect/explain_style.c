@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The style loss explained by its gradient (Simonyan et al. 2014): for each tap of the feature network, over all scales, how
- * strongly its Gram matrices pull at each pixel. The map is the length of the gradient by red, green and blue. Their sum is not the
- * gradient of the whole, whose parts may pull against each other: that is a map of its own. */
+ * The style loss explained by its gradient (Simonyan et al. 2014): for each tap of the feature network, over all
+ * scales, how strongly its Gram matrices pull at each pixel. The map is the length of the gradient by red, green and
+ * blue. Their sum is not the gradient of the whole, whose parts may pull against each other: that is a map of its
+ * own. */
 #include <math.h>
 #include <string.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A style as an ONNX model that paints as `impasto paint` does: the mirrored margin, the padding to a multiple of four and
- * the cut are inside, so that it takes pictures of any size. One style is folded in (its row of every scale and shift
- * becomes a constant), or all of a pack stay, and their weights are a second input. The network is built at two sizes, from
- * which onnx/export.h learns what the size decides. */
+ * A style as an ONNX model that paints as `impasto paint` does: the mirrored margin, the padding to a multiple of four
+ * and the cut are inside, so that it takes pictures of any size. One style is folded in (its row of every scale and
+ * shift becomes a constant), or all of a pack stay, and their weights are a second input. The network is built at two
+ * sizes, from which onnx/export.h learns what the size decides. */
 #include <string.h>
 
 #include "base/draft.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Finishing. Denoise and detail stand on the guided filter with the picture as its own guide (He, Sun, Tang 2010), which
- * smooths what varies less than sqrt(epsilon) and leaves edges: in each window of radius r
+ * Finishing. Denoise and detail stand on the guided filter with the picture as its own guide (He, Sun, Tang 2010),
+ * which smooths what varies less than sqrt(epsilon) and leaves edges: in each window of radius r
  *
  *   a = var / (var + epsilon),   b = (1 - a) mean,   q = mean(a) x + mean(b)
  *

@@ -23,7 +23,7 @@ uint64_t finish_bytes (const struct finish *finish, int width, int height); /* t
 /* In place. IMPASTO_ERROR_MEMORY, with the picture as it was. */
 bool finish_run (const struct finish *finish, float *rgb, int width, int height, GError **error);
 
-/* The same to a band of @rows rows, whose outer finish_reach rows are good for nothing afterwards unless they end at the
- * picture's edge. @scratch has FINISH_SCRATCH (rows, width). */
+/* The same to a band of @rows rows, whose outer finish_reach rows are good for nothing afterwards unless they end at
+ * the picture's edge. @scratch has FINISH_SCRATCH (rows, width). */
 enum { FINISH_SCRATCH = 5 };
 void finish_band (const struct finish *finish, float *rgb, int width, int rows, float *scratch);

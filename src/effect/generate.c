@@ -297,7 +297,8 @@ of_kind (const struct work *work, int64_t k, int64_t other)
   return cell;
 }
 
-/* A sheet: kinds in columns. Categories are drawn of one noise a row, and so is what is swept; kinds are in rows then. */
+/* A sheet: kinds in columns. Categories are drawn of one noise a row, and so is what is swept; kinds are in rows
+ * then. */
 static struct cell
 sheet_cell_of (const struct work *work, int64_t i)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Networks in files other than style packs, as they are drawn with, described and exported: a generator that impasto
- * trained (.safetensors; or a checkpoint of its run, or the run's folder: the latest) or a model that Keras saved (.h5).
- * Pictures of the first are (n, c, h, w), of the second (n, h, w, c). */
+ * trained (.safetensors; or a checkpoint of its run, or the run's folder: the latest) or a model that Keras saved
+ * (.h5). Pictures of the first are (n, c, h, w), of the second (n, h, w, c). */
 #pragma once
 
 #include "net/gan.h"

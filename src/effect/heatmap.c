@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Heat maps; see heatmap.h. Titles and legend are drawn as SVG, the panels into its pixels. The picture shows through in
- * grey, darker where a bright map lies over it, so that a map is read with what it is about. */
+ * Heat maps; see heatmap.h. Titles and legend are drawn as SVG, the panels into its pixels. The picture shows through
+ * in grey, darker where a bright map lies over it, so that a map is read with what it is about. */
 #include "effect/heatmap.h"
 
 #include <math.h>

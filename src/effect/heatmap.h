@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Heat maps over pictures: panels of one size side by side, each with a title, and a legend of the colours below. One thread at
- * a time. */
+ * Heat maps over pictures: panels of one size side by side, each with a title, and a legend of the colours below. One
+ * thread at a time. */
 #pragma once
 
 #include "image/picture.h"

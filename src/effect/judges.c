@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Judges out of checkpoints. One of patches (net/patchgan.c) has the shape of its weights; of one of the pairs painter-gan and
- * anime (net/gan.h) the run's recipe, beside the checkpoint, tells what weights do not. */
+ * Judges out of checkpoints. One of patches (net/patchgan.c) has the shape of its weights; of one of the pairs
+ * painter-gan and anime (net/gan.h) the run's recipe, beside the checkpoint, tells what weights do not. */
 #include "effect/judges.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The method around a run of painting by optimisation: its options, the paintings and the network that it opens, what it
- * will take, what it is called, and its recipe, written and read. See optimize.h and optimize_run.h. */
+ * The method around a run of painting by optimisation: its options, the paintings and the network that it opens, what
+ * it will take, what it is called, and its recipe, written and read. See optimize.h and optimize_run.h. */
 #include "effect/optimize.h"
 
 #include <math.h>
@@ -56,8 +56,8 @@ const struct option optimize_options[] = {
 
 /* --- Opening --- */
 
-/* VGG-19 where it is. The network that ships is not taken unasked: pixels that nothing but a narrow network judges turn into
- * what pleases it, which is noise to everyone else. */
+/* VGG-19 where it is. The network that ships is not taken unasked: pixels that nothing but a narrow network judges turn
+ * into what pleases it, which is noise to everyone else. */
 static char *
 find_features (GError **error)
 {
@@ -256,8 +256,8 @@ optimize_describe (const void *data, JsonObject *recipe)
     json_object_set_object_member (recipe, "network", json_object_ref (self->network));
 }
 
-/* The feature network a painting was optimised by: the one that is given, which must be the same unless forced, or one of
- * that name where packs are, or beside the painting. */
+/* The feature network a painting was optimised by: the one that is given, which must be the same unless forced, or one
+ * of that name where packs are, or beside the painting. */
 static char *
 recorded_features (const struct recipe_source *source, const char *given, const char *name, const char *sha256,
                    GError **error)

@@ -42,8 +42,8 @@ struct level *level_new (const struct level_options *options, const float *photo
 void level_free (struct level *level);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (level, level_free)
 
-/* One step of the optimiser: an evaluation or a few. IMPASTO_ERROR_CANCELLED: @tick said stop, the level is as after the
- * step before; IMPASTO_ERROR_NUMERIC: a loss is NaN or infinite, with the step and which. */
+/* One step of the optimiser: an evaluation or a few. IMPASTO_ERROR_CANCELLED: @tick said stop, the level is as after
+ * the step before; IMPASTO_ERROR_NUMERIC: a loss is NaN or infinite, with the step and which. */
 bool level_step (struct level *level, level_tick_fn tick, void *data, GError **error);
 
 bool level_finished (const struct level *level); /* as many steps as asked for, or no step helps any more */

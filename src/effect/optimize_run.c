@@ -324,7 +324,8 @@ is_painted_by (const struct run *run, const char *path)
   return found;
 }
 
-/* That the files beside the painting can be written, and replace nothing but their like, is found out before the work. */
+/* That the files beside the painting can be written, and replace nothing but their like, is found out before the
+ * work. */
 static bool
 check_files (const struct run *run, GError **error)
 {

@@ -16,7 +16,8 @@ bool options_given (const ImpastoOptions *options, const char *name);
 /* The names of all that were set; a new list of borrowed strings, NULL-terminated. */
 const char **options_all_given (const ImpastoOptions *options);
 
-/* Another help text, borrowed, for the option @name of the library's: where its meaning depends on what it is added to. */
+/* Another help text, borrowed, for the option @name of the library's: where its meaning depends on what it is added
+ * to. */
 void options_explain (ImpastoOptions *options, const char *name, const char *help);
 
 /* The settings struct that was added with @table, or NULL. */

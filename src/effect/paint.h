@@ -88,8 +88,8 @@ struct method {
   void *(*open) (const struct paint_settings *settings, GError **error);
   void (*close) (void *self);
   unsigned (*controls) (const void *self); /* METHOD_STRENGTH, ...; NULL = none */
-  /* From the next prepare on strokes are as large as in a painting of @scale of the size, 0..1; 0 = as the settings say.
-   * NULL: a picture must be painted smaller for broader strokes. */
+  /* From the next prepare on strokes are as large as in a painting of @scale of the size, 0..1; 0 = as the settings
+   * say. NULL: a picture must be painted smaller for broader strokes. */
   void (*set_strokes) (void *self, double scale);
   /* Gets ready for pictures of this size; what is ready already is kept. @limit: what forecast->bytes may be.
    * IMPASTO_ERROR_MEMORY, before the memory is touched and with the forecast filled in; the message is paint.c's. */
@@ -101,12 +101,12 @@ struct method {
    * must have it whole. What prepare has said holds for both. */
   bool (*run_rows) (void *self, const struct row_source *source, const struct row_sink *sink,
                     const struct paint_job *job, GError **error);
-  /* The strength at each pixel of rows @y to @y + @n of a painting of @width x @height, for methods without METHOD_STRENGTH;
-   * NULL: it is the settings' everywhere. IMPASTO_ERROR_MEMORY. */
+  /* The strength at each pixel of rows @y to @y + @n of a painting of @width x @height, for methods without
+   * METHOD_STRENGTH; NULL: it is the settings' everywhere. IMPASTO_ERROR_MEMORY. */
   bool (*strength) (void *self, int width, int height, int y, int n, float *map, GError **error);
-  /* The palettes of the styles of each of @n mixes, which the painting's colours are moved to; NULL, or NULL returned: none
-   * are known. Borrowed. And the share of each mix at each pixel of rows @y to @y + @n of a painting of @width x @height,
-   * (mixes, n, width), adding up to 1; for methods that know palettes of several. */
+  /* The palettes of the styles of each of @n mixes, which the painting's colours are moved to; NULL, or NULL returned:
+   * none are known. Borrowed. And the share of each mix at each pixel of rows @y to @y + @n of a painting of @width x
+   * @height, (mixes, n, width), adding up to 1; for methods that know palettes of several. */
   const struct colors_sums *(*palettes) (const void *self, int *n);
   bool (*shares) (void *self, int width, int height, int y, int n, float *shares, GError **error);
   /* What the result is called after: "starry-night"; and the file that is painted with. Borrowed. */
@@ -117,8 +117,8 @@ struct method {
   /* Adds what replay needs beside the options that are numbers and choices: names of files without their folders, their
    * sha256; the precision in "options". After prepare. */
   void (*describe) (const void *self, JsonObject *recipe);
-  /* The other way: fills the text of @settings (style, ...) from what describe wrote, see recipe.h; the recipe comes from a
-   * file and may hold anything. NULL: paintings of this method cannot be replayed. */
+  /* The other way: fills the text of @settings (style, ...) from what describe wrote, see recipe.h; the recipe comes
+   * from a file and may hold anything. NULL: paintings of this method cannot be replayed. */
   bool (*replay) (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
                   GError **error);
 };
@@ -162,8 +162,8 @@ bool painter_run (struct painter *painter, struct picture *picture, const struct
 
 int painter_threads (const struct painter *painter);
 
-/* painter_prepare for the picture in a file, and a painting that will be saved to @output (or NULL: not known). When it cannot be held within the limit, but its method can do without,
- * ->streams is set. */
+/* painter_prepare for the picture in a file, and a painting that will be saved to @output (or NULL: not known). When it
+ * cannot be held within the limit, but its method can do without, ->streams is set. */
 bool painter_prepare_file (struct painter *painter, const char *path, const char *output,
                            struct paint_forecast *forecast, GError **error);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is said when a painting does not fit into memory, and which size would. That is found by getting ready at smaller
- * sizes, since no formula knows which kernels and tiles a plan chooses within a limit; what does not fit is refused before
- * it is touched, so that a try takes milliseconds. */
+ * What is said when a painting does not fit into memory, and which size would. That is found by getting ready at
+ * smaller sizes, since no formula knows which kernels and tiles a plan chooses within a limit; what does not fit is
+ * refused before it is touched, so that a try takes milliseconds. */
 #include <math.h>
 
 #include "effect/paint_internal.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From file to file, for pictures that are too large to be held: the file's rows go through the method onto disk; what is
- * done around the method is done to the rows there, a band at a time; then they are saved. */
+ * From file to file, for pictures that are too large to be held: the file's rows go through the method onto disk; what
+ * is done around the method is done to the rows there, a band at a time; then they are saved. */
 #include <string.h>
 
 #include "effect/brush.h"
@@ -14,8 +14,8 @@
 
 #define BAND 32 /* rows that are worked on at a time */
 
-/* Reading a picture that is enlarged much can take longer than painting it: those who wait may end that, too. What is told
- * meanwhile is what was told last. */
+/* Reading a picture that is enlarged much can take longer than painting it: those who wait may end that, too. What is
+ * told meanwhile is what was told last. */
 struct watch {
   const struct paint_job *job;
   struct row_source from;

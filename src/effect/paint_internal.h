@@ -27,8 +27,8 @@ bool paint_is_photograph (const struct painter *painter);    /* nothing else: th
 bool paint_blends (const struct painter *painter);           /* the result is blended with the photograph here */
 bool paint_needs_photograph (const struct painter *painter); /* beside the painting, when that is there */
 
-/* @painting = photo + strength (painting - photo) for @rows rows from @y on of planes @stride apart of a painting of @width x
- * @height. @map: (rows, width). */
+/* @painting = photo + strength (painting - photo) for @rows rows from @y on of planes @stride apart of a painting of
+ * @width x @height. @map: (rows, width). */
 bool paint_blend (const struct painter *painter, const float *photo, float *painting, int width, int height, int y,
                   int rows, int64_t stride, float *map, GError **error);
 
@@ -41,8 +41,8 @@ struct paint_task {
   const char *output;       /* where the painting will be saved; NULL: not known */
 };
 
-/* Gets ready for the task at the size that the settings say, and forecasts that. IMPASTO_ERROR_MEMORY: does not fit; the
- * message is paint_fail_memory's. */
+/* Gets ready for the task at the size that the settings say, and forecasts that. IMPASTO_ERROR_MEMORY: does not fit;
+ * the message is paint_fail_memory's. */
 typedef bool (*paint_ready_fn) (struct painter *painter, const struct paint_task *task, struct paint_forecast *forecast,
                                 GError **error);
 
@@ -56,7 +56,8 @@ bool paint_ready_held (struct painter *painter, const struct paint_task *task, s
 
 bool paint_too_large (GError **error); /* IMPASTO_ERROR_MEMORY; false */
 
-/* Says that the task does not fit as @forecast has it, and which size would: one that @ready has been seen to accept. */
+/* Says that the task does not fit as @forecast has it, and which size would: one that @ready has been seen to
+ * accept. */
 bool paint_fail_memory (struct painter *painter, const struct paint_task *task, paint_ready_fn ready,
                         const struct paint_forecast *forecast, GError **error);
 char *paint_recipe_text (const struct painter *painter);

@@ -157,9 +157,9 @@ can_be_typed (const char *path)
   return g_str_equal (shown, path);
 }
 
-/* Where a pack is looked for, NULL-terminated: the folder of its @run (or NULL) in the current folder, in @beside, and in runs/
- * of either; where packs are; in @beside; and here. *@there becomes the first of the run's that has a checkpoint and
- * can be typed, or NULL. */
+/* Where a pack is looked for, NULL-terminated: the folder of its @run (or NULL) in the current folder, in @beside, and
+ * in runs/ of either; where packs are; in @beside; and here. *@there becomes the first of the run's that has a
+ * checkpoint and can be typed, or NULL. */
 static GPtrArray *
 pack_folders (const char *run, const char *beside, const char **there)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * See recolor.h. How far colours are moved is the setting `palette`, of what the style has to say at all: its strength in
- * the network's features. */
+ * See recolor.h. How far colours are moved is the setting `palette`, of what the style has to say at all: its strength
+ * in the network's features. */
 #include "effect/recolor.h"
 
 #include "effect/colors.h"

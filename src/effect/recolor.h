@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The palette of a painting moved to that of its styles (colors_map_within), where the method has them: each mix of styles
- * by its own map, each pixel by the shares of the mixes there. Rows come twice: first all are looked at, then moved. */
+ * The palette of a painting moved to that of its styles (colors_map_within), where the method has them: each mix of
+ * styles by its own map, each pixel by the shares of the mixes there. Rows come twice: first all are looked at, then
+ * moved. */
 #pragma once
 
 #include "effect/paint_internal.h"
@@ -17,7 +18,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (recolor, recolor_free)
 
 uint64_t recolor_bytes (const struct painter *painter, int width); /* that it takes */
 
-/* Rows @y to @y + @rows of the painting, planes of floats @stride apart; @alpha, or NULL, is how much a pixel counts. */
+/* Rows @y to @y + @rows of the painting, planes of floats @stride apart; @alpha, or NULL, is how much a pixel
+ * counts. */
 bool recolor_look (struct recolor *recolor, const float *rgb, int64_t stride, const float *alpha, int y, int rows,
                    GError **error);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Running a model on files: bind names to files, pictures to values, run, values to pictures, save. What a model does not
- * say of its pictures (which values are black and white; models that impasto wrote do say it) is guessed from its last ops,
- * or else from what it gives for pictures of 0..1; what was guessed is told. */
+ * Running a model on files: bind names to files, pictures to values, run, values to pictures, save. What a model does
+ * not say of its pictures (which values are black and white; models that impasto wrote do say it) is guessed from its
+ * last ops, or else from what it gives for pictures of 0..1; what was guessed is told. */
 #include "effect/run.h"
 
 #include <math.h>
@@ -398,8 +398,8 @@ run_once (struct run *run, GError **error)
   return onnx_session_run (run->model->session, run->value, run->n_inputs, run->n_outputs ? names : NULL, error);
 }
 
-/* Runs with the range that is given; without one with 0..1, and again when the results tell that it was another. A model of
- * bytes takes 0..255. */
+/* Runs with the range that is given; without one with 0..1, and again when the results tell that it was another. A
+ * model of bytes takes 0..255. */
 static GArray *
 run_guessing (struct run *run, int *output_range, GError **error)
 {

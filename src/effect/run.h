@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures as a model wants them, and back: which axis is what, which values mean black and white. Pure functions but for
- * memory. */
+ * Pictures as a model wants them, and back: which axis is what, which values mean black and white. Pure functions but
+ * for memory. */
 #pragma once
 
 #include "image/picture.h"
@@ -14,7 +14,8 @@ struct range {
   double low, high;
 };
 
-/* How pixels become values: (low + pixel (high - low) - mean) / deviation, channels in the order blue, green, red when @bgr. */
+/* How pixels become values: (low + pixel (high - low) - mean) / deviation, channels in the order blue, green, red when
+ * @bgr. */
 struct pixel_form {
   struct range range;
   double mean[3], deviation[3];

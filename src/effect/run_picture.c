@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures and values of models. Luma and colour differences are those of BT.601 in full range, which networks that work on
- * "Y" were trained with. */
+ * Pictures and values of models. Luma and colour differences are those of BT.601 in full range, which networks that
+ * work on "Y" were trained with. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -15,13 +15,13 @@ struct samples {
   const char *const *names; /* of the classes, ended by a NULL; folders are called so if all can be; NULL = numbers */
 };
 
-/* Whether @path asks for pictures one by one: a folder that is there or ends in a slash, or a name of an IDX file (".idx",
- * "...idx3-ubyte"). */
+/* Whether @path asks for pictures one by one: a folder that is there or ends in a slash, or a name of an IDX file
+ * (".idx", "...idx3-ubyte"). */
 bool samples_wanted (const char *path);
 
-/* Whether @samples can become @path: to be asked before they are drawn, with NULL for pictures. IMPASTO_ERROR_USAGE: an IDX
- * file of colours, or of classes beyond 255 or without a name for the file of their labels; IMPASTO_ERROR_OUTPUT: the folder has files, and
- * not @overwrite. */
+/* Whether @samples can become @path: to be asked before they are drawn, with NULL for pictures. IMPASTO_ERROR_USAGE: an
+ * IDX file of colours, or of classes beyond 255 or without a name for the file of their labels; IMPASTO_ERROR_OUTPUT:
+ * the folder has files, and not @overwrite. */
 bool samples_check (const struct samples *samples, const char *path, bool overwrite, GError **error);
 
 /* In a folder 000000.png and on, in folders of their classes if they have some; an IDX file with its labels beside it.

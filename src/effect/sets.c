@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Figures of sets of samples against sets of real pictures. What the eye sees of a picture comes in parts (the taps of a
- * feature network); each is taken in units of its root mean square over the real pictures, so that no depth speaks for all.
- * Where the eye is a classifier, classes are counted as it reads them. */
+ * Figures of sets of samples against sets of real pictures. What the eye sees of a picture comes in parts (the taps of
+ * a feature network); each is taken in units of its root mean square over the real pictures, so that no depth speaks
+ * for all. Where the eye is a classifier, classes are counted as it reads them. */
 #include <math.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Feature networks and classifiers as eyes; see sets_eye.h. Float32, so that a figure is the same on every machine but for
- * rounding. */
+ * Feature networks and classifiers as eyes; see sets_eye.h. Float32, so that a figure is the same on every machine but
+ * for rounding. */
 #include "effect/sets_eye.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The eye by which sets of pictures are compared: what is taken of a picture, and in what parts. Either a feature network, the means
- * over the picture of its taps; or a classifier (`impasto train classifier`): what its last layer sees, and how likely each
- * class is. One thread at a time. */
+ * The eye by which sets of pictures are compared: what is taken of a picture, and in what parts. Either a feature
+ * network, the means over the picture of its taps; or a classifier (`impasto train classifier`): what its last layer
+ * sees, and how likely each class is. One thread at a time. */
 #pragma once
 
 #include "compile/plan.h"
@@ -23,18 +23,18 @@ struct eye {
   GPtrArray *names; /* of the classes */
 };
 
-/* The file that --features means: @given, or the one of that name that ships ("digits"); NULL: the feature network that ships.
- * A new string. IMPASTO_ERROR_INPUT: there is none. */
+/* The file that --features means: @given, or the one of that name that ships ("digits"); NULL: the feature network that
+ * ships. A new string. IMPASTO_ERROR_INPUT: there is none. */
 char *eye_find (const char *given, GError **error);
 
-/* @given as of eye_find; @side of the pictures; a classifier has its own. IMPASTO_ERROR_INPUT: no such file, or no such network
- * in it. */
+/* @given as of eye_find; @side of the pictures; a classifier has its own. IMPASTO_ERROR_INPUT: no such file, or no such
+ * network in it. */
 bool eye_open (struct eye *eye, const char *given, int side, int threads, GError **error);
 void eye_close (struct eye *eye);
 
 /* What figures say they are of: "perceptual", "classifier handwritten digits". */
 char *eye_name (const struct eye *eye); /* a new string */
 
-/* Looks at the first @n pictures of the plan's input: appends what it sees to @x, (n, d), and the likelihoods of the classes
- * to @p, (n, n_classes). */
+/* Looks at the first @n pictures of the plan's input: appends what it sees to @x, (n, d), and the likelihoods of the
+ * classes to @p, (n, n_classes). */
 void eye_look (struct eye *eye, int n, GArray *x, GArray *p);

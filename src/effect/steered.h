@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What methods have in common that are steered by a control and paint on a canvas: the struct of such a method begins with a
- * struct steered, and these are its prepare, run, run_rows, strength and shares. */
+ * What methods have in common that are steered by a control and paint on a canvas: the struct of such a method begins
+ * with a struct steered, and these are its prepare, run, run_rows, strength and shares. */
 #pragma once
 
 #include "effect/canvas.h"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The little language of --style-image. A file whose whole name is there comes before any reading of colons and commas. */
+ * The little language of --style-image. A file whose whole name is there comes before any reading of colons and
+ * commas. */
 #include "effect/style_images.h"
 
 #include <math.h>

@@ -212,8 +212,8 @@ style_open_pack (const char *path, GError **error)
   return NULL;
 }
 
-/* The name of the run in whose folder the file @path lies, a new string; NULL: in none, or in one whose name is none that a
- * recipe may have. */
+/* The name of the run in whose folder the file @path lies, a new string; NULL: in none, or in one whose name is none
+ * that a recipe may have. */
 static char *
 run_of (const char *path)
 {
@@ -289,7 +289,8 @@ style_folders_find (const char *name)
   return NULL;
 }
 
-/* The file @name; where there is none here and it is no path, that of the name in the folders of packs. A new string. */
+/* The file @name; where there is none here and it is no path, that of the name in the folders of packs. A new
+ * string. */
 static char *
 file_or_shipped (const char *name)
 {

@@ -24,8 +24,8 @@ struct pack *style_open_pack (const char *path, GError **error);
  * IMPASTO_ERROR_USAGE: no such style, with the nearest names; IMPASTO_ERROR_INPUT: the pack. */
 bool style_find (const char *text, struct style *style, GError **error);
 
-/* The pack that has all of @texts, with the row of each; ->row is the first's. Names without a file are looked up in the
- * file that another gives, or in the first pack that has them all. IMPASTO_ERROR_USAGE also: of two packs. */
+/* The pack that has all of @texts, with the row of each; ->row is the first's. Names without a file are looked up in
+ * the file that another gives, or in the first pack that has them all. IMPASTO_ERROR_USAGE also: of two packs. */
 bool styles_find (const char *const *texts, int n, struct style *style, int *rows, GError **error);
 void style_clear (struct style *style);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Method "network": a picture of any size through the style network of a pack. What steers it is effect/control.h's, how it
- * is done piece by piece effect/canvas.h's. */
+ * Method "network": a picture of any size through the style network of a pack. What steers it is effect/control.h's,
+ * how it is done piece by piece effect/canvas.h's. */
 #include "effect/stylize.h"
 
 #include "effect/recipe.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Whatever is timed, in one form. Time does not depend on the values of weights as long as none is denormal, so networks
- * without a file get random ones. */
+ * Whatever is timed, in one form. Time does not depend on the values of weights as long as none is denormal, so
+ * networks without a file get random ones. */
 #include "effect/subject.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is timed: a network of ours, a style or pack, an ONNX model, or a recipe's training step, made ready to run with inputs
- * in place. */
+ * What is timed: a network of ours, a style or pack, an ONNX model, or a recipe's training step, made ready to run with
+ * inputs in place. */
 #pragma once
 
 #include "compile/plan.h"

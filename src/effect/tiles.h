@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * One pass of a style network over a picture, tile by tile, from rows to rows. The picture with its margin (mirrored, or
- * from the opposite side when it is a torus) is the sheet; tiles of one size cover it, and of each what its
- * cut sides have spoilt is thrown away. With given statistics that is the painting of the whole sheet to the bit, but for the
- * order of sums; without, there is one tile. Corners lie at multiples of 4 or 8, where the network's strides meet. */
+ * One pass of a style network over a picture, tile by tile, from rows to rows. The picture with its margin (mirrored,
+ * or from the opposite side when it is a torus) is the sheet; tiles of one size cover it, and of each what its cut
+ * sides have spoilt is thrown away. With given statistics that is the painting of the whole sheet to the bit, but for
+ * the order of sums; without, there is one tile. Corners lie at multiples of 4 or 8, where the network's strides
+ * meet. */
 #pragma once
 
 #include "compile/plan.h"
@@ -32,8 +33,8 @@ struct tile_grid {
 /* A grid of one tile. */
 struct tile_grid tile_grid_new (int width, int height, const struct tile_frame *frame);
 
-/* The tiles that take the fewest pixels in all, each at most @most wide and high, such that
- * @a + @b * pixels of a tile + what a pass holds besides is at most @limit. False, with the smallest tiles, when none is. */
+/* The tiles that take the fewest pixels in all, each at most @most wide and high, such that @a + @b * pixels of a tile
+ * + what a pass holds besides is at most @limit. False, with the smallest tiles, when none is. */
 bool tile_grid_fit (struct tile_grid *grid, int mixes, bool low, double a, double b, int most, uint64_t limit);
 
 int64_t tile_grid_pixels (const struct tile_grid *grid); /* of all tiles */

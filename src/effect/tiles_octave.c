@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Octaves: the network is shown the photograph with what a smaller painting has changed, and what it changes in turn must
- * be just that when it is made smaller. */
+ * Octaves: the network is shown the photograph with what a smaller painting has changed, and what it changes in turn
+ * must be just that when it is made smaller. */
 #include <math.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Method "image": any painting as a style, at once (net/arbitrary.c). Each painting is seen once, when the method is opened,
- * and becomes a few hundred tokens; photographs are painted with those, on a canvas as with the network of a pack. A pack's
- * network may paint them first, for brushwork (effect/brushwork.h), in the same graph. */
+ * Method "image": any painting as a style, at once (net/arbitrary.c). Each painting is seen once, when the method is
+ * opened, and becomes a few hundred tokens; photographs are painted with those, on a canvas as with the network of a
+ * pack. A pack's network may paint them first, for brushwork (effect/brushwork.h), in the same graph. */
 #include <math.h>
 #include <string.h>
 
@@ -20,9 +20,9 @@
 #define MODEL "arbitrary.safetensors"
 #define MULTIPLE 16        /* of a style image's sides */
 #define PICTURE_MULTIPLE 8 /* of a photograph's, where the network's own grids lie */
-/* Mirrored pixels around a picture, a multiple of PICTURE_MULTIPLE: near their own borders this network and that of brushwork
- * before it have seen too little. The same without brushwork: moments count them, and its strength shall go down to 0
- * without a jump. */
+/* Mirrored pixels around a picture, a multiple of PICTURE_MULTIPLE: near their own borders this network and that of
+ * brushwork before it have seen too little. The same without brushwork: moments count them, and its strength shall go
+ * down to 0 without a jump. */
 #define MARGIN (24 + (STYLIZE_MARGIN + PICTURE_MULTIPLE - 1) / PICTURE_MULTIPLE * PICTURE_MULTIPLE)
 
 const char *const fusion_names[] = {"attention", "adain", NULL};
@@ -148,8 +148,8 @@ find_paintings (struct transfer *transfer, GError **error)
                      STYLE_IMAGES_MAX);
 }
 
-/* What a painting looks like, as perceptual_descriptor has it: means, then deviations, whose squares are the values' second
- * halves on average over the tokens. */
+/* What a painting looks like, as perceptual_descriptor has it: means, then deviations, whose squares are the values'
+ * second halves on average over the tokens. */
 static void
 describe_painting (const struct encoded *encoded, int64_t channels, float *descriptor)
 {
@@ -326,7 +326,8 @@ transfer_describe (const void *self, JsonObject *recipe)
   steered_describe (&transfer->steered, recipe);
 }
 
-/* The network is the one that is found now; it must be the one of the recipe. Recipes from before there was a palette name none. */
+/* The network is the one that is found now; it must be the one of the recipe. Recipes from before there was a palette
+ * name none. */
 static bool
 transfer_replay (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings,
                  GError **error)

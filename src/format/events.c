@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Event files. The few messages that are needed are put down in protobuf's wire format by hand: a field is its number and
- * wire type, then a varint, 4 or 8 bytes little-endian, or a length and bytes. Formats: tensorflow.org/tutorials/
+ * Event files. The few messages that are needed are put down in protobuf's wire format by hand: a field is its number
+ * and wire type, then a varint, 4 or 8 bytes little-endian, or a length and bytes. Formats: tensorflow.org/tutorials/
  * load_data/tfrecord, protobuf.dev/programming-guides/encoding, event.proto and summary.proto of TensorFlow. */
 #include "format/events.h"
 

@@ -43,8 +43,8 @@ hdf5_free (struct hdf5 *root)
   g_free (root);
 }
 
-/* The member called by the first @length bytes of @name; members are in the order of their names. Otherwise NULL, and where
- * it would be in *@place. */
+/* The member called by the first @length bytes of @name; members are in the order of their names. Otherwise NULL, and
+ * where it would be in *@place. */
 static struct hdf5 *
 member (const struct hdf5 *group, const char *name, size_t length, guint *place)
 {

@@ -4,9 +4,9 @@
  * (docs/decisions/0010-hdf5.md): the layout that h5py writes unless it is asked for another, superblock version 0 with
  * groups as symbol tables; arrays in one piece; attributes of strings. Format: HDF5 File Format Specification 3.0.
  *
- * Refused: compressed arrays and those in chunks, data in other files, links by name, newer layouts. Reading is bounded:
- * every object is met once, whatever links say; arrays may not add up to more than the file; all else is taken in
- * proportion to the file's bytes. A tree is owned by its root, one thread at a time. */
+ * Refused: compressed arrays and those in chunks, data in other files, links by name, newer layouts. Reading is
+ * bounded: every object is met once, whatever links say; arrays may not add up to more than the file; all else is taken
+ * in proportion to the file's bytes. A tree is owned by its root, one thread at a time. */
 #pragma once
 
 #include "tensor/tensor.h"
@@ -54,5 +54,6 @@ struct hdf5 *hdf5_parse (const void *data, size_t size, const char *name, GError
 /* Whether a file of these first bytes is one. */
 bool hdf5_matches (const void *head, size_t size);
 
-/* As h5py writes it, without times, so that equal trees are equal bytes. Appears when it is complete. IMPASTO_ERROR_OUTPUT. */
+/* As h5py writes it, without times, so that equal trees are equal bytes. Appears when it is complete.
+ * IMPASTO_ERROR_OUTPUT. */
 bool hdf5_save (const struct hdf5 *root, const char *path, GError **error);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * HDF5, written: superblock version 0, every group a symbol table with a tree of one level, arrays in one piece, strings of
- * variable length in one heap. A file is made in memory, what it refers to before what refers to it. */
+ * HDF5, written: superblock version 0, every group a symbol table with a tree of one level, arrays in one piece,
+ * strings of variable length in one heap. A file is made in memory, what it refers to before what refers to it. */
 #include "format/hdf5_internal.h"
 
 #include <string.h>
@@ -94,7 +94,8 @@ attribute_shape (const struct hdf5_attribute *attribute)
   return attribute->list ? (struct shape){.rank = 1, .dim = {g_strv_length (attribute->strings)}} : SHAPE_SCALAR;
 }
 
-/* Type and values of a list: strings of the longest one's length, as NumPy has them; of none, floats, as NumPy has those. */
+/* Type and values of a list: strings of the longest one's length, as NumPy has them; of none, floats, as NumPy has
+ * those. */
 static void
 put_list (char **strings, GByteArray *type, GByteArray *values)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * IDX, read from a file that is plain or compressed: one stream of bytes to the parser, which takes the header, asks for
- * as much memory as it says, takes the elements, and wants the end. What unpacks to more than data do is gone through
- * beforehand. Format: yann.lecun.com/exdb/mnist. */
+ * IDX, read from a file that is plain or compressed: one stream of bytes to the parser, which takes the header, asks
+ * for as much memory as it says, takes the elements, and wants the end. What unpacks to more than data do is gone
+ * through beforehand. Format: yann.lecun.com/exdb/mnist. */
 #include "format/idx.h"
 
 #include <gio/gio.h>

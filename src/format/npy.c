@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * .npy, read and written. The header is a Python dictionary of three known entries: {'descr': '<f4', 'fortran_order': False,
- * 'shape': (3, 4), }; it is read as that and nothing more. */
+ * .npy, read and written. The header is a Python dictionary of three known entries: {'descr': '<f4', 'fortran_order':
+ * False, 'shape': (3, 4), }; it is read as that and nothing more. */
 #include "format/npy.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What decoders hold, where libvips does not tell what decides it: of AVIF and HEIC the chroma, of TIFF how large strips
- * and tiles are. That is looked up in the file's own header; what cannot be found there counts as the worst.
+ * What decoders hold, where libvips does not tell what decides it: of AVIF and HEIC the chroma, of TIFF how large
+ * strips and tiles are. That is looked up in the file's own header; what cannot be found there counts as the worst.
  * References: ISO/IEC 14496-12 (boxes), AV1-ISOBMFF 2.3 (av1C), ISO/IEC 14496-15 8.3.3 (hvcC), TIFF 6.0, BigTIFF. */
 #include <string.h>
 
@@ -119,8 +119,8 @@ tiff_value (const struct tiff *tiff, uint64_t tag, uint64_t fallback)
   return field.n ? tiff_number (tiff, field.at, field.size) : fallback;
 }
 
-/* libtiff reads what is large in steps of 1, 10, 100 ... MiB, before each of which its buffer may have to be copied into a
- * larger one (TIFFReadAndRealloc): bytes of the last that is copied. */
+/* libtiff reads what is large in steps of 1, 10, 100 ... MiB, before each of which its buffer may have to be copied
+ * into a larger one (TIFFReadAndRealloc): bytes of the last that is copied. */
 static uint64_t
 tiff_copied (uint64_t bytes)
 {

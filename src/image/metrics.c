@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How far pictures are apart; see metrics.h for formulas and sources. Sums are doubles, one row after another, so that a
- * figure does not depend on threads. SSIM keeps the last rows of windowed sums only: memory goes with the width. */
+ * How far pictures are apart; see metrics.h for formulas and sources. Sums are doubles, one row after another, so that
+ * a figure does not depend on threads. SSIM keeps the last rows of windowed sums only: memory goes with the width. */
 #include "image/metrics.h"
 
 #include <math.h>
@@ -148,7 +148,8 @@ step (const struct picture *picture, int64_t i, int64_t j)
   return sum / 3;
 }
 
-/* Walks the lines that cross one axis, edge by edge. @at: index of pixel (line, along) is line * across + along * way. */
+/* Walks the lines that cross one axis, edge by edge. @at: index of pixel (line, along) is line * across + along *
+ * way. */
 struct axis {
   int extent, tile;       /* in the direction the lines cross */
   int length, other_tile; /* along a line */

@@ -172,8 +172,8 @@ is_float_grey (VipsImage *image)
   return image->BandFmt == VIPS_FORMAT_FLOAT && image_is_grey (image);
 }
 
-/* Kinds of numbers that are read rightly: 8 or 16 bits without a sign, floating point, and those of colour spaces that have
- * their own. */
+/* Kinds of numbers that are read rightly: 8 or 16 bits without a sign, floating point, and those of colour spaces that
+ * have their own. */
 static bool
 check_kind (VipsImage *image, const char *path, GError **error)
 {
@@ -328,8 +328,8 @@ image_to_srgb (VipsImage *image, bool precise, const char *path, GError **error)
   return g_steal_pointer (&rgb);
 }
 
-/* Across first, so that what libvips keeps of a picture that comes in rows is as narrow as the result. vips_resize of 8.14
- * enlarges to half a pixel beside the place. */
+/* Across first, so that what libvips keeps of a picture that comes in rows is as narrow as the result. vips_resize of
+ * 8.14 enlarges to half a pixel beside the place. */
 int
 image_scale (VipsImage *image, VipsImage **scaled, int width, int height)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Pixels of pictures that are in memory: scale, cut, turn, lay out. Each makes a new picture and leaves its argument
- * alone, but where it says otherwise; metadata goes along, the recipe does not. Any thread. IMPASTO_ERROR_MEMORY when planes
- * cannot be allocated. */
+ * alone, but where it says otherwise; metadata goes along, the recipe does not. Any thread. IMPASTO_ERROR_MEMORY when
+ * planes cannot be allocated. */
 #pragma once
 
 #include "image/picture.h"
@@ -49,8 +49,8 @@ struct visible {
 /* @n pixels, planes of colour @stride floats apart. */
 void visible_add (struct visible *visible, const float *rgb, int64_t stride, const float *alpha, int64_t n);
 
-/* Gives pixels that alpha hides the mean of what shows, middle grey if nothing does: what nobody sees in a cut-out has no say
- * in what is made of the rest. Pixels of an alpha of an eighth and more stay. */
+/* Gives pixels that alpha hides the mean of what shows, middle grey if nothing does: what nobody sees in a cut-out has
+ * no say in what is made of the rest. Pixels of an alpha of an eighth and more stay. */
 void visible_fill (const struct visible *visible, float *rgb, int64_t stride, const float *alpha, int64_t n);
 
 /* Both, in place. False, and all grey, where nothing shows; a picture without alpha stays. */

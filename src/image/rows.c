@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows: in-memory pictures as sources and sinks, the reduction by areas, the store on disk. rows_scale.c has any other size.
+ * Rows: in-memory pictures as sources and sinks, the reduction by areas, the store on disk. rows_scale.c has any other
+ * size.
  *
  * A reduced pixel is the mean of the area that it covers, a share of a pixel counting as a share. Rows are reduced
  * across first; a row of the source that lies between two rows of the result counts in both. */

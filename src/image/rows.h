@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pictures as rows from top to bottom, so that none has to be in memory whole: sources, sinks, what makes them smaller on
- * the way, and stores on disk for what is in between. Rows are planar floats: plane c of n rows lies at rows + c * stride
- * and holds n times the width. No libvips here. One thread at a time uses each. */
+ * Pictures as rows from top to bottom, so that none has to be in memory whole: sources, sinks, what makes them smaller
+ * on the way, and stores on disk for what is in between. Rows are planar floats: plane c of n rows lies at rows + c *
+ * stride and holds n times the width. No libvips here. One thread at a time uses each. */
 #pragma once
 
 #include "image/picture.h"
@@ -41,8 +41,8 @@ uint64_t row_scale_bytes (int width, int height, int to_width, int to_height, in
 /* A whole source as a picture of another size: by areas to twice the size, then as picture_resize does. */
 struct picture *rows_thumbnail (const struct row_source *source, int width, int height, GError **error);
 
-/* Rows on disk, 16 bits a sample, 0..1, in any order. The file has no name, so that it is gone with the program whatever
- * happens. It lies in $TMPDIR, else in /var/tmp: /tmp may be memory. IMPASTO_ERROR_OUTPUT. */
+/* Rows on disk, 16 bits a sample, 0..1, in any order. The file has no name, so that it is gone with the program
+ * whatever happens. It lies in $TMPDIR, else in /var/tmp: /tmp may be memory. IMPASTO_ERROR_OUTPUT. */
 typedef struct row_store row_store;
 struct row_store *row_store_new (int width, int height, int planes, GError **error);
 void row_store_free (struct row_store *store);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rows at another size: a cubic kernel (Catmull and Rom 1974), as wide as four pixels of the source where it is enlarged and
- * of the result where it is reduced. Each row of the source is scaled across once; a ring keeps as many as a row of the
- * result looks at. Beyond its edges a picture goes on as its outermost pixels. */
+ * Rows at another size: a cubic kernel (Catmull and Rom 1974), as wide as four pixels of the source where it is
+ * enlarged and of the result where it is reduced. Each row of the source is scaled across once; a ring keeps as many as
+ * a row of the result looks at. Beyond its edges a picture goes on as its outermost pixels. */
 #include <math.h>
 #include <string.h>
 

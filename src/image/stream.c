@@ -303,8 +303,8 @@ stream_about (struct stream *stream)
   return stream->about;
 }
 
-/* Across, rows come and go; down, libvips keeps some of the result's width, the more of them the more is left to Lanczos
- * when it has shrunk by a whole number. Measured. */
+/* Across, rows come and go; down, libvips keeps some of the result's width, the more of them the more is left to
+ * Lanczos when it has shrunk by a whole number. Measured. */
 uint64_t
 stream_scale_bytes (const struct picture_info *info, int width, int height)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Picture files that are never in memory whole: read as rows from top to bottom, as often as asked, with the colours,
- * orientation, depth and alpha that picture_load would give them; and saved from rows on disk as picture_save would. One
- * thread at a time uses a stream. */
+ * orientation, depth and alpha that picture_load would give them; and saved from rows on disk as picture_save would.
+ * One thread at a time uses a stream. */
 #pragma once
 
 #include "image/rows.h"

@@ -87,8 +87,8 @@ VipsImage *image_to_srgb (VipsImage *image, bool precise, const char *path, GErr
 bool image_is_grey (VipsImage *image);
 bool image_is_deep (VipsImage *image);
 
-/* Calls @strip for every band of rows, from top to bottom, in the calling thread, until it returns false. False then, and
- * when libvips failed. */
+/* Calls @strip for every band of rows, from top to bottom, in the calling thread, until it returns false. False then,
+ * and when libvips failed. */
 typedef bool (*image_strip) (VipsRegion *region, const VipsRect *rows, void *data);
 bool image_read (VipsImage *image, image_strip strip, void *data);
 

@@ -3,13 +3,13 @@
  * The painter of any style at once. The perceptual network sees photograph and painting; the photograph's features are
  * normalised and given the painting's means and deviations; a decoder, trained once, draws the result.
  *
- * AdaIN (Huang and Belongie 2017) takes the means and deviations of the whole painting. Attention takes, for each place of
- * the photograph, those of the places of the painting that resemble it, weighted (AdaAttN: Liu et al. 2021; attention
- * between normalised features: Park and Lee 2019). With even weights the second is the first: hence one decoder, and any
- * mix of the two. It happens in the decoder too, whose features at a half and the whole of the size, and the picture it
- * draws, are given the painting's moments there (Avatar-Net: Sheng et al. 2018). The photograph's own features of these sizes
- * join the decoder's before that (a U-Net: Ronneberger et al. 2015), normalised, so that they bring its lines, which a quarter of
- * the size no longer holds, and neither its palette nor its contrast. */
+ * AdaIN (Huang and Belongie 2017) takes the means and deviations of the whole painting. Attention takes, for each place
+ * of the photograph, those of the places of the painting that resemble it, weighted (AdaAttN: Liu et al. 2021;
+ * attention between normalised features: Park and Lee 2019). With even weights the second is the first: hence one
+ * decoder, and any mix of the two. It happens in the decoder too, whose features at a half and the whole of the size,
+ * and the picture it draws, are given the painting's moments there (Avatar-Net: Sheng et al. 2018). The photograph's
+ * own features of these sizes join the decoder's before that (a U-Net: Ronneberger et al. 2015), normalised, so that
+ * they bring its lines, which a quarter of the size no longer holds, and neither its palette nor its contrast. */
 #include "net/layers.h"
 #include "net/net.h"
 
@@ -30,8 +30,8 @@ level_channels (const struct arbitrary_net *settings, int level)
   return level == 0 ? 3 : settings->encoder.channels[level - 1];
 }
 
-/* Means (n,c,h,w) and deviations of all levels one after another in c; h and w are 1 unless they are each place's own. With
- * maps and no attention (k,c,1,1): those of each mix. */
+/* Means (n,c,h,w) and deviations of all levels one after another in c; h and w are 1 unless they are each place's own.
+ * With maps and no attention (k,c,1,1): those of each mix. */
 struct moments {
   sym mean, deviation;
 };
@@ -60,8 +60,8 @@ see (sym picture, const struct arbitrary_net *settings)
   return (struct seen){{picture, eye.features[0], eye.features[1], eye.features[3]}};
 }
 
-/* x less its mean over its deviation: its own or the given ones. @moments gets them, (n,c,1,1), or, when they were given for
- * each of the k mixes of @maps, (k,c,1,1). */
+/* x less its mean over its deviation: its own or the given ones. @moments gets them, (n,c,1,1), or, when they were
+ * given for each of the k mixes of @maps, (k,c,1,1). */
 static sym
 normalized (sym x, struct style_statistics *statistics, sym maps, struct moments *moments)
 {
@@ -345,8 +345,9 @@ arbitrary_net_norms (const struct arbitrary_net *settings, int64_t channels[STYL
   return G_N_ELEMENTS (levels);
 }
 
-/* Back from a pixel: decoder 12 in its enlargements and 8 at a quarter, 8 a residual block; from there 12 to a query's far
- * side, which holds the bilinear step between queries; encoder 16 at a quarter, 4 at a half, 2, and 3 where it pools. */
+/* Back from a pixel: decoder 12 in its enlargements and 8 at a quarter, 8 a residual block; from there 12 to a query's
+ * far side, which holds the bilinear step between queries; encoder 16 at a quarter, 4 at a half, 2, and 3 where it
+ * pools. */
 int
 arbitrary_net_reach (const struct arbitrary_net *settings)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A small classifier: convolutions of 3x3, each with batch normalisation (Ioffe and Szegedy 2015) and a ReLU, halved in size
- * between them, then the mean over the picture (Lin et al. 2014) and a dense layer. What the dense layer sees is the feature space
- * in which sets of such pictures are compared; pictures may have any size. */
+ * A small classifier: convolutions of 3x3, each with batch normalisation (Ioffe and Szegedy 2015) and a ReLU, halved in
+ * size between them, then the mean over the picture (Lin et al. 2014) and a dense layer. What the dense layer sees is
+ * the feature space in which sets of such pictures are compared; pictures may have any size. */
 #include "net/layers.h"
 #include "net/net.h"
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The pairs after Radford et al. 2016: 28x28 digits by nearest upsampling, and 64x64 by transposed convolutions. The first
- * starts at 7x7, not at the 4x4 of the text, whose pictures of 16x16 no judge of 28x28 could read; the second's dense layer
- * has the 8 8 256 outputs that are reshaped, not 256. */
+ * The pairs after Radford et al. 2016: 28x28 digits by nearest upsampling, and 64x64 by transposed convolutions. The
+ * first starts at 7x7, not at the 4x4 of the text, whose pictures of 16x16 no judge of 28x28 could read; the second's
+ * dense layer has the 8 8 256 outputs that are reshaped, not 256. */
 #include "net/gan.h"
 
 #define FOLLOW 0.01     /* Keras's momentum 0.99 */
@@ -85,8 +85,8 @@ static const struct gan_layer judge_64[] = {
   {NULL},
 };
 
-/* The judge's last layer sees the whole picture: of two layers, which see 13 pixels, the generator learns strokes but not
- * digits. Without R1 it is soon too sure, and some digits get rare. */
+/* The judge's last layer sees the whole picture: of two layers, which see 13 pixels, the generator learns strokes but
+ * not digits. Without R1 it is soon too sure, and some digits get rare. */
 const struct gan_preset gan_dcgan_28 = {
   .net = GAN_NET ("dcgan-28", "generator and judge of 28x28 pictures, digits for one (Radford 2016)"),
   .side = 28,

@@ -19,15 +19,15 @@ struct features {
 };
 typedef struct features features;
 
-/* One feature of a picture: x (n, c, h, w), and how it is compared: as head x + bias, in @channels channels; a null head is
- * none. */
+/* One feature of a picture: x (n, c, h, w), and how it is compared: as head x + bias, in @channels channels; a null
+ * head is none. */
 struct feature_tap {
   sym x, head, bias;
   int64_t channels;
 };
 
-/* What the file holds decides: a network of `impasto train perceptual`, VGG-19 in torchvision's or our layout, ResNet-18
- * in torchvision's. IMPASTO_ERROR_INPUT: none of them, damaged. */
+/* What the file holds decides: a network of `impasto train perceptual`, VGG-19 in torchvision's or our layout,
+ * ResNet-18 in torchvision's. IMPASTO_ERROR_INPUT: none of them, damaged. */
 struct features *features_load (const char *path, GError **error);
 
 /* Features whose weights are random, for rehearsals: of the kind that ships. */
@@ -50,6 +50,6 @@ void features_add_weights (const struct features *features, struct weights *targ
 /* The tap as it is compared: (n, channels, h, w). */
 sym feature_map (struct feature_tap tap);
 
-/* Its Gram matrix: (n, channels, channels), sum over pixels of f f^T / (channels h w). With a head, from the Gram matrix
- * of x: as cheap as x is narrow. */
+/* Its Gram matrix: (n, channels, channels), sum over pixels of f f^T / (channels h w). With a head, from the Gram
+ * matrix of x: as cheap as x is narrow. */
 sym feature_gram (struct feature_tap tap);

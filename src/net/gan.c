@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Lists of layers: the kinds of layers, and networks built from their rows. Layers are called by their kind and counted:
- * "dense1", "conv2". */
+ * Lists of layers: the kinds of layers, and networks built from their rows. Layers are called by their kind and
+ * counted: "dense1", "conv2". */
 #include "net/gan.h"
 
 #include <math.h>
@@ -387,8 +387,8 @@ gan_walk (const float *a, const float *b, int64_t n, double t, float *z)
     z[i] = of_a * a[i] + of_b * b[i];
 }
 
-/* The generator, which is what files hold: inputs "z" and, where there are, "labels" and "code"; output "picture". With a
- * code also what reads it off a picture, in the scope "recogniser": output "recognised". */
+/* The generator, which is what files hold: inputs "z" and, where there are, "labels" and "code"; output "picture". With
+ * a code also what reads it off a picture, in the scope "recogniser": output "recognised". */
 void
 gan_build (const struct net *net, struct graph *graph, const void *settings)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Generators and judges as lists of layers, one row a layer, as the articles print them: building, describing and training
- * read the same rows. A preset is a struct gan_preset in its file, whose net has a row in net_table, and a row in
- * gan_presets. Pictures are (n, channels, side, side) in -1..1. */
+ * Generators and judges as lists of layers, one row a layer, as the articles print them: building, describing and
+ * training read the same rows. A preset is a struct gan_preset in its file, whose net has a row in net_table, and a row
+ * in gan_presets. Pictures are (n, channels, side, side) in -1..1. */
 #pragma once
 
 #include "base/random.h"
@@ -177,10 +177,10 @@ int64_t gan_code_size (const struct gan_net *net);
 /* The input "code" (n, gan_code_size) of a network that has one; of another the null symbol. */
 sym gan_code (struct graph *graph, int64_t n, const struct gan_net *net);
 
-/* Noise number @index of @key: @z gets net->latent numbers of a normal distribution, drawn again while they are larger than
- * @truncate, where that is not 0. With kinds, one of the first so many, drawn evenly, is larger by gan_kind_step. That
- * is a mixture of normal distributions with next to nothing between them (after Gurumurthy 2017), each on its own axis:
- * what pictures there are fall into kinds, too, and of one distribution the generator draws what lies between. */
+/* Noise number @index of @key: @z gets net->latent numbers of a normal distribution, drawn again while they are larger
+ * than @truncate, where that is not 0. With kinds, one of the first so many, drawn evenly, is larger by gan_kind_step.
+ * That is a mixture of normal distributions with next to nothing between them (after Gurumurthy 2017), each on its own
+ * axis: what pictures there are fall into kinds, too, and of one distribution the generator draws what lies between. */
 void gan_noise_fill (struct random_key key, int64_t index, const struct gan_net *net, double truncate, float *z);
 double gan_kind_step (const struct gan_net *net); /* the length of the rest, so that both are as loud */
 
@@ -196,6 +196,6 @@ sym gan_encoder (sym picture, const struct gan_preset *preset, struct gan_pass p
 /* The judge's trunk alone, by which it sees: pictures -> what its last layer reads. */
 sym gan_features (sym picture, const struct gan_preset *preset, struct gan_pass pass);
 
-/* The judge's trunk and the recogniser behind it alone: pictures -> (n, gan_code_size), logits of the categories, then the
- * continuous numbers. */
+/* The judge's trunk and the recogniser behind it alone: pictures -> (n, gan_code_size), logits of the categories, then
+ * the continuous numbers. */
 sym gan_recognise (sym picture, const struct gan_preset *preset, struct gan_pass pass);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keras's models, opened: the JSON of the architecture becomes a list of calls of layers in an order in which they can be
- * made, models within models dissolved into it; arrays are found by the names of their layers. What a file says is bounded
- * before it is followed. */
+ * Keras's models, opened: the JSON of the architecture becomes a list of calls of layers in an order in which they can
+ * be made, models within models dissolved into it; arrays are found by the names of their layers. What a file says is
+ * bounded before it is followed. */
 #include "net/keras.h"
 
 #include <string.h>
@@ -252,8 +252,8 @@ value_of (struct opening *opening, GHashTable *slots, const char *name, int64_t 
   return -2;
 }
 
-/* Collects what a use takes: ["name", use, output, {}] in Keras 2; in Keras 3 {"keras_history": ["name", use, output]} somewhere
- * within. Returns false with *@wait set when something is not done yet. */
+/* Collects what a use takes: ["name", use, output, {}] in Keras 2; in Keras 3 {"keras_history": ["name", use, output]}
+ * somewhere within. Returns false with *@wait set when something is not done yet. */
 static bool
 collect (struct opening *opening, GHashTable *slots, JsonNode *node, GArray *inputs, bool *wait, int depth)
 {
@@ -312,8 +312,8 @@ read_slots (struct opening *opening, JsonArray *layers, GPtrArray *order)
   return g_steal_pointer (&slots);
 }
 
-/* The input layers of a model, ["name", 0, 0] one after the other, or only one of them. Those of the outermost model are inputs;
- * those of others are what the model was called with. */
+/* The input layers of a model, ["name", 0, 0] one after the other, or only one of them. Those of the outermost model
+ * are inputs; those of others are what the model was called with. */
 static bool
 read_inputs (struct opening *opening, JsonObject *config, GHashTable *slots, const int *inputs, guint n, bool outermost)
 {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keras's .h5 files: architecture as JSON and weights by layer. Read: Sequential and functional models, also within each
- * other, of the layers in keras_kinds.c; as the versions 2.0 to 3 write them. Written: generators and judges of ours
- * (keras_gan.c). Keras's pictures are (n, h, w, c); what is built takes and gives them so, and has (n, c, h, w) within.
+ * Keras's .h5 files: architecture as JSON and weights by layer. Read: Sequential and functional models, also within
+ * each other, of the layers in keras_kinds.c; as the versions 2.0 to 3 write them. Written: generators and judges of
+ * ours (keras_gan.c). Keras's pictures are (n, h, w, c); what is built takes and gives them so, and has (n, c, h, w)
+ * within.
  *
  * A model is constant once it is loaded; the caller owns it. */
 #pragma once
@@ -47,8 +48,8 @@ const char *keras_input_name (const struct keras *keras, int i);
 /* With 0 for extents that are open, the first of which is the batch. */
 struct shape keras_input_shape (const struct keras *keras, int i);
 
-/* Builds the model over @inputs, in Keras's order, and adds the weights of its parameters to @weights, in the graph's form.
- * Mistakes of layers stay in the graph. */
+/* Builds the model over @inputs, in Keras's order, and adds the weights of its parameters to @weights, in the graph's
+ * form. Mistakes of layers stay in the graph. */
 sym keras_build (const struct keras *keras, const sym *inputs, struct weights *weights);
 
 /* Rows of its first embedding: how many classes there are when they are told by number; 0 without. */
@@ -60,19 +61,19 @@ const char *keras_range (const struct keras *keras);
 /* How many kinds of noise of @latent numbers (gan_noise_fill) an input's name tells of: 32 of "z_32_kinds", else 0. */
 int64_t keras_noise_kinds (const char *name, int64_t latent);
 
-/* Whether an input's name tells of a code of @size numbers, and how many of them are shares of categories, then how many
- * continuous numbers: 10 and 2 of "code_10_categories_2_continuous". */
+/* Whether an input's name tells of a code of @size numbers, and how many of them are shares of categories, then how
+ * many continuous numbers: 10 and 2 of "code_10_categories_2_continuous". */
 bool keras_code (const char *name, int64_t size, int64_t *categories, int64_t *continuous);
 
 enum keras_part { KERAS_GENERATOR, KERAS_JUDGE, KERAS_ENCODER };
 
-/* A network of a preset as Keras would have saved it, as `load_model` and `load_weights` read it. Its weights are those of
- * @weights whose names begin with @prefix; spectral normalisation is in them. IMPASTO_ERROR_USAGE: the preset has no such
- * part; IMPASTO_ERROR_INPUT: Keras has no layer for a row; a weight is missing; IMPASTO_ERROR_OUTPUT. */
+/* A network of a preset as Keras would have saved it, as `load_model` and `load_weights` read it. Its weights are those
+ * of @weights whose names begin with @prefix; spectral normalisation is in them. IMPASTO_ERROR_USAGE: the preset has no
+ * such part; IMPASTO_ERROR_INPUT: Keras has no layer for a row; a weight is missing; IMPASTO_ERROR_OUTPUT. */
 bool keras_save_gan (const struct gan_preset *preset, const struct gan_net *net, enum keras_part part,
                      struct weights *weights, const char *prefix, const char *path, GError **error);
 
-/* The weights of the preset @preset's generator out of a model of the same layers, in its names and shapes. Layers are told by
- * their order and class. IMPASTO_ERROR_INPUT: other layers, or other shapes. */
+/* The weights of the preset @preset's generator out of a model of the same layers, in its names and shapes. Layers are
+ * told by their order and class. IMPASTO_ERROR_INPUT: other layers, or other shapes. */
 struct weights *keras_take (const struct keras *keras, const struct gan_preset *preset, const struct gan_net *net,
                             GError **error);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keras's models as graphs: what layers say of themselves, their weights in the graph's form, and the walk over the calls. */
+ * Keras's models as graphs: what layers say of themselves, their weights in the graph's form, and the walk over the
+ * calls. */
 #include <math.h>
 #include <string.h>
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Keras's layers as pieces of a graph, for inference. "Same" padding is TensorFlow's: what is odd goes to the bottom and the
- * right, and what is padded depends on the size. Vectors that were pictures have Keras's order, channels last. */
+ * Keras's layers as pieces of a graph, for inference. "Same" padding is TensorFlow's: what is odd goes to the bottom
+ * and the right, and what is padded depends on the size. Vectors that were pictures have Keras's order, channels
+ * last. */
 #include "net/keras_internal.h"
 
 #include <math.h>
@@ -146,8 +147,8 @@ conv2d (struct keras_pass *pass, const struct keras_call *call, const sym *x, in
   return finish (pass, call, sym_conv2d (y, weight, options), out);
 }
 
-/* The rows of an axis of @extent that a transposed convolution gives, in what one without padding gives: from *@from on;
- * what is missing at the end in *@more. */
+/* The rows of an axis of @extent that a transposed convolution gives, in what one without padding gives: from *@from
+ * on; what is missing at the end in *@more. */
 static int64_t
 transposed_extent (const struct window *window, int axis, int64_t extent, int64_t *from, int64_t *more)
 {

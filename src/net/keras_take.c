@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A generator that Keras trained as the weights of a preset of ours, to go on from. Which number of Keras's is which of ours
- * is known by writing: the preset is written with weights that are their own numbers, and its layers are laid beside those of
- * the file. */
+ * A generator that Keras trained as the weights of a preset of ours, to go on from. Which number of Keras's is which of
+ * ours is known by writing: the preset is written with weights that are their own numbers, and its layers are laid
+ * beside those of the file. */
 #include <string.h>
 
 #include "impasto/error.h"
@@ -83,8 +83,8 @@ weight_of (const struct keras *keras, const struct keras_call *call, const char 
   return g_hash_table_lookup (keras->weights, key);
 }
 
-/* Copies the layer @theirs to where the layer @ours, of numbers, says. Ours has one epsilon: another's difference is the
- * variance's. */
+/* Copies the layer @theirs to where the layer @ours, of numbers, says. Ours has one epsilon: another's difference is
+ * the variance's. */
 static bool
 take_layer (const struct keras *keras, const struct keras *own, const struct keras_call *theirs,
             const struct keras_call *ours, struct weights *taken)

@@ -47,7 +47,8 @@ void keras_add_weight (struct keras_writer *writer, const char *name, const char
 /* Which of c h w numbers, channels first, is number @i of them, channels last; @plane = h w. */
 int64_t keras_from_last (int64_t i, int64_t c, int64_t plane);
 
-/* @n numbers of ours in the order of a vector that was or will be a picture of @c channels, or of its channels alone. */
+/* @n numbers of ours in the order of a vector that was or will be a picture of @c channels, or of its channels
+ * alone. */
 struct tensor *keras_vector_values (struct keras_writer *writer, const float *from, int64_t n, int64_t c);
 
 void keras_add_bias (struct keras_writer *writer, const char *name, int64_t n, int64_t c);

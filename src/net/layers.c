@@ -37,8 +37,9 @@ spectral_weight (sym weight, enum layer_spectral spectral)
   return sym_div (weight, sym_reshape (sigma, SHAPE_SCALAR));
 }
 
-/* A kernel of 5x5 on a picture enlarged twice by repetition meets 3x3 pixels of the picture before, one way for each of the
- * four places that a pixel becomes: that way is 25 taps summed into 9. The map takes 5x5 to four times 3x3, (25, 4 9). */
+/* A kernel of 5x5 on a picture enlarged twice by repetition meets 3x3 pixels of the picture before, one way for each of
+ * the four places that a pixel becomes: that way is 25 taps summed into 9. The map takes 5x5 to four times 3x3, (25, 4
+ * 9). */
 static sym
 enlarging_map (struct graph *graph)
 {

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Layers: the building blocks of networks. Each creates its parameters in a scope of its name, so that a network reads like
- * its paper and its weights are called like its layers. All take and give pictures (n, c, h, w). */
+ * Layers: the building blocks of networks. Each creates its parameters in a scope of its name, so that a network reads
+ * like its paper and its weights are called like its layers. All take and give pictures (n, c, h, w). */
 #pragma once
 
 #include "op/sym.h"
 
-/* Spectral normalisation (Miyato 2018): the weight, as a matrix of one row an output, over its largest singular value, which
- * one step of power iteration a run estimates from the vector "NAME.u" (1, o). One pass a graph lets the vector follow. */
+/* Spectral normalisation (Miyato 2018): the weight, as a matrix of one row an output, over its largest singular value,
+ * which one step of power iteration a run estimates from the vector "NAME.u" (1, o). One pass a graph lets the vector
+ * follow. */
 enum layer_spectral { SPECTRAL_NONE, SPECTRAL_NORM, SPECTRAL_FOLLOW };
 
 struct layer_conv {
@@ -54,22 +55,24 @@ struct layer_norm {
   double follow;  /* of batches in training: the running statistics move towards theirs by so much; 0 = they stay */
 };
 
-/* Instance normalisation over (h, w). With a @shrinkage s the variance is (1 - s) v + s d^2, where v is x's or of @moments and
- * d is what "NAME.deviation" (1, c, 1, 1) has learnt that it usually is: a picture without contrast is not blown up until it
- * has as much as any other. d follows in @training as the statistics of batches do. */
+/* Instance normalisation over (h, w). With a @shrinkage s the variance is (1 - s) v + s d^2, where v is x's or of
+ * @moments and d is what "NAME.deviation" (1, c, 1, 1) has learnt that it usually is: a picture without contrast is not
+ * blown up until it has as much as any other. d follows in @training as the statistics of batches do. */
 sym layer_instance_norm (sym x, const char *name, struct layer_norm options);
 
 /* What is (k,c,1,1), of each mix, for each place of @maps, (1,k,h,w): (1,c,h,w). */
 sym layer_spread (sym of_mixes, sym maps);
 
-/* Batch normalisation over (n, h, w): with `training` by the batch's statistics, otherwise by the running ones, "NAME.mean" and
- * "NAME.variance" (1, c, 1, 1), which follow through graph_assign, in one pass a graph. `style`, `epsilon` as above. */
+/* Batch normalisation over (n, h, w): with `training` by the batch's statistics, otherwise by the running ones,
+ * "NAME.mean" and "NAME.variance" (1, c, 1, 1), which follow through graph_assign, in one pass a graph. `style`,
+ * `epsilon` as above. */
 sym layer_batch_norm (sym x, const char *name, struct layer_norm options);
 
 sym layer_layer_norm (sym x, const char *name, struct layer_norm options); /* over (c, h, w); `style`, `epsilon` */
 
-/* A further channel: how much the pictures of a group of four, or what divides the batch, differ: the deviation of each value
- * over the group, averaged (Karras 2018). A judge sees by it when a generator draws one picture again and again. */
+/* A further channel: how much the pictures of a group of four, or what divides the batch, differ: the deviation of each
+ * value over the group, averaged (Karras 2018). A judge sees by it when a generator draws one picture again and
+ * again. */
 sym layer_minibatch_deviation (sym x);
 
 /* Whether a parameter of this name is moved by passes of training, as running statistics are, and by no optimiser. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Manifests: the JSON in a weight file's metadata that says which network it is for; see manifest.h. Everything a file says
- * is checked against the network it names before any of it is used. */
+ * Manifests: the JSON in a weight file's metadata that says which network it is for; see manifest.h. Everything a file
+ * says is checked against the network it names before any of it is used. */
 #include "net/manifest.h"
 
 #include <string.h>

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the weight files of impasto have in common: a JSON manifest in the metadata under "impasto" that names the network,
- * weights in half precision, and checks of both. Style packs (net/pack.h) and other networks (net/net_file.h) build
- * on it. Pure functions; any thread. */
+ * What the weight files of impasto have in common: a JSON manifest in the metadata under "impasto" that names the
+ * network, weights in half precision, and checks of both. Style packs (net/pack.h) and other networks (net/net_file.h)
+ * build on it. Pure functions; any thread. */
 #pragma once
 
 #include <json-glib/json-glib.h>

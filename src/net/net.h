@@ -19,8 +19,8 @@ struct net {
 extern const struct net *const net_table[]; /* NULL-terminated */
 const struct net *net_find (const char *name);
 
-/* style.c: the painter. Feed-forward transformer network after Johnson et al. 2016 with upsampling and conditional instance
- * normalisation: photograph (n,3,h,w) in 0..1 -> painting of the same size in 0..1. Extents that are no
+/* style.c: the painter. Feed-forward transformer network after Johnson et al. 2016 with upsampling and conditional
+ * instance normalisation: photograph (n,3,h,w) in 0..1 -> painting of the same size in 0..1. Extents that are no
  * multiple of 4 are padded by reflection inside and cut off again. */
 enum upsampling { UPSAMPLING_NEAREST, UPSAMPLING_BILINEAR, UPSAMPLING_TRANSPOSED };
 extern const char *const upsampling_names[]; /* NULL-terminated */
@@ -46,14 +46,14 @@ struct style_net {
 
 /* A style is a point: weights over the rows of the normalisation tables. Rows are the styles, then the photograph, then
  * the coarser and the finer brush, as far as the network has them. Weights of styles and photograph add up to 1; those
- * of the brushes are added to whatever they are: brush size 2^b is max(b, 0) of the coarser and max(-b, 0) of the finer.
- * Strength t is t of the styles and 1 - t of the photograph, below 0 when t is beyond 1. */
+ * of the brushes are added to whatever they are: brush size 2^b is max(b, 0) of the coarser and max(-b, 0) of the
+ * finer. Strength t is t of the styles and 1 - t of the photograph, below 0 when t is beyond 1. */
 int64_t style_net_rows (const struct style_net *settings);
 int64_t style_net_photograph_row (const struct style_net *settings); /* -1 = none */
 int64_t style_net_brush_row (const struct style_net *settings);      /* of the coarser, the finer follows; -1 = none */
 
-/* Where the statistics of instance normalisation come from: taken from elsewhere (given, every moments filled), or noted
- * down in the order in which the network meets them, (n, 2c, 1, 1): means, then variances. */
+/* Where the statistics of instance normalisation come from: taken from elsewhere (given, every moments filled), or
+ * noted down in the order in which the network meets them, (n, 2c, 1, 1): means, then variances. */
 enum { STYLE_NORMS_MAX = 144 }; /* the deepest style network and an arbitrary one behind it */
 struct style_statistics {
   bool given;
@@ -61,8 +61,8 @@ struct style_statistics {
   sym moments[STYLE_NORMS_MAX];
 };
 
-/* What the encoding half has seen, for losses over its features: the picture in -1..1, both strided convolutions, the first
- * and the fifth residual block, or the last of fewer. */
+/* What the encoding half has seen, for losses over its features: the picture in -1..1, both strided convolutions, the
+ * first and the fifth residual block, or the last of fewer. */
 enum { STYLE_TAPS = 5 };
 
 struct style_control {
@@ -195,7 +195,8 @@ struct classifier {
 };
 extern const struct net net_classifier;
 
-/* In @training batches are normalised by their own statistics, and the running ones follow by @follow (net/layers.h). */
+/* In @training batches are normalised by their own statistics, and the running ones follow by @follow
+ * (net/layers.h). */
 struct classifier classifier_net (sym picture, const struct classifier_net *settings, bool training, double follow);
 
 /* The rows of its options that are left to choose, for a table of @TYPE that holds it as @AT: "net." or nothing. */

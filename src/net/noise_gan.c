@@ -53,9 +53,9 @@ static const struct gan_layer encoder[] = {
   {NULL},
 };
 
-/* The strides and the third layer are ours: with the two of the text alone, 5x5 pixels and a dense layer of 50,176 numbers behind
- * them, the generator learns strokes but not digits. Nothing normalises the generator: at whole rates from the first step on it
- * is black for good before the judge knows a stroke, with most seeds. */
+/* The strides and the third layer are ours: with the two of the text alone, 5x5 pixels and a dense layer of 50,176
+ * numbers behind them, the generator learns strokes but not digits. Nothing normalises the generator: at whole rates
+ * from the first step on it is black for good before the judge knows a stroke, with most seeds. */
 const struct gan_preset gan_noise_gan_28 = {
   .net = GAN_NET ("noise-gan-28", "generator and judge of 28x28 pictures without normalisation"),
   .side = 28,

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Style packs: one .safetensors file with the weights of a style network and a JSON manifest in its metadata under
- * "impasto": network and its settings, the styles (one a row), defaults, provenance, licence. A loaded pack is constant and
- * may be shared between threads that only read it.
+ * "impasto": network and its settings, the styles (one a row), defaults, provenance, licence. A loaded pack is constant
+ * and may be shared between threads that only read it.
  *
  *   {"format": 1, "network": "style", "settings": {...}, "title": "...", "license": "...", "provenance": "...",
  *    "training": {...}, "styles": [{"name": "starry-night", "title": "The Starry Night", "artist": "...", "year": "1889"}]}
  *
- * Beside the weights there may be a tensor "descriptors", (styles, d), d at most PACK_DESCRIPTOR_MAX: what the painting of each
- * style looks like (perceptual_descriptor of net/net.h, the painting PACK_DESCRIPTOR_SIZE pixels on its longer side). */
+ * Beside the weights there may be a tensor "descriptors", (styles, d), d at most PACK_DESCRIPTOR_MAX: what the painting
+ * of each style looks like (perceptual_descriptor of net/net.h, the painting PACK_DESCRIPTOR_SIZE pixels on its longer
+ * side). */
 #pragma once
 
 #include <json-glib/json-glib.h>
@@ -36,8 +37,8 @@ typedef struct pack pack;
 struct pack *pack_new (const struct style_net *settings, struct weights *weights);
 void pack_add_style (struct pack *pack, const char *name, const char *title, const char *artist, const char *year);
 
-/* IMPASTO_ERROR_INPUT: not a safetensors file, no manifest, another network or format, styles that do not match the rows,
- * a weight that is missing or of another shape, descriptors that are none, NaN. Half precision becomes F32. */
+/* IMPASTO_ERROR_INPUT: not a safetensors file, no manifest, another network or format, styles that do not match the
+ * rows, a weight that is missing or of another shape, descriptors that are none, NaN. Half precision becomes F32. */
 struct pack *pack_load (const char *path, GError **error);
 
 /* The same from memory; @name stands for the file in messages. */

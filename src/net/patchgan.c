@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A discriminator of patches: 4x4 convolutions with leaky ReLU 0.2, strided ones first, one score map a head. With one head a style it
- * tells patches of each painting from patches of pictures painted in it. Isola et al. 2017; Li and Wand 2016. */
+ * A discriminator of patches: 4x4 convolutions with leaky ReLU 0.2, strided ones first, one score map a head. With one
+ * head a style it tells patches of each painting from patches of pictures painted in it. Isola et al. 2017; Li and Wand
+ * 2016. */
 #include "net/layers.h"
 #include "net/net.h"
 

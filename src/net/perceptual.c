@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The eye that ships: VGG-19's first three blocks with a fraction of their channels, trained to see what VGG-19 sees
- * (`impasto train perceptual`; distillation: Hinton et al. 2015, Romero et al. 2015). A head of 1x1 takes each of its four
- * features to VGG-19's channels, so that distances and Gram matrices mean the same at a tenth of the operations. */
+ * (`impasto train perceptual`; distillation: Hinton et al. 2015, Romero et al. 2015). A head of 1x1 takes each of its
+ * four features to VGG-19's channels, so that distances and Gram matrices mean the same at a tenth of the
+ * operations. */
 #include <math.h>
 
 #include "net/layers.h"

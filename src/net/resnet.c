@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * ResNet-18 up to its third stage (He, Zhang, Ren, Sun 2016), as torchvision has it: an eye for losses and figures that was
- * trained otherwise than VGG-19. Batch normalisations are known when the file is read and go into the convolution before
- * them: w gamma / sqrt(variance + 1e-5), with the bias beta - mean gamma / sqrt(variance + 1e-5). */
+ * ResNet-18 up to its third stage (He, Zhang, Ren, Sun 2016), as torchvision has it: an eye for losses and figures that
+ * was trained otherwise than VGG-19. Batch normalisations are known when the file is read and go into the convolution
+ * before them: w gamma / sqrt(variance + 1e-5), with the bias beta - mean gamma / sqrt(variance + 1e-5). */
 #include <math.h>
 
 #include "format/safetensors.h"

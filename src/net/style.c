@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The painter: two strided convolutions, residual blocks at a quarter of the size, two upsamplings each followed by a 3x3
- * convolution (no transposed convolution, hence no checkerboard: Odena et al. 2016), reflection padding everywhere.
+ * The painter: two strided convolutions, residual blocks at a quarter of the size, two upsamplings each followed by a
+ * 3x3 convolution (no transposed convolution, hence no checkerboard: Odena et al. 2016), reflection padding everywhere.
  * Bilinear upsampling leaves no grid of pixels even after a short training; nearest is Johnson's and a little faster.
- * Johnson, Alahi, Fei-Fei 2016; instance normalisation: Ulyanov 2016; a row of scales and shifts a style: Dumoulin 2017. */
+ * Johnson, Alahi, Fei-Fei 2016; instance normalisation: Ulyanov 2016; a row of scales and shifts a style: Dumoulin
+ * 2017. */
 #include "net/gan.h"
 #include "net/layers.h"
 #include "net/net.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * VGG-19, blocks 1 to 3: the eye of the style losses. Weights are called conv1_1.weight .. conv3_4.bias; biases are kept
- * as (1, c, 1, 1). Input statistics are those of ImageNet as torchvision writes them. */
+ * VGG-19, blocks 1 to 3: the eye of the style losses. Weights are called conv1_1.weight .. conv3_4.bias; biases are
+ * kept as (1, c, 1, 1). Input statistics are those of ImageNet as torchvision writes them. */
 #include "format/safetensors.h"
 #include "net/manifest.h"
 #include "net/net.h"

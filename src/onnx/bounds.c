@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Between which values a result lies, as far as its last ops tell: a tanh ends in -1..1, a sigmoid in 0..1, a clamp where it
- * says, and a scale and shift after them move the ends. This is how programs find out what a model's pictures mean. */
+ * Between which values a result lies, as far as its last ops tell: a tanh ends in -1..1, a sigmoid in 0..1, a clamp
+ * where it says, and a scale and shift after them move the ends. This is how programs find out what a model's pictures
+ * mean. */
 #include <math.h>
 
 #include "graph/op.h"

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Constants: what is known of an ONNX model before it runs. Initialisers, attributes, and the shape arithmetic that
- * exporters write between layers. Three ways of storing cover all element types: floats (float32, float16, bfloat16) in a
- * struct tensor that graphs can take as it is, doubles, and int64_t for whole numbers and booleans (0 or 1), which
- * are always within the range of their type. Unlike tensors, constants may be empty: an extent may be 0.
- * Immutable once made and reference counted: any thread may read. */
+ * exporters write between layers. Three ways of storing cover all element types: floats (float32, float16, bfloat16) in
+ * a struct tensor that graphs can take as it is, doubles, and int64_t for whole numbers and booleans (0 or 1), which
+ * are always within the range of their type. Unlike tensors, constants may be empty: an extent may be 0. Immutable once
+ * made and reference counted: any thread may read. */
 #pragma once
 
 #include "tensor/tensor.h"

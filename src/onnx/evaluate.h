@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The evaluator: nodes whose inputs are all constants become constants. This is where the shape arithmetic of exporters goes:
- * Shape, Gather, Concat, Cast, Range ... Its rows are rules like those of rule.h, which read
- * onnx_node_input (node, i)->constant and set constants. Whole numbers are computed in int64_t, floats in double and
- * rounded once. */
+ * The evaluator: nodes whose inputs are all constants become constants. This is where the shape arithmetic of exporters
+ * goes: Shape, Gather, Concat, Cast, Range ... Its rows are rules like those of rule.h, which read onnx_node_input
+ * (node, i)->constant and set constants. Whole numbers are computed in int64_t, floats in double and rounded once. */
 #pragma once
 
 #include "onnx/rule.h"

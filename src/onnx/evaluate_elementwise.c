@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Elementwise ops on constants: one loop for one operand, one for two, and tables of functions: of doubles for floats, of
- * int64_t for whole numbers and booleans. A function that is missing means that the op has no such operands. */
+ * Elementwise ops on constants: one loop for one operand, one for two, and tables of functions: of doubles for floats,
+ * of int64_t for whole numbers and booleans. A function that is missing means that the op has no such operands. */
 #include <math.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Constants from nothing (Constant, Range, ...) and by index (GatherElements, ScatterND, NonZero, Pad ...): what exporters
- * write to compute paddings, sizes, grids and masks. Run-time data never comes here. */
+ * Constants from nothing (Constant, Range, ...) and by index (GatherElements, ScatterND, NonZero, Pad ...): what
+ * exporters write to compute paddings, sizes, grids and masks. Run-time data never comes here. */
 #include <math.h>
 #include <string.h>
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The exporter. Going backwards from the results it finds out what is needed and by which rule each node will be written
- * (a composition that a rule recognises is not written node by node); computes what depends on no input; then writes the
- * nodes in the graph's own order. Rules: export_*.c. */
+ * The exporter. Going backwards from the results it finds out what is needed and by which rule each node will be
+ * written (a composition that a rule recognises is not written node by node); computes what depends on no input; then
+ * writes the nodes in the graph's own order. Rules: export_*.c. */
 #include "onnx/export.h"
 
 #include <string.h>

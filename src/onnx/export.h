@@ -2,10 +2,10 @@
  *
  * ONNX out: an inference graph with its weights becomes an .onnx file of standard ops that other runtimes read.
  *
- * Sizes. A graph of ours has fixed extents. To write a model for any size, the same network is given twice, built at two
- * sizes: an axis of an input in which the two differ becomes a dynamic one, and every node must have a form that fits
- * both ("the factor of this resize is 2 in both"). What has none is an error that names the node, so a model that was
- * written is right at every size. Let every two axes that are unrelated differ in their pair of extents.
+ * Sizes. A graph of ours has fixed extents. To write a model for any size, the same network is given twice, built at
+ * two sizes: an axis of an input in which the two differ becomes a dynamic one, and every node must have a form that
+ * fits both ("the factor of this resize is 2 in both"). What has none is an error that names the node, so a model that
+ * was written is right at every size. Let every two axes that are unrelated differ in their pair of extents.
  *
  * What is known is computed beforehand: parameters reshaped, tables of scales and shifts, folded normalisations become
  * initialisers. Common compositions go back to the op they stand for: mean, variance, instance normalisation, a
@@ -39,7 +39,7 @@ struct onnx_export_options {
 };
 
 /* @other: the same network at another size, or NULL when the size is fixed. Writes every named result of the graph.
- * IMPASTO_ERROR_MODEL: the graph's own mistake, an op without a form in ONNX, a node that depends on the size, weights that
- * are missing; IMPASTO_ERROR_OUTPUT. The message begins with the node's scope, or the path. */
+ * IMPASTO_ERROR_MODEL: the graph's own mistake, an op without a form in ONNX, a node that depends on the size, weights
+ * that are missing; IMPASTO_ERROR_OUTPUT. The message begins with the node's scope, or the path. */
 bool onnx_export (struct graph *graph, struct graph *other, struct weights *weights,
                   const struct onnx_export_options *options, const char *path, GError **error);

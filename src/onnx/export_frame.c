@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Arithmetic on sizes inside a model: padding of an axis whose extent is known at run time, and the frame, which mirrors
- * the picture's surroundings in and cuts the result out again. Positions are computed, then gathered, so that a picture
- * narrower than its margin is mirrored again and again. */
+ * Arithmetic on sizes inside a model: padding of an axis whose extent is known at run time, and the frame, which
+ * mirrors the picture's surroundings in and cuts the result out again. Positions are computed, then gathered, so that a
+ * picture narrower than its margin is mirrored again and again. */
 #include "onnx/export_rule.h"
 
 /* Nodes on int64 values, named "frame.". */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The contract of an export rule: how one op of ours, or a composition that ends in it, is written as ONNX nodes. A rule
- * is a row in the table of its family, export_<family>.c; of several for one op the first that matches is taken. An op
- * without a rule cannot be exported. Most rows are one line: {&op_relu, "Relu"}.
+ * The contract of an export rule: how one op of ours, or a composition that ends in it, is written as ONNX nodes. A
+ * rule is a row in the table of its family, export_<family>.c; of several for one op the first that matches is taken.
+ * An op without a rule cannot be exported. Most rows are one line: {&op_relu, "Relu"}.
  *
- * A rule sees the graph at two sizes (export.h) that agree node by node. It reads attributes through the functions below,
- * which report one that differs: what is written must hold at every size. Mistakes are sticky, as in graph building: the
- * first stays in the exporter, names of values are then NULL, and writing goes on to no avail. */
+ * A rule sees the graph at two sizes (export.h) that agree node by node. It reads attributes through the functions
+ * below, which report one that differs: what is written must hold at every size. Mistakes are sticky, as in graph
+ * building: the first stays in the exporter, names of values are then NULL, and writing goes on to no avail. */
 #pragma once
 
 #include "onnx/export.h"
@@ -25,8 +25,8 @@ struct export_rule {
   /* The name of the value that node @id computes. @operand: as `match` gave them, or the node's inputs. */
   const char *(*write) (struct exporter *exporter, int id, const int *operand);
 
-  /* Recognises a composition that ends in @id: fills in what it is computed from, and says how many those are; 0 = it is
-   * something else. NULL: matches always. */
+  /* Recognises a composition that ends in @id: fills in what it is computed from, and says how many those are; 0 = it
+   * is something else. NULL: matches always. */
   int (*match) (const struct exporter *exporter, int id, int *operand);
 };
 

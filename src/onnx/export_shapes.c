@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Ops that look at values under another shape, cut, join and multiply matrices, as ONNX. What is written holds at every
- * size: an extent that differs between the two graphs is copied from the input (0 in a Reshape), left over (-1), or read
- * off another value at run time. */
+ * size: an extent that differs between the two graphs is copied from the input (0 in a Reshape), left over (-1), or
+ * read off another value at run time. */
 #include "onnx/export_rule.h"
 
 #define WRITE(NAME) static const char *NAME (struct exporter *e, int id, const int *operand)

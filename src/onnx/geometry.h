@@ -5,8 +5,8 @@
 
 #include "onnx/evaluate.h"
 
-/* The axes of attribute @name or of input @input (whichever the opset has; -1: never an input) as a bit mask over @rank.
- * *@given tells whether any list was there. An axis named twice or beyond the rank is an error. */
+/* The axes of attribute @name or of input @input (whichever the opset has; -1: never an input) as a bit mask over
+ * @rank. *@given tells whether any list was there. An axis named twice or beyond the rank is an error. */
 bool onnx_node_axes (struct onnx_node *node, const char *name, int input, int rank, unsigned *axes, bool *given,
                      GError **error);
 

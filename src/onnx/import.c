@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Importing: a walk over the nodes in their order. Each value is a constant or run-time data; a node of constants is
- * evaluated, any other is built by its rule. An If with a known condition is the branch it takes, a call of a function of
- * the model is the function's nodes. */
+ * evaluated, any other is built by its rule. An If with a known condition is the branch it takes, a call of a function
+ * of the model is the function's nodes. */
 #include <string.h>
 
 #include "base/text.h"
@@ -113,7 +113,8 @@ check_inputs (struct onnx_node *node, const struct onnx_rule *rule, GError **err
   return true;
 }
 
-/* The graph's own mistake, named after the node. The graph's message begins with the scope, which is the node's name. */
+/* The graph's own mistake, named after the node. The graph's message begins with the scope, which is the node's
+ * name. */
 static bool
 check_built (struct onnx_node *node, GError **error)
 {

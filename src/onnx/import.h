@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The state of an import, for the files that run it: import.c walks the nodes, node.c is what rules see of one (rule.h). */
+ * The state of an import, for the files that run it: import.c walks the nodes, node.c is what rules see of one
+ * (rule.h). */
 #pragma once
 
 #include "onnx/model.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a model says of itself: its ports, who made it, its metadata, which ops it is written in and which of them no rule
- * imports. */
+ * What a model says of itself: its ports, who made it, its metadata, which ops it is written in and which of them no
+ * rule imports. */
 #include <string.h>
 
 #include "base/text.h"

@@ -8,8 +8,8 @@
 
 #include "onnx/onnx.h"
 
-/* A graph, the body of an If, or a function of the model: nodes in an order that computes every value before it is read.
- * Nodes that no output needs are left out. */
+/* A graph, the body of an If, or a function of the model: nodes in an order that computes every value before it is
+ * read. Nodes that no output needs are left out. */
 struct onnx_body {
   const Onnx__NodeProto **nodes; /* in that order */
   guint n_nodes;
@@ -32,8 +32,8 @@ bool onnx_scan (const uint8_t *data, size_t size, GError **error);
 /* tensor.c: the elements of a tensor. External data is read from below @folder. */
 struct onnx_constant *onnx_tensor_decode (const Onnx__TensorProto *tensor, const char *folder, GError **error);
 
-/* order.c: the nodes that @outputs need. Names that no node makes are taken to come from outside; what is made twice and
- * cycles are errors. Free with onnx_body_free. */
+/* order.c: the nodes that @outputs need. Names that no node makes are taken to come from outside; what is made twice
+ * and cycles are errors. Free with onnx_body_free. */
 struct onnx_body *onnx_body_new (Onnx__NodeProto *const *nodes, size_t n_nodes, const char *const *outputs,
                                  size_t n_outputs, GError **error);
 void onnx_body_free (struct onnx_body *body);

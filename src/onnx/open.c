@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Opening: bytes -> scan -> protobuf-c -> checked graphs, decoded tensors, ports. What is wrong with a file is said here,
- * before any input is known; an op without a rule is said by the import that needs it. */
+ * Opening: bytes -> scan -> protobuf-c -> checked graphs, decoded tensors, ports. What is wrong with a file is said
+ * here, before any input is known; an op without a rule is said by the import that needs it. */
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -97,7 +97,8 @@ check_node (struct onnx_model *model, const Onnx__NodeProto *node, GError **erro
 
 /* --- Graphs --- */
 
-/* Names of inputs and initialisers: each once (an initialiser may give an input its default). Nodes may not make them. */
+/* Names of inputs and initialisers: each once (an initialiser may give an input its default). Nodes may not make
+ * them. */
 static bool
 check_names (const Onnx__GraphProto *graph, GError **error)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The contract of an import rule: how one kind of ONNX node becomes graph. A rule is a row {"Relu", build} in the table of
- * its family; each family is a file, rules_<family>.c, and the tables are listed in rules.c. A rule sees one node with
- * its attributes and inputs, adds graph nodes with the builders of op/sym.h, and sets the outputs:
+ * The contract of an import rule: how one kind of ONNX node becomes graph. A rule is a row {"Relu", build} in the table
+ * of its family; each family is a file, rules_<family>.c, and the tables are listed in rules.c. A rule sees one node
+ * with its attributes and inputs, adds graph nodes with the builders of op/sym.h, and sets the outputs:
  *
  *     static bool
  *     build_leaky_relu (struct onnx_node *node, GError **error)
@@ -13,13 +13,13 @@
  *
  * Every value of a model is, during an import, absent, a constant, or a run-time value of known shape (a sym). A node
  * whose inputs are all constants goes to the evaluator (evaluate.h) when that knows its op, so a rule is mostly called
- * with at least one run-time input; the others may be either: onnx_node_sym makes a constant into a parameter or scalar,
- * onnx_node_input_ints reads one. Run-time values are float32 whatever the model declares: the declared type is remembered in
- * @type, whole numbers and booleans (1 or 0) are held as floats.
+ * with at least one run-time input; the others may be either: onnx_node_sym makes a constant into a parameter or
+ * scalar, onnx_node_input_ints reads one. Run-time values are float32 whatever the model declares: the declared type is
+ * remembered in @type, whole numbers and booleans (1 or 0) are held as floats.
  *
- * What need not be checked by a rule: the number of inputs and outputs that its row states, null syms, mistakes of graph
- * builders (sticky: the importer reports them with the node's name), attributes of a wrong type (likewise). Differences
- * between opsets are decided inside a rule, by onnx_node_opset. */
+ * What need not be checked by a rule: the number of inputs and outputs that its row states, null syms, mistakes of
+ * graph builders (sticky: the importer reports them with the node's name), attributes of a wrong type (likewise).
+ * Differences between opsets are decided inside a rule, by onnx_node_opset. */
 #pragma once
 
 #include "graph/graph.h"
@@ -55,8 +55,8 @@ struct graph *onnx_node_graph (const struct onnx_node *node);
 /* Returns false with "node 'conv1' (Conv): MESSAGE" (IMPASTO_ERROR_MODEL): `return onnx_node_fail (...)`. */
 bool onnx_node_fail (const struct onnx_node *node, GError **error, const char *format, ...) G_GNUC_PRINTF (3, 4);
 
-/* Attributes. Absent ones give the fallback, or NULL and n = 0. Of another type than asked for: the fallback too, and the
- * import fails with that message after the rule. Borrowed: valid while the rule runs. */
+/* Attributes. Absent ones give the fallback, or NULL and n = 0. Of another type than asked for: the fallback too, and
+ * the import fails with that message after the rule. Borrowed: valid while the rule runs. */
 bool onnx_node_has (const struct onnx_node *node, const char *name);
 int64_t onnx_node_int (struct onnx_node *node, const char *name, int64_t fallback);
 double onnx_node_float (struct onnx_node *node, const char *name, double fallback);
@@ -84,8 +84,8 @@ bool onnx_node_input_floats (struct onnx_node *node, int i, const double **value
 /* @axis counted from the end when negative, checked against @rank: into *@out. */
 bool onnx_node_axis (const struct onnx_node *node, int64_t axis, int rank, int *out, GError **error);
 
-/* A new parameter of the graph with these values, for what a rule computes from constants (a folded normalisation). @name is
- * made unique; takes a reference. */
+/* A new parameter of the graph with these values, for what a rule computes from constants (a folded normalisation).
+ * @name is made unique; takes a reference. */
 sym onnx_node_parameter (struct onnx_node *node, const char *name, struct tensor *values);
 
 /* The value of a parameter or constant of the graph being built, borrowed; NULL for anything else. */

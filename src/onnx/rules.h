@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tables of import rules and evaluations, one a family and file (rules_<family>.c, evaluate_<family>.c); rules.c lists
- * them. Each ends with a NULL op. */
+ * The tables of import rules and evaluations, one a family and file (rules_<family>.c, evaluate_<family>.c); rules.c
+ * lists them. Each ends with a NULL op. */
 #pragma once
 
 #include "onnx/rule.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rules of elementwise ops on run-time data: activations, arithmetic, comparisons, logic. Tables of builders; what has a
- * single primitive uses it, the rest is composed of a few, which plans fuse into one loop. Booleans are 1 and 0.
- * ONNX operator specifications: onnx.ai/onnx/operators. */
+ * Rules of elementwise ops on run-time data: activations, arithmetic, comparisons, logic. Tables of builders; what has
+ * a single primitive uses it, the rest is composed of a few, which plans fuse into one loop. Booleans are 1 and 0. ONNX
+ * operator specifications: onnx.ai/onnx/operators. */
 #include <math.h>
 #include <string.h>
 
@@ -57,8 +57,8 @@ area_tangent (sym x)
   return sym_scale (sym_log (sym_div (sym_shift (x, 1), sym_affine (x, -1, 1))), 0.5);
 }
 
-/* Of |x| reduced to 0 .. tan(pi / 8) by atan(a) = pi / 4 + atan((a - 1) / (a + 1)) and atan(a) = pi / 2 - atan(1 / a), then the
- * odd polynomial of Cephes' atanf (S. Moshier, 1989). */
+/* Of |x| reduced to 0 .. tan(pi / 8) by atan(a) = pi / 4 + atan((a - 1) / (a + 1)) and atan(a) = pi / 2 - atan(1 / a),
+ * then the odd polynomial of Cephes' atanf (S. Moshier, 1989). */
 static sym
 arc_tangent (sym x)
 {

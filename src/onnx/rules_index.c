@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Gathering and scattering of run-time data by element or address, sampling at computed places, running sums. Elements are
- * addressed by their place in the flat data, so that one gather along one axis does all of it; where the indices are known,
- * so are the places. */
+ * Gathering and scattering of run-time data by element or address, sampling at computed places, running sums. Elements
+ * are addressed by their place in the flat data, so that one gather along one axis does all of it; where the indices
+ * are known, so are the places. */
 #include <math.h>
 #include <string.h>
 
@@ -49,8 +49,8 @@ check_elements (struct onnx_node *node, int *axis, GError **error)
   return check_places (node, shape_size (&data), error) && check_places (node, shape_size (&by), error);
 }
 
-/* Places in the flat data of what indices of shape @by address, the index along @axis counted as 0; plus the index itself
- * where it is known. A new array. NULL with @error. */
+/* Places in the flat data of what indices of shape @by address, the index along @axis counted as 0; plus the index
+ * itself where it is known. A new array. NULL with @error. */
 static float *
 element_places (struct onnx_node *node, int axis, GError **error)
 {
@@ -125,8 +125,8 @@ scatter_rows (struct onnx_node *node, sym x, sym updates, const int64_t *row, in
 
 #define ROUNDS_MAX 64 /* updates of one element */
 
-/* The row of the updates that each row of the data takes in the @round-th round, -1 for none: its @round-th update, or, when
- * only the last counts, that. Returns whether any does. */
+/* The row of the updates that each row of the data takes in the @round-th round, -1 for none: its @round-th update, or,
+ * when only the last counts, that. Returns whether any does. */
 static bool
 round_rows (const int64_t *place, int64_t n, int64_t rows, int round, bool last, int64_t *row)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Quantised values, computed with as floats: a quantised number is its whole number in a float, so that a model in QDQ form
- * gives what it gives elsewhere up to the rounding of its own convolutions. Weights that are dequantised are known beforehand
- * and become parameters. Scales and zero points are one number, or one for each index of an axis. */
+ * Quantised values, computed with as floats: a quantised number is its whole number in a float, so that a model in QDQ
+ * form gives what it gives elsewhere up to the rounding of its own convolutions. Weights that are dequantised are known
+ * beforehand and become parameters. Scales and zero points are one number, or one for each index of an axis. */
 #include <math.h>
 
 #include "onnx/geometry.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reductions: of run-time data by the graph's sum and max, of constants by a loop over their elements. Axes are an attribute
- * or, since opset 13 (ReduceSum) or 18, an input; no axes means all of them, unless noop_with_empty_axes. */
+ * Reductions: of run-time data by the graph's sum and max, of constants by a loop over their elements. Axes are an
+ * attribute or, since opset 13 (ReduceSum) or 18, an input; no axes means all of them, unless noop_with_empty_axes. */
 #include <math.h>
 
 #include "onnx/geometry.h"
@@ -224,7 +224,8 @@ build_reduce (struct onnx_node *node, GError **error)
 
 /* --- The place of an extremum --- */
 
-/* The first or last place of the largest: the largest of the places, counted from the wanted end, where x is largest. */
+/* The first or last place of the largest: the largest of the places, counted from the wanted end, where x is
+ * largest. */
 static bool
 arg_graph (struct onnx_node *node, int axis, bool least, bool last, struct shape to, GError **error)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Rules that move values without computing: reshape, transpose, expand, tile and their like (parts of values:
- * rules_slice.c). Most take constants and run-time data alike: the geometry is read once, then either a constant is copied
- * through it or graph is built. So these rows serve as evaluations too. */
+ * rules_slice.c). Most take constants and run-time data alike: the geometry is read once, then either a constant is
+ * copied through it or graph is built. So these rows serve as evaluations too. */
 #include <string.h>
 
 #include "onnx/geometry.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Rules that take values apart and put them together: slice, split, concat and gather, of constants and of run-time data
- * as in rules_shape.c. */
+ * Rules that take values apart and put them together: slice, split, concat and gather, of constants and of run-time
+ * data as in rules_shape.c. */
 #include "onnx/geometry.h"
 #include "onnx/rules.h"
 #include "op/sym.h"
@@ -110,7 +110,8 @@ build_slice (struct onnx_node *node, GError **error)
   return set_cut (node, 0, cuts, error);
 }
 
-/* The lengths of the parts: an attribute before opset 13, an input since, or equal shares (the last of num_outputs smaller).
+/* The lengths of the parts: an attribute before opset 13, an input since, or equal shares (the last of num_outputs
+ * smaller).
  */
 static bool
 build_split (struct onnx_node *node, GError **error)

@@ -67,7 +67,8 @@ is_data (const struct onnx_constant *value)
   return value->count > 0 && (onnx_type_float (value->type) || value->shape.rank >= DATA_RANK);
 }
 
-/* A digest of what a plan depends on: shapes, and values of what is no data; with @all also of what might have to be known. */
+/* A digest of what a plan depends on: shapes, and values of what is no data; with @all also of what might have to be
+ * known. */
 static char *
 digest (const struct onnx_array *inputs, guint n, const char *const *outputs, bool all)
 {
@@ -91,8 +92,8 @@ digest (const struct onnx_array *inputs, guint n, const char *const *outputs, bo
   return g_strdup (g_checksum_get_string (sum));
 }
 
-/* Imports with data at run time; where a node wants to know a value beforehand, once more with everything of one axis or none,
- * and of whole numbers, known. The first message counts. */
+/* Imports with data at run time; where a node wants to know a value beforehand, once more with everything of one axis
+ * or none, and of whole numbers, known. The first message counts. */
 static struct onnx_import *
 import (struct onnx_session *session, const struct onnx_array *inputs, guint n, const char *const *outputs, bool *known,
         GError **error)

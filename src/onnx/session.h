@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Running a model: arrays in, arrays out. A session imports and compiles for the sizes that it is given and keeps the
- * last few plans, which share the model's weights. Inputs of floats, and large ones of whole numbers (pictures of bytes), are
- * run-time data; small whole numbers and booleans (sizes, axes, flags) become part of the plan, and so do single floats that a
- * node needs to know beforehand (the scales of a Resize). One thread at a time; sessions on one model may share it. */
+ * last few plans, which share the model's weights. Inputs of floats, and large ones of whole numbers (pictures of
+ * bytes), are run-time data; small whole numbers and booleans (sizes, axes, flags) become part of the plan, and so do
+ * single floats that a node needs to know beforehand (the scales of a Resize). One thread at a time; sessions on one
+ * model may share it. */
 #pragma once
 
 #include "compile/plan.h"
@@ -23,12 +24,12 @@ struct onnx_array {
   struct bounds bounds; /* of an output, see onnx.h; (0, 0) where it is known without running */
 };
 
-/* Makes the plan for inputs of these shapes and kinds, or finds it. Borrowed: valid until the next call. NULL with @error.
- * An output that is known without running is in no plan: then the plan may lack it. */
+/* Makes the plan for inputs of these shapes and kinds, or finds it. Borrowed: valid until the next call. NULL with
+ * @error. An output that is known without running is in no plan: then the plan may lack it. */
 struct plan *onnx_session_plan (struct onnx_session *session, const struct onnx_array *inputs, guint n,
                                 const char *const *outputs, GError **error);
 
-/* Runs. @outputs: names of those wanted, NULL for all. Returns an array of struct onnx_array with owned values in the order of
- * the model's outputs, named by the model; free with g_array_unref. */
+/* Runs. @outputs: names of those wanted, NULL for all. Returns an array of struct onnx_array with owned values in the
+ * order of the model's outputs, named by the model; free with g_array_unref. */
 GArray *onnx_session_run (struct onnx_session *session, const struct onnx_array *inputs, guint n,
                           const char *const *outputs, GError **error);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Pixel shuffles that were written as Reshape, Transpose, Reshape (PyTorch before opset 11, and by hand): six axes moved
- * element by element, where depth_to_space has a kernel of its own. Equal nodes of a graph are one node, so the pattern is
- * recognised by building it: when that gives the node that is there, it is the pattern. */
+ * Pixel shuffles that were written as Reshape, Transpose, Reshape (PyTorch before opset 11, and by hand): six axes
+ * moved element by element, where depth_to_space has a kernel of its own. Equal nodes of a graph are one node, so the
+ * pattern is recognised by building it: when that gives the node that is there, it is the pattern. */
 #include "onnx/geometry.h"
 #include "op/sym.h"
 #include "op/table.h"

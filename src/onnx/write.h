@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An ONNX model being written: nodes one after another, attributes on the node before them, initialisers, inputs, outputs,
- * the card; then one file. Everything handed out (names of values) lives as long as the writer; tensors are referenced,
- * not copied. Names are made unique. Knows nothing of our graphs: that is the exporter (export.h). One thread.
+ * An ONNX model being written: nodes one after another, attributes on the node before them, initialisers, inputs,
+ * outputs, the card; then one file. Everything handed out (names of values) lives as long as the writer; tensors are
+ * referenced, not copied. Names are made unique. Knows nothing of our graphs: that is the exporter (export.h). One
+ * thread.
  *
  *     const char *y = onnx_write_node (writer, "down1.conv", "Conv", (const char *const[]){x, weight, NULL});
  *     onnx_write_ints (writer, "strides", (const int64_t[]){2, 2}, 2); */
@@ -33,8 +34,8 @@ void onnx_write_ints (struct onnx_writer *writer, const char *name, const int64_
 void onnx_write_float (struct onnx_writer *writer, const char *name, double value);
 void onnx_write_string (struct onnx_writer *writer, const char *name, const char *value);
 
-/* Initialisers: a float tensor under its shape or another of as many elements, stored as float16 and cast when @half; and
- * small constants, which are written once however often they are asked for. */
+/* Initialisers: a float tensor under its shape or another of as many elements, stored as float16 and cast when @half;
+ * and small constants, which are written once however often they are asked for. */
 const char *onnx_write_tensor (struct onnx_writer *writer, const char *name, struct tensor *tensor, struct shape shape,
                                bool half, GError **error);
 const char *onnx_write_scalar (struct onnx_writer *writer, double value);                      /* float, rank 0 */
@@ -53,7 +54,6 @@ void onnx_write_producer (struct onnx_writer *writer, const char *name, const ch
 void onnx_write_doc (struct onnx_writer *writer, const char *graph_name, const char *text);
 void onnx_write_metadata (struct onnx_writer *writer, const char *key, const char *value);
 
-/* The file, or @into when it is not NULL: the bytes of one. IMPASTO_ERROR_OUTPUT: the file could not be written; nothing
- * half-written stays. IMPASTO_ERROR_MODEL: more than the
- * 2 GiB that an ONNX file can hold. */
+/* The file, or @into when it is not NULL: the bytes of one. IMPASTO_ERROR_OUTPUT: the file could not be written;
+ * nothing half-written stays. IMPASTO_ERROR_MODEL: more than the 2 GiB that an ONNX file can hold. */
 bool onnx_writer_save (struct onnx_writer *writer, const char *path, GByteArray *into, GError **error);

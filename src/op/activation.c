@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Activations: elementwise ops whose gradients need nothing but the output (softplus and erf excepted). The gradient of a
- * ReLU is an op of its own, relu_back: linear in dy, and it reads the sign from the output, so that the input need not be
- * kept. */
+ * Activations: elementwise ops whose gradients need nothing but the output (softplus and erf excepted). The gradient of
+ * a ReLU is an op of its own, relu_back: linear in dy, and it reads the sign from the output, so that the input need
+ * not be kept. */
 #include <math.h>
 
 #include "op/elementwise.h"

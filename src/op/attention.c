@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Attention (Vaswani et al. 2017): y = softmax (scale q k^T + bias) v, over q (..., n, d), k (..., m, d) or with `columns`
- * (..., d, m), v (..., m, e) and a bias that broadcasts to the scores (..., n, m). Networks write it in its parts; lowering
- * finds those (compile/absorb.c), since together they need not keep the scores. */
+ * Attention (Vaswani et al. 2017): y = softmax (scale q k^T + bias) v, over q (..., n, d), k (..., m, d) or with
+ * `columns` (..., d, m), v (..., m, e) and a bias that broadcasts to the scores (..., n, m). Networks write it in its
+ * parts; lowering finds those (compile/absorb.c), since together they need not keep the scores. */
 #include <math.h>
 
 #include "device/cpu.h"

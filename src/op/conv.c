@@ -139,8 +139,8 @@ conv2d_back_w_shape (const void *attrs, const struct shape *const *x, int n_inpu
   return check_result (a, picture, y, dy, error);
 }
 
-/* Reference: every term of the form, added to the one array that is the derivative. One tap of the kernel meets a row of
- * x in steps of the stride and a row of y one by one: nothing but that is in the innermost loop, for much is tested
+/* Reference: every term of the form, added to the one array that is the derivative. One tap of the kernel meets a row
+ * of x in steps of the stride and a row of y one by one: nothing but that is in the innermost loop, for much is tested
  * against this. */
 
 enum place { X, W, Y };

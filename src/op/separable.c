@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The kernel of separable sparse linear maps: an output row is first a sum of input rows (long runs, in chunks that stay
- * in L1), then each of its pixels a sum of that row's pixels. The work that matters is copying, so it is found out
- * beforehand: spans of pixels that are consecutive input pixels unchanged are copied at once, rows of a single tap
- * are read where they lie, and neighbouring rows with the same taps are made once and copied. */
+ * The kernel of separable sparse linear maps: an output row is first a sum of input rows (long runs, in chunks that
+ * stay in L1), then each of its pixels a sum of that row's pixels. The work that matters is copying, so it is found out
+ * beforehand: spans of pixels that are consecutive input pixels unchanged are copied at once, rows of a single tap are
+ * read where they lie, and neighbouring rows with the same taps are made once and copied. */
 #include "op/separable.h"
 
 #include <omp.h>
@@ -184,7 +184,8 @@ floats_at (const void *x, enum dtype dtype, int64_t at, int64_t n, float *room)
   return room;
 }
 
-/* y := elements at .. at+n-1, at most CHUNK, of the sum that makes output @i; input k of it begins at x + k * stride. */
+/* y := elements at .. at+n-1, at most CHUNK, of the sum that makes output @i; input k of it begins at x + k *
+ * stride. */
 static void
 sum_taps (const struct taps *taps, int64_t i, const char *x, enum dtype xt, int64_t stride, int64_t at, int64_t n,
           float *y)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Ops that look at values under another shape: reshape, stop_gradient, permute, broadcast. Reshape and stop_gradient are
- * views; the kernels of the others are strided copies, so that every layout and type goes in and out.
- * Gradients: reshape back, none, the inverse permutation, the sum over what was repeated. */
+ * Ops that look at values under another shape: reshape, stop_gradient, permute, broadcast. Reshape and stop_gradient
+ * are views; the kernels of the others are strided copies, so that every layout and type goes in and out. Gradients:
+ * reshape back, none, the inverse permutation, the sum over what was repeated. */
 #include <string.h>
 
 #include "device/kernel.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Cutting, joining, reversing: slice, its adjoint unslice (into zeros), concat, flip. Kernels are strided copies, so that
- * every layout and type goes in and out. Gradients: slice <-> unslice, concat -> slices, flip -> flip. */
+ * Cutting, joining, reversing: slice, its adjoint unslice (into zeros), concat, flip. Kernels are strided copies, so
+ * that every layout and type goes in and out. Gradients: slice <-> unslice, concat -> slices, flip -> flip. */
 #include <string.h>
 
 #include "device/kernel.h"

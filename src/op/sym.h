@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Builders of the graph language: what networks, losses, gradients and optimisers are written in. Each adds a node (or a
- * few) to its inputs' graph; a null input gives a null result. Shapes broadcast as in NumPy where two values meet.
+ * Builders of the graph language: what networks, losses, gradients and optimisers are written in. Each adds a node (or
+ * a few) to its inputs' graph; a null input gives a null result. Shapes broadcast as in NumPy where two values meet.
  * Axes count from 0; pictures are (n, c, h, w). */
 #pragma once
 
@@ -74,8 +74,8 @@ sym sym_space_to_depth (sym x, int block);
 sym sym_stop_gradient (sym x);
 sym sym_scalar_like (sym x, double value); /* a scalar constant in x's graph */
 
-/* gather.c: y = x at @index along @axis; index's axes stand where the axis was. Indices are whole numbers, counted from the
- * end when negative, of any shape, known or not; what lies outside is held to the nearest end. */
+/* gather.c: y = x at @index along @axis; index's axes stand where the axis was. Indices are whole numbers, counted from
+ * the end when negative, of any shape, known or not; what lies outside is held to the nearest end. */
 sym sym_gather (sym x, int axis, sym index);
 /* Its adjoint: a value of x's shape, with @extent along @axis, into which dy's elements are added at @index. */
 sym sym_gather_back (sym dy, sym index, int axis, int64_t extent);

@@ -5,13 +5,13 @@
  *   L = content_weight * mean (n(f(y)) - n(f(x)))^2  +  style_weight * (L_gram + L_moments)  +  variation_weight * L_tv
  *     + calm_weight * L_calm  +  range_weight * mean (y' - y)^2
  *
- * y is the painting y' held to 0..1; without the last term nothing would keep the network from spikes beyond white, which
- * lessen the contrast of all the rest, as y' has a given deviation. n: features less their mean over their deviation, so that
- * palette and contrast are the painting's to choose (Park and Lee 2019). L_gram: squared differences of Gram matrices (Gatys
- * 2016), L_moments: of means and deviations (Huang and Belongie 2017), each over the square of the painting's, of four
- * features at the scales 1 and 1/2. A share of the items has strength 0: there y' is to be the photograph itself, pixel by
- * pixel, which keeps detail in the features' way through the decoder (identity losses: Park and Lee 2019). Each item draws
- * its fusion between AdaIN and attention. */
+ * y is the painting y' held to 0..1; without the last term nothing would keep the network from spikes beyond white,
+ * which lessen the contrast of all the rest, as y' has a given deviation. n: features less their mean over their
+ * deviation, so that palette and contrast are the painting's to choose (Park and Lee 2019). L_gram: squared differences
+ * of Gram matrices (Gatys 2016), L_moments: of means and deviations (Huang and Belongie 2017), each over the square of
+ * the painting's, of four features at the scales 1 and 1/2. A share of the items has strength 0: there y' is to be the
+ * photograph itself, pixel by pixel, which keeps detail in the features' way through the decoder (identity losses: Park
+ * and Lee 2019). Each item draws its fusion between AdaIN and attention. */
 #include "train/arbitrary_recipe.h"
 
 #include "train/loss.h"

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Curves drawn as SVG: small panels side by side, each with a scale of its own. The scale spans the first to the 99th part
- * of a hundred of the means, so that a spike does not flatten the rest: it is cut at the panel's edge. */
+ * Curves drawn as SVG: small panels side by side, each with a scale of its own. The scale spans the first to the 99th
+ * part of a hundred of the means, so that a spike does not flatten the rest: it is cut at the panel's edge. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

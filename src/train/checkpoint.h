@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Checkpoints: network-000200.safetensors in a run's folder, one file that holds all state of the run after so many steps:
- * weights, optimiser state and averages by name, and in its metadata the step, the recipe, the machine's facts that decide
- * about bits, and a digest by which damage is found out. */
+ * Checkpoints: network-000200.safetensors in a run's folder, one file that holds all state of the run after so many
+ * steps: weights, optimiser state and averages by name, and in its metadata the step, the recipe, the machine's facts
+ * that decide about bits, and a digest by which damage is found out. */
 #pragma once
 
 #include <json-glib/json-glib.h>
@@ -24,8 +24,8 @@ bool checkpoint_resume (struct trainer *trainer, GError **error);
  * IMPASTO_ERROR_MEMORY. */
 struct weights *checkpoint_load (const char *path, GError **error);
 
-/* SHA-256 of names, shapes, numbers and metadata, the digest itself left out; a new string. Kept in the metadata by that
- * name. */
+/* SHA-256 of names, shapes, numbers and metadata, the digest itself left out; a new string. Kept in the metadata by
+ * that name. */
 #define CHECKPOINT_DIGEST "digest"
 char *checkpoint_digest (struct weights *weights);
 
@@ -44,7 +44,8 @@ char *checkpoint_find (const char *path, GError **error);
 /* The step of the last checkpoint in @folder before @step; -1: there is none. */
 int64_t checkpoint_before (const char *folder, int64_t step);
 
-/* Whether a result may take the place of @path: not where a checkpoint is, or would be looked for. IMPASTO_ERROR_USAGE. */
+/* Whether a result may take the place of @path: not where a checkpoint is, or would be looked for.
+ * IMPASTO_ERROR_USAGE. */
 bool checkpoint_check_result (const char *path, GError **error);
 
 /* What a checkpoint of one of some recipes holds. */
@@ -56,8 +57,8 @@ struct learnt {
   void *settings; /* of the recipe */
 };
 
-/* Which of @recipes, NULL-terminated, the checkpoint @path is of, or the latest in the folder @path; NULL: none of them, or it
- * cannot be read. */
+/* Which of @recipes, NULL-terminated, the checkpoint @path is of, or the latest in the folder @path; NULL: none of
+ * them, or it cannot be read. */
 const struct recipe *checkpoint_of (const char *path, const struct recipe *const *recipes);
 
 /* Why it is none of them: a run of another recipe, without a checkpoint or with a damaged one, no run, or another file.
@@ -68,11 +69,12 @@ bool checkpoint_refuse (const char *path, const struct recipe *const *recipes, G
 bool checkpoint_open (const char *path, const struct recipe *const *recipes, struct learnt *learnt, GError **error);
 void learnt_clear (struct learnt *learnt);
 
-/* The object that tells of the run, {"recipe": NAME, "inputs": [...], "settings": {...}, "run": {...}}, from a checkpoint's
- * metadata; NULL: it is none of @recipe's. */
+/* The object that tells of the run, {"recipe": NAME, "inputs": [...], "settings": {...}, "run": {...}}, from a
+ * checkpoint's metadata; NULL: it is none of @recipe's. */
 JsonNode *checkpoint_recipe (struct weights *checkpoint, const struct recipe *recipe);
 
-/* The settings that such an object tells of, to be cleared by option_clear and freed. IMPASTO_ERROR_INPUT, naming @path. */
+/* The settings that such an object tells of, to be cleared by option_clear and freed. IMPASTO_ERROR_INPUT, naming
+ * @path. */
 void *checkpoint_settings (JsonNode *node, const struct recipe *recipe, const char *path, GError **error);
 
 #define CHECKPOINT_TEXT_MAX 200 /* characters of a title or licence out of one */

@@ -66,6 +66,6 @@ const char *const *collection_unread (const struct collection *collection);
 /* How many pictures lie beside the class folders, of which a note tells. */
 guint collection_beside (const struct collection *collection);
 
-/* About files in the place that are not read as pictures, and folders that are not looked into: "4 files are no pictures
- * by their names, such as notes.txt; 2 folders are not looked into"; NULL without. A new string. */
+/* About files in the place that are not read as pictures, and folders that are not looked into: "4 files are no
+ * pictures by their names, such as notes.txt; 2 folders are not looked into"; NULL without. A new string. */
 char *collection_others (const struct collection *collection);

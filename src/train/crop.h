@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What is drawn for a crop: which picture it is of, and where it lies. Pure functions of a key, so that nothing depends on
- * who makes a crop when. */
+ * What is drawn for a crop: which picture it is of, and where it lies. Pure functions of a key, so that nothing depends
+ * on who makes a crop when. */
 #pragma once
 
 #include "base/random.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Curves: how the figures of a run went, in memory that does not grow with it. The steps are parted into buckets of equal
- * length, as many as a drawing has columns; when a run outgrows them, each two become one. A bucket keeps mean, least and
- * most, so that a spike of one step is seen. Filled step by step, or from a run's stats.jsonl. One owner. */
+ * Curves: how the figures of a run went, in memory that does not grow with it. The steps are parted into buckets of
+ * equal length, as many as a drawing has columns; when a run outgrows them, each two become one. A bucket keeps mean,
+ * least and most, so that a spike of one step is seen. Filled step by step, or from a run's stats.jsonl. One owner. */
 #pragma once
 
 #include <glib.h>
@@ -48,8 +48,8 @@ const struct curve *curves_find (const struct curves *curves, const char *name);
 double curve_last (const struct curve *curve);                                   /* the mean of the last values */
 
 /* An SVG drawing of one run or several: a panel for each figure, named; of one run the span from least to most is shown
- * as well, of several each has its colour and @labels name them. @title stands above. Figures that stay above 0 and span
- * more than a factor of 30 are drawn to a logarithmic scale. A new string. */
+ * as well, of several each has its colour and @labels name them. @title stands above. Figures that stay above 0 and
+ * span more than a factor of 30 are drawn to a logarithmic scale. A new string. */
 char *curves_svg (const struct curves *const *runs, const char *const *labels, int n, const char *title);
 
 /* Writes such a drawing to @path, which ends in .svg or as a picture. IMPASTO_ERROR_OUTPUT, IMPASTO_ERROR_USAGE. */

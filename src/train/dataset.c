@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Pictures as batches. Work is handed out crop by crop, so that several threads finish one batch before the next
- * begins; batches wait in a ring of slots, slot k holding the step that is k modulo their number. Everything that is drawn
- * for a crop is drawn by (seed, stream, step, item), hence nothing depends on who makes it when. */
+ * begins; batches wait in a ring of slots, slot k holding the step that is k modulo their number. Everything that is
+ * drawn for a crop is drawn by (seed, stream, step, item), hence nothing depends on who makes it when. */
 #include "train/dataset.h"
 
 #include <math.h>

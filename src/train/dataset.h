@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * A dataset: pictures as batches of square crops, with the class of each where they come in classes. The pictures are a
- * folder's, a folder of class folders', or those of an IDX file (MNIST): see train/collection.h. Batch number `step` is a
- * pure function of the files, the options and the seed: the same bytes whichever thread makes it, in whatever order, after
- * a resume as before; there is no state to keep.
+ * folder's, a folder of class folders', or those of an IDX file (MNIST): see train/collection.h. Batch number `step` is
+ * a pure function of the files, the options and the seed: the same bytes whichever thread makes it, in whatever order,
+ * after a resume as before; there is no state to keep.
  *
  * Every epoch shows every picture once, in an order of its own. A crop comes from the picture scaled so that its
  * shorter side is between `size` and `zoom` times `size` pixels, turned by a few degrees (the crop stays inside: no
@@ -55,17 +55,17 @@ struct dataset_options {
 /* The least shorter side that a picture may have for crops of @size: half of it, rounded up. */
 int dataset_smallest (int size);
 
-/* IMPASTO_ERROR_INPUT: @dir is no folder and no IDX file, holds no pictures or none that can be read, has no classes where
- * `classes` wants them, or fewer pictures than `first` and `count` want; IMPASTO_ERROR_USAGE: options out of range;
- * IMPASTO_ERROR_MEMORY. */
+/* IMPASTO_ERROR_INPUT: @dir is no folder and no IDX file, holds no pictures or none that can be read, has no classes
+ * where `classes` wants them, or fewer pictures than `first` and `count` want; IMPASTO_ERROR_USAGE: options out of
+ * range; IMPASTO_ERROR_MEMORY. */
 struct dataset *dataset_open (const char *dir, const struct dataset_options *options, GError **error);
 
 /* Waits for its threads. */
 void dataset_free (struct dataset *dataset);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (dataset, dataset_free)
 
-/* Fills @out, (batch,channels,size,size), 0..1 as sRGB encodes it, with batch number @step, and reads on from the one after
- * it: fast when steps follow each other. IMPASTO_ERROR_INPUT when no file can be read any more. */
+/* Fills @out, (batch,channels,size,size), 0..1 as sRGB encodes it, with batch number @step, and reads on from the one
+ * after it: fast when steps follow each other. IMPASTO_ERROR_INPUT when no file can be read any more. */
 bool dataset_batch (struct dataset *dataset, uint64_t step, float *out, GError **error);
 
 /* And @labels, (batch), with the classes of the pictures, 0 <= label < dataset_classes; all 0 without classes. */
@@ -88,8 +88,8 @@ guint dataset_count (const struct dataset *dataset);
 /* What picture @i of those served is called: "photos/a.jpg", "digits/... picture 17"; a new string. */
 char *dataset_name (const struct dataset *dataset, guint i);
 
-/* Number of classes, 0 without, and how many of them have pictures; the name of class @k: a folder's, "0" for the labels
- * of an IDX file. */
+/* Number of classes, 0 without, and how many of them have pictures; the name of class @k: a folder's, "0" for the
+ * labels of an IDX file. */
 int dataset_classes_met (const struct dataset *dataset);
 int dataset_classes (const struct dataset *dataset);
 const char *dataset_class_name (const struct dataset *dataset, int k);

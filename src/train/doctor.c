@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The dataset doctor. Threads gather the facts of each picture; then they are judged in order, so that the report does not
- * depend on who was first.
+ * The dataset doctor. Threads gather the facts of each picture; then they are judged in order, so that the report does
+ * not depend on who was first.
  *
- * The same picture in another file is found by thumbnails: their mean difference is small, and small against the contrast
- * within, since dark pictures are all alike. It is at least the difference of their means, so only pictures that are
- * neighbours in order of brightness need to be compared. */
+ * The same picture in another file is found by thumbnails: their mean difference is small, and small against the
+ * contrast within, since dark pictures are all alike. It is at least the difference of their means, so only pictures
+ * that are neighbours in order of brightness need to be compared. */
 #include "train/doctor.h"
 
 #include <math.h>
@@ -244,8 +244,8 @@ compare_sums (gconstpointer a, gconstpointer b)
   return (*x)->sum - (*y)->sum;
 }
 
-/* For each picture the earliest other that looks the same, or itself. Of pictures of folders only: those of an IDX file are
- * too alike. To be freed. */
+/* For each picture the earliest other that looks the same, or itself. Of pictures of folders only: those of an IDX file
+ * are too alike. To be freed. */
 static guint *
 find_likes (struct doctor *doctor)
 {

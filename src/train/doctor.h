@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The dataset doctor: looks at every picture of a collection as training will, and says in plain words what it would be
- * surprised by: pictures that are left out, and those that it takes but otherwise than one may think. Decodes everything
- * once, in all threads. A report belongs to its caller. */
+ * surprised by: pictures that are left out, and those that it takes but otherwise than one may think. Decodes
+ * everything once, in all threads. A report belongs to its caller. */
 #pragma once
 
 #include <glib.h>
@@ -50,8 +50,8 @@ struct doctor_report {
 /* Called now and then in the calling thread; false stops. */
 typedef bool (*doctor_progress_fn) (guint done, guint all, void *data);
 
-/* IMPASTO_ERROR_INPUT: nothing that could be looked at; IMPASTO_ERROR_CANCELLED: @progress (may be NULL) stopped it. That
- * no picture can be used is no error here. */
+/* IMPASTO_ERROR_INPUT: nothing that could be looked at; IMPASTO_ERROR_CANCELLED: @progress (may be NULL) stopped it.
+ * That no picture can be used is no error here. */
 struct doctor_report *doctor_check (const char *path, const struct doctor_options *options, doctor_progress_fn progress,
                                     void *data, GError **error);
 void doctor_report_free (struct doctor_report *report);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Figures of sample sets. The trace of (S S')^(1/2) needs no square root of a matrix: with S = L L' and S' = M M', it is the
- * sum of the singular values of L' M, which one-sided Jacobi rotations find (Golub and Van Loan, Matrix Computations,
- * 8.6.3). Rows are compared in float with sums of a fixed order, in parallel by rows. */
+ * Figures of sample sets. The trace of (S S')^(1/2) needs no square root of a matrix: with S = L L' and S' = M M', it
+ * is the sum of the singular values of L' M, which one-sided Jacobi rotations find (Golub and Van Loan, Matrix
+ * Computations, 8.6.3). Rows are compared in float with sums of a fixed order, in parallel by rows. */
 #include "train/fidelity.h"
 
 #include <math.h>
@@ -92,8 +92,8 @@ trace (const double *s, int64_t d)
   return sum;
 }
 
-/* The lower half of @s becomes L, s = L L', the upper one 0. Singular ones too: where nothing is left of a pivot, its column
- * is 0. */
+/* The lower half of @s becomes L, s = L L', the upper one 0. Singular ones too: where nothing is left of a pivot, its
+ * column is 0. */
 static void
 cholesky (double *s, int64_t d)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How good a set of samples is, against a set of real pictures, both as rows of features: whichever network made them, the
- * figures compare with figures of the same network only. Pure functions; the same bits whatever the number of threads.
- * Wherever they fail: IMPASTO_ERROR_INPUT: too few rows, other lengths of rows; IMPASTO_ERROR_NUMERIC: NaN or infinity
- * among the features; IMPASTO_ERROR_MEMORY. */
+ * How good a set of samples is, against a set of real pictures, both as rows of features: whichever network made them,
+ * the figures compare with figures of the same network only. Pure functions; the same bits whatever the number of
+ * threads. Wherever they fail: IMPASTO_ERROR_INPUT: too few rows, other lengths of rows; IMPASTO_ERROR_NUMERIC: NaN or
+ * infinity among the features; IMPASTO_ERROR_MEMORY. */
 #pragma once
 
 #include <glib.h>
@@ -21,9 +21,9 @@ struct rows {
  * At least two rows each. Few rows make it too large: compare sets of equal size. */
 bool fidelity_frechet (const struct rows *real, const struct rows *fake, double *distance, GError **error);
 
-/* Kernel distance: unbiased squared maximum mean discrepancy under k(x, y) = (x.y / d + 1)^3 (Binkowski et al. 2018), the
- * mean over @subsets random subsets of @size rows of each set, and their standard deviation (may be NULL). A set with
- * no more than @size rows is taken whole; when both are, one subset is enough and made. Around 0, also below, for
+/* Kernel distance: unbiased squared maximum mean discrepancy under k(x, y) = (x.y / d + 1)^3 (Binkowski et al. 2018),
+ * the mean over @subsets random subsets of @size rows of each set, and their standard deviation (may be NULL). A set
+ * with no more than @size rows is taken whole; when both are, one subset is enough and made. Around 0, also below, for
  * equal distributions. */
 bool fidelity_kernel (const struct rows *real, const struct rows *fake, int subsets, int64_t size, uint64_t seed,
                       double *distance, double *deviation, GError **error);
@@ -41,8 +41,8 @@ struct neighbour {
 /* Of each row of @from the nearest of @to. @out: (from->n). The first of equals. */
 bool fidelity_nearest (const struct rows *from, const struct rows *to, struct neighbour *out, GError **error);
 
-/* Whether samples repeat training pictures: distances from a sample to its nearest training picture, held against those from
- * a training picture to its nearest other one. Training pictures that are there several times are one. */
+/* Whether samples repeat training pictures: distances from a sample to its nearest training picture, held against those
+ * from a training picture to its nearest other one. Training pictures that are there several times are one. */
 struct memorisation {
   double sample_distance; /* median */
   double real_distance;   /* median */

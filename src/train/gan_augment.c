@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Augmentation as graph. A picture is moved by products with matrices that hold a 1 where a row comes from: they are made of
- * comparisons, pass gradients as any product does, and what comes from outside is 0. */
+ * Augmentation as graph. A picture is moved by products with matrices that hold a 1 where a row comes from: they are
+ * made of comparisons, pass gradients as any product does, and what comes from outside is 0. */
 #include "train/gan_augment.h"
 
 /* Draws in order; which number a change takes does not depend on the others' being wanted. */
@@ -37,7 +37,8 @@ grid (struct graph *graph, int64_t h, int64_t w, int down, int right)
   return graph_constant (graph, tensor);
 }
 
-/* (n,1,side,side): row i of a product with it is row i - t of the other, t a whole number up to an eighth of the side. */
+/* (n,1,side,side): row i of a product with it is row i - t of the other, t a whole number up to an eighth of the
+ * side. */
 static sym
 shift_matrix (int64_t side, sym gate, sym random)
 {

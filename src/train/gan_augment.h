@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Differentiable augmentation (Zhao 2020): what the judge sees, real or drawn, is moved, covered and tinted at random, and the
- * generator's gradient goes through. A judge cannot learn few pictures by heart then, and the generator does not learn to
- * draw the augmentation. */
+ * Differentiable augmentation (Zhao 2020): what the judge sees, real or drawn, is moved, covered and tinted at random,
+ * and the generator's gradient goes through. A judge cannot learn few pictures by heart then, and the generator does
+ * not learn to draw the augmentation. */
 #pragma once
 
 #include "op/sym.h"

@@ -10,15 +10,16 @@
 
 #define GAN_CODE_STREAMS 2 /* taken from @stream on */
 
-/* @n noises (n, latent) of the kinds of @net, as gan_noise_fill has them: numbers from @stream, kinds from another one. */
+/* @n noises (n, latent) of the kinds of @net, as gan_noise_fill has them: numbers from @stream, kinds from another
+ * one. */
 sym gan_noise_draw (struct graph *graph, int64_t n, const struct gan_net *net, unsigned stream, unsigned kinds);
 
 /* @n codes (n, gan_code_size): a 1 at a random category, then numbers even in -1..1. The null symbol without a code. */
 sym gan_code_draw (struct graph *graph, int64_t n, const struct gan_net *net, unsigned stream);
 
-/* Before the first step: makes a category as loud as all of the noise. Its columns of the generator's first layer, a dense one
- * that reads z, labels and code side by side, grow by the root of the noise's length. A category that is one number among a
- * hundred comes to stand for a detail, such as how thick strokes are. */
+/* Before the first step: makes a category as loud as all of the noise. Its columns of the generator's first layer, a
+ * dense one that reads z, labels and code side by side, grow by the root of the noise's length. A category that is one
+ * number among a hundred comes to stand for a detail, such as how thick strokes are. */
 void gan_code_begin (struct weights *weights, const struct gan_net *net);
 
 /* What @recognised, (n, gan_code_size), gets wrong of @code, scalars: the cross entropy of the category in nats, log K

@@ -98,8 +98,8 @@ seen_by_judge (const struct build *build, sym picture, unsigned noise_stream, un
   return gan_augment (picture, build->settings->augment, build->probability, augment_stream);
 }
 
-/* The probability of augmentation goes up while the judge knows too many real pictures for real (Karras 2020), else down;
- * it is a weight, hence in checkpoints. */
+/* The probability of augmentation goes up while the judge knows too many real pictures for real (Karras 2020), else
+ * down; it is a weight, hence in checkpoints. */
 static sym
 adaptive_probability (const struct build *build)
 {
@@ -193,8 +193,8 @@ build_adversaries (struct build *build, sym real, sym rate, sym judge_rate, sym 
   graph_output (graph, "gradient", optimizer_step (l_generator, "generator.", rate, decay, &options));
 }
 
-/* Kingma and Welling 2014: half the squared distance of the pictures, a normal distribution of deviation 1 to each number,
- * and the divergence of z from the standard normal. */
+/* Kingma and Welling 2014: half the squared distance of the pictures, a normal distribution of deviation 1 to each
+ * number, and the divergence of z from the standard normal. */
 static void
 build_autoencoder (struct build *build, sym real, sym rate, sym decay)
 {

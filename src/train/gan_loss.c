@@ -111,8 +111,8 @@ gan_between (sym real, sym fake, unsigned stream)
   return sym_add (real, sym_mul (sym_sub (fake, real), place));
 }
 
-/* |d score / d picture|^2 of each picture, (n,1,1,1). Scores of other pictures do not depend on it, so the gradient of the
- * sum holds every picture's own; of a map of scores it is their mean that counts. */
+/* |d score / d picture|^2 of each picture, (n,1,1,1). Scores of other pictures do not depend on it, so the gradient of
+ * the sum holds every picture's own; of a map of scores it is their mean that counts. */
 static sym
 slope_squared (sym score, sym picture)
 {

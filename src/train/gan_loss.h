@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What generator and judge are trained by. Scores are the judge's raw numbers, larger = more real: one a picture or a map
- * of them, of any shape, means are taken over all; those of @real and @fake have the same shape. */
+ * What generator and judge are trained by. Scores are the judge's raw numbers, larger = more real: one a picture or a
+ * map of them, of any shape, means are taken over all; those of @real and @fake have the same shape. */
 #pragma once
 
 #include "op/sym.h"
@@ -30,8 +30,8 @@ extern const char *const gan_loss_names[]; /* by kind, NULL-terminated */
 /* Pictures somewhere on the line from @real to @fake, each at a place of its own. */
 sym gan_between (sym real, sym fake, unsigned stream);
 
-/* mean (|d score / d picture| - 1)^2 over pictures (Gulrajani 2017): to be taken at gan_between. The judge must score each
- * picture by itself: no batch normalisation. */
+/* mean (|d score / d picture| - 1)^2 over pictures (Gulrajani 2017): to be taken at gan_between. The judge must score
+ * each picture by itself: no batch normalisation. */
 sym gan_gradient_penalty (sym score, sym picture);
 
 /* mean |d score / d picture|^2 / 2 over real pictures (Mescheder 2018), to be weighted by gamma; likewise. */

@@ -33,7 +33,8 @@ struct gan_settings {
   bool mirror;
 };
 
-/* A step of the judge, perhaps with R1's penalty, and perhaps of the generator too, is a plan: they share all weights. */
+/* A step of the judge, perhaps with R1's penalty, and perhaps of the generator too, is a plan: they share all
+ * weights. */
 enum { GAN_STEP_GENERATOR = 1, GAN_STEP_R1 = 2, GAN_STEPS = 4 };
 
 struct gan_state {
@@ -50,8 +51,8 @@ struct gan_state {
   int columns, rows;    /* of a sheet */
 };
 
-/* Compiles state->step[@parts]. Inputs: real (batch,channels,side,side), labels (batch, classes), rate, judge-rate, decay,
- * noise; outputs: the statistics by name. */
+/* Compiles state->step[@parts]. Inputs: real (batch,channels,side,side), labels (batch, classes), rate, judge-rate,
+ * decay, noise; outputs: the statistics by name. */
 bool gan_build_step (struct trainer *trainer, unsigned parts, GError **error);
 
 /* Compiles state->sampler: the generator with averaged weights, a sheet at once. */
@@ -60,8 +61,9 @@ bool gan_build_sampler (struct trainer *trainer, GError **error);
 /* Compiles the plans of steps that are lacking. */
 bool gan_build_steps (struct trainer *trainer, GError **error);
 
-/* gan_watch.c: rows of the watchdog; the figure "doubt" of a step; "variety" of the data and "diversity" of what is drawn,
- * every 25 steps, by the inputs of a @step's plan; whether the classes go with the pictures, said to the user. */
+/* gan_watch.c: rows of the watchdog; the figure "doubt" of a step; "variety" of the data and "diversity" of what is
+ * drawn, every 25 steps, by the inputs of a @step's plan; whether the classes go with the pictures, said to the
+ * user. */
 extern const struct watch_row gan_watches[];
 void gan_doubt (const struct gan_settings *settings, struct train_stats *stats);
 bool gan_build_inspector (struct trainer *trainer, GError **error);

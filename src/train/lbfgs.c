@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * L-BFGS: the direction by the two-loop recursion over the last pairs (s, y) of changes in x and in the gradient, the step
- * along it by a line search for the strong Wolfe conditions; see lbfgs.h. The search keeps the best bracket it has
+ * L-BFGS: the direction by the two-loop recursion over the last pairs (s, y) of changes in x and in the gradient, the
+ * step along it by a line search for the strong Wolfe conditions; see lbfgs.h. The search keeps the best bracket it has
  * seen, so that the noise of float values near the minimum ends it instead of sending it astray. */
 #include "train/lbfgs.h"
 

@@ -8,8 +8,8 @@
 
 #include "tensor/weights.h"
 
-/* The value at @x, and its gradient into @gradient. A value or gradient that is not finite is taken for a step that went
- * too far. False stops. */
+/* The value at @x, and its gradient into @gradient. A value or gradient that is not finite is taken for a step that
+ * went too far. False stops. */
 typedef bool (*lbfgs_function) (const float *x, double *value, float *gradient, void *data);
 
 struct lbfgs_options {
@@ -45,7 +45,8 @@ int64_t lbfgs_evaluations (const struct lbfgs *lbfgs); /* of the function, in al
 /* The function has changed: it is evaluated anew before the next step. What was learnt of its curvature is kept. */
 void lbfgs_refresh (struct lbfgs *lbfgs);
 
-/* The state as tensors "PREFIX.*", shared, not copied: to be saved before the next step. With the same x, steps go on to
- * the bits they would have had. Loading copies. IMPASTO_ERROR_INPUT: no such state, or of another size; @path is named. */
+/* The state as tensors "PREFIX.*", shared, not copied: to be saved before the next step. With the same x, steps go on
+ * to the bits they would have had. Loading copies. IMPASTO_ERROR_INPUT: no such state, or of another size; @path is
+ * named. */
 void lbfgs_save (struct lbfgs *lbfgs, struct weights *weights, const char *prefix);
 bool lbfgs_load (struct lbfgs *lbfgs, struct weights *weights, const char *prefix, const char *path, GError **error);

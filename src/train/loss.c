@@ -168,7 +168,8 @@ loss_alike (sym picture, sym photo, sym weight)
   return sym_reshape (sym_mean (weighted (loss, weight), AXES_ALL), SHAPE_SCALAR);
 }
 
-/* The covariances as means of products, not as a Gram matrix: matrices of three columns are no work for matrix units. */
+/* The covariances as means of products, not as a Gram matrix: matrices of three columns are no work for matrix
+ * units. */
 sym
 loss_palette (sym picture, sym target, sym weight)
 {

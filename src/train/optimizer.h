@@ -21,10 +21,11 @@ struct optimizer_options {
   bool (*wanted) (const char *name); /* which parameters are trained; NULL = all */
 };
 
-/* A step for every parameter whose name begins with @prefix and that nothing in the graph assigns yet, as running statistics
- * are. @rate is a scalar input that holds the learning rate of the step with its bias correction (optimizer_rate). With
- * @decay, a scalar input, "average.NAME" follows whatever below @prefix is assigned, running statistics included, as an
- * exponential moving average. Returns the global norm of the gradient of @loss before clipping. */
+/* A step for every parameter whose name begins with @prefix and that nothing in the graph assigns yet, as running
+ * statistics are. @rate is a scalar input that holds the learning rate of the step with its bias correction
+ * (optimizer_rate). With @decay, a scalar input, "average.NAME" follows whatever below @prefix is assigned, running
+ * statistics included, as an exponential moving average. Returns the global norm of the gradient of @loss before
+ * clipping. */
 sym optimizer_step (sym loss, const char *prefix, sym rate, sym decay, const struct optimizer_options *options);
 
 /* What the input @rate is at step @step, counted from 0: of Adam rate * sqrt(1 - beta2^t) / (1 - beta1^t), of RMSprop

@@ -18,8 +18,8 @@
 /* Of run_free_options, what belongs to a call. */
 static const char *const call_options[] = {"runs", "resume", "accept-changes", NULL};
 
-/* A file's name as it holds from every folder, a new string; NULL where @node is none. What is not there is left as it is:
- * the name of something that ships. */
+/* A file's name as it holds from every folder, a new string; NULL where @node is none. What is not there is left as it
+ * is: the name of something that ships. */
 static char *
 absolute (JsonNode *node, bool to_be)
 {

@@ -13,14 +13,14 @@ char *origin_recipe (const struct trainer *trainer);
 bool origin_write (const struct trainer *trainer, GError **error);
 
 /* Settings and inputs of the run that trainer->run.resume names, into trainer->settings, @run and @inputs: those of its
- * recipe.json, but for the options in @given (NULL-terminated, or NULL), which stay as trainer has them, and for those that
- * belong to the call: resume, runs, accept-changes. IMPASTO_ERROR_INPUT: there is none, or it is damaged;
+ * recipe.json, but for the options in @given (NULL-terminated, or NULL), which stay as trainer has them, and for those
+ * that belong to the call: resume, runs, accept-changes. IMPASTO_ERROR_INPUT: there is none, or it is damaged;
  * IMPASTO_ERROR_USAGE: it is of another recipe. */
 bool origin_read (struct trainer *trainer, const char *const *given, struct run_settings *run, char ***inputs,
                   GError **error);
 
-/* Whether the recipe is still @was, a checkpoint's origin_recipe, and the files are those of data.txt; where not, says what
- * has changed if run.accept_changes, and fails otherwise. IMPASTO_ERROR_USAGE. */
+/* Whether the recipe is still @was, a checkpoint's origin_recipe, and the files are those of data.txt; where not, says
+ * what has changed if run.accept_changes, and fails otherwise. IMPASTO_ERROR_USAGE. */
 bool origin_check_recipe (struct trainer *trainer, const char *was, GError **error);
 bool origin_check_data (struct trainer *trainer, GError **error);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Matching patches as a convolution: the paintings' patches, each scaled to length 1, are its filters, a few at a time; at
- * each place the filter with the largest answer is the match (the length of the picture's own patch is the same for
+ * Matching patches as a convolution: the paintings' patches, each scaled to length 1, are its filters, a few at a time;
+ * at each place the filter with the largest answer is the match (the length of the picture's own patch is the same for
  * all). See patch_loss.h. */
 #include "train/patch_loss.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Patches of paintings as a loss (Li and Wand 2016): every 3x3 patch of a picture's features shall look like the patch of
- * the paintings that it resembles most, by normalised correlation. Features are those of FEATURE_CONTENT at half the
- * picture's size. Which patch is whose is found apart from the gradient, now and then: what overlapping patches want
- * of a place is their mean, so that the loss is a distance to one target,
+ * Patches of paintings as a loss (Li and Wand 2016): every 3x3 patch of a picture's features shall look like the patch
+ * of the paintings that it resembles most, by normalised correlation. Features are those of FEATURE_CONTENT at half the
+ * picture's size. Which patch is whose is found apart from the gradient, now and then: what overlapping patches want of
+ * a place is their mean, so that the loss is a distance to one target,
  *
  *   sum over patches of |patch of f - its match|^2 = 9 |f - mean of the matches|^2 + a constant,
  *

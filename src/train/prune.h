@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A smaller painter out of a larger one, to begin training with: of each outer stage the channels that its normalisation
- * scales most in the mean over styles (Liu et al. 2017, Network Slimming), and the first and last residual blocks. What is
- * left paints badly and learns quickly. Pure functions; any thread. */
+ * A smaller painter out of a larger one, to begin training with: of each outer stage the channels that its
+ * normalisation scales most in the mean over styles (Liu et al. 2017, Network Slimming), and the first and last
+ * residual blocks. What is left paints badly and learns quickly. Pure functions; any thread. */
 #pragma once
 
 #include "net/pack.h"

@@ -29,8 +29,8 @@ double recipe_rate (const struct trainer *trainer, double rate);
 /* linear_rate of a run. */
 double recipe_linear_rate (const struct trainer *trainer, double rate, double hold);
 
-/* The inputs "rate" and "decay" of optimizer_step at step @step, for a learning rate of @rate and a moving @average of the
- * weights. */
+/* The inputs "rate" and "decay" of optimizer_step at step @step, for a learning rate of @rate and a moving @average of
+ * the weights. */
 void recipe_set_rates (struct plan *plan, int64_t step, const struct optimizer_options *optimizer, double rate,
                        double average);
 

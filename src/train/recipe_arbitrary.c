@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Training of the painter of any style: photographs and crops of paintings in, one decoder out (net/arbitrary.c). Its losses
- * are in arbitrary_graph.c. */
+ * Training of the painter of any style: photographs and crops of paintings in, one decoder out (net/arbitrary.c). Its
+ * losses are in arbitrary_graph.c. */
 #include <string.h>
 
 #include "impasto/error.h"

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Generators of pictures from noise, trained against a judge (Goodfellow 2014), and the autoencoder to compare them with. A
- * preset says the networks, options everything else: each loss and stabiliser is a line. The result is the generator with
- * averaged weights.
+ * Generators of pictures from noise, trained against a judge (Goodfellow 2014), and the autoencoder to compare them
+ * with. A preset says the networks, options everything else: each loss and stabiliser is a line. The result is the
+ * generator with averaged weights.
  *
  * A step takes judge_steps steps of the judge and one of the generator. R1's penalty comes every r1_every steps, by a
  * plan of its own. Everything that a run has become is weights: networks, optimisers, averages, running statistics, the
@@ -334,8 +334,8 @@ settle_net (struct trainer *trainer, int classes, GError **error)
   return true;
 }
 
-/* What a weight of a model's file is called in a run: the generator's, or its average, or those of the judge that the file
- * has as its recogniser. A new string. */
+/* What a weight of a model's file is called in a run: the generator's, or its average, or those of the judge that the
+ * file has as its recogniser. A new string. */
 static char *
 name_in_run (const char *name, bool average)
 {

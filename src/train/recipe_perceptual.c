@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Distillation of the perceptual network: a narrow VGG learns to see what VGG-19 sees (Hinton 2015; features as hints: Romero
- * 2015). For each of four features
+ * Distillation of the perceptual network: a narrow VGG learns to see what VGG-19 sees (Hinton 2015; features as hints:
+ * Romero 2015). For each of four features
  *
  *   L = mean (P f + b - F)^2 / mean F^2  +  gram_weight * mean (gram(P f + b) - gram(F))^2 / mean gram(F)^2
  *
- * of each picture, with the teacher's features F over their usual magnitude. The pictures are photographs, paintings, and what
- * is drawn to please the student: a pool of pictures that its own style loss moves, a step of descent with each step of
- * training, from a photograph towards a painting's Gram matrices. A painter in training, or an optimiser, shows its eye such
- * pictures, and where only the student likes them, the teacher says so here (training on the states that one's own policy
- * reaches: Ross 2011; a pool that lives on between steps: Tieleman 2008). */
+ * of each picture, with the teacher's features F over their usual magnitude. The pictures are photographs, paintings,
+ * and what is drawn to please the student: a pool of pictures that its own style loss moves, a step of descent with
+ * each step of training, from a photograph towards a painting's Gram matrices. A painter in training, or an optimiser,
+ * shows its eye such pictures, and where only the student likes them, the teacher says so here (training on the states
+ * that one's own policy reaches: Ross 2011; a pool that lives on between steps: Tieleman 2008). */
 #include <math.h>
 #include <string.h>
 
@@ -126,8 +126,8 @@ pool_member (struct graph *graph, const char *name, sym begin, sym fresh)
   return now;
 }
 
-/* Moves the pictures of the pool one step down the student's style loss and returns them. Where `fresh` is 1 one begins anew, as
- * the photograph of the same place in @photos under as much noise as `spoilt` says. */
+/* Moves the pictures of the pool one step down the student's style loss and returns them. Where `fresh` is 1 one begins
+ * anew, as the photograph of the same place in @photos under as much noise as `spoilt` says. */
 static sym
 build_pool (const struct settings *settings, sym photos, sym paintings)
 {

@@ -7,11 +7,11 @@
  *                    + colors_weight * L_colors + calm_weight * L_calm + alike_weight * L_alike + mesh_weight * L_mesh
  *                    + adversary_weight * L_adv)
  *
- * p is the photograph's share of a picture's row. Content at FEATURE_CONTENT of the feature network (Johnson 2016); Gram
- * matrices at all of its taps on the picture at scales 1, 1/2 and 1/4, which stand in for the deeper blocks; each
- * style's Gram divided by its root mean square, so that layers and paintings weigh alike; a patch discriminator with one
- * head a painting, least squares (Mao 2017). Generator, discriminator, both gradients and both optimisers are one graph,
- * hence one plan. */
+ * p is the photograph's share of a picture's row. Content at FEATURE_CONTENT of the feature network (Johnson 2016);
+ * Gram matrices at all of its taps on the picture at scales 1, 1/2 and 1/4, which stand in for the deeper blocks; each
+ * style's Gram divided by its root mean square, so that layers and paintings weigh alike; a patch discriminator with
+ * one head a painting, least squares (Mao 2017). Generator, discriminator, both gradients and both optimisers are one
+ * graph, hence one plan. */
 #include "impasto/error.h"
 #include "train/describer.h"
 #include "train/recipe.h"

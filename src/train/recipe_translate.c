@@ -335,9 +335,9 @@ load_features (struct trainer *trainer, GError **error)
   return state->features != NULL;
 }
 
-/* Residual blocks begin as nothing (Goyal 2017), so that a fresh translator is a blur of its input: behind six random blocks
- * it is noise, and where that is black or white the hyperbolic tangent lets no gradient through for thousands of steps. One
- * that corrects pictures begins without corrections. */
+/* Residual blocks begin as nothing (Goyal 2017), so that a fresh translator is a blur of its input: behind six random
+ * blocks it is noise, and where that is black or white the hyperbolic tangent lets no gradient through for thousands of
+ * steps. One that corrects pictures begins without corrections. */
 static void
 hush_translators (struct weights *weights, bool skip)
 {

@@ -33,17 +33,17 @@ struct run_record {
   struct curves *curves;
 };
 
-/* recipe.json, which has a string "recipe" and an object "run", to be unreferenced. IMPASTO_ERROR_INPUT: @folder is no run
- * folder, or the file is damaged. */
+/* recipe.json, which has a string "recipe" and an object "run", to be unreferenced. IMPASTO_ERROR_INPUT: @folder is no
+ * run folder, or the file is damaged. */
 JsonObject *run_options_load (const char *folder, GError **error);
 
 /* IMPASTO_ERROR_INPUT: @folder is no run folder, or its files are damaged. */
 struct run_record *run_record_load (const char *folder, GError **error);
 void run_record_free (struct run_record *record);
 
-/* The folder of the run that @word means: the run of that name in @dir, else what it is itself, or the run of that number in
- * @dir. What is no number and no run stays as it is. A new string. IMPASTO_ERROR_INPUT: no run has that number;
- * IMPASTO_ERROR_USAGE: several have it. */
+/* The folder of the run that @word means: the run of that name in @dir, else what it is itself, or the run of that
+ * number in @dir. What is no number and no run stays as it is. A new string. IMPASTO_ERROR_INPUT: no run has that
+ * number; IMPASTO_ERROR_USAGE: several have it. */
 char *run_find (const char *word, const char *dir, GError **error);
 
 /* Whether @folder is a run's. */
@@ -57,11 +57,11 @@ int run_lock (const char *folder);
  * IMPASTO_ERROR_INPUT: @dir is no folder. */
 GPtrArray *run_records (const char *dir, GPtrArray **broken, GError **error);
 
-/* Several runs side by side as lines of text: what they are, the settings in which they differ, their last figures, and those
- * at the last step that all have reached. A new string. */
+/* Several runs side by side as lines of text: what they are, the settings in which they differ, their last figures, and
+ * those at the last step that all have reached. A new string. */
 char *run_records_compare (const GPtrArray *records);
 
-/* The same as one line of JSON, arrays with an element a run: {"runs": names, "settings": {name: values}, "figures": {name:
- * means}, "step": n, "figures_at_step": {name: means}}. null: it has none; the last two where the runs are of different
- * lengths. A new string. */
+/* The same as one line of JSON, arrays with an element a run: {"runs": names, "settings": {name: values}, "figures":
+ * {name: means}, "step": n, "figures_at_step": {name: means}}. null: it has none; the last two where the runs are of
+ * different lengths. A new string. */
 char *run_records_compare_json (const GPtrArray *records);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Sheets: square pictures of one size in rows and columns, by which a run shows what it learns from and what it has learnt.
- * A sheet has one owner; one thread at a time. */
+ * Sheets: square pictures of one size in rows and columns, by which a run shows what it learns from and what it has
+ * learnt. A sheet has one owner; one thread at a time. */
 #pragma once
 
 #include <glib.h>

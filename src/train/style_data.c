@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Paintings, names, Gram targets and draws of the style recipe; see style_data.h. Paintings are measured in tiles, whose
- * Gram matrices' mean is that of the whole but for the tiles' edges: memory does not grow with the painting. */
+ * Paintings, names, Gram targets and draws of the style recipe; see style_data.h. Paintings are measured in tiles,
+ * whose Gram matrices' mean is that of the whole but for the tiles' edges: memory does not grow with the painting. */
 #include "train/style_data.h"
 
 #include <math.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the style recipe learns from: paintings, their styles' names, their Gram matrices and crops, and which style, brush
- * and share of the photograph a step draws.
+ * What the style recipe learns from: paintings, their styles' names, their Gram matrices and crops, and which style,
+ * brush and share of the photograph a step draws.
  *
- * A coarser brush is the same painting larger. With a brush every painting is measured at three anchors, half, whole and
- * twice `painting_size`, for brushes of -1, 0 and 1 (sizes 2^brush); between two anchors a target is the linear mix of
- * theirs. A table of targets has a row for each anchor of each style: row style * anchors + anchor. */
+ * A coarser brush is the same painting larger. With a brush every painting is measured at three anchors, half, whole
+ * and twice `painting_size`, for brushes of -1, 0 and 1 (sizes 2^brush); between two anchors a target is the linear mix
+ * of theirs. A table of targets has a row for each anchor of each style: row style * anchors + anchor. */
 #pragma once
 
 #include "compile/plan.h"
@@ -46,8 +46,8 @@ bool style_data_name (struct style_data *data, char **paths, const char *names, 
 bool style_data_load (struct style_data *data, char **paths, bool brush, int64_t painting_size, int64_t size,
                       GError **error);
 
-/* Fills the tables by @features, in the precision and with the threads of @options: a painter's results are seen through the
- * same arithmetic. */
+/* Fills the tables by @features, in the precision and with the threads of @options: a painter's results are seen
+ * through the same arithmetic. */
 bool style_data_measure (struct style_data *data, const struct features *features, struct plan_options options,
                          GError **error);
 

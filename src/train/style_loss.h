@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The style of paintings as a loss and as a figure (Gatys et al. 2016): Gram matrices of a feature network's taps, of the
- * picture at scales 1, 1/2 and 1/4, which stand in for deeper layers; each over the root mean square of the paintings' own,
- * so that layers and paintings weigh alike and figures can be compared. A target is constant once measured; its owner
- * clears it. */
+ * The style of paintings as a loss and as a figure (Gatys et al. 2016): Gram matrices of a feature network's taps, of
+ * the picture at scales 1, 1/2 and 1/4, which stand in for deeper layers; each over the root mean square of the
+ * paintings' own, so that layers and paintings weigh alike and figures can be compared. A target is constant once
+ * measured; its owner clears it. */
 #pragma once
 
 #include "compile/plan.h"
@@ -30,8 +30,8 @@ bool style_target_measure (struct style_target *target, const struct features *f
 bool style_target_blank (struct style_target *target, const struct features *features, GError **error);
 void style_target_clear (struct style_target *target);
 
-/* Builds @features over @picture (n,3,h,w) in scope "eye" for each scale, and the mean of the squared distances of their
- * Gram matrices to @target's: a scalar. Fills @taps, unless NULL, with the features of the whole picture. */
+/* Builds @features over @picture (n,3,h,w) in scope "eye" for each scale, and the mean of the squared distances of
+ * their Gram matrices to @target's: a scalar. Fills @taps, unless NULL, with the features of the whole picture. */
 sym style_loss (sym picture, const struct features *features, const struct style_target *target,
                 struct feature_tap taps[FEATURE_TAPS]);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The inside of the style recipe, shared by its files: recipe_style.c (options, start, step, result), style_graph.c
- * (losses, the plans), style_sheet.c (sample sheets), style_data.c (paintings) and style_pack.c (packs to begin with). */
+ * (losses, the plans), style_sheet.c (sample sheets), style_data.c (paintings) and style_pack.c (packs to begin
+ * with). */
 #pragma once
 
 #include "net/pack.h"
@@ -39,8 +40,8 @@ bool style_has_judge (const struct style_settings *settings);
 
 extern const struct optimizer_options style_painter_adam, style_judge_adam;
 
-/* Draws weights that are lacking and compiles state->plan. Inputs: photo, style (one-hot, for the judge), rows, targets,
- * painting (crops, for the judge), rate, judge-rate, decay; outputs: the statistics by name. */
+/* Draws weights that are lacking and compiles state->plan. Inputs: photo, style (one-hot, for the judge), rows,
+ * targets, painting (crops, for the judge), rate, judge-rate, decay; outputs: the statistics by name. */
 bool style_build_training (struct trainer *trainer, GError **error);
 
 /* Compiles state->sampler: the painter with averaged weights, one photograph at a time. */

@@ -114,9 +114,9 @@ struct recipe {
   struct net_file *(*network) (const void *settings, struct weights *weights);
   /* What the watchdog looks at, or NULL: the first figure. */
   const struct watch_row *watches;
-  /* After a rescue, which watchdog_rescues counts already and watchdog_rate tells of: brings plans in line with weights that
-   * are of an earlier step, and changes what helps; @did receives a new string that says what. NULL: nothing is to be done,
-   * rates follow recipe_rate. */
+  /* After a rescue, which watchdog_rescues counts already and watchdog_rate tells of: brings plans in line with weights
+   * that are of an earlier step, and changes what helps; @did receives a new string that says what. NULL: nothing is to
+   * be done, rates follow recipe_rate. */
   bool (*rescue) (struct trainer *trainer, enum watchdog_trouble trouble, char **did, GError **error);
   /* A new plan of the step that `step` runs, without data: what weights and pictures it lacks is made up. */
   struct plan *(*rehearse) (struct trainer *trainer, GError **error);
@@ -128,10 +128,10 @@ extern const struct recipe recipe_classifier;
 const struct recipe *recipe_find (const char *name);
 
 /* Runs @recipe to its end. With run->resume, the run goes on: by the options of its recipe.json, but for those that
- * @given names (NULL-terminated; NULL: none), and with its inputs, unless there are @inputs. What is another run then is
- * refused, unless run->accept_changes; IMPASTO_ERROR_USAGE.
- * IMPASTO_ERROR_CANCELLED when @progress stopped it (a checkpoint is kept and the message says how to go on),
- * IMPASTO_ERROR_NUMERIC with the step and what became NaN, the parts of the loss before their sum. */
+ * @given names (NULL-terminated; NULL: none), and with its inputs, unless there are @inputs. What is another run then
+ * is refused, unless run->accept_changes; IMPASTO_ERROR_USAGE. IMPASTO_ERROR_CANCELLED when @progress stopped it (a
+ * checkpoint is kept and the message says how to go on), IMPASTO_ERROR_NUMERIC with the step and what became NaN, the
+ * parts of the loss before their sum. */
 bool train (const struct recipe *recipe, void *settings, const struct run_settings *run, const char *const *given,
             char **inputs, train_progress_fn progress, void *data, GError **error);
 

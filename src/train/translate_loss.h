@@ -13,8 +13,8 @@ sym loss_absolute (sym x, sym target);
  * means of the Huber losses of dU and dV, which are d^2 / 2 up to 1 and |d| - 1/2 beyond (Chen 2020, AnimeGAN). */
 sym loss_colour (sym picture, sym target);
 
-/* Features at @places, (p) whole numbers below h w, of @features (n,c,h,w), each sent through a perceptron of two layers of
- * @width and brought to length 1: (n,p,width). Parameters "NAME.dense1.weight" and so on. */
+/* Features at @places, (p) whole numbers below h w, of @features (n,c,h,w), each sent through a perceptron of two
+ * layers of @width and brought to length 1: (n,p,width). Parameters "NAME.dense1.weight" and so on. */
 sym patch_projection (sym features, sym places, const char *name, int width);
 
 /* PatchNCE (Park 2020): every query (n,p,c) is to be told from the other places of its picture by its own key: the mean

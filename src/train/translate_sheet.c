@@ -41,8 +41,8 @@ translate_reals (struct trainer *trainer, const char *path, GError **error)
          sheet_save (sheet, error);
 }
 
-/* Each row a photograph, its translation and, with a way back, that of the translation; a painting, and what the translator
- * makes of it, which should be the same. */
+/* Each row a photograph, its translation and, with a way back, that of the translation; a painting, and what the
+ * translator makes of it, which should be the same. */
 bool
 translate_sample (struct trainer *trainer, const char *path, GError **error)
 {
