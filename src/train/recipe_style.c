@@ -27,6 +27,7 @@
 #define ALIKE_WEIGHT 100
 #define OVEREXPOSED 0.25
 #define COLORS 4
+#define SHRINKAGE 0.5
 
 enum stream { STREAM_PHOTO = 200, STREAM_PAINTING }; /* random numbers of rehearsals */
 
@@ -98,8 +99,8 @@ static const struct option options[] = {
    .fallback = UPSAMPLING_BILINEAR, .choices = upsampling_names},
   {"shrinkage", OPTION_FLOAT, offsetof (struct style_settings, net.shrinkage),
    "how far flat photographs stay flat: the share of a normalisation's variance that is the usual one, not the "
-   "photograph's own",
-   0, 1, 0.5},
+   "photograph's own; -1 = 0.5",
+   -1, 1, -1},
   {"judge-width", OPTION_INT, offsetof (struct style_settings, judge_width),
    "channels of the judge's first convolution", 4, 256, 32},
   {NULL},
@@ -162,6 +163,8 @@ settle (void *object, struct run_settings *run)
     settings->colors_weight = COLORS;
   if (settings->overexposed == -1)
     settings->overexposed = OVEREXPOSED;
+  if (settings->net.shrinkage == -1)
+    settings->net.shrinkage = SHRINKAGE;
 }
 
 static bool
@@ -173,6 +176,7 @@ check_numbers (const struct style_settings *settings, GError **error)
     : settings->alike_weight < 0                             ? "--alike-weight wants 0 or more, or -1"
     : settings->colors_weight < 0                            ? "--colors-weight wants 0 or more, or -1"
     : settings->overexposed < 0                              ? "--overexposed wants a share of 0 to 1, or -1"
+    : settings->net.shrinkage < 0                            ? "--shrinkage wants a share of 0 to 1, or -1"
                                                              : NULL;
   if (problem)
     g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, problem);
