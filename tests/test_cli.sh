@@ -116,7 +116,7 @@ cp "$picture" data/b.jpg; run data check data --size 32
 [ $status = 0 ] && grep -q '^duplicate: data/b.jpg: the same as data/a.jpg' out && grep -q '^to know: 1 duplicate' out
 check "the same picture twice"
 head -c 2000 "$picture" >data/b.jpg; run data check data --size 32 --json
-[ $status = 3 ] && grep -q '"kind":"damaged","name":"data/b.jpg"' out && tail -n 1 out | grep -q '"pictures":2,"used":1'
+[ $status = 3 ] && grep -q '"kind":"damaged","name":"data/b.jpg"' out && tail -n 1 out | grep -q '"pictures":2,"used":1,"left_out":1,"findings":{"damaged":1,"few":1},"shorter_side":{"least":[1-9]'
 check "a damaged picture, as JSON"
 rm data/b.jpg; mkdir -p data/below/deep; small_picture; cp small.png data/below/deep/c.png; run data check data --size 32
 [ $status = 0 ] && grep -q '^2 pictures, 2 of them used' out && ! grep -q beside out; check "pictures of the folders below, as training takes them"

@@ -34,9 +34,21 @@ print_json (const ImpastoDataReport *report)
     json_object_set_string_member (object, "text", finding->text);
     print_json_line (object);
   }
-  JsonObject *whole = json_object_new ();
+  JsonObject *whole = json_object_new (), *kinds = json_object_new (), *side = json_object_new ();
+  for (guint i = 0; i < report->findings->len; i++) {
+    const ImpastoDataFinding *finding = report->findings->pdata[i];
+    bool before = json_object_has_member (kinds, finding->kind);
+    json_object_set_int_member (kinds, finding->kind,
+                                before ? json_object_get_int_member (kinds, finding->kind) + 1 : 1);
+  }
+  json_object_set_int_member (side, "least", report->shortest);
+  json_object_set_int_member (side, "middle", report->middle);
+  json_object_set_int_member (side, "most", report->longest);
   json_object_set_int_member (whole, "pictures", report->n_pictures);
   json_object_set_int_member (whole, "used", report->n_used);
+  json_object_set_int_member (whole, "left_out", report->n_pictures - report->n_used);
+  json_object_set_object_member (whole, "findings", kinds);
+  json_object_set_object_member (whole, "shorter_side", side);
   json_object_set_string_member (whole, "summary", report->summary);
   print_json_line (whole);
 }

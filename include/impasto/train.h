@@ -187,11 +187,15 @@ typedef struct {
  * ImpastoDataReport:
  * @n_pictures: found
  * @n_used: of them, by training
+ * @shortest: pixels of the shorter side of the smallest picture that can be read; 0: there is none
+ * @middle: likewise, of the picture in the middle of all
+ * @longest: likewise, of the largest
  * @findings: (element-type ImpastoDataFinding): in the order of the pictures
  * @summary: lines: numbers, sizes, classes, how many of each kind
  */
 typedef struct {
   guint n_pictures, n_used;
+  guint shortest, middle, longest;
   GPtrArray *findings;
   char *summary;
 } ImpastoDataReport;

@@ -68,6 +68,9 @@ impasto_data_check (const char *path, const ImpastoOptions *options, ImpastoData
   ImpastoDataReport *report = g_new0 (ImpastoDataReport, 1);
   report->n_pictures = found->pictures;
   report->n_used = found->used;
+  report->shortest = found->shortest;
+  report->middle = found->middle;
+  report->longest = found->longest;
   report->summary = g_steal_pointer (&found->summary);
   report->findings = g_ptr_array_new_with_free_func (finding_free);
   for (guint i = 0; i < found->findings->len; i++) {

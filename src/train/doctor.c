@@ -380,7 +380,7 @@ compare_ints (const void *a, const void *b)
 }
 
 static void
-append_sizes (const struct doctor *doctor, GString *summary)
+append_sizes (struct doctor *doctor, GString *summary)
 {
   g_autofree int *side = g_new (int, doctor->n + 1);
   guint n = 0;
@@ -391,10 +391,15 @@ append_sizes (const struct doctor *doctor, GString *summary)
   if (n == 0)
     return;
   qsort (side, n, sizeof *side, compare_ints);
-  if (side[0] == side[n - 1])
-    g_string_append_printf (summary, "; shorter side %d", side[0]);
+  struct doctor_report *report = doctor->report;
+  report->shortest = side[0];
+  report->middle = side[n / 2];
+  report->longest = side[n - 1];
+  if (report->shortest == report->longest)
+    g_string_append_printf (summary, "; shorter side %u", report->shortest);
   else
-    g_string_append_printf (summary, "; shorter side %d to %d, the middle one %d", side[0], side[n - 1], side[n / 2]);
+    g_string_append_printf (summary, "; shorter side %u to %u, the middle one %u", report->shortest, report->longest,
+                            report->middle);
 }
 
 static void

@@ -42,6 +42,7 @@ struct doctor_options {
 
 struct doctor_report {
   guint pictures, used;      /* found, also where they are not read; not left out */
+  guint shortest, middle, longest; /* shorter sides of those that can be read; 0: there is none */
   guint count[DOCTOR_KINDS]; /* findings of a kind */
   GArray *findings;          /* struct doctor_finding, by picture */
   char *summary;             /* lines */
