@@ -29,8 +29,6 @@ fill_parameter (struct weights *weights, const struct node *node)
     scale = sqrt (12 * 2 / fan_in);
   else if (g_str_has_suffix (node->name, "scale"))
     scale = 0.4, shift = 1;
-  else if (g_str_has_suffix (node->name, "deviation"))
-    scale = 1, shift = 1;
   noise_fill (node->name, scale, shift, tensor_floats (tensor), shape_size (&node->shape));
   weights_add (weights, node->name, tensor);
 }

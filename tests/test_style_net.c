@@ -21,7 +21,6 @@ static const struct style_net settings = {
   .residuals = 1,
   .ends = 5,
   .upsampling = UPSAMPLING_BILINEAR,
-  .shrinkage = 0.3,
 };
 enum { PHOTOGRAPH = STYLES, COARSER, FINER, ROWS };
 

@@ -168,27 +168,6 @@ normalize (sym x, sym mean, sym variance, sym scale, sym shift, double epsilon)
   return sym_add (sym_mul (x, a), b);
 }
 
-/* running + (now - running) * follow */
-static void
-move (sym running, sym now, double follow)
-{
-  graph_assign (running.graph, running, sym_add (sym_scale (running, 1 - follow), sym_scale (now, follow)));
-}
-
-/* @variance (n, c, 1, 1) drawn towards the square of the deviation that is usual. */
-static sym
-shrink (sym variance, const struct layer_norm *options)
-{
-  struct graph *graph = variance.graph;
-  if (options->shrinkage <= 0)
-    return variance;
-  int64_t channels = sym_shape (variance).dim[1];
-  sym usual = graph_parameter (graph, "deviation", SHAPE (1, channels, 1, 1), (struct init){INIT_CONSTANT, 1});
-  if (options->training && options->follow > 0)
-    move (usual, sym_mean (sym_sqrt (sym_shift (variance, 1e-5)), AXIS (0)), options->follow);
-  return sym_add (sym_scale (variance, 1 - options->shrinkage), sym_scale (sym_square (usual), options->shrinkage));
-}
-
 sym
 layer_instance_norm (sym x, const char *name, struct layer_norm options)
 {
@@ -199,22 +178,26 @@ layer_instance_norm (sym x, const char *name, struct layer_norm options)
   sym shift = channel_values (graph, "shift", &options, channels, 0);
   sym mean, variance;
   if (given (options.moments)) {
-    mean = sym_slice (options.moments, 1, 0, channels, 1);
-    variance = sym_slice (options.moments, 1, channels, 2 * channels, 1);
+    bool of_mixes = given (options.maps) && sym_shape (options.moments).dim[0] > 1;
+    sym moments = of_mixes ? layer_spread (options.moments, options.maps) : options.moments;
+    mean = sym_slice (moments, 1, 0, channels, 1);
+    variance = sym_slice (moments, 1, channels, 2 * channels, 1);
   } else {
     mean = sym_mean (x, AXES_HW);
     variance = sym_variance (x, AXES_HW);
     if (options.taken)
       *options.taken = sym_concat ((sym[]){mean, variance}, 2, 1);
   }
-  variance = shrink (variance, &options);
-  if (given (options.maps) && sym_shape (mean).dim[0] > 1) {
-    mean = layer_spread (mean, options.maps);
-    variance = layer_spread (variance, options.maps);
-  }
   sym y = normalize (x, mean, variance, scale, shift, options.epsilon > 0 ? options.epsilon : 1e-5);
   graph_pop (graph);
   return y;
+}
+
+/* running + (now - running) * follow */
+static void
+move (sym running, sym now, double follow)
+{
+  graph_assign (running.graph, running, sym_add (sym_scale (running, 1 - follow), sym_scale (now, follow)));
 }
 
 sym
@@ -276,6 +259,5 @@ layer_minibatch_deviation (sym x)
 bool
 layer_state (const char *name)
 {
-  return g_str_has_suffix (name, ".mean") || g_str_has_suffix (name, ".variance") ||
-         g_str_has_suffix (name, ".deviation") || g_str_has_suffix (name, ".u");
+  return g_str_has_suffix (name, ".mean") || g_str_has_suffix (name, ".variance") || g_str_has_suffix (name, ".u");
 }

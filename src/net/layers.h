@@ -50,14 +50,9 @@ struct layer_norm {
   sym moments;
   sym *taken;
   double epsilon; /* 0 = 1e-5 */
-  double shrinkage; /* of instances: the share of the variance that is not x's; 0 = none */
   bool training;  /* of batches: their own statistics */
   double follow;  /* of batches in training: the running statistics move towards theirs by so much; 0 = they stay */
 };
-
-/* Instance normalisation over (h, w). With a @shrinkage s the variance is (1 - s) v + s d^2, where v is x's or of
- * @moments and d is what "NAME.deviation" (1, c, 1, 1) has learnt that it usually is: a picture without contrast is not
- * blown up until it has as much as any other. d follows in @training as the statistics of batches do. */
 sym layer_instance_norm (sym x, const char *name, struct layer_norm options);
 
 /* What is (k,c,1,1), of each mix, for each place of @maps, (1,k,h,w): (1,c,h,w). */

@@ -39,7 +39,6 @@ struct style_net {
   int64_t residuals; /* residual blocks */
   int64_t ends;      /* kernel of the first and last convolution, odd */
   int upsampling;    /* enum upsampling */
-  double shrinkage;  /* of the normalisations, net/layers.h */
   bool skip;         /* the last layer corrects the photograph instead of painting it anew */
   int layers;        /* enum style_layers; all but residual ones have no settings but `width` */
 };
@@ -73,7 +72,7 @@ struct style_control {
                 for painting: in training the row must draw the photograph itself */
   bool wrap; /* the picture is a torus: every border shows the opposite side. Extents are multiples of 4 then */
   sym *taps; /* when not NULL, receives STYLE_TAPS feature maps; of residual layers */
-  bool training; /* running statistics follow, once a graph; of other layers also: by the batch's */
+  bool training; /* of other layers: by the statistics of the batch, which the running ones follow; once a graph */
 };
 extern const struct net net_style;
 sym style_net (sym photo, struct style_control control, const struct style_net *settings);

@@ -9,7 +9,6 @@
 #include "net/layers.h"
 #include "net/net.h"
 
-#define FOLLOW 0.01     /* of what deviations are usual */
 #define SKIP_RANGE 0.97 /* white is 251 of 255 where nothing is corrected, and has a gradient of 6 % */
 
 /* What the layers of one painter share: the control, and its maps at the size of each stage. */
@@ -24,12 +23,8 @@ static sym
 norm (struct painter *painter, sym x, const char *name, int level)
 {
   struct style_statistics *statistics = painter->control.statistics;
-  struct layer_norm options = {.style = painter->control.rows,
-                               .maps = painter->maps[level],
-                               .brush = painter->settings->brush,
-                               .shrinkage = painter->settings->shrinkage,
-                               .training = painter->control.training,
-                               .follow = FOLLOW};
+  struct layer_norm options = {
+    .style = painter->control.rows, .maps = painter->maps[level], .brush = painter->settings->brush};
   if (statistics && statistics->count >= STYLE_NORMS_MAX)
     return graph_fail (x.graph, "style network: more than %d normalisations", STYLE_NORMS_MAX);
   if (statistics && statistics->given)
@@ -301,8 +296,6 @@ static const struct option options[] = {
   {"ends", OPTION_INT, offsetof (struct style_net, ends), "kernel of the first and last convolution", 1, 15, 5},
   {"upsampling", OPTION_CHOICE, offsetof (struct style_net, upsampling), "how pictures are enlarged inside",
    .fallback = UPSAMPLING_BILINEAR, .choices = upsampling_names},
-  {"shrinkage", OPTION_FLOAT, offsetof (struct style_net, shrinkage),
-   "share of a normalisation's variance that is the usual one, not the picture's", 0, 1, 0},
   {"skip", OPTION_BOOL, offsetof (struct style_net, skip), "the last layer corrects the photograph"},
   {"layers", OPTION_CHOICE, offsetof (struct style_net, layers),
    "residual, or those of painter-gan or anime, which have one style and no settings but the width",

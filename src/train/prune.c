@@ -85,8 +85,7 @@ static bool
 narrow (struct weights *weights, const struct pack *pack, const char *stage, const char *next, int64_t n,
         GError **error)
 {
-  static const char *const tables[] = {"norm.scale", "norm.shift", "norm.brush_scale", "norm.brush_shift",
-                                       "norm.deviation"};
+  static const char *const tables[] = {"norm.scale", "norm.shift", "norm.brush_scale", "norm.brush_shift"};
   g_autofree struct channel *channels = pick (pack, stage, n);
   for (guint i = 0; i < G_N_ELEMENTS (tables); i++)
     if (!replace (weights, stage, tables[i], 1, channels, n, error))

@@ -27,7 +27,6 @@
 #define ALIKE_WEIGHT 100
 #define OVEREXPOSED 0.25
 #define COLORS 4
-#define SHRINKAGE 0.5
 
 enum stream { STREAM_PHOTO = 200, STREAM_PAINTING }; /* random numbers of rehearsals */
 
@@ -97,10 +96,6 @@ static const struct option options[] = {
    15, 5},
   {"upsampling", OPTION_CHOICE, offsetof (struct style_settings, net.upsampling), "how it enlarges",
    .fallback = UPSAMPLING_BILINEAR, .choices = upsampling_names},
-  {"shrinkage", OPTION_FLOAT, offsetof (struct style_settings, net.shrinkage),
-   "how far flat photographs stay flat: the share of a normalisation's variance that is the usual one, not the "
-   "photograph's own; -1 = 0.5",
-   -1, 1, -1},
   {"judge-width", OPTION_INT, offsetof (struct style_settings, judge_width),
    "channels of the judge's first convolution", 4, 256, 32},
   {NULL},
@@ -141,7 +136,6 @@ static const struct option_use uses[] = {
   {"residuals", is_free, OF_NETWORK},
   {"ends", is_free, OF_NETWORK},
   {"upsampling", is_free, OF_NETWORK},
-  {"shrinkage", is_free, OF_NETWORK},
   {NULL},
 };
 
@@ -163,8 +157,6 @@ settle (void *object, struct run_settings *run)
     settings->colors_weight = COLORS;
   if (settings->overexposed == -1)
     settings->overexposed = OVEREXPOSED;
-  if (settings->net.shrinkage == -1)
-    settings->net.shrinkage = SHRINKAGE;
 }
 
 static bool
@@ -176,7 +168,6 @@ check_numbers (const struct style_settings *settings, GError **error)
     : settings->alike_weight < 0                             ? "--alike-weight wants 0 or more, or -1"
     : settings->colors_weight < 0                            ? "--colors-weight wants 0 or more, or -1"
     : settings->overexposed < 0                              ? "--overexposed wants a share of 0 to 1, or -1"
-    : settings->net.shrinkage < 0                            ? "--shrinkage wants a share of 0 to 1, or -1"
                                                              : NULL;
   if (problem)
     g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, problem);
@@ -351,7 +342,7 @@ training_facts (const struct trainer *trainer)
 /* Settings that say nothing of rows fitted into a pack. */
 static const char *const not_fitted[] = {
   "title", "license", "adversary-weight", "pixel-weight", "judge-rate", "judge-width", "photograph", "brush",
-  "width", "inner",   "residuals",        "ends",         "upsampling", "shrinkage"};
+  "width", "inner",   "residuals",        "ends",         "upsampling"};
 
 /* What the pack of --into tells, and which styles were fitted into it how. */
 static JsonObject *

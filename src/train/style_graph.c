@@ -116,8 +116,7 @@ painter_loss (struct graph *graph, const struct style_settings *settings, const 
   sym content, sum = graph_scalar (graph, 0);
   struct feature_tap taps[FEATURE_TAPS];
   graph_push (graph, "painter");
-  sym painted =
-    style_net (batch.photo, (struct style_control){.rows = batch.rows, .training = !state->into}, &state->net);
+  sym painted = style_net (batch.photo, (struct style_control){.rows = batch.rows}, &state->net);
   graph_pop (graph);
   sym l_style = style_loss (state, painted, batch.targets, weight3, &content);
   build_features (state, batch.photo, FEATURE_CONTENT, taps);

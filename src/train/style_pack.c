@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "impasto/error.h"
-#include "net/layers.h"
 #include "train/prune.h"
 #include "train/recipe.h"
 #include "train/run_pack.h"
@@ -94,7 +93,7 @@ style_pack_start (const char *path, const struct style_net *net, char **names, s
     struct tensor *from = weights_at (pack->weights, i / 2);
     g_autofree char *name = painter_name (part, i % 2);
     struct tensor *to = weights_find (weights, name);
-    if (!to && ((is_brush (part) && !net->brush) || (layer_state (part) && net->shrinkage <= 0)))
+    if (!to && is_brush (part) && !net->brush)
       continue;
     if (style_pack_is_row (part))
       start_rows (pack, net, names, from, to);

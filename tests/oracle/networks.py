@@ -39,7 +39,7 @@ class Parameters(dict):
                 u = u * math.sqrt(12 * 2 / fan_in)
             elif name.endswith("scale"):
                 u = 1 + 0.4 * u
-            elif name.endswith(("variance", "deviation")):
+            elif name.endswith("variance"):
                 u = 1 + u
             else:
                 u = 0.2 * u
@@ -52,7 +52,7 @@ def reflect(x, n):
     return F.pad(x, (n, n, n, n), mode="reflect")
 
 
-def instance_norm(p, x, name, style=None, eps=1e-5, shrinkage=0):
+def instance_norm(p, x, name, style=None, eps=1e-5):
     rows = style.shape[1] if style is not None else 1
     c = x.shape[1]
     scale, shift = p(f"{name}.scale", rows, c), p(f"{name}.shift", rows, c)
@@ -60,12 +60,10 @@ def instance_norm(p, x, name, style=None, eps=1e-5, shrinkage=0):
         scale, shift = style @ scale, style @ shift
     mean = x.mean((2, 3), keepdim=True)
     variance = x.var((2, 3), unbiased=False, keepdim=True)
-    if shrinkage:
-        variance = (1 - shrinkage) * variance + shrinkage * p(f"{name}.deviation", 1, c, 1, 1) ** 2
     return (x - mean) / torch.sqrt(variance + eps) * scale[:, :, None, None] + shift[:, :, None, None]
 
 
-def style_network(p, shrinkage=0):
+def style_network(p):
     width, inner, residuals, ends = 8, 12, 2, 5
     photo, style = noise("photo", (2, 3, 30, 26)) + 0.5, torch.tensor([[0.25, 0.75, 0.0], [0.0, 0.0, 1.0]], dtype=torch.float64)
 
@@ -73,23 +71,19 @@ def style_network(p, shrinkage=0):
         return F.conv2d(reflect(x, k // 2), p(f"{name}.weight", cout, x.shape[1], k, k), stride=stride)
 
     def stage(x, name, cout, k, stride=1):
-        return F.relu(instance_norm(p, conv(x, f"{name}.conv", cout, k, stride), f"{name}.norm", style, shrinkage=shrinkage))
+        return F.relu(instance_norm(p, conv(x, f"{name}.conv", cout, k, stride), f"{name}.norm", style))
 
     x = F.pad(photo * 2 - 1, (0, 2, 0, 2), mode="reflect")
     x = stage(x, "down1", width, ends)
     x = stage(x, "down2", 2 * width, 3, 2)
     x = stage(x, "down3", inner, 3, 2)
     for i in range(1, residuals + 1):
-        y = F.relu(instance_norm(p, conv(x, f"res{i}.conv1", inner, 3), f"res{i}.norm1", style, shrinkage=shrinkage))
-        x = x + instance_norm(p, conv(y, f"res{i}.conv2", inner, 3), f"res{i}.norm2", style, shrinkage=shrinkage)
+        y = F.relu(instance_norm(p, conv(x, f"res{i}.conv1", inner, 3), f"res{i}.norm1", style))
+        x = x + instance_norm(p, conv(y, f"res{i}.conv2", inner, 3), f"res{i}.norm2", style)
     x = stage(F.interpolate(x, scale_factor=2, mode="nearest"), "up1", 2 * width, 3)
     x = stage(F.interpolate(x, scale_factor=2, mode="nearest"), "up2", width, 3)
     x = conv(x, "out", 3, ends) + p("out.bias", 1, 3, 1, 1)
     return torch.tanh(x[:, :, :30, :26]) * 0.5 + 0.5
-
-
-def shrunk_style_network(p):
-    return style_network(p, 0.4)
 
 
 def patch(p):
@@ -201,7 +195,7 @@ def reference(build):
 
 
 if __name__ == "__main__":
-    networks = {f.__name__: reference(f) for f in (style_network, shrunk_style_network, patch, vgg_gram, perceptual_gram)}
+    networks = {f.__name__: reference(f) for f in (style_network, patch, vgg_gram, perceptual_gram)}
     networks["resnet18_taps"] = resnet18_taps()
     if len(sys.argv) > 1:
         networks["vgg_activations"] = vgg_activations(sys.argv[1])
