@@ -73,7 +73,8 @@ canvas_paint_photo (const struct pack *pack, const struct picture *photo, struct
   struct canvas_net net = stylize_net (pack);
   net.wraps &= !painting->open;
   g_autoptr (canvas) canvas = canvas_new (&net, &painting->settings);
-  canvas_set_strokes (canvas, painting->strokes);
+  if (painting->brush > 0)
+    canvas_set_brush (canvas, photo->width, photo->height, painting->brush, true);
   struct picture *out = picture_crop (photo, 0, 0, photo->width, photo->height, &error);
   int mixes = painting->halves ? 2 : 0;
   bool ready = canvas_prepare (canvas, out->width, out->height, mixes, painting->limit ? painting->limit : PLENTY,
@@ -111,8 +112,11 @@ canvas_least_memory (const struct pack *pack, const struct picture *photo, const
   g_autoptr (GError) error = NULL;
   struct canvas_net net = stylize_net (pack);
   g_autoptr (canvas) canvas = canvas_new (&net, &painting->settings);
-  canvas_set_strokes (canvas, painting->strokes);
+  if (painting->brush > 0)
+    canvas_set_brush (canvas, photo->width, photo->height, painting->brush, true);
   struct method_forecast forecast = {0};
+  if (painting->brush > 0)
+    canvas_set_brush (canvas, photo->width, photo->height, painting->brush, true);
   bool ready = canvas_prepare (canvas, photo->width, photo->height, painting->halves ? 2 : 0, 1, &forecast, &error);
   g_assert_false (ready);
   g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);

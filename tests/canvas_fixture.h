@@ -21,7 +21,7 @@ struct picture *canvas_photo (int width, int height);
 struct painting {
   struct canvas_settings settings;
   const float *rows; /* NULL: the first style */
-  double strokes;    /* canvas_set_strokes */
+  double brush;      /* of the strokes; 0 = 1 */
   bool halves;       /* the first style goes over into another from left to right */
   bool open;         /* the network has borders on a torus too */
   uint64_t limit;    /* 0 = plenty */

@@ -318,6 +318,30 @@ test_effect (void)
   }
 }
 
+/* A part of the grain is a mix of the paintings without and with it, with any brush. */
+static void
+test_grain (void)
+{
+  static const double grains[] = {0, 1, 0.25}, brushes[] = {1, 1.5};
+  g_autofree char *style = g_strconcat (plain, ":alpha", NULL);
+  for (guint k = 0; k < G_N_ELEMENTS (brushes); k++) {
+    struct picture *pictures[3];
+    for (int i = 0; i < 3; i++) {
+      struct paint_settings settings = new_settings (style);
+      settings.grain = grains[i];
+      settings.brush = brushes[k];
+      pictures[i] = paint (&settings);
+      option_clear (paint_options, &settings);
+    }
+    g_assert_cmpfloat (mean_difference (pictures[0], pictures[1]), >, 1e-4);
+    for (int i = 0; i < 3 * N; i++)
+      g_assert_cmpfloat_with_epsilon (pictures[2]->rgb[i], 0.75f * pictures[0]->rgb[i] + 0.25f * pictures[1]->rgb[i],
+                                      1e-4);
+    for (int i = 0; i < 3; i++)
+      picture_free (pictures[i]);
+  }
+}
+
 /* Strength 0 is the photograph, to the bit: everywhere, and in a region alone, whatever else is set. */
 static void
 test_nothing (void)
@@ -445,6 +469,7 @@ main (int argc, char **argv)
   g_test_add_func ("/control/continuous", test_continuous);
   g_test_add_func ("/control/effect", test_effect);
   g_test_add_func ("/control/nothing", test_nothing);
+  g_test_add_func ("/control/grain", test_grain);
   g_test_add_func ("/control/white-region", test_white_region);
   g_test_add_func ("/control/two-packs", test_two_packs);
   g_test_add_func ("/control/cancel", test_cancel);

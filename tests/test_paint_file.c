@@ -186,12 +186,13 @@ test_palette (void)
   compare ((struct setting[]){{"strength", "0.7"}, {"keep-colors", "palette"}, {"sharpen", "0.5"}, {NULL}}, false);
 }
 
-/* A brush that the network does not know: one painting, or two, at other sizes. */
+/* A brush that the network does not know, a part of the grain: one painting, or a mix of two. */
 static void
 test_brush (void)
 {
   compare ((struct setting[]){{"brush", "2"}, {"size", "1500"}, {NULL}}, true);
   compare ((struct setting[]){{"brush", "1.7"}, {"size", "1300"}, {NULL}}, false);
+  compare ((struct setting[]){{"grain", "0.4"}, {"size", "1100"}, {NULL}}, false);
   compare ((struct setting[]){{"brush", "0.9"}, {"size", "1100"}, {"keep-colors", "palette"}, {NULL}}, true);
 }
 

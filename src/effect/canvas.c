@@ -20,6 +20,11 @@
 #define TILE_LEAST 96  /* pixels beside the cut sides: whatever the memory */
 #define LOW_REACH 16   /* pixels that the octave's low band looks around, twice */
 #define GUESS_ATTEMPTS 6
+#define BASE_LEAST 8
+/* Of a torus of fewer pixels there is not enough for statistics; and one that is brought to multiples of the network by
+ * scaling has others than the tiles, the more the smaller it is. */
+#define TORUS_LEAST 64
+#define TORUS_SMALL 256
 #define PLAN_CODE (8 << 20) /* bytes of the kernels that a second plan brings: measured */
 
 const char *const strokes_names[] = {"preview", "pixels", NULL};
@@ -77,10 +82,25 @@ canvas_is_small (const struct canvas *canvas)
          canvas->thumb_height == canvas->grid.height;
 }
 
-void
-canvas_set_strokes (struct canvas *canvas, double scale)
+double
+canvas_set_brush (struct canvas *canvas, int width, int height, double brush, bool grain)
 {
-  canvas->strokes = scale;
+  int thumb_width, thumb_height, longer = MAX (width, height), usual = longer;
+  canvas_thumbnail_size (width, height, &thumb_width, &thumb_height);
+  if (canvas->settings.strokes == STROKES_PREVIEW)
+    usual = MAX (thumb_width, thumb_height);
+  double wanted = usual / (brush * longer), enlarged = MAX (1, wanted);
+  canvas->bare = !grain;
+  canvas->base_scale = brush == 1 ? 0 : wanted / enlarged;
+  return enlarged;
+}
+
+/* A side of the base: of a few pixels there are no statistics, of a torus of less than many not enough. */
+static int
+base_side (const struct canvas *canvas, int side)
+{
+  int least = canvas->settings.wrap ? TORUS_LEAST : BASE_LEAST;
+  return CLAMP (lround (canvas->base_scale * side), MIN (least, side), side);
 }
 
 /* The base and the thumbnail, for a picture of this size. */
@@ -92,9 +112,9 @@ set_sizes (struct canvas *canvas, int width, int height)
   bool pixels = canvas->settings.strokes == STROKES_PIXELS;
   canvas->base_width = pixels ? width : thumb_width;
   canvas->base_height = pixels ? height : thumb_height;
-  if (canvas->strokes > 0) {
-    canvas->base_width = CLAMP (lround (canvas->strokes * width), 1, width);
-    canvas->base_height = CLAMP (lround (canvas->strokes * height), 1, height);
+  if (canvas->base_scale > 0) {
+    canvas->base_width = base_side (canvas, width);
+    canvas->base_height = base_side (canvas, height);
   }
   canvas->thumb_width = MIN (thumb_width, canvas->base_width);
   canvas->thumb_height = MIN (thumb_height, canvas->base_height);
@@ -106,12 +126,6 @@ canvas_octaves (const struct canvas *canvas)
   double scale =
     MAX ((double) canvas->grid.width / canvas->base_width, (double) canvas->grid.height / canvas->base_height);
   return scale <= 1 ? 0 : MAX (1, ceil (log2 (scale) - 1e-6));
-}
-
-bool
-canvas_by_octaves (const struct canvas *canvas)
-{
-  return canvas_octaves (canvas) > 0;
 }
 
 int
@@ -140,8 +154,8 @@ frame_of (const struct canvas *canvas)
   return (struct tile_frame){
     .wrap = canvas->settings.wrap,
     .multiple = multiple,
-    .margin = canvas_by_octaves (canvas) ? canvas->net.octave_margin : canvas->net.margin,
-    .cut = canvas->net.reach + (canvas_by_octaves (canvas) ? low : 0),
+    .margin = canvas_octaves (canvas) > 0 ? canvas->net.octave_margin : canvas->net.margin,
+    .cut = canvas->net.reach + (canvas_octaves (canvas) > 0 ? low : 0),
   };
 }
 
@@ -149,13 +163,8 @@ bool
 canvas_thumb_by_tiles (const struct canvas *canvas)
 {
   bool open = canvas->settings.wrap && !canvas->net.wraps;
-  return (open || canvas_noted_mixes (canvas) > 1) && canvas_by_octaves (canvas);
+  return (open || canvas_noted_mixes (canvas) > 1) && canvas_octaves (canvas) > 0;
 }
-
-/* Of a torus of fewer pixels there is not enough for statistics; and one that is brought to multiples of the network by
- * scaling has others than the tiles, the more the smaller it is. */
-#define TORUS_LEAST 64
-#define TORUS_SMALL 256
 
 int
 canvas_torus_times (const struct canvas *canvas, int side)
@@ -188,11 +197,15 @@ canvas_thumb_grid (const struct canvas *canvas)
   return tile_grid_new (torus_side (canvas, w), torus_side (canvas, h), &frame);
 }
 
-/* A grid like the final one's, of a smaller picture: the tiles stay. */
+/* A grid like the final one's, of a smaller picture: the tiles stay, and the sheet is at least one of them; what lies beyond
+ * its own margin must not reach the picture, or it would depend on the tiles. */
 struct tile_grid
 canvas_octave_grid (const struct canvas *canvas, int width, int height)
 {
+  if (width == canvas->grid.width && height == canvas->grid.height)
+    return canvas->grid;
   struct tile_frame frame = frame_of (canvas);
+  frame.margin = canvas->net.reach;
   struct tile_grid grid = tile_grid_new (width, height, &frame);
   grid.tile_width = canvas->grid.tile_width;
   grid.tile_height = canvas->grid.tile_height;
@@ -301,7 +314,7 @@ fail_memory (GError **error)
 static bool
 ready_grid (struct canvas *canvas, const struct tile_grid *grid, uint64_t limit, uint64_t *bytes, GError **error)
 {
-  uint64_t beside = tile_pass_bytes (grid, canvas->mixes, canvas_by_octaves (canvas)), needed;
+  uint64_t beside = tile_pass_bytes (grid, canvas->mixes, canvas_octaves (canvas) > 0), needed;
   bool ready = ready_plan (canvas, ROLE_TILE, grid->tile_width, grid->tile_height, limit > beside ? limit - beside : 1,
                            &needed, error);
   *bytes = beside + needed;
@@ -316,7 +329,7 @@ static bool
 ready_tiles (struct canvas *canvas, uint64_t limit, int most, uint64_t *bytes, GError **error)
 {
   double fixed, a_pixel, factor = 1;
-  bool low = canvas_by_octaves (canvas);
+  bool low = canvas_octaves (canvas) > 0;
   struct tile_grid grid;
   if (!guess (canvas, &fixed, &a_pixel, error))
     return false;
@@ -412,7 +425,7 @@ prepare_tiles (struct canvas *canvas, uint64_t limit, uint64_t *bytes, GError **
   if (!guess (canvas, &constants, &a_pixel, error))
     return false;
   uint64_t kept = boundary_bytes (thumb.tile_width, thumb.tile_height) + constants + PLAN_CODE;
-  if (canvas_thumb_by_tiles (canvas))
+  if (canvas_thumb_by_tiles (canvas) || (canvas_octaves (canvas) > 0 && canvas_first_octave (canvas) == 0))
     kept += painting;
   uint64_t thumbs = MAX (reading, painting + needed) + PLAN_CODE;
   double side = limit > thumbs ? sqrt ((limit - thumbs) / (6.0 * sizeof (float))) : 0;
@@ -437,7 +450,7 @@ operations_of (const struct canvas *canvas)
          pixels = tile_grid_pixels (&canvas->grid);
   double pass = plan_flops (tile->plan) * pixels / ((double) tile->width * tile->height);
   int n = canvas_octaves (canvas);
-  if (!canvas_by_octaves (canvas))
+  if (canvas_octaves (canvas) == 0)
     return note + pass;
   return 2 * note + pass / (1 - canvas_octave_share (canvas, n - 1, n));
 }

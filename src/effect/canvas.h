@@ -31,7 +31,7 @@ struct canvas_net {
   int reach;                         /* pixels around that a pixel depends on; a multiple of `multiple` */
   int margin;                        /* mirrored pixels that a picture is given */
   int
-    octave_margin; /* of octaves, whose sheets may end beyond it: the reach, unless the network's own borders mirror */
+    octave_margin; /* of a print: likewise, or the reach, where the network's borders do not mirror what it is shown */
   int multiple;    /* of the network's extents, 4 or 8 */
   bool wraps;      /* knows control->wrap */
   bool grain;      /* normalises what it is shown, so that flat places need something that strokes can be made of */
@@ -65,9 +65,9 @@ struct canvas *canvas_new (const struct canvas_net *net, const struct canvas_set
 void canvas_free (struct canvas *canvas);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (canvas, canvas_free)
 
-/* How large strokes are from the next canvas_prepare on: as the network paints them in a painting of @scale of its
- * size, 0..1; 0 = as the settings say. */
-void canvas_set_strokes (struct canvas *canvas, double scale);
+/* From the next canvas_prepare on strokes are @brush times as wide as usual, in a painting of @width x @height, and there
+ * is no grain unless @grain. Returns by how much larger than that it has to be painted for it, 1 or more. */
+double canvas_set_brush (struct canvas *canvas, int width, int height, double brush, bool grain);
 
 /* Gets ready for pictures of this size; what is ready is kept. All bytes are beside source and sink.
  * IMPASTO_ERROR_MEMORY: not even the smallest tiles fit into @limit; nothing was touched, and forecast->bytes would

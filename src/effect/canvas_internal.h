@@ -19,9 +19,11 @@ struct canvas {
   double fixed, a_pixel; /* bytes of a tile's plan with `guessed` mixes; a_pixel 0 = not known */
   int guessed;
   struct tile_grid grid; /* of the final size */
-  double strokes;        /* canvas_set_strokes */
+  bool bare;             /* without grain */
+  double base_scale;     /* of the base against the painting, 0..1; 0 = as the strokes say */
   int base_width, base_height; /* of the painting in which strokes are as the network paints them */
   int thumb_width, thumb_height, mixes;
+  double done; /* share of the job */
 };
 
 /* Painted whole, in one pass of one plan. */
@@ -31,7 +33,6 @@ bool canvas_is_small (const struct canvas *canvas);
  * The first of them all is number 1, or 0 where the base is larger than the thumbnail and is painted, too. And the
  * share of the work of all of them that those up to @i of @n are. */
 int canvas_octaves (const struct canvas *canvas);
-bool canvas_by_octaves (const struct canvas *canvas);
 int canvas_first_octave (const struct canvas *canvas);
 double canvas_octave_share (const struct canvas *canvas, int i, int n);
 

@@ -72,7 +72,7 @@ grain_shares (const struct canvas *canvas, const float *rows)
 static double
 grain_of (const struct canvas *canvas)
 {
-  return canvas->net.grain ? canvas->settings.grain : 0;
+  return canvas->net.grain && !canvas->bare ? canvas->settings.grain : 0;
 }
 
 struct thumb {
@@ -121,6 +121,8 @@ pass_thumb (struct canvas *canvas, enum role role, const struct tile_grid *grid,
     .model = canvas->net.file,
     .job = job,
     .what = "looking",
+    .from = canvas->done,
+    .to = canvas->done,
   };
   set_rows (canvas, role, rows);
   return tile_pass_run (&pass, error);
@@ -281,6 +283,7 @@ paint_octave (struct canvas *canvas, const struct canvas_picture *picture, int i
     return false;
   row_store_free (*store);
   *store = g_steal_pointer (&next);
+  canvas->done = pass.to;
   return true;
 }
 
@@ -339,7 +342,7 @@ paint_large (struct canvas *canvas, const struct canvas_picture *picture, struct
 {
   if (!paint_thumb (canvas, picture, thumb, job, error))
     return false;
-  if (canvas_by_octaves (canvas))
+  if (canvas_octaves (canvas) > 0)
     return paint_octaves (canvas, picture, thumb, job, error);
   thumb_clear (thumb);
   return paint_pass (canvas, picture, ROLE_TILE, job, error);
@@ -349,6 +352,7 @@ bool
 canvas_paint (struct canvas *canvas, const struct canvas_picture *picture, const struct paint_job *job, GError **error)
 {
   struct thumb thumb = {0};
+  canvas->done = 0;
   bool ok = canvas_is_small (canvas) ? paint_pass (canvas, picture, ROLE_WHOLE, job, error)
                                      : paint_large (canvas, picture, &thumb, job, error);
   thumb_clear (&thumb);

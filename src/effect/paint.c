@@ -4,7 +4,7 @@
  * peak of memory is forecast from sizes alone: the program itself, the float planes that are held at a time, and what
  * the method says that it takes.
  *
- * What a method does not know is done around it. Strength t: photograph + t (painting - photograph). Brush: brush.h. */
+ * What a method does not know is done around it. Strength t: photograph + t (painting - photograph). Brush: sheets.h. */
 #include "effect/paint.h"
 
 #include <math.h>
@@ -15,7 +15,7 @@
 #include "base/text_json.h"
 #include "compile/plan.h"
 #include "device/cpu.h"
-#include "effect/brush.h"
+#include "effect/sheets.h"
 #include "effect/canvas.h"
 #include "effect/colors.h"
 #include "effect/optimize.h"
@@ -71,9 +71,9 @@ const struct option paint_options[] = {
    "the network paints each pixel",
    .choices = strokes_names},
   {"grain", OPTION_FLOAT, offsetof (struct paint_settings, grain),
-   "of the canvas, which strokes are made of where the photograph is flat: white grounds, screens, clear skies; 0 = "
-   "none",
-   0, 4, 1},
+   "how much paint there is where the photograph is flat: white grounds, screens, clear skies; 0 = what the network "
+   "makes of nothing",
+   0, 1, 1},
   {"wrap", OPTION_BOOL, offsetof (struct paint_settings, wrap), "for textures: opposite sides of the painting meet"},
   {"denoise", OPTION_FLOAT, offsetof (struct paint_settings, finish.denoise), "smooths the painting between its edges",
    0, 1, 0},
@@ -335,7 +335,7 @@ paint_ready_held (struct painter *painter, const struct paint_task *task, struct
   uint64_t beside = beside_bytes (painter, forecast, task->info.alpha);
   uint64_t room = forecast->limit > beside ? forecast->limit - beside : 0;
   gint64 start = g_get_monotonic_time ();
-  bool ready = brush_prepare (painter, forecast->paint_width, forecast->paint_height, true, room, &method, &local);
+  bool ready = sheets_prepare (painter, forecast->paint_width, forecast->paint_height, true, room, &method, &local);
   forecast->prepare_seconds = (g_get_monotonic_time () - start) * 1e-6;
   forecast->operations = method.operations;
   forecast->precision = method.precision;
@@ -470,7 +470,7 @@ paint (struct painter *painter, struct picture *picture, const struct paint_job 
     memcpy (photo, picture->rgb, 3 * n * sizeof (float));
   }
   picture_fill_hidden (picture);
-  if (!brush_run (painter, picture, job, error) || !recolor_picture (painter, picture, error) ||
+  if (!sheets_run (painter, picture, job, error) || !recolor_picture (painter, picture, error) ||
       (paint_blends (painter) && !blend (painter, photo, picture->rgb, picture->width, picture->height, error)))
     return false;
   if (painter->settings.keep_colors == KEEP_COLORS_LUMINANCE)

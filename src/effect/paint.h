@@ -26,7 +26,7 @@ struct paint_settings {
   int method;                /* index into the table of methods */
   int64_t size;              /* of the longer side of the painting; 0 = as the photograph */
   int strokes;               /* enum strokes of effect/canvas.h */
-  double grain;              /* how much paint there is in flat places, 0..4; 1 = as usual */
+  double grain;              /* how much paint there is in flat places, 0..1 */
   bool wrap;                 /* a texture: opposite sides meet */
   int fusion;                /* enum fusion, of method image */
   char *brushwork;           /* likewise: "auto", "none" or a mix of a pack's styles; NULL = "auto" */
@@ -78,8 +78,8 @@ struct method_forecast {
 struct recipe_source;
 
 /* What a method may do itself; the rest is done around it: paint.c blends the result with the photograph,
- * brush.c paints smaller for a broader brush. */
-enum { METHOD_STRENGTH = 1, METHOD_BRUSH = 2, METHOD_REGIONS = 4 };
+ * sheets.c paints smaller for a broader brush. */
+enum { METHOD_STRENGTH = 1, METHOD_BRUSH = 2, METHOD_REGIONS = 4, METHOD_GRAIN = 8 };
 
 /* One way of painting. */
 struct method {
@@ -88,9 +88,10 @@ struct method {
   void *(*open) (const struct paint_settings *settings, GError **error);
   void (*close) (void *self);
   unsigned (*controls) (const void *self); /* METHOD_STRENGTH, ...; NULL = none */
-  /* From the next prepare on strokes are as large as in a painting of @scale of the size, 0..1; 0 = as the settings
-   * say. NULL: a picture must be painted smaller for broader strokes. */
-  void (*set_strokes) (void *self, double scale);
+  /* From the next prepare on strokes are @brush times as wide as usual, in a painting of @width x @height, and flat
+   * places are painted if @grain. Returns by how much larger than that it has to be painted for it, 1 or more. NULL: it
+   * must be painted smaller for a broad brush. */
+  double (*set_brush) (void *self, int width, int height, double brush, bool grain);
   /* Gets ready for pictures of this size; what is ready already is kept. @limit: what forecast->bytes may be.
    * IMPASTO_ERROR_MEMORY, before the memory is touched and with the forecast filled in; the message is paint.c's. */
   bool (*prepare) (void *self, int width, int height, uint64_t limit, struct method_forecast *forecast, GError **error);

@@ -4,7 +4,7 @@
  * is done around the method is done to the rows there, a band at a time; then they are saved. */
 #include <string.h>
 
-#include "effect/brush.h"
+#include "effect/sheets.h"
 #include "effect/colors.h"
 #include "effect/paint_internal.h"
 #include "effect/recolor.h"
@@ -52,7 +52,7 @@ try_rows (struct painter *painter, const struct paint_task *task, uint64_t readi
   int w = forecast->paint_width, h = forecast->paint_height;
   uint64_t saving = task->output ? stream_save_bytes (task->output, w, h, info->alpha, info->bits) : 0;
   gint64 start = g_get_monotonic_time ();
-  bool ready = brush_prepare (painter, w, h, false, room, &method, error);
+  bool ready = sheets_prepare (painter, w, h, false, room, &method, error);
   forecast->prepare_seconds += (g_get_monotonic_time () - start) * 1e-6;
   forecast->bytes =
     bytes_around (painter, w) + MAX (method.bytes, MAX (reading + method.reading, saving + method.held));
@@ -371,7 +371,7 @@ paint_rows (struct run *run, struct row_sink *sink, GError **error)
   struct paint_job job = {.progress = watch_progress, .data = &watch, .output = run->job ? run->job->output : NULL};
   if (alpha && !row)
     return fail_rows (error);
-  return (!alpha || look_at_visible (&watch, error)) && brush_run_rows (run->painter, &source, sink, &job, error);
+  return (!alpha || look_at_visible (&watch, error)) && sheets_run_rows (run->painter, &source, sink, &job, error);
 }
 
 static bool

@@ -18,7 +18,7 @@ struct painter {
   const struct method *method;
   void *self;
   unsigned controls; /* METHOD_STRENGTH, ... */
-  uint64_t room;     /* bytes that the method may use, when brush.c paints at other sizes */
+  uint64_t room;     /* bytes that the method may use, when sheets.c paints at other sizes */
 };
 
 void paint_size (const struct painter *painter, int *width, int *height); /* of the painting */

@@ -3,7 +3,7 @@
  * Masks are fitted to whatever size is painted, and read row by row. */
 #include "effect/steered.h"
 
-#define GRAIN (2 / 255.0) /* deviation at 1: photographs have as much noise themselves, and it cannot be seen */
+#define GRAIN (2 / 255.0) /* deviation: photographs have as much noise themselves, and it cannot be seen */
 
 void
 steered_clear (struct steered *steered)
@@ -21,7 +21,7 @@ steered_settings (const struct paint_settings *settings)
     .threads = settings->threads,
     .seed = settings->seed,
     .strokes = settings->strokes,
-    .grain = settings->grain * GRAIN,
+    .grain = settings->grain > 0 ? GRAIN : 0,
     .wrap = settings->wrap,
   };
 }
@@ -50,10 +50,10 @@ read_shares (void *data, int width, int height, int y, float *row, GError **erro
   return steered_shares (data, width, height, y, 1, row, error);
 }
 
-void
-steered_set_strokes (void *self, double scale)
+double
+steered_set_brush (void *self, int width, int height, double brush, bool grain)
 {
-  canvas_set_strokes (((struct steered *) self)->canvas, scale);
+  return canvas_set_brush (((struct steered *) self)->canvas, width, height, brush, grain);
 }
 
 bool

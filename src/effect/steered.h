@@ -18,7 +18,7 @@ void steered_clear (struct steered *steered);
 /* The canvas's settings as they follow from a user's. */
 struct canvas_settings steered_settings (const struct paint_settings *settings);
 
-void steered_set_strokes (void *self, double scale);
+double steered_set_brush (void *self, int width, int height, double brush, bool grain);
 bool steered_prepare (void *self, int width, int height, uint64_t limit, struct method_forecast *forecast,
                       GError **error);
 bool steered_run (void *self, struct picture *picture, const struct paint_job *job, GError **error);

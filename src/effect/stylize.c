@@ -31,6 +31,13 @@ build (const void *data, sym photo, const struct style_control *control)
   return style_net (photo, *control, data);
 }
 
+/* Batches' normalisations blow nothing up, and what corrects the photograph would show the noise. */
+static bool
+is_grainy (const struct style_net *net)
+{
+  return net->layers == STYLE_RESIDUAL && !net->skip;
+}
+
 struct canvas_net
 stylize_net (const struct pack *pack)
 {
@@ -46,7 +53,7 @@ stylize_net (const struct pack *pack)
     .octave_margin = STYLIZE_MARGIN,
     .multiple = STYLIZE_MULTIPLE,
     .wraps = true,
-    .grain = settings->layers == STYLE_RESIDUAL && !settings->skip,
+    .grain = is_grainy (settings),
     .build = build,
     .data = settings,
   };
@@ -104,7 +111,8 @@ static unsigned
 stylize_controls (const void *self)
 {
   const struct style_net *net = &((const struct stylize *) self)->style.pack->settings;
-  return METHOD_REGIONS | (net->photograph ? METHOD_STRENGTH : 0) | (net->brush ? METHOD_BRUSH : 0);
+  return METHOD_REGIONS | (is_grainy (net) ? METHOD_GRAIN : 0) | (net->photograph ? METHOD_STRENGTH : 0) |
+         (net->brush ? METHOD_BRUSH : 0);
 }
 
 static const char *
@@ -146,7 +154,7 @@ const struct method method_network = {
   .open = stylize_open,
   .close = stylize_close,
   .controls = stylize_controls,
-  .set_strokes = steered_set_strokes,
+  .set_brush = steered_set_brush,
   .prepare = steered_prepare,
   .run = steered_run,
   .run_rows = steered_run_rows,

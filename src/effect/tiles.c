@@ -231,20 +231,19 @@ add_grain (struct pass *pass, int left, int top, float *photo)
 {
   const struct tile_grid *grid = &pass->grid;
   const struct tile_pass *job = pass->job;
-  struct random_key key = {.seed = job->seed, .stream = STREAM_GRAIN};
   int tw = grid->tile_width, th = grid->tile_height, inside = CLAMP (grid->margin - left, 0, tw);
   int n = CLAMP (grid->margin + grid->width - left, inside, tw) - inside;
   double range = job->grain * sqrt (12);
   for (int y = 0; y < th; y++) {
     int row = row_index (top - grid->margin + y, grid->height, grid->wrap);
-    uint64_t at = (uint64_t) row * grid->width;
+    struct random_key key = {.seed = job->seed, .stream = STREAM_GRAIN, .step = row};
     if (n > 0)
-      random_uniform_fill (key, at + pass->column[inside], pass->grain + inside, n);
+      random_uniform_fill (key, pass->column[inside], pass->grain + inside, n);
     for (int x = 0; x < tw; x++) {
       float share = job->maps.mixes ? 0 : job->grained[0];
       for (int m = 0; m < job->maps.mixes; m++)
         share += job->grained[m] * pass->maps[((int64_t) m * th + y) * grid->width + pass->column[x]];
-      float u = x >= inside && x < inside + n ? pass->grain[x] : (float) random_uniform (key, at + pass->column[x]);
+      float u = x >= inside && x < inside + n ? pass->grain[x] : (float) random_uniform (key, pass->column[x]);
       for (int c = 0; c < 3; c++)
         photo[((int64_t) c * th + y) * tw + x] += share * range * (u - 0.5f);
     }

@@ -288,7 +288,7 @@ transfer_palettes (const void *self, int *n)
 static unsigned
 transfer_controls (const void *self)
 {
-  return METHOD_REGIONS;
+  return METHOD_REGIONS | METHOD_GRAIN;
 }
 
 static const char *
@@ -346,7 +346,7 @@ const struct method method_image = {
   .open = transfer_open,
   .close = transfer_close,
   .controls = transfer_controls,
-  .set_strokes = steered_set_strokes,
+  .set_brush = steered_set_brush,
   .prepare = steered_prepare,
   .run = steered_run,
   .run_rows = steered_run_rows,
