@@ -20,7 +20,7 @@
 #define TILE_LEAST 96  /* pixels beside the cut sides: whatever the memory */
 #define LOW_REACH 16   /* pixels that the octave's low band looks around, twice */
 #define GUESS_ATTEMPTS 6
-#define BASE_LEAST 8
+#define BASE_LEAST 8 /* pixels a side: of fewer there are no statistics */
 /* Of a torus of fewer pixels there is not enough for statistics; and one that is brought to multiples of the network by
  * scaling has others than the tiles, the more the smaller it is. */
 #define TORUS_LEAST 64

@@ -45,10 +45,10 @@ struct canvas_settings {
   int precision; /* enum precision */
   int threads;
   uint64_t seed;
-  int strokes; /* enum strokes */
-  bool gate;   /* as struct style_control's */
+  int strokes;  /* enum strokes */
+  bool gate;    /* as struct style_control's */
   double grain; /* noise for the networks that want some, a deviation of colours 0..1 */
-  bool wrap;   /* the picture is a torus: a texture whose opposite sides meet */
+  bool wrap;    /* the picture is a torus: a texture whose opposite sides meet */
 };
 
 struct canvas_picture {

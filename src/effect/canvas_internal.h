@@ -18,9 +18,9 @@ struct canvas {
   struct canvas_plan plans[ROLES];
   double fixed, a_pixel; /* bytes of a tile's plan with `guessed` mixes; a_pixel 0 = not known */
   int guessed;
-  struct tile_grid grid; /* of the final size */
-  bool bare;             /* without grain */
-  double base_scale;     /* of the base against the painting, 0..1; 0 = as the strokes say */
+  struct tile_grid grid;       /* of the final size */
+  bool bare;                   /* without grain */
+  double base_scale;           /* of the base against the painting, 0..1; 0 = as the strokes say */
   int base_width, base_height; /* of the painting in which strokes are as the network paints them */
   int thumb_width, thumb_height, mixes;
   double done; /* share of the job */
