@@ -38,7 +38,9 @@ const struct option paint_options[] = {
    "any painting as a style: a picture file, or a mix of several", .metavar = "FILE[:WEIGHT],..."},
   {"strength", OPTION_FLOAT, offsetof (struct paint_settings, strength),
    "how much of the style: 0 is the photograph, beyond 1 is more than was learned", 0, 2, 1},
-  {"brush", OPTION_FLOAT, offsetof (struct paint_settings, brush), "how wide the brush is; 1 = as learned", 0.5, 2, 1},
+  {"brush", OPTION_FLOAT, offsetof (struct paint_settings, brush), "how wide the brush is; 1 = as learned; where a pack has not learned it, widths between 0.5, 0.71, 1, 1.41 and 2 "
+   "take twice as long",
+   0.5, 2, 1},
   {"region", OPTION_STRING, offsetof (struct paint_settings, region),
    "another style, painting or mix where the picture MASK is white, with @0.4 in another strength; may be given "
    "several times, "
