@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * paint_raw STYLE WIDTHxHEIGHT IN OUT: paints raw float32 planes (3, height, width) in float32, as `impasto paint` does
- * before it rounds. What other programs are compared with. */
+ * paint_raw STYLE WIDTHxHEIGHT IN OUT: paints raw float32 planes (3, height, width) in float32 and without grain, as
+ * `impasto paint` does before it rounds. What other programs are compared with. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +30,7 @@ paint (char **argv, GError **error)
   option_init (paint_options, &settings);
   settings.style = argv[1];
   settings.precision = PRECISION_F32;
+  settings.grain = 0;
   g_autoptr (painter) painter = painter_new (&settings, error);
   return painter && painter_run (painter, picture, NULL, error) &&
          g_file_set_contents (argv[4], (const char *) picture->rgb, size, error);
