@@ -64,7 +64,7 @@ grain_shares (const struct canvas *canvas, const float *rows)
   for (int m = 0; m < mixes; m++) {
     bool photograph = canvas->settings.gate && net->photograph >= 0;
     float open = photograph ? CLAMP (2 * rows[m * net->rows + net->photograph] - 1, 0, 1) : 0;
-    shares[m] = 1 - open * open;
+    shares[m] = 1 - open;
   }
   return shares;
 }

@@ -109,7 +109,8 @@ enlarging_stage (struct painter *painter, sym x, const char *name, int channels,
   return x;
 }
 
-/* One value a pixel or picture: how much of the photograph shows. (2p - 1)^2 where its weight p exceeds a half. */
+/* One value a pixel or picture: how much of the photograph shows. 2p - 1 where its weight p exceeds a half: evenly, as a
+ * step of the strength must be small whatever the painting is. */
 static sym
 gate (struct painter *painter)
 {
@@ -119,7 +120,7 @@ gate (struct painter *painter)
     share = sym_reshape (share, SHAPE (-1, 1, 1, 1));
   else
     share = sym_conv2d (painter->maps[0], sym_reshape (share, SHAPE (1, -1, 1, 1)), (struct conv_options){0});
-  return sym_square (sym_clamp (sym_affine (share, 2, -1), 0, 1));
+  return sym_clamp (sym_affine (share, 2, -1), 0, 1);
 }
 
 int64_t
