@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import { findRuntime } from './runtime.mjs';
 
 const TOLERANCE = 1e-4;
-const FLAT = 1e-2; // of one colour: normalisation divides what rounding left by the root of epsilon
+const FLAT = 1e-1; // of one colour: normalisation divides what rounding left by the root of epsilon
 const SIZES = [[61, 47], [5, 5], [1, 1], [3, 90], [128, 64], [130, 101], [640, 427]];
 
 const ort = findRuntime();
