@@ -342,6 +342,7 @@ test_export (void)
 
   guint8 rgb[3 * WIDTH * HEIGHT];
   g_assert_true (impasto_options_set (painting, "precision", "f32", NULL));
+  g_assert_true (impasto_options_set (painting, "grain", "0", NULL));
   g_autoptr (ImpastoPainter) painter = impasto_painter_new (painting, &error);
   g_autoptr (ImpastoPicture) picture = paint (painter);
   impasto_picture_get_rgb (picture, rgb, 3 * WIDTH);

@@ -61,7 +61,7 @@ run run alpha.onnx --info
 [ $status = 0 ] && grep -q 'input  photo: float (batch, 3, height, width)' out && grep -q '^ops .*Conv [0-9]' out &&
   grep -q '^metadata range: 0..1' out && grep -q 'not supported: nothing' out; check "run: what a model is"
 run run alpha.onnx photos.png; [ $status = 3 ] && grep -q photos.png err; check "run: a picture that is not there"
-"$impasto" paint "$picture" --style alpha --size 61 -o photo.png >/dev/null
+"$impasto" paint "$picture" --style alpha --grain 0 --size 61 -o photo.png >/dev/null
 run run alpha.onnx photo.png -o result.png
 [ $status = 0 ] && [ ! -s out ] && [ ! -s err ] && [ "$(size_of result.png)" = "$(size_of photo.png)" ]
 check "run: a picture, as the metadata say"
