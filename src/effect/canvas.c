@@ -54,6 +54,7 @@ canvas_free (struct canvas *canvas)
     return;
   for (int i = 0; i < ROLES; i++)
     drop_plan (canvas, i);
+  g_free (canvas->grained);
   g_free (canvas);
 }
 

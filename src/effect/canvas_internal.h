@@ -23,7 +23,8 @@ struct canvas {
   double base_scale;           /* of the base against the painting, 0..1; 0 = as the strokes say */
   int base_width, base_height; /* of the painting in which strokes are as the network paints them */
   int thumb_width, thumb_height, mixes;
-  double done; /* share of the job */
+  double done;    /* share of the job */
+  float *grained; /* the share of the grain that each mix gets */
 };
 
 /* Painted whole, in one pass of one plan. */

@@ -10,12 +10,27 @@
 
 #define REFINE 0.6f /* strength of a repainting: strokes get edges, and no strokes upon strokes */
 
+/* The share of the grain that each mix gets: none where the photograph itself is to be seen, as net/style.c's gate has
+ * it. */
 static void
-set_rows (const struct canvas *canvas, enum role role, const float *rows)
+set_grained (struct canvas *canvas, const float *rows)
+{
+  const struct canvas_net *net = &canvas->net;
+  int mixes = MAX (canvas->mixes, 1);
+  canvas->grained = g_renew (float, canvas->grained, mixes);
+  for (int m = 0; m < mixes; m++) {
+    bool photograph = canvas->settings.gate && net->photograph >= 0;
+    canvas->grained[m] = 1 - (photograph ? CLAMP (2 * rows[m * net->rows + net->photograph] - 1, 0, 1) : 0);
+  }
+}
+
+static void
+set_rows (struct canvas *canvas, enum role role, const float *rows)
 {
   struct tensor *tensor = plan_input (canvas->plans[role].plan, "rows");
   if (tensor) /* a network may have no use for them */
     memcpy (tensor_floats (tensor), rows, tensor->size);
+  set_grained (canvas, rows);
 }
 
 /* Hands the statistics that the thumbnail's plan has noted down to the tile's, as those of mix @mix. */
@@ -53,26 +68,24 @@ refining_blend (const struct canvas *canvas)
   return canvas->net.photograph >= 0 ? 1 : REFINE;
 }
 
-/* The share of the grain that each mix gets: none where the photograph itself is to be seen, as net/style.c's gate has
- * it. */
-static float *
-grain_shares (const struct canvas *canvas, const float *rows)
+/* What all passes share, of a photograph that has not been painted. */
+static struct tile_pass
+pass_of (const struct canvas *canvas, enum role role, const struct map_source *maps, const struct paint_job *job,
+         const char *what)
 {
-  const struct canvas_net *net = &canvas->net;
-  int mixes = MAX (canvas->mixes, 1);
-  float *shares = g_new (float, mixes);
-  for (int m = 0; m < mixes; m++) {
-    bool photograph = canvas->settings.gate && net->photograph >= 0;
-    float open = photograph ? CLAMP (2 * rows[m * net->rows + net->photograph] - 1, 0, 1) : 0;
-    shares[m] = 1 - open;
-  }
-  return shares;
-}
-
-static double
-grain_of (const struct canvas *canvas)
-{
-  return canvas->net.grain && !canvas->bare ? canvas->settings.grain : 0;
+  return (struct tile_pass){
+    .plan = canvas->plans[role].plan,
+    .maps = *maps,
+    .blend = 1,
+    .grain = canvas->net.grain && !canvas->bare ? canvas->settings.grain : 0,
+    .grained = canvas->grained,
+    .seed = canvas->settings.seed,
+    .model = canvas->net.file,
+    .job = job,
+    .what = what,
+    .from = canvas->done,
+    .to = canvas->done,
+  };
 }
 
 struct thumb {
@@ -101,30 +114,17 @@ read_alone (void *data, int width, int height, int y, float *row, GError **error
   return true;
 }
 
-/* A pass over the thumbnail @from into @to, with grain unless it has been painted already. */
+/* A pass over the thumbnail: the photograph becomes the painting; or, to @repaint, the painting what was the photograph. */
 static bool
 pass_thumb (struct canvas *canvas, enum role role, const struct tile_grid *grid, const struct map_source *maps,
-            const struct picture *from, bool painted, struct picture *to, const float *rows,
-            const struct paint_job *job, GError **error)
+            const struct thumb *thumb, bool repaint, const float *rows, const struct paint_job *job, GError **error)
 {
-  g_autofree float *grained = grain_shares (canvas, rows);
-  struct tile_pass pass = {
-    .grid = *grid,
-    .plan = canvas->plans[role].plan,
-    .maps = *maps,
-    .source = rows_from (from),
-    .sink = rows_into (to),
-    .blend = 1,
-    .grain = painted ? 0 : grain_of (canvas),
-    .grained = grained,
-    .seed = canvas->settings.seed,
-    .model = canvas->net.file,
-    .job = job,
-    .what = "looking",
-    .from = canvas->done,
-    .to = canvas->done,
-  };
   set_rows (canvas, role, rows);
+  struct tile_pass pass = pass_of (canvas, role, maps, job, "looking");
+  pass.grid = *grid;
+  pass.source = rows_from (repaint ? thumb->painting : thumb->photo);
+  pass.sink = rows_into (repaint ? thumb->photo : thumb->painting);
+  pass.grain = repaint ? 0 : pass.grain;
   return tile_pass_run (&pass, error);
 }
 
@@ -149,11 +149,10 @@ read_repeated_maps (void *data, int width, int height, int y, float *row, GError
   return true;
 }
 
-/* Paints the thumbnail @from, which may have been @painted before, into @to, and gives the tiles the statistics of
- * that. */
+/* Paints the thumbnail, or repaints it, and gives the tiles the statistics of that. */
 static bool
-note (struct canvas *canvas, const struct canvas_picture *picture, const struct picture *from, bool painted,
-      struct picture *to, const float *rows, const struct paint_job *job, GError **error)
+note (struct canvas *canvas, const struct canvas_picture *picture, const struct thumb *thumb, bool repaint,
+      const float *rows, const struct paint_job *job, GError **error)
 {
   struct tile_grid grid = canvas_thumb_grid (canvas);
   int n = canvas_noted_mixes (canvas);
@@ -165,7 +164,7 @@ note (struct canvas *canvas, const struct canvas_picture *picture, const struct 
   for (int i = 0; i < n; i++) {
     struct alone alone = {canvas->mixes, i};
     struct map_source maps = n > 1 ? (struct map_source){canvas->mixes, read_alone, &alone} : all;
-    if (!pass_thumb (canvas, ROLE_NOTE, &grid, &maps, from, painted, to, rows, job, error))
+    if (!pass_thumb (canvas, ROLE_NOTE, &grid, &maps, thumb, repaint, rows, job, error))
       return false;
     hand_on (canvas, i);
   }
@@ -211,13 +210,12 @@ paint_thumb (struct canvas *canvas, const struct canvas_picture *picture, struct
   struct tile_grid grid = canvas_thumb_grid (canvas);
   thumb->photo = thumbnail (canvas, &picture->source, &grid, error);
   thumb->painting = thumb->photo ? picture_new (grid.width, grid.height, false, error) : NULL;
-  if (!thumb->painting || !note (canvas, picture, thumb->photo, false, thumb->painting, picture->rows, job, error))
+  if (!thumb->painting || !note (canvas, picture, thumb, false, picture->rows, job, error))
     return false;
   if (!canvas_thumb_by_tiles (canvas))
     return true;
   grid = canvas_octave_grid (canvas, grid.width, grid.height);
-  bool ok = pass_thumb (canvas, ROLE_TILE, &grid, &picture->maps, thumb->photo, false, thumb->painting, picture->rows,
-                        job, error);
+  bool ok = pass_thumb (canvas, ROLE_TILE, &grid, &picture->maps, thumb, false, picture->rows, job, error);
   plan_release (canvas->plans[ROLE_TILE].plan); /* the thumbnail is noted once more, before the tiles' turn */
   return ok;
 }
@@ -252,29 +250,21 @@ paint_octave (struct canvas *canvas, const struct canvas_picture *picture, int i
 {
   int width = octave_extent (canvas->base_width, canvas->grid.width, i, n),
       height = octave_extent (canvas->base_height, canvas->grid.height, i, n);
-  g_autofree float *grained = grain_shares (canvas, picture->rows);
   g_autoptr (row_shrink) shrink = row_shrink_new (&picture->source, width, height, error);
   g_autoptr (row_store) next = NULL;
   if (!shrink)
     return false;
-  struct tile_pass pass = {
-    .grid = canvas_octave_grid (canvas, width, height),
-    .plan = canvas->plans[ROLE_TILE].plan,
-    .maps = picture->maps,
-    .source = row_shrink_source (shrink),
-    .sink = picture->sink,
-    .low = *store,
-    .difference = i < n,
-    .blend = *store ? refining_blend (canvas) : 1,
-    .grain = *store ? 0 : grain_of (canvas),
-    .grained = grained,
-    .seed = canvas->settings.seed,
-    .model = canvas->net.file,
-    .job = job,
-    .what = *store && i < n ? "enlarging" : "painting",
-    .from = canvas_octave_share (canvas, i - 1, n),
-    .to = canvas_octave_share (canvas, i, n),
-  };
+  struct tile_pass pass = pass_of (canvas, ROLE_TILE, &picture->maps, job, *store && i < n ? "enlarging" : "painting");
+  pass.grid = canvas_octave_grid (canvas, width, height);
+  pass.source = row_shrink_source (shrink);
+  pass.sink = picture->sink;
+  pass.difference = i < n;
+  pass.to = canvas_octave_share (canvas, i, n);
+  if (*store) { /* repaints */
+    pass.low = *store;
+    pass.blend = refining_blend (canvas);
+    pass.grain = 0;
+  }
   if (i < n) {
     next = row_store_new (width, height, 3, error);
     pass.sink = row_store_sink (next);
@@ -302,7 +292,7 @@ paint_octaves (struct canvas *canvas, const struct canvas_picture *picture, stru
   } else
     store = store_thumb (thumb, error);
   /* Repainting meets paintings, so their statistics are what counts. */
-  if (!store || !note (canvas, picture, thumb->painting, true, thumb->photo, rows, job, error))
+  if (!store || !note (canvas, picture, thumb, true, rows, job, error))
     return false;
   thumb_clear (thumb);
   set_rows (canvas, ROLE_TILE, rows);
@@ -316,23 +306,12 @@ static bool
 paint_pass (struct canvas *canvas, const struct canvas_picture *picture, enum role role, const struct paint_job *job,
             GError **error)
 {
-  g_autofree float *grained = grain_shares (canvas, picture->rows);
-  struct tile_pass pass = {
-    .grid = canvas->grid,
-    .plan = canvas->plans[role].plan,
-    .maps = picture->maps,
-    .source = picture->source,
-    .sink = picture->sink,
-    .blend = 1,
-    .grain = grain_of (canvas),
-    .grained = grained,
-    .seed = canvas->settings.seed,
-    .model = canvas->net.file,
-    .job = job,
-    .what = "painting",
-    .to = 1,
-  };
   set_rows (canvas, role, picture->rows);
+  struct tile_pass pass = pass_of (canvas, role, &picture->maps, job, "painting");
+  pass.grid = canvas->grid;
+  pass.source = picture->source;
+  pass.sink = picture->sink;
+  pass.to = 1;
   return tile_pass_run (&pass, error);
 }
 
