@@ -26,20 +26,16 @@ data_options (const char *subject, GError **error)
 static void
 print_json (const ImpastoDataReport *report)
 {
+  JsonObject *whole = json_object_new (), *kinds = json_object_new (), *side = json_object_new ();
   for (guint i = 0; i < report->findings->len; i++) {
     const ImpastoDataFinding *finding = report->findings->pdata[i];
     JsonObject *object = json_object_new ();
+    gint64 before = json_object_get_int_member_with_default (kinds, finding->kind, 0);
+    json_object_set_int_member (kinds, finding->kind, before + 1);
     json_object_set_string_member (object, "kind", finding->kind);
     json_object_set_string_member (object, "name", finding->name);
     json_object_set_string_member (object, "text", finding->text);
     print_json_line (object);
-  }
-  JsonObject *whole = json_object_new (), *kinds = json_object_new (), *side = json_object_new ();
-  for (guint i = 0; i < report->findings->len; i++) {
-    const ImpastoDataFinding *finding = report->findings->pdata[i];
-    bool before = json_object_has_member (kinds, finding->kind);
-    json_object_set_int_member (kinds, finding->kind,
-                                before ? json_object_get_int_member (kinds, finding->kind) + 1 : 1);
   }
   json_object_set_int_member (side, "least", report->shortest);
   json_object_set_int_member (side, "middle", report->middle);
