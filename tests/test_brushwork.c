@@ -14,21 +14,6 @@
 #include "train/describer.h"
 #include "transfer_fixture.h"
 
-/* The encoder of arbitrary.safetensors as a network of its own: what describes paintings. */
-static void
-make_describer (const char *path)
-{
-  g_autofree char *from = file ("arbitrary.safetensors");
-  g_autoptr (net_file) whole = net_file_load (from, &net_arbitrary, NULL);
-  const struct arbitrary_net *settings = whole->settings;
-  g_autoptr (weights) weights = weights_new ();
-  for (guint i = 0; i < weights_count (whole->weights); i++)
-    if (g_str_has_prefix (weights_name (whole->weights, i), "encoder."))
-      weights_add (weights, weights_name (whole->weights, i) + strlen ("encoder."), weights_at (whole->weights, i));
-  g_autoptr (net_file) describer = net_file_new (&net_perceptual, &settings->encoder, weights);
-  g_assert_true (net_file_save (describer, path, NULL));
-}
-
 /* @sub/masters.safetensors: styles a, b and c, which are another each; @descriptors: NULL = none. */
 static void
 make_masters (const char *sub, bool photograph, struct tensor *descriptors)
@@ -210,7 +195,7 @@ test_regions (void)
   g_autoptr (picture) b = painted ("b.png", NULL, 120, 80),
                       whole = painted ("a.png", (const char *const[]){all, NULL}, 120, 80);
   g_assert_cmpfloat (difference (whole, b), <, 1e-4);
-  check_tiles ((const char *const[]){right, "strokes=pixels", "wrap=yes", NULL});
+  check_tiles (&method_image, (const char *const[]){right, "strokes=pixels", "wrap=yes", NULL});
 }
 
 /* Every file that is painted by, as often as it was named: networks, then paintings and masks. */

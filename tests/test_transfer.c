@@ -14,9 +14,9 @@
 static void
 test_tiles (void)
 {
-  check_tiles (NULL);
-  check_tiles ((const char *const[]){"fusion=attention", "fusion-strength=0.8", NULL});
-  check_tiles ((const char *const[]){"wrap=yes", NULL});
+  check_tiles (&method_image, NULL);
+  check_tiles (&method_image, (const char *const[]){"fusion=attention", "fusion-strength=0.8", NULL});
+  check_tiles (&method_image, (const char *const[]){"wrap=yes", NULL});
 }
 
 static double

@@ -73,6 +73,20 @@ make_everything (void)
 }
 
 void
+make_describer (const char *path)
+{
+  g_autofree char *from = file ("arbitrary.safetensors");
+  g_autoptr (net_file) whole = net_file_load (from, &net_arbitrary, NULL);
+  const struct arbitrary_net *settings = whole->settings;
+  g_autoptr (weights) weights = weights_new ();
+  for (guint i = 0; i < weights_count (whole->weights); i++)
+    if (g_str_has_prefix (weights_name (whole->weights, i), "encoder."))
+      weights_add (weights, weights_name (whole->weights, i) + strlen ("encoder."), weights_at (whole->weights, i));
+  g_autoptr (net_file) describer = net_file_new (&net_perceptual, &settings->encoder, weights);
+  g_assert_true (net_file_save (describer, path, NULL));
+}
+
+void
 settings_init (struct paint_settings *settings, const char *images, const char *const *options)
 {
   g_autoptr (GError) error = NULL;
@@ -118,30 +132,30 @@ difference (const struct picture *a, const struct picture *b)
 }
 
 void
-check_tiles (const char *const *options)
+check_tiles (const struct method *by, const char *const *options)
 {
   struct paint_settings settings;
   struct method_forecast large, small;
   g_autoptr (GError) error = NULL;
   settings_init (&settings, "a.png,b.png", options);
-  void *method = method_image.open (&settings, &error);
+  void *method = by->open (&settings, &error);
   g_assert_no_error (error);
   g_autoptr (picture) one = make_picture (1150, 300, 4), two = make_picture (1150, 300, 4);
-  g_assert_true (method_image.prepare (method, 1150, 300, G_MAXINT64, &large, &error));
-  g_assert_true (method_image.run (method, one, NULL, &error));
-  method_image.close (method);
-  method = method_image.open (&settings, &error); /* where nothing is ready */
-  g_assert_true (method_image.prepare (method, 1150, 300, large.bytes - 1, &small, &error));
+  g_assert_true (by->prepare (method, 1150, 300, G_MAXINT64, &large, &error));
+  g_assert_true (by->run (method, one, NULL, &error));
+  by->close (method);
+  method = by->open (&settings, &error); /* where nothing is ready */
+  g_assert_true (by->prepare (method, 1150, 300, large.bytes - 1, &small, &error));
   g_assert_cmpuint (small.bytes, <, large.bytes);
-  g_assert_true (method_image.run (method, two, NULL, &error));
+  g_assert_true (by->run (method, two, NULL, &error));
   g_assert_no_error (error);
   g_assert_cmpfloat (difference (one, two), <, 1e-4);
   g_autoptr (picture) again = make_picture (1150, 300, 4);
-  g_assert_true (method_image.run (method, again, NULL, &error));
+  g_assert_true (by->run (method, again, NULL, &error));
   g_assert_cmpfloat (difference (two, again), ==, 0);
-  g_assert_false (method_image.prepare (method, 1150, 300, 1000, &small, &error));
+  g_assert_false (by->prepare (method, 1150, 300, 1000, &small, &error));
   g_assert_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY);
-  method_image.close (method);
+  by->close (method);
   option_clear (paint_options, &settings);
 }
 

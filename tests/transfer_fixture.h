@@ -16,6 +16,9 @@ void save_mask (const char *name, int white_from);                     /* 120x80
  * text.png. */
 void make_everything (void);
 
+/* The encoder of arbitrary.safetensors as a network of its own: what describes paintings. */
+void make_describer (const char *path);
+
 /* Settings as a user gives them: "NAME=VALUE" ..., names of style images in the folder, separated by commas. */
 void settings_init (struct paint_settings *settings, const char *images, const char *const *options);
 
@@ -25,7 +28,7 @@ struct picture *painted (const char *images, const char *const *options, int wid
 double difference (const struct picture *a, const struct picture *b); /* the largest */
 
 /* Tiles of two sizes are one painting, with strokes of the preview's size and of pixels, by attention and without. */
-void check_tiles (const char *const *options);
+void check_tiles (const struct method *by, const char *const *options);
 
 /* That @recipe, of painting.png, is not taken with @json as its @member. */
 void check_recipe_refused (const char *recipe, const char *member, const char *json);

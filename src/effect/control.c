@@ -298,6 +298,29 @@ control_mix_label (const struct control_mix *mix)
   return g_string_free (text, FALSE);
 }
 
+GPtrArray *
+control_paintings (const struct control *control, GError **error)
+{
+  g_autoptr (GPtrArray) paths = g_ptr_array_new ();
+  for (guint m = 0; m < control->mixes->len; m++) {
+    GArray *parts = control_mix_at (control, m)->parts;
+    for (guint i = 0; i < parts->len; i++) {
+      struct control_part *part = &g_array_index (parts, struct control_part, i);
+      guint row;
+      if (!g_ptr_array_find_with_equal_func (paths, part->style, g_str_equal, &row)) {
+        row = paths->len;
+        g_ptr_array_add (paths, part->style);
+      }
+      part->row = row;
+    }
+  }
+  if (paths->len <= STYLE_IMAGES_MAX)
+    return g_steal_pointer (&paths);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--style-image and --region: %d paintings at most in all",
+               STYLE_IMAGES_MAX);
+  return NULL;
+}
+
 double
 control_least_strength (const struct control *control)
 {

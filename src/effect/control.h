@@ -59,6 +59,10 @@ const struct control_mix *control_mix_at (const struct control *control, int i);
 char *control_mix_text (const struct control_mix *mix);
 char *control_mix_label (const struct control_mix *mix);
 
+/* The files of the paintings that the mixes are of, each once, borrowed; each part's row becomes its place there.
+ * IMPASTO_ERROR_USAGE: more than STYLE_IMAGES_MAX. */
+GPtrArray *control_paintings (const struct control *control, GError **error);
+
 double control_least_strength (const struct control *control);
 
 /* Weights over the rows of @net: (mixes, style_net_rows), from the parts' rows, with strength and brush as far as the

@@ -352,7 +352,8 @@ describe_file (const char *path, struct shape shape, const struct describe_setti
   }
   if (g_file_test (path, G_FILE_TEST_IS_DIR) && !run_pack_matches (path)) {
     static const struct recipe *const recipes[] = {
-      &recipe_style, &recipe_translate, &recipe_gan, &recipe_arbitrary, &recipe_perceptual, &recipe_classifier, NULL};
+      &recipe_style,     &recipe_predictor,  &recipe_translate,  &recipe_gan,
+      &recipe_arbitrary, &recipe_perceptual, &recipe_classifier, NULL};
     checkpoint_refuse (path, recipes, error);
     return NULL;
   }

@@ -4,7 +4,8 @@
  * peak of memory is forecast from sizes alone: the program itself, the float planes that are held at a time, and what
  * the method says that it takes.
  *
- * What a method does not know is done around it. Strength t: photograph + t (painting - photograph). Brush: sheets.h. */
+ * What a method does not know is done around it. Strength t: photograph + t (painting - photograph). Brush:
+ * sheets.h. */
 #include "effect/paint.h"
 
 #include <math.h>
@@ -20,13 +21,14 @@
 #include "effect/colors.h"
 #include "effect/optimize.h"
 #include "effect/paint_internal.h"
+#include "effect/predict.h"
 #include "effect/recolor.h"
 #include "image/pixels.h"
 #include "image/stream.h"
 #include "impasto/impasto.h"
 
-static const struct method *const methods[] = {&method_network, &method_image, &method_optimize};
-static const char *const method_names[] = {"network", "image", "optimize", NULL};
+static const struct method *const methods[] = {&method_network, &method_image, &method_optimize, &method_predict};
+static const char *const method_names[] = {"network", "image", "optimize", "predict", NULL};
 
 const struct option paint_options[] = {
   {"style", OPTION_STRING, offsetof (struct paint_settings, style),
@@ -38,7 +40,8 @@ const struct option paint_options[] = {
    "any painting as a style: a picture file, or a mix of several", .metavar = "FILE[:WEIGHT],..."},
   {"strength", OPTION_FLOAT, offsetof (struct paint_settings, strength),
    "how much of the style: 0 is the photograph, beyond 1 is more than was learned", 0, 2, 1},
-  {"brush", OPTION_FLOAT, offsetof (struct paint_settings, brush), "how wide the brush is; 1 = as learned; where a pack has not learned it, widths between 0.5, 0.71, 1, 1.41 and 2 "
+  {"brush", OPTION_FLOAT, offsetof (struct paint_settings, brush),
+   "how wide the brush is; 1 = as learned; where a pack has not learned it, widths between 0.5, 0.71, 1, 1.41 and 2 "
    "take twice as long",
    0.5, 2, 1},
   {"region", OPTION_STRING, offsetof (struct paint_settings, region),
@@ -61,7 +64,7 @@ const struct option paint_options[] = {
   {"fusion", OPTION_CHOICE, offsetof (struct paint_settings, fusion),
    "of photograph and --style-image: each place with the places of the painting that are like it, or with the painting "
    "as a whole",
-   .fallback = FUSION_ADAIN, .choices = fusion_names},
+   .fallback = FUSION_PREDICT, .choices = fusion_names},
   {"fusion-strength", OPTION_FLOAT, offsetof (struct paint_settings, fusion_strength),
    "of the style image in the network's features; 0 redraws the photograph, nearly (exactly: --strength)", 0, 1, 1},
   {"style-size", OPTION_INT, offsetof (struct paint_settings, style_size),
@@ -150,14 +153,18 @@ method_index (const struct method *method)
   return i;
 }
 
-/* A style image without a word about the method means method image. */
+/* A style image without a word about the method means method predict, or image, where brushwork is chosen or nothing
+ * can predict. */
 static bool
 choose_method (struct paint_settings *settings, GError **error)
 {
   bool image = settings->style_image && *settings->style_image;
   if (!image || methods[settings->method] != &method_network)
     return true;
-  settings->method = method_index (&method_image);
+  bool predict = settings->fusion == FUSION_PREDICT && !settings->brushwork && predict_is_there ();
+  settings->method = method_index (predict ? &method_predict : &method_image);
+  if (!predict && settings->fusion == FUSION_PREDICT)
+    settings->fusion = FUSION_ADAIN;
   if (!settings->style || !*settings->style)
     return true;
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--style and --style-image do not go together; choose one");

@@ -46,7 +46,7 @@ struct paint_settings {
 extern const struct option paint_options[];
 
 /* How photograph and style image meet: see net/net.h. */
-enum fusion { FUSION_ATTENTION, FUSION_ADAIN };
+enum fusion { FUSION_ATTENTION, FUSION_ADAIN, FUSION_PREDICT };
 extern const char *const fusion_names[];
 
 /* Whether an option goes into the recipe by itself: numbers and choices that say how a painting looks. */
@@ -124,7 +124,8 @@ struct method {
                   GError **error);
 };
 extern const struct method method_network; /* stylize.c: a style pack's network */
-extern const struct method method_image;   /* transfer.c: any painting as a style */
+extern const struct method method_image;   /* transfer.c: any painting as a style, by its features' moments */
+extern const struct method method_predict; /* predict.c: likewise, by rows of a pack's network that are guessed */
 
 const struct method *paint_method (int index); /* as paint_settings.method counts */
 

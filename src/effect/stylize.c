@@ -107,12 +107,18 @@ stylize_open (const struct paint_settings *settings, GError **error)
   return stylize;
 }
 
+unsigned
+stylize_controls_of (const struct pack *pack)
+{
+  const struct style_net *net = &pack->settings;
+  return METHOD_REGIONS | (is_grainy (net) ? METHOD_GRAIN : 0) | (net->photograph ? METHOD_STRENGTH : 0) |
+         (net->brush ? METHOD_BRUSH : 0);
+}
+
 static unsigned
 stylize_controls (const void *self)
 {
-  const struct style_net *net = &((const struct stylize *) self)->style.pack->settings;
-  return METHOD_REGIONS | (is_grainy (net) ? METHOD_GRAIN : 0) | (net->photograph ? METHOD_STRENGTH : 0) |
-         (net->brush ? METHOD_BRUSH : 0);
+  return stylize_controls_of (((const struct stylize *) self)->style.pack);
 }
 
 static const char *

@@ -16,6 +16,9 @@ enum { STYLIZE_MARGIN = 20, STYLIZE_MULTIPLE = 4 };
 /* The network of a pack, which must outlive it, for a canvas. */
 struct canvas_net stylize_net (const struct pack *pack);
 
+/* What the network of @pack does itself: METHOD_STRENGTH, ... of paint.h. */
+unsigned stylize_controls_of (const struct pack *pack);
+
 /* The members style, pack and sha256 of a recipe; @self is what method_network has opened, which need not be
  * prepared. */
 void stylize_describe_styles (const void *self, JsonObject *recipe);

@@ -25,7 +25,7 @@
  * down to 0 without a jump. */
 #define MARGIN (24 + (STYLIZE_MARGIN + PICTURE_MULTIPLE - 1) / PICTURE_MULTIPLE * PICTURE_MULTIPLE)
 
-const char *const fusion_names[] = {"attention", "adain", NULL};
+const char *const fusion_names[] = {"attention", "adain", "predict", NULL};
 
 /* A painting as the network takes it, and its colours. */
 struct encoded {
@@ -125,29 +125,6 @@ encode (struct transfer *transfer, guint i, GError **error)
   return false;
 }
 
-/* Which paintings there are in all mixes, and where in `paths` each stands. */
-static bool
-find_paintings (struct transfer *transfer, GError **error)
-{
-  const struct control *control = transfer->steered.control;
-  transfer->paths = g_ptr_array_new ();
-  for (guint m = 0; m < control->mixes->len; m++) {
-    GArray *parts = control_mix_at (control, m)->parts;
-    for (guint i = 0; i < parts->len; i++) {
-      struct control_part *part = &g_array_index (parts, struct control_part, i);
-      guint row;
-      if (!g_ptr_array_find_with_equal_func (transfer->paths, part->style, g_str_equal, &row)) {
-        row = transfer->paths->len;
-        g_ptr_array_add (transfer->paths, part->style);
-      }
-      part->row = row;
-    }
-  }
-  return transfer->paths->len <= STYLE_IMAGES_MAX ||
-         style_fail (error, IMPASTO_ERROR_USAGE, "--style-image and --region: %d paintings at most in all",
-                     STYLE_IMAGES_MAX);
-}
-
 /* What a painting looks like, as perceptual_descriptor has it: means, then deviations, whose squares are the values'
  * second halves on average over the tokens. */
 static void
@@ -187,7 +164,8 @@ static bool
 open_all (struct transfer *transfer, GError **error)
 {
   transfer->steered.control = control_new (transfer->settings, true, error);
-  if (!transfer->steered.control || !find_paintings (transfer, error) || !load_network (transfer, error))
+  if (!transfer->steered.control || !(transfer->paths = control_paintings (transfer->steered.control, error)) ||
+      !load_network (transfer, error))
     return false;
   transfer->label = style_images_label (control_mix_at (transfer->steered.control, 0)->images);
   transfer->encoded = g_new0 (struct encoded, transfer->paths->len);

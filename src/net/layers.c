@@ -141,18 +141,27 @@ layer_spread (sym of_mixes, sym maps)
   return sym_conv2d (maps, sym_permute (of_mixes, (int[]){1, 0, 2, 3}), (struct conv_options){0});
 }
 
+/* @table with @rows more of the parameter "PREFIX_NAME" behind it. */
+static sym
+more_rows (sym table, const char *prefix, const char *name, int64_t rows, struct init init)
+{
+  g_autofree char *own = g_strdup_printf ("%s_%s", prefix, name);
+  int64_t channels = sym_shape (table).rank == 2 ? sym_shape (table).dim[1] : 1;
+  return sym_concat ((sym[]){table, graph_parameter (table.graph, own, SHAPE (rows, channels), init)}, 2, 0);
+}
+
 /* One value a channel: (1, c, 1, 1), a mix of rows for each picture (n, c, 1, 1), or for each pixel (1, c, h, w). */
 static sym
 channel_values (struct graph *graph, const char *name, const struct layer_norm *options, int64_t channels, double start)
 {
   bool mixed = given (options->style);
-  int64_t brushes = mixed && options->brush ? 2 : 0, rows = mixed ? sym_shape (options->style).dim[1] - brushes : 1;
+  int64_t brushes = mixed && options->brush ? 2 : 0, basis = mixed ? options->basis : 0;
+  int64_t rows = mixed ? sym_shape (options->style).dim[1] - brushes - basis : 1;
   sym table = graph_parameter (graph, name, SHAPE (rows, channels), (struct init){INIT_CONSTANT, start});
-  if (brushes) {
-    g_autofree char *brush = g_strdup_printf ("brush_%s", name);
-    sym both[2] = {table, graph_parameter (graph, brush, SHAPE (brushes, channels), (struct init){INIT_ZERO, 0})};
-    table = sym_concat (both, 2, 0);
-  }
+  if (brushes)
+    table = more_rows (table, "brush", name, brushes, (struct init){INIT_ZERO, 0});
+  if (basis)
+    table = more_rows (table, "basis", name, basis, (struct init){INIT_NORMAL, 0.1});
   sym values = mixed ? sym_matmul (options->style, table) : table;
   if (!mixed || !given (options->maps))
     return sym_reshape (values, SHAPE (-1, channels, 1, 1));

@@ -30,6 +30,17 @@ extern const char *const upsampling_names[]; /* NULL-terminated */
 enum style_layers { STYLE_RESIDUAL, STYLE_PAINTER_GAN, STYLE_ANIME };
 extern const char *const style_layers_names[]; /* NULL-terminated */
 
+/* predictor.c: what rows of a painter a painting wants that it never learnt (Ghiasi et al. 2017), from what the
+ * painting looks like (perceptual_descriptor). Weights over rows of their own, the basis: of the first, which were
+ * styles once, a mix that adds up to 1; of the others, whatever the predictor likes. */
+struct predictor_net {
+  int64_t described;   /* numbers of a descriptor; 0: there is no predictor */
+  int64_t mixed, free; /* rows of the basis */
+  int64_t hidden;      /* between descriptor and the free rows' weights */
+};
+int64_t predictor_net_basis (const struct predictor_net *settings);
+sym predictor_net (sym descriptor, const struct predictor_net *settings); /* (n, described) -> (n, basis) */
+
 struct style_net {
   int64_t styles;    /* styles the network knows */
   bool photograph;   /* one row more: the photograph as it is */
@@ -41,15 +52,18 @@ struct style_net {
   int upsampling;    /* enum upsampling */
   bool skip;         /* the last layer corrects the photograph instead of painting it anew */
   int layers;        /* enum style_layers; all but residual ones have no settings but `width` */
+  struct predictor_net predictor;
 };
 
 /* A style is a point: weights over the rows of the normalisation tables. Rows are the styles, then the photograph, then
- * the coarser and the finer brush, as far as the network has them. Weights of styles and photograph add up to 1; those
- * of the brushes are added to whatever they are: brush size 2^b is max(b, 0) of the coarser and max(-b, 0) of the
- * finer. Strength t is t of the styles and 1 - t of the photograph, below 0 when t is beyond 1. */
+ * the coarser and the finer brush, then the predictor's basis, as far as the network has them. Weights of styles and
+ * photograph add up to 1, or what the predictor says stands in for styles; those of the brushes are added to whatever
+ * they are: brush size 2^b is max(b, 0) of the coarser and max(-b, 0) of the finer. Strength t is t of the styles and 1
+ * - t of the photograph, below 0 when t is beyond 1. */
 int64_t style_net_rows (const struct style_net *settings);
 int64_t style_net_photograph_row (const struct style_net *settings); /* -1 = none */
 int64_t style_net_brush_row (const struct style_net *settings);      /* of the coarser, the finer follows; -1 = none */
+int64_t style_net_basis_row (const struct style_net *settings); /* the first of the basis, or behind the last row */
 
 /* Where the statistics of instance normalisation come from: taken from elsewhere (given, every moments filled), or
  * noted down in the order in which the network meets them, (n, 2c, 1, 1): means, then variances. */

@@ -25,14 +25,67 @@ style_free (gpointer data)
   g_free (style);
 }
 
+/* Keeps the predictor apart. */
+static void
+take_settings (struct pack *pack, const struct style_net *settings)
+{
+  pack->settings = *settings;
+  pack->predictor = settings->predictor;
+  pack->settings.predictor = (struct predictor_net){0};
+}
+
+/* Likewise what @weights hold of it and of its basis. */
+static void
+take_weights (struct pack *pack, struct weights *weights)
+{
+  bool predicts = pack->predictor.described > 0;
+  struct weights *own = predicts ? weights_new () : weights_ref (weights), *its = predicts ? weights_new () : NULL;
+  for (guint i = 0; predicts && i < weights_count (weights); i++) {
+    const char *name = weights_name (weights, i);
+    bool is_its = g_str_has_prefix (name, "predictor.") || strstr (name, ".basis_");
+    weights_add (is_its ? its : own, name, weights_at (weights, i));
+  }
+  g_clear_pointer (&pack->weights, weights_unref);
+  g_clear_pointer (&pack->predicting, weights_unref);
+  pack->weights = own;
+  pack->predicting = its;
+}
+
 struct pack *
 pack_new (const struct style_net *settings, struct weights *weights)
 {
   struct pack *pack = g_new0 (struct pack, 1);
-  pack->settings = *settings;
-  pack->weights = weights_ref (weights);
   pack->styles = g_ptr_array_new_with_free_func (style_free);
+  take_settings (pack, settings);
+  take_weights (pack, weights);
   return pack;
+}
+
+void
+pack_share_predictor (struct pack *pack, const struct pack *from)
+{
+  pack->predictor = from->predictor;
+  pack->predicting = from->predicting ? weights_ref (from->predicting) : NULL;
+}
+
+/* Network and predictor as the file has them. */
+static struct style_net
+whole_settings (const struct pack *pack)
+{
+  struct style_net settings = pack->settings;
+  settings.predictor = pack->predictor;
+  return settings;
+}
+
+static struct weights *
+whole_weights (const struct pack *pack)
+{
+  struct weights *all = weights_new ();
+  struct weights *parts[] = {pack->weights, pack->predicting};
+  for (guint p = 0; p < G_N_ELEMENTS (parts) && parts[p]; p++)
+    for (guint i = 0; i < weights_count (parts[p]); i++)
+      weights_add (all, weights_name (parts[p], i), weights_at (parts[p], i));
+  return all;
 }
 
 void
@@ -45,6 +98,7 @@ pack_free (struct pack *pack)
   g_free (pack->license);
   g_free (pack->provenance);
   weights_unref (pack->weights);
+  g_clear_pointer (&pack->predicting, weights_unref);
   g_clear_pointer (&pack->descriptors, tensor_unref);
   g_ptr_array_unref (pack->styles);
   g_clear_pointer (&pack->training, json_object_unref);
@@ -121,14 +175,19 @@ read_manifest (struct pack *pack, const char *text, const char *path, GError **e
   JsonObject *manifest = manifest_parse (text, net_style.name, path, &root, error);
   if (!manifest)
     return false;
-  option_init (net_style.options, &pack->settings);
+  struct style_net net = {0};
+  option_init (net_style.options, &net);
   JsonObject *settings = manifest_object (manifest, "settings");
   if (!settings)
     return manifest_fail (error, path, "its manifest has no network settings");
-  if (!option_from_json (net_style.options, &pack->settings, settings, error)) {
+  if (!option_from_json (net_style.options, &net, settings, error)) {
     g_prefix_error (error, "%s: ", path);
     return false;
   }
+  const struct predictor_net *predictor = &net.predictor;
+  if (predictor->described > 0 && (predictor->mixed < 1 || predictor->free < 1 || predictor->hidden < 1))
+    return manifest_fail (error, path, "its manifest has a predictor without rows or numbers to weigh them by");
+  take_settings (pack, &net);
   if (!manifest_string (manifest, "title", &pack->title, path, error) ||
       !manifest_string (manifest, "license", &pack->license, path, error) ||
       !manifest_string (manifest, "provenance", &pack->provenance, path, error))
@@ -148,6 +207,10 @@ parameters_of (const struct style_net *settings)
   sym photo = graph_input (graph, "photo", SHAPE (1, 3, 16, 16)),
       style = graph_input (graph, "style", SHAPE (1, style_net_rows (settings)));
   graph_output (graph, "painting", style_net (photo, (struct style_control){.rows = style}, settings));
+  if (settings->predictor.described > 0)
+    graph_output (graph, "rows",
+                  predictor_net (graph_input (graph, "descriptor", SHAPE (1, settings->predictor.described)),
+                                 &settings->predictor));
   return graph;
 }
 
@@ -191,12 +254,12 @@ take_descriptors (struct pack *pack, const char *path, GError **error)
 bool
 pack_check_weights (struct pack *pack, const char *path, GError **error)
 {
-  g_autoptr (graph) graph = parameters_of (&pack->settings);
-  struct weights *weights = weights_checked (pack->weights, graph, path, error);
+  const struct style_net settings = whole_settings (pack);
+  g_autoptr (graph) graph = parameters_of (&settings);
+  g_autoptr (weights) whole = whole_weights (pack), weights = weights_checked (whole, graph, path, error);
   if (!weights)
     return false;
-  weights_unref (pack->weights);
-  pack->weights = weights;
+  take_weights (pack, weights);
   return true;
 }
 
@@ -225,10 +288,11 @@ pack_parse (const void *data, size_t size, const char *name, GError **error)
 static char *
 manifest_text (const struct pack *pack)
 {
+  const struct style_net settings = whole_settings (pack);
   g_autoptr (JsonObject) manifest = json_object_new ();
   json_object_set_int_member (manifest, "format", MANIFEST_FORMAT);
   json_object_set_string_member (manifest, "network", net_style.name);
-  json_object_set_object_member (manifest, "settings", option_to_json (net_style.options, &pack->settings));
+  json_object_set_object_member (manifest, "settings", option_to_json (net_style.options, &settings));
   manifest_set_string (manifest, "title", pack->title);
   manifest_set_string (manifest, "license", pack->license);
   manifest_set_string (manifest, "provenance", pack->provenance);
@@ -254,9 +318,7 @@ pack_save (struct pack *pack, const char *path, GError **error)
   for (guint i = 0; i < pack->styles->len; i++)
     g_return_val_if_fail (pack_valid_name (((struct pack_style *) pack->styles->pdata[i])->name), false);
   g_autofree char *manifest = manifest_text (pack);
-  g_autoptr (weights) all = weights_new ();
-  for (guint i = 0; i < weights_count (pack->weights); i++)
-    weights_add (all, weights_name (pack->weights, i), weights_at (pack->weights, i));
+  g_autoptr (weights) all = whole_weights (pack);
   if (pack->descriptors)
     weights_add (all, DESCRIPTORS, pack->descriptors);
   return weights_save_half (all, manifest, path, error);

@@ -9,7 +9,9 @@
  *
  * Beside the weights there may be a tensor "descriptors", (styles, d), d at most PACK_DESCRIPTOR_MAX: what the painting
  * of each style looks like (perceptual_descriptor of net/net.h, the painting PACK_DESCRIPTOR_SIZE pixels on its longer
- * side). */
+ * side). And there may be a predictor, which says what rows other paintings want: its weights "predictor....", and for
+ * each table of rows a basis, "res1.norm1.basis_scale"; settings have its size. A loaded pack keeps it apart: whoever
+ * paints in the pack's styles meets no row of it. */
 #pragma once
 
 #include <json-glib/json-glib.h>
@@ -25,8 +27,10 @@ enum { PACK_DESCRIPTOR_SIZE = 512, PACK_DESCRIPTOR_MAX = 4096 };
 
 struct pack {
   char *path; /* where it was loaded from, or NULL */
-  struct style_net settings;
+  struct style_net settings;  /* without predictor */
   struct weights *weights;    /* F32, names as the network's parameters: "res1.conv1.weight" */
+  struct predictor_net predictor;
+  struct weights *predicting; /* F32, of predictor and basis; NULL: there is none */
   GPtrArray *styles;          /* struct pack_style, one a row */
   struct tensor *descriptors; /* (styles, d) F32, or NULL */
   char *title, *license, *provenance;
@@ -34,6 +38,7 @@ struct pack {
 };
 typedef struct pack pack;
 
+/* Takes what @weights hold of a predictor apart, if the settings have one. */
 struct pack *pack_new (const struct style_net *settings, struct weights *weights);
 void pack_add_style (struct pack *pack, const char *name, const char *title, const char *artist, const char *year);
 
@@ -50,6 +55,9 @@ struct pack *pack_load_manifest (const char *path, GError **error);
 /* Of a pack that comes from another file: every weight of the network there, of its shape, finite; as F32, and nothing
  * else. IMPASTO_ERROR_INPUT. */
 bool pack_check_weights (struct pack *pack, const char *path, GError **error);
+
+/* Gives @pack the predictor of @from, if it has one. */
+void pack_share_predictor (struct pack *pack, const struct pack *from);
 
 /* Half precision on disk. */
 bool pack_save (struct pack *pack, const char *path, GError **error);

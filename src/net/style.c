@@ -23,8 +23,10 @@ static sym
 norm (struct painter *painter, sym x, const char *name, int level)
 {
   struct style_statistics *statistics = painter->control.statistics;
-  struct layer_norm options = {
-    .style = painter->control.rows, .maps = painter->maps[level], .brush = painter->settings->brush};
+  struct layer_norm options = {.style = painter->control.rows,
+                               .maps = painter->maps[level],
+                               .brush = painter->settings->brush,
+                               .basis = predictor_net_basis (&painter->settings->predictor)};
   if (statistics && statistics->count >= STYLE_NORMS_MAX)
     return graph_fail (x.graph, "style network: more than %d normalisations", STYLE_NORMS_MAX);
   if (statistics && statistics->given)
@@ -124,9 +126,15 @@ gate (struct painter *painter)
 }
 
 int64_t
-style_net_rows (const struct style_net *settings)
+style_net_basis_row (const struct style_net *settings)
 {
   return settings->styles + (settings->photograph ? 1 : 0) + (settings->brush ? 2 : 0);
+}
+
+int64_t
+style_net_rows (const struct style_net *settings)
+{
+  return style_net_basis_row (settings) + predictor_net_basis (&settings->predictor);
 }
 
 int64_t
@@ -202,7 +210,7 @@ check (sym photo, const struct style_control *control, const struct style_net *s
 {
   struct shape shape = sym_shape (photo), rows = sym_shape (control->rows);
   bool plain = !control->rows.graph || sym_null (control->rows);
-  bool one = settings->styles == 1 && !settings->photograph && !settings->brush;
+  bool one = style_net_rows (settings) == 1;
   if (shape.rank != 4 || shape.dim[1] != 3)
     graph_fail (photo.graph, "style network: wants pictures (n, 3, h, w)");
   else if (!painter_preset (settings) && settings->ends % 2 == 0)
@@ -301,6 +309,11 @@ static const struct option options[] = {
   {"layers", OPTION_CHOICE, offsetof (struct style_net, layers),
    "residual, or those of painter-gan or anime, which have one style and no settings but the width",
    .choices = style_layers_names},
+  {"described", OPTION_INT, offsetof (struct style_net, predictor.described),
+   "numbers that tell the predictor what a painting looks like; 0 = there is no predictor", 0, 4096, 0},
+  {"mixed", OPTION_INT, offsetof (struct style_net, predictor.mixed), "rows of its basis that are mixed", 0, 4096, 0},
+  {"free", OPTION_INT, offsetof (struct style_net, predictor.free), "rows of its basis that are added", 0, 4096, 0},
+  {"hidden", OPTION_INT, offsetof (struct style_net, predictor.hidden), "numbers it weighs those by", 0, 4096, 0},
   {NULL},
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The inside of the recipe of a painter of any style, shared by its files: recipe_arbitrary.c (options, start, step,
- * sheets, result), arbitrary_graph.c (losses, the plans) and arbitrary_data.c (paintings). */
+ * sheets, result) and arbitrary_graph.c (losses, the plans). */
 #pragma once
 
 #include "base/random.h"
@@ -37,13 +37,3 @@ bool arbitrary_build_training (struct trainer *trainer, struct arbitrary_state *
 
 /* Compiles state->sampler: the painter with averaged weights, one photograph at a time. */
 bool arbitrary_build_sampler (struct trainer *trainer, struct arbitrary_state *state, GError **error);
-
-/* Fills state->paintings from the inputs: files, and folders of them. */
-bool arbitrary_load_paintings (struct trainer *trainer, struct arbitrary_state *state, GError **error);
-
-/* A square of the painting, seen from nearer or farther, mirrored half of the time. Four draws an item. */
-bool arbitrary_crop (const struct picture *painting, const struct arbitrary_settings *settings, struct random_key key,
-                     int item, float *out, GError **error);
-
-/* Other colours for a picture (3, n): hue turned by up to 60 degrees, saturation and contrast changed (in YIQ). */
-void arbitrary_recolour (float *rgb, int64_t n, struct random_key key);

@@ -13,10 +13,11 @@
 
 #define MULTIPLE 16 /* of a painting's sides: as method image sees it */
 
-static bool
-describe (const struct net_file *net, const struct picture *painting, struct plan_options options, float *out,
-          GError **error)
+bool
+describe_picture (const struct net_file *net, const struct picture *painting, struct plan_options options, float *out,
+                  GError **error)
 {
+  options.precision = PRECISION_F32;
   g_autoptr (graph) graph = graph_new ();
   sym picture = graph_input (graph, "picture", SHAPE (1, 3, painting->height, painting->width));
   graph_output (graph, "descriptor", perceptual_descriptor (picture, net->settings));
@@ -28,7 +29,10 @@ describe (const struct net_file *net, const struct picture *painting, struct pla
   plan_run (plan, 0, 0);
   const struct tensor *descriptor = plan_output (plan, "descriptor");
   memcpy (out, descriptor->data, descriptor->size);
-  return true;
+  if (tensor_find_nonfinite (descriptor) < 0)
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC, "%s gave NaN or infinity for a painting", net->path);
+  return false;
 }
 
 struct tensor *
@@ -41,16 +45,12 @@ describe_paintings (const char *network, char **paths, int n, struct plan_option
     return NULL;
   }
   g_autoptr (tensor) all = net ? tensor_new (SHAPE (n, d), DTYPE_F32, error) : NULL;
-  options.precision = PRECISION_F32;
   options.memory_limit = cpu_memory_available ();
   for (int i = 0; all && i < n; i++) {
     g_autoptr (picture) whole = picture_load (paths[i], 0, error);
     g_autoptr (picture) painting = whole ? picture_fit (whole, PACK_DESCRIPTOR_SIZE, MULTIPLE, error) : NULL;
-    if (!painting || !describe (net, painting, options, tensor_floats (all) + i * d, error))
+    if (!painting || !describe_picture (net, painting, options, tensor_floats (all) + i * d, error))
       return NULL;
   }
-  if (!all || tensor_find_nonfinite (all) < 0)
-    return g_steal_pointer (&all);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC, "%s gave NaN or infinity for a painting", network);
-  return NULL;
+  return g_steal_pointer (&all);
 }

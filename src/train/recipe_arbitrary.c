@@ -7,6 +7,7 @@
 #include "impasto/error.h"
 #include "net/net_file.h"
 #include "train/arbitrary_recipe.h"
+#include "train/painting_crops.h"
 #include "train/recipe.h"
 #include "train/run_file.h"
 #include "train/sheet.h"
@@ -118,7 +119,7 @@ start (struct trainer *trainer, GError **error)
   struct arbitrary_settings *settings = trainer->settings;
   struct arbitrary_state *state = trainer->state = g_new0 (struct arbitrary_state, 1);
   if (!check_settings (settings, error) || !check_size (settings, error) || !load_networks (trainer, state, error) ||
-      !arbitrary_load_paintings (trainer, state, error))
+      !(state->paintings = paintings_load (trainer, settings->zoom * settings->size, error)))
     return false;
   struct dataset_options data = {.size = settings->size,
                                  .batch = settings->batch,
@@ -150,10 +151,10 @@ fill_styles (struct trainer *trainer, struct arbitrary_state *state, GError **er
     guint chosen = random_below (item, 2 * i, state->paintings->len); /* draws 4 i and 4 i + 1 */
     struct random_key colour = {
       .seed = trainer->run.seed, .stream = STREAM_COLOUR, .step = trainer->step * settings->batch + i};
-    if (!arbitrary_crop (state->paintings->pdata[chosen], settings, crop, i, style, error))
+    if (!painting_crop (state->paintings->pdata[chosen], settings->zoom, settings->size, crop, i, style, error))
       return false;
     if (random_uniform (colour, 4) < settings->recolour)
-      arbitrary_recolour (style, pixels / 3, colour);
+      painting_recolour (style, pixels / 3, colour);
     recipe_set (state->plan, "attention", i, CLAMP (2 * random_uniform (item, 4 * i + 2) - 0.5, 0, 1));
     recipe_set (state->plan, "strength", i, random_uniform (item, 4 * i + 3) < settings->identity ? 0 : 1);
   }
@@ -187,8 +188,8 @@ sheet_painting (const struct arbitrary_state *state, const struct arbitrary_sett
                 float *out, GError **error)
 {
   struct random_key key = {.stream = STREAM_SHEET, .step = i};
-  return arbitrary_crop (state->paintings->pdata[(guint64) i * state->paintings->len / n], settings, key, 0, out,
-                         error);
+  return painting_crop (state->paintings->pdata[(guint64) i * state->paintings->len / n], settings->zoom,
+                        settings->size, key, 0, out, error);
 }
 
 /* Crops of the paintings, then the photographs that training begins with. */

@@ -6,10 +6,11 @@
 #include "base/text.h"
 #include "net/manifest.h"
 #include "train/checkpoint.h"
+#include "train/predictor_recipe.h"
 #include "train/style_pack.h"
 #include "train/translate_recipe.h"
 
-static const struct recipe *const recipes[] = {&recipe_style, &recipe_translate, NULL};
+static const struct recipe *const recipes[] = {&recipe_style, &recipe_predictor, &recipe_translate, NULL};
 
 static struct pack *
 style_of (const struct learnt *learnt, char **paintings, GError **error)
@@ -28,6 +29,14 @@ style_of (const struct learnt *learnt, char **paintings, GError **error)
   }
   style_data_clear (&data);
   return pack;
+}
+
+static struct pack *
+predictor_of (const struct learnt *learnt, GError **error)
+{
+  const struct predictor_settings *settings = learnt->settings;
+  g_autoptr (pack) into = pack_load (settings->into ? settings->into : "", error);
+  return into ? predictor_pack (into, learnt->weights, error) : NULL;
 }
 
 bool
@@ -81,8 +90,9 @@ make (const struct learnt *learnt, GError **error)
 {
   const char *path = learnt->path;
   g_auto (GStrv) paintings = inputs_of (json_node_get_object (learnt->run));
-  g_autoptr (pack) pack = learnt->recipe == &recipe_style
-                            ? style_of (learnt, paintings, error)
+  g_autoptr (pack) pack = learnt->recipe == &recipe_style ? style_of (learnt, paintings, error)
+                          : learnt->recipe == &recipe_predictor
+                            ? predictor_of (learnt, error)
                             : translate_pack (learnt->settings, learnt->weights, PAINTING);
   if (!pack)
     g_prefix_error (error, "%s: ", path);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Runs of the style and translate recipes as style packs before their end: what a checkpoint has learnt so far, in full
- * precision. */
+ * Runs of the style, predictor and translate recipes as style packs before their end: what a checkpoint has learnt so
+ * far, in full precision. */
 #pragma once
 
 #include "net/pack.h"

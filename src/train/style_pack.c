@@ -228,6 +228,7 @@ style_pack_extend (const struct pack *pack, struct weights *weights, const struc
     weights_add (all, part, table ? table : from);
   }
   g_autoptr (pack) extended = pack_new (&settings, all);
+  pack_share_predictor (extended, pack);
   if (descriptors && pack->descriptors && descriptors->shape.dim[1] == pack->descriptors->shape.dim[1] &&
       !(extended->descriptors = extend_table (pack->descriptors, pack->settings.styles, descriptors, error)))
     return NULL;

@@ -51,8 +51,8 @@ const struct option run_options[] = {
   {NULL},
 };
 
-const struct recipe *const recipe_table[] = {
-  &recipe_style, &recipe_arbitrary, &recipe_perceptual, &recipe_gan, &recipe_translate, &recipe_classifier, NULL};
+const struct recipe *const recipe_table[] = {&recipe_style, &recipe_predictor, &recipe_arbitrary,  &recipe_perceptual,
+                                             &recipe_gan,   &recipe_translate, &recipe_classifier, NULL};
 
 const struct recipe *
 recipe_find (const char *name)

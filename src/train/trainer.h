@@ -123,8 +123,8 @@ struct recipe {
 };
 
 extern const struct recipe *const recipe_table[]; /* NULL-terminated */
-extern const struct recipe recipe_style, recipe_arbitrary, recipe_perceptual, recipe_gan, recipe_translate;
-extern const struct recipe recipe_classifier;
+extern const struct recipe recipe_style, recipe_predictor, recipe_arbitrary, recipe_perceptual, recipe_gan;
+extern const struct recipe recipe_translate, recipe_classifier;
 const struct recipe *recipe_find (const char *name);
 
 /* Runs @recipe to its end. With run->resume, the run goes on: by the options of its recipe.json, but for those that

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What a painter of any style learns to paint like: paintings, and crops of them. */
-#include "train/arbitrary_recipe.h"
+ * Paintings of files and folders, crops of them and other colours for those; see painting_crops.h. */
+#include "train/painting_crops.h"
 
 #include <math.h>
 #include <string.h>
@@ -11,17 +11,16 @@
 #include "train/inventory.h"
 
 static bool
-add_painting (struct trainer *trainer, struct arbitrary_state *state, const char *path, GError **error)
+add_painting (GPtrArray *paintings, const char *path, double shorter, GString *inventory, GError **error)
 {
-  const struct arbitrary_settings *settings = trainer->settings;
   g_autoptr (picture) whole = painting_load (path, error);
   if (!whole)
     return false;
-  double scale = settings->zoom * settings->size / MIN (whole->width, whole->height);
+  double scale = shorter / MIN (whole->width, whole->height);
   struct picture *painting =
     picture_resize (whole, ceil (whole->width * scale - 1e-6), ceil (whole->height * scale - 1e-6), error);
   if (painting)
-    g_ptr_array_add (state->paintings, painting);
+    g_ptr_array_add (paintings, painting);
   return painting != NULL;
 }
 
@@ -33,7 +32,7 @@ by_name (gconstpointer a, gconstpointer b)
 
 /* The pictures of a folder, by their extension. */
 static bool
-add_folder (struct trainer *trainer, struct arbitrary_state *state, const char *path, GError **error)
+add_folder (GPtrArray *paintings, const char *path, double shorter, GString *inventory, GError **error)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
@@ -46,30 +45,31 @@ add_folder (struct trainer *trainer, struct arbitrary_state *state, const char *
   }
   g_ptr_array_sort (names, by_name);
   for (guint i = 0; i < names->len; i++) {
-    inventory_add_file (trainer->inventory, names->pdata[i]);
-    if (!add_painting (trainer, state, names->pdata[i], error))
+    inventory_add_file (inventory, names->pdata[i]);
+    if (!add_painting (paintings, names->pdata[i], shorter, inventory, error))
       return false;
   }
   return true;
 }
 
-bool
-arbitrary_load_paintings (struct trainer *trainer, struct arbitrary_state *state, GError **error)
+GPtrArray *
+paintings_load (const struct trainer *trainer, double shorter, GError **error)
 {
-  state->paintings = g_ptr_array_new_with_free_func ((GDestroyNotify) picture_free);
+  g_autoptr (GPtrArray) paintings = g_ptr_array_new_with_free_func ((GDestroyNotify) picture_free);
   for (int i = 0; trainer->inputs && trainer->inputs[i]; i++) {
     bool folder = g_file_test (trainer->inputs[i], G_FILE_TEST_IS_DIR);
-    if (!(folder ? add_folder : add_painting) (trainer, state, trainer->inputs[i], error))
-      return false;
+    if (!(folder ? add_folder : add_painting) (paintings, trainer->inputs[i], shorter, trainer->inventory, error))
+      return NULL;
   }
-  if (state->paintings->len > 0)
-    return true;
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train arbitrary wants paintings, or folders of them");
-  return false;
+  if (paintings->len > 0)
+    return g_steal_pointer (&paintings);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "train %s wants paintings, or folders of them",
+               trainer->recipe->name);
+  return NULL;
 }
 
 void
-arbitrary_recolour (float *rgb, int64_t n, struct random_key key)
+painting_recolour (float *rgb, int64_t n, struct random_key key)
 {
   double angle = (random_uniform (key, 0) - 0.5) * 2 * G_PI / 3, saturation = 0.5 + random_uniform (key, 1);
   double contrast = 0.7 + 0.5 * random_uniform (key, 2), shift = 0.2 * (random_uniform (key, 3) - 0.5);
@@ -87,12 +87,12 @@ arbitrary_recolour (float *rgb, int64_t n, struct random_key key)
 }
 
 bool
-arbitrary_crop (const struct picture *painting, const struct arbitrary_settings *settings, struct random_key key,
-                int item, float *out, GError **error)
+painting_crop (const struct picture *painting, double zoom, int64_t size, struct random_key key, int item, float *out,
+               GError **error)
 {
-  int64_t size = settings->size, base = 4 * item;
+  int64_t base = 4 * item;
   int shorter = MIN (painting->width, painting->height);
-  double scaled = 1 + (settings->zoom - 1) * random_uniform (key, 2 * base);
+  double scaled = 1 + (zoom - 1) * random_uniform (key, 2 * base);
   int side = CLAMP (lrint (shorter / scaled), 1, shorter);
   int x = random_below (key, base + 1, painting->width - side + 1),
       y = random_below (key, base + 2, painting->height - side + 1);

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Method "predict": any painting as a style, at once, by the network of a pack that has a predictor (net/net.h). Each
+ * painting is seen once, when the method is opened; what the predictor makes of it is a row like those of the pack's
+ * styles. From there on the painter is as for a style of the pack (stylize.c): strength, brush and regions are the
+ * network's. */
+#include <string.h>
+
+#include "compile/plan.h"
+#include "effect/colors.h"
+#include "effect/predict.h"
+#include "effect/steered.h"
+#include "effect/style_images.h"
+#include "effect/styles.h"
+#include "effect/stylize.h"
+#include "image/pixels.h"
+#include "impasto/error.h"
+#include "net/net_file.h"
+#include "train/describer.h"
+
+#define PACK "masters.safetensors"
+#define EYE "perceptual.safetensors"
+#define MULTIPLE 16 /* of a style image's sides */
+
+struct predict {
+  struct steered steered;
+  struct style style; /* the pack whose predictor it is */
+  struct pack *pack;  /* its network, with the paintings in the place of its styles */
+  char *label;
+  struct colors_sums *palettes; /* of each mix */
+};
+
+static void
+predict_close (void *self)
+{
+  struct predict *predict = self;
+  steered_clear (&predict->steered);
+  style_clear (&predict->style);
+  g_clear_pointer (&predict->pack, pack_free);
+  g_free (predict->palettes);
+  g_free (predict->label);
+  g_free (predict);
+}
+
+/* --- Rows of paintings --- */
+
+/* The row of @basis (rows, c) that the weights of each painting, (n, rows), say. */
+static struct tensor *
+mix_rows (struct tensor *weights, struct tensor *basis, GError **error)
+{
+  int64_t n = weights->shape.dim[0], rows = weights->shape.dim[1], c = basis->shape.dim[1];
+  struct tensor *mixed = tensor_new (SHAPE (n, c), DTYPE_F32, error);
+  for (int64_t i = 0; mixed && i < n; i++)
+    for (int64_t k = 0; k < rows; k++)
+      for (int64_t j = 0; j < c; j++)
+        tensor_floats (mixed)[i * c + j] += tensor_floats (weights)[i * rows + k] * tensor_floats (basis)[k * c + j];
+  return mixed;
+}
+
+/* @table with @rows in the place of its first @styles. */
+static struct tensor *
+replace_styles (struct tensor *table, int64_t styles, struct tensor *rows, GError **error)
+{
+  int64_t n = rows->shape.dim[0], rest = table->shape.dim[0] - styles, c = table->shape.dim[1];
+  struct tensor *replaced = tensor_new (SHAPE (n + rest, c), DTYPE_F32, error);
+  if (!replaced)
+    return NULL;
+  memcpy (tensor_floats (replaced), tensor_floats (rows), n * c * sizeof (float));
+  memcpy (tensor_floats (replaced) + n * c, tensor_floats (table) + styles * c, rest * c * sizeof (float));
+  return replaced;
+}
+
+/* The network of @from with a style for each painting, by the predictor's @weights of them. */
+static struct pack *
+pack_of_paintings (const struct pack *from, struct tensor *weights, GError **error)
+{
+  struct style_net net = from->settings;
+  net.styles = weights->shape.dim[0];
+  g_autoptr (weights) all = weights_new ();
+  for (guint i = 0; i < weights_count (from->weights); i++) {
+    const char *name = weights_name (from->weights, i), *last = strrchr (name, '.');
+    g_autofree char *basis = g_strdup_printf ("%.*s.basis_%s", (int) (last - name), name, last + 1);
+    struct tensor *own = weights_at (from->weights, i), *rows = weights_find (from->predicting, basis);
+    g_autoptr (tensor) mixed = rows ? mix_rows (weights, rows, error) : NULL;
+    g_autoptr (tensor) table = mixed ? replace_styles (own, from->settings.styles, mixed, error) : NULL;
+    if (rows && !table)
+      return NULL;
+    weights_add (all, name, table ? table : own);
+  }
+  struct pack *pack = pack_new (&net, all);
+  pack->path = g_strdup (from->path);
+  return pack;
+}
+
+/* Sees a painting: its descriptor and its palette. */
+static bool
+look (const struct paint_settings *settings, const struct net_file *eye, const char *path, float *descriptor,
+      struct colors_sums *palette, GError **error)
+{
+  struct plan_options options = {.threads = settings->threads};
+  g_autoptr (picture) whole = painting_load (path, error);
+  g_autoptr (picture) painting = whole ? picture_fit (whole, settings->style_size, MULTIPLE, error) : NULL;
+  if (!painting || !describe_picture (eye, painting, options, descriptor, error))
+    return false;
+  int64_t pixels = (int64_t) painting->width * painting->height;
+  colors_sums_add (palette, painting->rgb, pixels, painting->alpha, pixels);
+  return true;
+}
+
+/* What the predictor of @pack says of descriptors, (n, d): weights over its basis; a new tensor. */
+static struct tensor *
+ask (const struct pack *pack, struct tensor *descriptors, GError **error)
+{
+  g_autoptr (graph) graph = graph_new ();
+  graph_output (graph, "rows", predictor_net (graph_constant (graph, descriptors), &pack->predictor));
+  struct plan_options options = {.threads = 1};
+  g_autoptr (plan) plan = plan_compile (graph, pack->predicting, &options, error);
+  if (!plan)
+    return NULL;
+  plan_run (plan, 0, 0);
+  const struct tensor *rows = plan_output (plan, "rows");
+  struct tensor *copy = tensor_new (rows->shape, DTYPE_F32, error);
+  if (copy)
+    memcpy (copy->data, rows->data, rows->size);
+  return copy;
+}
+
+static bool
+see_paintings (struct predict *predict, const struct paint_settings *settings, GPtrArray *paths, GError **error)
+{
+  const struct pack *from = predict->style.pack;
+  const struct control *control = predict->steered.control;
+  g_autofree char *path = style_folders_find (EYE);
+  if (!path)
+    return style_fail (error, IMPASTO_ERROR_INPUT,
+                       EYE ", which --style-image needs, is not there; set IMPASTO_MODELS to its folder");
+  g_autoptr (net_file) eye = net_file_load (path, &net_perceptual, error);
+  if (!eye)
+    return false;
+  int64_t d = from->predictor.described, n = paths->len;
+  if (perceptual_descriptor_size (eye->settings) != d)
+    return style_fail (error, IMPASTO_ERROR_INPUT, "%s: its predictor was not trained with %s", from->path, path);
+  g_autofree struct colors_sums *palettes = g_new0 (struct colors_sums, n);
+  g_autoptr (tensor) descriptors = tensor_new (SHAPE (n, d), DTYPE_F32, error);
+  for (int64_t i = 0; descriptors && i < n; i++)
+    if (!look (settings, eye, paths->pdata[i], tensor_floats (descriptors) + i * d, &palettes[i], error))
+      return false;
+  g_autoptr (tensor) weights = descriptors ? ask (from, descriptors, error) : NULL;
+  predict->pack = weights ? pack_of_paintings (from, weights, error) : NULL;
+  predict->palettes = g_new0 (struct colors_sums, control->mixes->len);
+  for (guint m = 0; m < control->mixes->len; m++)
+    for (guint i = 0; i < control_mix_at (control, m)->parts->len; i++) {
+      const struct control_part *part = &g_array_index (control_mix_at (control, m)->parts, struct control_part, i);
+      colors_sums_mix (&predict->palettes[m], &palettes[part->row], part->weight);
+    }
+  return predict->pack != NULL;
+}
+
+/* --- The method --- */
+
+/* The pack that ships; NULL without @error: it is not there, or has no predictor. */
+static struct pack *
+open_pack (GError **error)
+{
+  g_autofree char *path = style_folders_find (PACK);
+  g_autoptr (pack) pack = path ? pack_load (path, error) : NULL;
+  return pack && pack->predicting ? g_steal_pointer (&pack) : NULL;
+}
+
+bool
+predict_is_there (void)
+{
+  g_autofree char *path = style_folders_find (PACK);
+  g_autoptr (pack) pack = path ? pack_load_manifest (path, NULL) : NULL;
+  return pack && pack->predictor.described > 0;
+}
+
+static bool
+open_all (struct predict *predict, const struct paint_settings *settings, GError **error)
+{
+  struct steered *steered = &predict->steered;
+  g_autoptr (GError) local = NULL;
+  steered->control = control_new (settings, true, error);
+  g_autoptr (GPtrArray) paths = steered->control ? control_paintings (steered->control, error) : NULL;
+  if (!paths)
+    return false;
+  predict->style.pack = open_pack (&local);
+  if (local) {
+    g_propagate_error (error, g_steal_pointer (&local));
+    return false;
+  }
+  if (!predict->style.pack)
+    return style_fail (error, IMPASTO_ERROR_INPUT,
+                       PACK " with a predictor, which --fusion predict needs, is not there; set IMPASTO_MODELS to its "
+                            "folder, or choose --fusion adain");
+  predict->style.sha256 = style_sha256 (predict->style.pack->path, error);
+  return predict->style.sha256 && see_paintings (predict, settings, paths, error);
+}
+
+/* The rows of each mix; what features keep of the photograph (--fusion-strength) is a share of its row, where the pack
+ * has one. */
+static void
+fill_rows (struct predict *predict, double fusion)
+{
+  const struct style_net *net = &predict->pack->settings;
+  const struct control *control = predict->steered.control;
+  int64_t n = style_net_rows (net), photograph = style_net_photograph_row (net);
+  float *rows = predict->steered.rows;
+  control_rows (control, net, rows);
+  for (guint m = 0; photograph >= 0 && m < control->mixes->len; m++, rows += n) {
+    for (int64_t k = 0; k < net->styles; k++)
+      rows[k] *= fusion;
+    rows[photograph] = 1 - fusion * (1 - rows[photograph]);
+  }
+}
+
+static void *
+predict_open (const struct paint_settings *settings, GError **error)
+{
+  struct predict *predict = g_new0 (struct predict, 1);
+  struct steered *steered = &predict->steered;
+  if (!open_all (predict, settings, error)) {
+    predict_close (predict);
+    return NULL;
+  }
+  struct canvas_settings of_canvas = steered_settings (settings);
+  struct canvas_net net = stylize_net (predict->pack);
+  of_canvas.gate = control_least_strength (steered->control) * settings->fusion_strength < 0.5; /* shut from there on */
+  predict->label = style_images_label (control_mix_at (steered->control, 0)->images);
+  steered->canvas = canvas_new (&net, &of_canvas);
+  steered->rows = g_new (float, steered->control->mixes->len *net.rows);
+  fill_rows (predict, settings->fusion_strength);
+  return predict;
+}
+
+static unsigned
+predict_controls (const void *self)
+{
+  return stylize_controls_of (((const struct predict *) self)->pack);
+}
+
+static const struct colors_sums *
+predict_palettes (const void *self, int *n)
+{
+  const struct predict *predict = self;
+  *n = (int) predict->steered.control->mixes->len;
+  return predict->palettes;
+}
+
+static const char *
+predict_style (const void *self)
+{
+  return ((const struct predict *) self)->label;
+}
+
+static const char *
+predict_file (const void *self)
+{
+  return ((const struct predict *) self)->pack->path;
+}
+
+static void
+predict_sources (const void *self, GPtrArray *paths)
+{
+  g_ptr_array_add (paths, g_strdup (predict_file (self)));
+  control_sources (((const struct predict *) self)->steered.control, paths);
+}
+
+static void
+predict_describe (const void *self, JsonObject *recipe)
+{
+  const struct predict *predict = self;
+  json_object_set_string_member (recipe, "style", predict->label);
+  style_describe (&predict->style, recipe);
+  style_images_describe (control_mix_at (predict->steered.control, 0)->images, recipe);
+  steered_describe (&predict->steered, recipe);
+}
+
+static bool
+predict_replay (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings, GError **error)
+{
+  if (!recipe_check_in_use (recipe, PACK, "its pack", source, error))
+    return false;
+  settings->style_image = style_images_replay (recipe, source, error);
+  return settings->style_image && recipe_replay_regions (recipe, true, source, settings, error);
+}
+
+const struct method method_predict = {
+  .name = "predict",
+  .open = predict_open,
+  .close = predict_close,
+  .controls = predict_controls,
+  .set_brush = steered_set_brush,
+  .prepare = steered_prepare,
+  .run = steered_run,
+  .run_rows = steered_run_rows,
+  .strength = steered_strength,
+  .palettes = predict_palettes,
+  .shares = steered_shares,
+  .style = predict_style,
+  .file = predict_file,
+  .sources = predict_sources,
+  .describe = predict_describe,
+  .replay = predict_replay,
+};

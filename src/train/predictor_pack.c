@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Packs in the predictor's recipe; see predictor_recipe.h. The run has all of the pack's weights, "painter.NAME" and
+ * "average.painter.NAME", of which no step changes any but the predictor's. */
+#include <math.h>
+#include <string.h>
+
+#include "base/random.h"
+#include "impasto/error.h"
+#include "train/predictor_recipe.h"
+#include "train/recipe.h"
+
+#define TEMPERATURE 0.1 /* of squared distances a number, as effect/brushwork.c has it */
+#define LEAST_DEVIATION 1e-4
+#define FREE_DEVIATION 0.1 /* of the free rows at first */
+
+enum { STREAM_ROWS = 710 };
+
+/* --- A new predictor --- */
+
+static struct tensor *
+floats (struct shape shape, GError **error)
+{
+  return tensor_new (shape, DTYPE_F32, error);
+}
+
+/* Means and deviations of each number among the pack's paintings. */
+static bool
+measure (struct tensor *descriptors, struct weights *weights, GError **error)
+{
+  int64_t n = descriptors->shape.dim[0], d = descriptors->shape.dim[1];
+  g_autoptr (tensor) mean = floats (SHAPE (1, d), error), deviation = mean ? floats (SHAPE (1, d), error) : NULL;
+  if (!deviation)
+    return false;
+  for (int64_t k = 0; k < d; k++) {
+    const float *column = tensor_floats (descriptors) + k;
+    double sum = 0, square = 0;
+    for (int64_t i = 0; i < n; i++)
+      sum += column[i * d] / n;
+    for (int64_t i = 0; i < n; i++)
+      square += (column[i * d] - sum) * (column[i * d] - sum) / n;
+    tensor_floats (mean)[k] = sum;
+    tensor_floats (deviation)[k] = fmax (sqrt (square), LEAST_DEVIATION * (1 + fabs (sum)));
+  }
+  weights_add (weights, "predictor.mean", mean);
+  weights_add (weights, "predictor.deviation", deviation);
+  return true;
+}
+
+/* The mix that falls with the distance of descriptors as a Gibbs distribution does: -|z - z_i|^2 q / T is linear in z
+ * but for what all styles have alike. q: half of the say is the colours', half that of relu2_2, where strokes are
+ * seen. */
+static bool
+begin_mix (struct tensor *descriptors, const struct perceptual_net *eye, struct weights *weights, GError **error)
+{
+  int64_t n = descriptors->shape.dim[0], d = descriptors->shape.dim[1], from = 3 + eye->channels[0];
+  const float *mean = tensor_floats (weights_find (weights, "predictor.mean"));
+  const float *deviation = tensor_floats (weights_find (weights, "predictor.deviation"));
+  g_autoptr (tensor) weight = floats (SHAPE (n, d), error), bias = weight ? floats (SHAPE (1, n), error) : NULL;
+  if (!bias)
+    return false;
+  for (int64_t i = 0; i < n; i++)
+    for (int64_t k = 0; k < d; k++) {
+      int64_t channel = k % (d / 2);
+      bool color = channel < 3, stroke = channel >= from && channel < from + eye->channels[1];
+      double q = color ? 0.25 / 3 : stroke ? 0.25 / eye->channels[1] : 0;
+      double z = (tensor_floats (descriptors)[i * d + k] - mean[k]) / deviation[k];
+      tensor_floats (weight)[i * d + k] = 2 * q * z / TEMPERATURE * sqrt (d); /* it reads z / sqrt (d) */
+      tensor_floats (bias)[i] -= q * z * z / TEMPERATURE;
+    }
+  weights_add (weights, "predictor.mix.weight", weight);
+  weights_add (weights, "predictor.mix.bias", bias);
+  return true;
+}
+
+/* For each table of @pack one of the basis: the rows of its styles, then @more of noise. */
+static bool
+begin_basis (const struct pack *pack, int64_t more, uint64_t seed, struct weights *weights, GError **error)
+{
+  struct random_key key = {.seed = seed, .stream = STREAM_ROWS};
+  for (guint i = 0; i < weights_count (pack->weights); i++) {
+    const char *name = weights_name (pack->weights, i), *last = strrchr (name, '.');
+    struct tensor *table = weights_at (pack->weights, i);
+    if (!last || (!g_str_equal (last, ".scale") && !g_str_equal (last, ".shift")))
+      continue;
+    int64_t styles = pack->settings.styles, c = table->shape.dim[1];
+    g_autofree char *own = g_strdup_printf ("%.*s.basis_%s", (int) (last - name), name, last + 1);
+    g_autoptr (tensor) basis = floats (SHAPE (styles + more, c), error);
+    if (!basis)
+      return false;
+    memcpy (tensor_floats (basis), tensor_floats (table), styles * c * sizeof (float));
+    key.step = i;
+    for (int64_t k = 0; k < more * c; k++)
+      tensor_floats (basis)[styles * c + k] = FREE_DEVIATION * random_normal (key, k);
+    weights_add (weights, own, basis);
+  }
+  return true;
+}
+
+/* --- The run's weights --- */
+
+/* Adds those of @weights to the run's, and as averages; what is there already must be the same, if @same. */
+static bool
+add_weights (struct trainer *trainer, struct weights *weights, const char *same, GError **error)
+{
+  for (guint i = 0; i < 2 * weights_count (weights); i++) {
+    const char *part = weights_name (weights, i / 2);
+    struct tensor *from = weights_at (weights, i / 2);
+    g_autofree char *name = g_strdup_printf ("%spainter.%s", i % 2 ? "average." : "", part);
+    struct tensor *there = weights_find (trainer->weights, name);
+    if (there && same && (!shape_equal (&there->shape, &from->shape) || memcmp (there->data, from->data, from->size))) {
+      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s is not the pack that this run began with (%s)", same,
+                   part);
+      return false;
+    }
+    g_autoptr (tensor) own = there ? NULL : tensor_convert (from, DTYPE_F32, error); /* steps write into it */
+    if (!there && !own)
+      return false;
+    if (!there)
+      weights_add (trainer->weights, name, own);
+  }
+  return true;
+}
+
+static bool
+check_pack (const struct predictor_state *state, GError **error)
+{
+  const struct pack *into = state->into;
+  int64_t d = perceptual_descriptor_size (&state->describer);
+  const char *problem = into->settings.layers ? "its network knows one style and takes no others"
+                        : into->settings.skip ? "corrects photographs (--skip), which no style does"
+                        : !into->descriptors || into->descriptors->shape.dim[1] != d
+                          ? "does not tell what its paintings look like, or by another network than --" DESCRIBER_OPTION
+                          : NULL;
+  if (problem)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: %s", into->path, problem);
+  return !problem;
+}
+
+bool
+predictor_begin (struct trainer *trainer, struct predictor_state *state, GError **error)
+{
+  const struct predictor_settings *settings = trainer->settings;
+  const struct pack *into = state->into;
+  if (!check_pack (state, error))
+    return false;
+  int64_t d = perceptual_descriptor_size (&state->describer);
+  state->net = into->settings;
+  if (!add_weights (trainer, into->weights, into->path, error))
+    return false;
+  state->net.predictor = into->predictor;
+  if (into->predicting)
+    return add_weights (trainer, into->predicting, NULL, error);
+  state->net.predictor = (struct predictor_net){
+    .described = d, .mixed = into->settings.styles, .free = settings->free, .hidden = settings->hidden};
+  g_autoptr (weights) begun = weights_new ();
+  return measure (into->descriptors, begun, error) && begin_mix (into->descriptors, &state->describer, begun, error) &&
+         begin_basis (into, settings->free, trainer->run.seed, begun, error) &&
+         add_weights (trainer, begun, NULL, error);
+}
+
+/* --- The result --- */
+
+struct pack *
+predictor_pack (const struct pack *into, struct weights *weights, GError **error)
+{
+  struct style_net net = into->settings;
+  g_autoptr (weights) averaged = recipe_averaged (weights, "painter.");
+  const struct tensor *mix = weights_find (averaged, "predictor.mix.weight"),
+                      *free = weights_find (averaged, "predictor.free.weight");
+  if (!mix || !free || mix->shape.rank != 2 || free->shape.rank != 2) {
+    g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "the run has no predictor");
+    return NULL;
+  }
+  net.predictor = (struct predictor_net){.described = mix->shape.dim[1],
+                                         .mixed = mix->shape.dim[0],
+                                         .free = free->shape.dim[0],
+                                         .hidden = free->shape.dim[1]};
+  struct pack *pack = pack_new (&net, averaged);
+  for (guint i = 0; i < into->styles->len; i++) {
+    const struct pack_style *style = into->styles->pdata[i];
+    pack_add_style (pack, style->name, style->title, style->artist, style->year);
+  }
+  pack->descriptors = into->descriptors ? tensor_ref (into->descriptors) : NULL;
+  pack->title = g_strdup (into->title);
+  pack->license = g_strdup (into->license);
+  pack->provenance = g_strdup (into->provenance);
+  return pack;
+}
+
+void
+predictor_add_facts (struct pack *pack, const struct pack *into, JsonObject *facts)
+{
+  pack->training = json_object_new ();
+  g_autoptr (GList) members = into->training ? json_object_get_members (into->training) : NULL;
+  for (GList *member = members; member; member = member->next)
+    json_object_set_member (pack->training, member->data,
+                            json_node_copy (json_object_get_member (into->training, member->data)));
+  json_object_set_object_member (pack->training, "predictor", facts);
+}
