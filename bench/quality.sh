@@ -97,7 +97,8 @@ paint () {
   shift 4
   case ${method%-*} in
     feed) [ -n "$style" ] || return 1; set -- --style "$style" "$@" ;;
-    arbitrary) knows style-image || return 1; set -- --style-image "$painting" "$@" ;;
+    predicted) knows fusion || return 1; set -- --style-image "$painting" --fusion predict "$@" ;;
+    arbitrary) knows style-image || return 1; set -- --style-image "$painting" --fusion adain "$@" ;;
     optimised)
       knows style-scale || return 1
       optimise "${method#*-}" "$painting" "$@"
@@ -128,7 +129,7 @@ for pair; do
   name=${style:-$(basename "${pair#*=}" | sed 's/\.[^.]*$//')}
   "$impasto" paint "${pair#*=}" --style "$any_style" --strength 0 --size "$painting_size" --quiet --overwrite -o "$painting" >&2
   scales "$painting"
-  for way in feed-forward arbitrary $(printf 'optimised-%s ' $weights); do
+  for way in feed-forward predicted arbitrary $(printf 'optimised-%s ' $weights); do
     out=$results/$name-$way
     started=$(date +%s.%N)
     mkdir -p "$out"
@@ -146,7 +147,7 @@ done
 # How the others stand to optimisation at the content distance they have: between its two nearest points, in logarithms;
 # beyond its last, that one.
 echo
-for way in feed-forward arbitrary; do
+for way in feed-forward predicted arbitrary; do
   [ -f "$work/$way" ] && [ -f "$work/optimised" ] || continue
   sort -k1,1 -k3,3g "$work/optimised" |
     awk 'NR == FNR { i = ++n[$1]; s[$1, i] = log($2); c[$1, i] = log($3); next }

@@ -188,20 +188,28 @@ check_given (const ImpastoOptions *options, const struct paint_settings *setting
 {
   static const char *const of_image[] = {"fusion",    "fusion-strength",    "style-size", "palette",
                                          "brushwork", "brushwork-strength", NULL};
+  static const char *const of_moments[] = {"brushwork", "brushwork-strength", NULL};
   static const char *const of_networks[] = {"grain", "wrap", "strokes", NULL};
   const struct optimize_settings *own = settings->optimize;
-  bool optimize = paint_method (settings->method) == &method_optimize;
+  const struct method *method = paint_method (settings->method);
+  bool optimize = method == &method_optimize;
   bool image = settings->style_image && *settings->style_image && !optimize;
+  bool predict = method == &method_predict || (settings->fusion == FUSION_PREDICT && options_given (options, "fusion"));
   const char *name = NULL, *with = NULL;
   for (const struct option *option = optimize_options; option->name; option++)
     if (!optimize && options_given (options, option->name))
       name = option->name, with = "--method optimize";
   for (int i = 0; of_image[i]; i++)
     if (!image && options_given (options, of_image[i]))
-      name = of_image[i], with = "--style-image as a network paints it (--method image)";
+      name = of_image[i], with = "--style-image as a network paints it";
+  if (image && options_given (options, "fusion") && settings->fusion != FUSION_PREDICT && method == &method_predict)
+    name = "fusion", with = "--method image, unless it is predict";
+  for (int i = 0; image && predict && of_moments[i]; i++)
+    if (options_given (options, of_moments[i]))
+      name = of_moments[i], with = "--fusion adain or attention";
   for (int i = 0; of_networks[i]; i++)
     if (optimize && options_given (options, of_networks[i]))
-      name = of_networks[i], with = "the methods network and image";
+      name = of_networks[i], with = "paintings by networks";
   if (optimize && own && options_given (options, "rate") && own->optimizer != OPTIMIZE_ADAM)
     name = "rate", with = "--optimizer adam";
   if (optimize && own && options_given (options, "patches") && own->patch_weight == 0)

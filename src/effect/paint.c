@@ -27,6 +27,8 @@
 #include "image/stream.h"
 #include "impasto/impasto.h"
 
+#define BRUSHWORK_STRENGTH 0.6
+
 static const struct method *const methods[] = {&method_network, &method_image, &method_optimize, &method_predict};
 static const char *const method_names[] = {"network", "image", "optimize", "predict", NULL};
 
@@ -55,15 +57,14 @@ const struct option paint_options[] = {
   {"size", OPTION_INT, offsetof (struct paint_settings, size),
    "longer side of the painting in pixels; smaller gives broader strokes; 0 = as the photograph", 0, 65536, 0},
   {"brushwork", OPTION_STRING, offsetof (struct paint_settings, brushwork),
-   "what the photograph is painted with before a --style-image gives its colours: auto = the styles of "
-   "masters.safetensors "
-   "most like the painting; none; or a style or mix, as --style has it",
+   "what the photograph is painted with before --fusion adain or attention gives it the colours of a --style-image: "
+   "auto = the styles of masters.safetensors most like the painting; none; or a style or mix, as --style has it",
    .metavar = "auto|none|NAME[:WEIGHT],..."},
   {"brushwork-strength", OPTION_FLOAT, offsetof (struct paint_settings, brushwork_strength),
-   "of that; 0 = none, 1 = the styles as they were learned", 0, 1, 0.6},
+   "of that; 0 = none, 1 = the styles as they were learned", 0, 1, BRUSHWORK_STRENGTH},
   {"fusion", OPTION_CHOICE, offsetof (struct paint_settings, fusion),
-   "of photograph and --style-image: each place with the places of the painting that are like it, or with the painting "
-   "as a whole",
+   "of photograph and --style-image: predict = painted with rows that are guessed from the painting; attention = each "
+   "place is given the features of places of the painting that are like it; adain = those of the painting as a whole",
    .fallback = FUSION_PREDICT, .choices = fusion_names},
   {"fusion-strength", OPTION_FLOAT, offsetof (struct paint_settings, fusion_strength),
    "of the style image in the network's features; 0 redraws the photograph, nearly (exactly: --strength)", 0, 1, 1},
@@ -153,19 +154,27 @@ method_index (const struct method *method)
   return i;
 }
 
-/* A style image without a word about the method means method predict, or image, where brushwork is chosen or nothing
- * can predict. */
+/* Whether a style image is to be predicted, where nothing is said of the method: not when brushwork is, which is method
+ * image's. */
+static bool
+is_to_predict (const struct paint_settings *settings)
+{
+  return settings->fusion == FUSION_PREDICT && !settings->brushwork &&
+         settings->brushwork_strength == BRUSHWORK_STRENGTH && predict_is_there ();
+}
+
+/* A style image without a word about the method means method predict or image; which the fusion then says, too. */
 static bool
 choose_method (struct paint_settings *settings, GError **error)
 {
-  bool image = settings->style_image && *settings->style_image;
-  if (!image || methods[settings->method] != &method_network)
-    return true;
-  bool predict = settings->fusion == FUSION_PREDICT && !settings->brushwork && predict_is_there ();
-  settings->method = method_index (predict ? &method_predict : &method_image);
-  if (!predict && settings->fusion == FUSION_PREDICT)
+  bool image = settings->style_image && *settings->style_image, chosen = methods[settings->method] != &method_network;
+  if (image && !chosen)
+    settings->method = method_index (is_to_predict (settings) ? &method_predict : &method_image);
+  if (methods[settings->method] == &method_image && settings->fusion == FUSION_PREDICT)
     settings->fusion = FUSION_ADAIN;
-  if (!settings->style || !*settings->style)
+  if (methods[settings->method] == &method_predict)
+    settings->fusion = FUSION_PREDICT;
+  if (!image || chosen || !settings->style || !*settings->style)
     return true;
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--style and --style-image do not go together; choose one");
   return false;

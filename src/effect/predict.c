@@ -6,7 +6,6 @@
  * network's. */
 #include <string.h>
 
-#include "compile/plan.h"
 #include "effect/colors.h"
 #include "effect/predict.h"
 #include "effect/steered.h"
@@ -44,19 +43,6 @@ predict_close (void *self)
 
 /* --- Rows of paintings --- */
 
-/* The row of @basis (rows, c) that the weights of each painting, (n, rows), say. */
-static struct tensor *
-mix_rows (struct tensor *weights, struct tensor *basis, GError **error)
-{
-  int64_t n = weights->shape.dim[0], rows = weights->shape.dim[1], c = basis->shape.dim[1];
-  struct tensor *mixed = tensor_new (SHAPE (n, c), DTYPE_F32, error);
-  for (int64_t i = 0; mixed && i < n; i++)
-    for (int64_t k = 0; k < rows; k++)
-      for (int64_t j = 0; j < c; j++)
-        tensor_floats (mixed)[i * c + j] += tensor_floats (weights)[i * rows + k] * tensor_floats (basis)[k * c + j];
-  return mixed;
-}
-
 /* @table with @rows in the place of its first @styles. */
 static struct tensor *
 replace_styles (struct tensor *table, int64_t styles, struct tensor *rows, GError **error)
@@ -78,13 +64,15 @@ pack_of_paintings (const struct pack *from, struct tensor *weights, GError **err
   net.styles = weights->shape.dim[0];
   g_autoptr (weights) all = weights_new ();
   for (guint i = 0; i < weights_count (from->weights); i++) {
-    const char *name = weights_name (from->weights, i), *last = strrchr (name, '.');
-    g_autofree char *basis = g_strdup_printf ("%.*s.basis_%s", (int) (last - name), name, last + 1);
-    struct tensor *own = weights_at (from->weights, i), *rows = weights_find (from->predicting, basis);
-    g_autoptr (tensor) mixed = rows ? mix_rows (weights, rows, error) : NULL;
-    g_autoptr (tensor) table = mixed ? replace_styles (own, from->settings.styles, mixed, error) : NULL;
-    if (rows && !table)
+    const char *name = weights_name (from->weights, i);
+    struct tensor *own = weights_at (from->weights, i);
+    g_autoptr (GError) local = NULL;
+    g_autoptr (tensor) rows = pack_predict_rows (from, name, weights, &local);
+    g_autoptr (tensor) table = rows ? replace_styles (own, from->settings.styles, rows, &local) : NULL;
+    if (local) {
+      g_propagate_error (error, g_steal_pointer (&local));
       return NULL;
+    }
     weights_add (all, name, table ? table : own);
   }
   struct pack *pack = pack_new (&net, all);
@@ -107,24 +95,6 @@ look (const struct paint_settings *settings, const struct net_file *eye, const c
   return true;
 }
 
-/* What the predictor of @pack says of descriptors, (n, d): weights over its basis; a new tensor. */
-static struct tensor *
-ask (const struct pack *pack, struct tensor *descriptors, GError **error)
-{
-  g_autoptr (graph) graph = graph_new ();
-  graph_output (graph, "rows", predictor_net (graph_constant (graph, descriptors), &pack->predictor));
-  struct plan_options options = {.threads = 1};
-  g_autoptr (plan) plan = plan_compile (graph, pack->predicting, &options, error);
-  if (!plan)
-    return NULL;
-  plan_run (plan, 0, 0);
-  const struct tensor *rows = plan_output (plan, "rows");
-  struct tensor *copy = tensor_new (rows->shape, DTYPE_F32, error);
-  if (copy)
-    memcpy (copy->data, rows->data, rows->size);
-  return copy;
-}
-
 static bool
 see_paintings (struct predict *predict, const struct paint_settings *settings, GPtrArray *paths, GError **error)
 {
@@ -145,7 +115,7 @@ see_paintings (struct predict *predict, const struct paint_settings *settings, G
   for (int64_t i = 0; descriptors && i < n; i++)
     if (!look (settings, eye, paths->pdata[i], tensor_floats (descriptors) + i * d, &palettes[i], error))
       return false;
-  g_autoptr (tensor) weights = descriptors ? ask (from, descriptors, error) : NULL;
+  g_autoptr (tensor) weights = descriptors ? pack_predict (from, descriptors, error) : NULL;
   predict->pack = weights ? pack_of_paintings (from, weights, error) : NULL;
   predict->palettes = g_new0 (struct colors_sums, control->mixes->len);
   for (guint m = 0; m < control->mixes->len; m++)

@@ -326,8 +326,9 @@ impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gbo
   source.other_brushwork = options_given (options, "brushwork");
   bool ok = recipe_read (text, &source, style || images, &from, &local);
   const struct method *method = paint_method (from.method);
-  if (ok && style && !images && method == &method_image)
-    from.method = to->method;                               /* the painting that gave the style is not there any more */
+  bool by_image = method == &method_image || method == &method_predict, how = options_given (options, "fusion");
+  if (ok && by_image && ((style && !images) || how || source.other_brushwork))
+    from.method = to->method; /* no painting gives the style any more, or it is to be taken otherwise */
   if (ok && style && !images && method == &method_optimize) /* it gives what painting begins with alone */
     ok = recipe_read (text, &source, false, &from, &local);
   for (const struct option *option = paint_options; ok && option->name; option++) {

@@ -252,7 +252,7 @@ build (struct trainer *trainer, GError **error)
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
   bool fresh = trainer->step == 0;
-  if (state->into && !style_pack_fit (state->into, &state->net, trainer->weights, error))
+  if (state->into && !style_pack_fit (state->into, &state->net, state->descriptors, trainer->weights, error))
     return false;
   return style_build_training (trainer, error) &&
          (!fresh || !settings->start ||

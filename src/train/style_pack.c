@@ -127,9 +127,28 @@ check_trunk (const struct pack *pack, const char *part, struct tensor *there, GE
   return false;
 }
 
-bool
-style_pack_fit (const struct pack *pack, const struct style_net *net, struct weights *weights, GError **error)
+/* What @styles new rows of the table @part of @pack begin as: what its predictor says, (styles, basis), or the mean of
+ * its styles. */
+static struct tensor *
+begin_rows (const struct pack *pack, const char *part, int64_t styles, struct tensor *predicted, GError **error)
 {
+  struct tensor *from = weights_find (pack->weights, part);
+  if (predicted)
+    return pack_predict_rows (pack, part, predicted, error);
+  struct tensor *table = tensor_new (SHAPE (styles, from->shape.dim[1]), DTYPE_F32, error);
+  for (int64_t row = 0; table && row < styles; row++)
+    mean_row (from, pack->settings.styles, row_of (table, row));
+  return table;
+}
+
+bool
+style_pack_fit (const struct pack *pack, const struct style_net *net, struct tensor *descriptors,
+                struct weights *weights, GError **error)
+{
+  bool predicts = pack->predicting && descriptors && descriptors->shape.dim[1] == pack->predictor.described;
+  g_autoptr (tensor) predicted = predicts ? pack_predict (pack, descriptors, error) : NULL;
+  if (predicts && !predicted)
+    return false;
   for (guint i = 0; i < 2 * weights_count (pack->weights); i++) {
     const char *part = weights_name (pack->weights, i / 2);
     struct tensor *from = weights_at (pack->weights, i / 2);
@@ -143,11 +162,9 @@ style_pack_fit (const struct pack *pack, const struct style_net *net, struct wei
       weights_add (weights, name, from);
       continue;
     }
-    g_autoptr (tensor) table = tensor_new (SHAPE (net->styles, from->shape.dim[1]), DTYPE_F32, error);
+    g_autoptr (tensor) table = begin_rows (pack, part, net->styles, predicted, error);
     if (!table)
       return false;
-    for (int64_t row = 0; row < net->styles; row++)
-      mean_row (from, pack->settings.styles, row_of (table, row));
     weights_add (weights, name, table);
   }
   return true;

@@ -20,10 +20,12 @@ bool style_pack_start (const char *path, const struct style_net *net, char **nam
 /* The network that fits @styles new rows into @pack. */
 struct style_net style_pack_fit_net (const struct pack *pack, int64_t styles);
 
-/* Gives @weights what the painter of @net, such a network, lacks: the pack's trunk, and tables whose rows begin as the
- * mean of the pack's styles: better than the style that paints nearest to the painting. IMPASTO_ERROR_INPUT: there is a
- * trunk already, and it is another. */
-bool style_pack_fit (const struct pack *pack, const struct style_net *net, struct weights *weights, GError **error);
+/* Gives @weights what the painter of @net, such a network, lacks: the pack's trunk, and tables whose rows begin as what
+ * the pack's predictor says of paintings that look like @descriptors; without either as the mean of the pack's styles:
+ * better than the style that paints nearest to the painting. IMPASTO_ERROR_INPUT: there is a trunk already, and it is
+ * another. */
+bool style_pack_fit (const struct pack *pack, const struct style_net *net, struct tensor *descriptors,
+                     struct weights *weights, GError **error);
 
 /* Whether the painter's parameter @name is a table of styles. */
 bool style_pack_is_row (const char *name);
