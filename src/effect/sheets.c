@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "effect/contrast.h"
 #include "impasto/error.h"
 
 #define STEPS 2    /* rungs an octave: a step of 0.01 moves a mix by less than 0.06 */
@@ -18,7 +19,8 @@ enum { SHEETS_MOST = 4 }; /* two rungs, without and with grain */
 /* A painting that is part of the result: in memory or on disk, once it is there. */
 struct sheet {
   int width, height;
-  double brush, share;
+  double brush, share; /* of the painting at its rung */
+  bool second;         /* at the second of two rungs */
   bool grain;
   struct picture *picture;
   struct row_store *store;
@@ -27,6 +29,7 @@ struct sheet {
 
 struct sheets {
   int n, width, height; /* of the result */
+  double second;        /* the share of the second rung */
   struct sheet sheet[SHEETS_MOST];
 };
 
@@ -54,12 +57,12 @@ set_brush (const struct painter *painter, const struct sheets *sheets, const str
 }
 
 static void
-add_sheet (const struct painter *painter, struct sheets *sheets, double brush, bool grain, double share)
+add_sheet (const struct painter *painter, struct sheets *sheets, struct sheet sheet_to_be)
 {
-  if (share <= 0)
+  if (sheet_to_be.share <= 0)
     return;
   struct sheet *sheet = &sheets->sheet[sheets->n++];
-  *sheet = (struct sheet){.brush = brush, .share = share, .grain = grain};
+  *sheet = sheet_to_be;
   double scale = set_brush (painter, sheets, sheet);
   sheet->width = MAX (1, lround (sheets->width * scale));
   sheet->height = MAX (1, lround (sheets->height * scale));
@@ -71,12 +74,15 @@ sheets_of (const struct painter *painter, int width, int height)
   struct sheets sheets = {.width = width, .height = height};
   double at = has_brush (painter) ? STEPS * log2 (painter->settings.brush) : 0;
   at = fabs (at - round (at)) < NEAR ? round (at) : at;
-  double first = floor (at), second = at - first;
+  double first = floor (at);
+  sheets.second = at - first;
   double with = has_part_of_grain (painter) ? painter->settings.grain : painter->settings.grain > 0;
   for (int grain = 0; grain <= 1; grain++) {
     double share = grain ? with : 1 - with;
-    add_sheet (painter, &sheets, exp2 (first / STEPS), grain, share * (1 - second));
-    add_sheet (painter, &sheets, exp2 ((first + 1) / STEPS), grain, share * second);
+    add_sheet (painter, &sheets, (struct sheet){.brush = exp2 (first / STEPS), .share = share, .grain = grain});
+    if (sheets.second > 0)
+      add_sheet (painter, &sheets,
+                 (struct sheet){.brush = exp2 ((first + 1) / STEPS), .share = share, .second = true, .grain = grain});
   }
   return sheets;
 }
@@ -204,17 +210,10 @@ paint_sheet (struct painter *painter, struct sheets *sheets, int i, const struct
   return sheet->store && painter->method->run_rows (painter->self, &scaled, &sink, &own, error);
 }
 
-/* The sheets at the painting's size, mixed. */
+/* Sources of the sheets at the painting's size. */
 static bool
-mix (struct sheets *sheets, const struct row_sink *sink, GError **error)
+scale_sheets (struct sheets *sheets, struct row_source sources[SHEETS_MOST], GError **error)
 {
-  struct row_source sources[SHEETS_MOST];
-  int64_t n = 3 * (int64_t) sheets->width;
-  g_autofree float *rows = g_try_malloc_n (2 * n, sizeof (float));
-  if (!rows) {
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for rows of a picture");
-    return false;
-  }
   for (int i = 0; i < sheets->n; i++) {
     struct sheet *sheet = &sheets->sheet[i];
     sources[i] = sheet->store ? row_store_source (sheet->store) : rows_from (sheet->picture);
@@ -223,16 +222,54 @@ mix (struct sheets *sheets, const struct row_sink *sink, GError **error)
       return false;
     sources[i] = row_scale_source (sheet->scale);
   }
-  float *row = rows + n;
+  return true;
+}
+
+/* Row @y of the painting at each of the two rungs, with its part of the grain: (2, 3, width) at @rungs, as much at
+ * @row for what is in between. */
+static bool
+read_rungs (const struct sheets *sheets, const struct row_source *sources, int y, float *rungs, float *row,
+            GError **error)
+{
+  int64_t n = 3 * (int64_t) sheets->width;
+  memset (rungs, 0, 2 * n * sizeof (float));
+  for (int i = 0; i < sheets->n; i++) {
+    const struct sheet *sheet = &sheets->sheet[i];
+    float *sum = rungs + (sheet->second ? n : 0);
+    if (!sources[i].read (sources[i].data, y, 1, row, sheets->width, error))
+      return false;
+    for (int64_t x = 0; x < n; x++)
+      sum[x] += (float) sheet->share * row[x];
+  }
+  return true;
+}
+
+/* The sheets at the painting's size, mixed: grain as it comes, rungs with the contrast that they have. */
+static bool
+mix (struct sheets *sheets, const struct row_sink *sink, GError **error)
+{
+  struct row_source sources[SHEETS_MOST];
+  int64_t n = 3 * (int64_t) sheets->width;
+  g_autofree float *rungs = g_try_malloc_n (3 * n, sizeof (float));
+  if (!rungs) {
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for rows of a picture");
+    return false;
+  }
+  g_autoptr (contrast) contrast = NULL;
+  if (!scale_sheets (sheets, sources, error) ||
+      (sheets->second > 0 && !(contrast = contrast_new (sheets->width, sheets->height, sheets->second, error))))
+    return false;
+  for (int y = 0; contrast && y < sheets->height; y++) {
+    if (!read_rungs (sheets, sources, y, rungs, rungs + 2 * n, error))
+      return false;
+    contrast_measure (contrast, y, rungs, rungs + n);
+  }
   for (int y = 0; y < sheets->height; y++) {
-    memset (rows, 0, n * sizeof (float));
-    for (int i = 0; i < sheets->n; i++) {
-      if (!sources[i].read (sources[i].data, y, 1, row, sheets->width, error))
-        return false;
-      for (int64_t x = 0; x < n; x++)
-        rows[x] += (float) sheets->sheet[i].share * row[x];
-    }
-    if (!sink->write (sink->data, y, 1, rows, sheets->width, error))
+    if (!read_rungs (sheets, sources, y, rungs, rungs + 2 * n, error))
+      return false;
+    if (contrast)
+      contrast_mix (contrast, y, rungs, rungs + n, rungs);
+    if (!sink->write (sink->data, y, 1, rungs, sheets->width, error))
       return false;
   }
   return true;
