@@ -30,7 +30,7 @@ check "help of a recipe"
 cp out help; for words in "help train style" "help train style --help"; do
   run $words; [ $status = 0 ] && cmp -s out help; check "$words: the same"
 done
-for recipe in style:2400,.with.--into.300 arbitrary:2400 perceptual:2400 gan:5000 translate:20000,.of.the.pairs.4000 \
+for recipe in style:2400,.with.--into.300 predictor:3000 arbitrary:2400 perceptual:2400 gan:5000 translate:20000,.of.the.pairs.4000 \
   classifier:2000; do
   run train ${recipe%%:*} --help; [ $status = 0 ] && [ "$(grep -c "^  impasto train" out)" -le 2 ] &&
     head -n 1 out | grep -q "^  impasto train ${recipe%%:*} " && grep -q "^impasto train ${recipe%%:*} .*\[-o " out &&

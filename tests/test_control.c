@@ -236,11 +236,11 @@ test_rows (void)
   float rows[6], expected[6] = {0.6, 0, 0.2, 0.2, 0, 1};
   g_array_index (parts, struct control_part, 0).row = 2;
   g_array_index (parts, struct control_part, 1).row = 0;
-  control_rows (control, &net, rows);
+  control_rows (control, &net, NULL, rows);
   for (int i = 0; i < 6; i++)
     g_assert_cmpfloat_with_epsilon (rows[i], expected[i], 1e-6);
   net = (struct style_net){.styles = 3};
-  control_rows (control, &net, rows);
+  control_rows (control, &net, NULL, rows);
   g_assert_cmpfloat_with_epsilon (rows[0], 0.75, 1e-6);
   g_assert_cmpfloat_with_epsilon (rows[2], 0.25, 1e-6);
   option_clear (paint_options, &settings);

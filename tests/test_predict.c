@@ -55,13 +55,15 @@ static void
 make_packs (void)
 {
   g_autofree char *describer = file ("perceptual.safetensors");
-  struct style_net plain = tiny, other = tiny;
+  struct style_net plain = tiny, other = tiny, bare = tiny;
   plain.predictor = (struct predictor_net){0};
   other.predictor.described = 40;
+  bare.photograph = bare.brush = false;
   make_describer (describer);
   make_masters ("guess", &tiny);
   make_masters ("plain", &plain);
   make_masters ("other", &other);
+  make_masters ("bare", &bare);
 }
 
 /* Packs are looked for in @sub too. */
@@ -126,7 +128,7 @@ test_composed (void)
   g_assert_cmpfloat (most, <, 1e-4);
 }
 
-/* It is the way where it is there, unless brushwork or a fusion is chosen. */
+/* It is the way where it is there, unless brushwork or a fusion is chosen; another pack is named. */
 static void
 test_chosen (void)
 {
@@ -134,16 +136,19 @@ test_chosen (void)
   g_autoptr (picture) usual = painted ("a.png", NULL, 60, 44),
                       adain = painted ("a.png", (const char *const[]){"fusion=adain", NULL}, 60, 44),
                       strokes = painted ("a.png", (const char *const[]){"brushwork=none", NULL}, 60, 44);
-  check_method (usual, "predict", "predict");
+  check_method (usual, "predict", "auto");
   check_method (adain, "image", "adain");
   check_method (strokes, "image", "adain");
   use_packs ("plain");
-  g_autoptr (picture) without = painted ("a.png", NULL, 60, 44);
+  g_autofree char *named = g_strdup_printf ("predictor=%s/guess/masters.safetensors", folder);
+  g_autoptr (picture) without = painted ("a.png", NULL, 60, 44),
+                      other = painted ("a.png", (const char *const[]){named, NULL}, 60, 44);
   check_method (without, "image", "adain");
   g_assert_cmpfloat (difference (usual, without), >, 0.02);
+  g_assert_cmpfloat (difference (usual, other), ==, 0);
   static const struct {
     const char *packs, *text;
-  } cases[] = {{"plain", "masters.safetensors with a predictor"}, {"other", "was not trained with"}};
+  } cases[] = {{"plain", "has no predictor"}, {"other", "was not trained with"}};
   for (guint i = 0; i < G_N_ELEMENTS (cases); i++) {
     struct paint_settings settings;
     g_autoptr (GError) error = NULL;
@@ -155,26 +160,37 @@ test_chosen (void)
   }
 }
 
-/* Strength 0, of either kind, is the photograph; a mix of a painting with itself is the painting. */
+/* Strength 0, of either kind, is the photograph, and next to it is next to it, whatever the palette; a mix of a
+ * painting with itself is the painting. A network without a row of the photograph has no such share of its features. */
 static void
 test_controls (void)
 {
-  use_packs ("guess");
   static const char *const plain[] = {"palette=0", NULL}, *const none[] = {"strength=0", NULL},
-                           *const faint[] = {"fusion-strength=0", NULL}, *const half[] = {"strength=0.7", NULL},
-                           *const fused[] = {"fusion-strength=0.7", "palette=0", NULL},
-                           *const blended[] = {"strength=0.7", "palette=0", NULL};
-  g_autoptr (picture) photo = make_picture (75, 42, 4), zero = painted ("a.png", none, 75, 42),
-                      still = painted ("a.png", faint, 75, 42), a = painted ("a.png", plain, 75, 42),
-                      b = painted ("b.png", plain, 75, 42), twice = painted ("a.png:1,a.png:3", plain, 75, 42),
-                      some = painted ("a.png", half, 75, 42), all = painted ("a.png", NULL, 75, 42),
-                      fusion = painted ("a.png", fused, 75, 42), strength = painted ("a.png", blended, 75, 42);
+                           *const faint[] = {"strength=0.01", NULL}, *const still[] = {"fusion-strength=0", NULL},
+                           *const nearly[] = {"fusion-strength=0.01", NULL},
+                           *const half[] = {"fusion-strength=0.5", NULL};
+  g_autoptr (picture) photo = make_picture (75, 42, 4);
+  use_packs ("guess");
+  g_autoptr (picture) zero = painted ("a.png", none, 75, 42), next = painted ("a.png", faint, 75, 42),
+                      kept = painted ("a.png", still, 75, 42), near = painted ("a.png", nearly, 75, 42),
+                      some = painted ("a.png", half, 75, 42), a = painted ("a.png", plain, 75, 42),
+                      b = painted ("b.png", plain, 75, 42), twice = painted ("a.png:1,a.png:3", plain, 75, 42);
   g_assert_cmpfloat (difference (zero, photo), ==, 0);
-  g_assert_cmpfloat (difference (still, photo), <, 1e-6);
+  g_assert_cmpfloat (difference (next, photo), <, 3 / 255.0);
+  g_assert_cmpfloat (difference (kept, photo), <, 1e-6);
+  g_assert_cmpfloat (difference (near, photo), <, 8 / 255.0);
+  g_assert_cmpfloat (difference (some, photo), >, 0.01);
   g_assert_cmpfloat (difference (twice, a), <, 1e-5);
   g_assert_cmpfloat (difference (a, b), >, 0.01);
-  g_assert_cmpfloat (difference (some, all), >, 0.01);
-  g_assert_cmpfloat (difference (fusion, strength), <, 1e-5);
+  struct paint_settings settings;
+  g_autoptr (GError) error = NULL;
+  use_packs ("bare");
+  g_autoptr (picture) bare = painted ("a.png", faint, 75, 42);
+  g_assert_cmpfloat (difference (bare, photo), <, 3 / 255.0);
+  settings_init (&settings, "a.png", half);
+  g_assert_null (painter_new (&settings, &error));
+  check_error (error, IMPASTO_ERROR_USAGE, "has not learned the photograph");
+  option_clear (paint_options, &settings);
 }
 
 static void
@@ -185,16 +201,41 @@ test_tiles (void)
   check_tiles (&method_predict, (const char *const[]){"wrap=yes", "brush=1.3", NULL});
 }
 
-/* A region that is everywhere is its painting. */
+/* A region that is everywhere is its painting, and the photograph at strength 0. */
 static void
 test_regions (void)
 {
   save_mask ("all.png", 0);
   use_packs ("guess");
-  g_autofree char *all = g_strdup_printf ("region=%s/all.png=%s/b.png", folder, folder);
-  g_autoptr (picture) b = painted ("b.png", NULL, 120, 80),
-                      whole = painted ("a.png", (const char *const[]){all, NULL}, 120, 80);
+  g_autofree char *all = g_strdup_printf ("region=%s/all.png=%s/b.png", folder, folder),
+                  *none = g_strdup_printf ("region=%s/all.png=%s/b.png@0", folder, folder);
+  g_autoptr (picture) photo = make_picture (120, 80, 4), b = painted ("b.png", NULL, 120, 80),
+                      whole = painted ("a.png", (const char *const[]){all, NULL}, 120, 80),
+                      bare = painted ("a.png", (const char *const[]){none, NULL}, 120, 80);
   g_assert_cmpfloat (difference (whole, b), <, 1e-4);
+  g_assert_cmpfloat (difference (bare, photo), ==, 0);
+}
+
+/* Pictures at the edge of what there is, as photograph and as painting; every file that is painted by. */
+static void
+test_awkward (void)
+{
+  static const char *const sources[] = {"guess/masters.safetensors", "perceptual.safetensors", "a.png"};
+  struct paint_settings settings;
+  g_autoptr (GError) error = NULL;
+  use_packs ("guess");
+  g_autoptr (picture) dot = painted ("a.png", NULL, 1, 1), line = painted ("line.png", NULL, 3, 90);
+  g_assert_true (isfinite (dot->rgb[0]) && isfinite (line->rgb[0]));
+  settings_init (&settings, "a.png", NULL);
+  g_autoptr (painter) painter = painter_new (&settings, &error);
+  g_assert_no_error (error);
+  g_auto (GStrv) found = painter_sources (painter);
+  g_assert_cmpuint (g_strv_length (found), ==, G_N_ELEMENTS (sources));
+  for (guint i = 0; i < G_N_ELEMENTS (sources); i++) {
+    g_autofree char *path = file (sources[i]);
+    g_assert_cmpstr (found[i], ==, path);
+  }
+  option_clear (paint_options, &settings);
 }
 
 /* A recipe finds pack and paintings again, and says when the pack is another. */
@@ -202,6 +243,7 @@ static void
 test_recipe (void)
 {
   static const char *const bad[] = {"7", "\"../masters.safetensors\"", "\"classics.safetensors\""};
+  static const char *const describers[] = {"null", "{}", "{\"pack\":\"perceptual.safetensors\",\"sha256\":\"x\"}"};
   g_autofree char *painting = file ("painting.png");
   struct recipe_source source = {painting, false};
   struct paint_settings settings = {0};
@@ -218,6 +260,8 @@ test_recipe (void)
   option_clear (paint_options, &settings);
   for (guint i = 0; i < G_N_ELEMENTS (bad); i++)
     check_recipe_refused (mixed->recipe, "pack", bad[i]);
+  for (guint i = 0; i < G_N_ELEMENTS (describers); i++)
+    check_recipe_refused (mixed->recipe, "describer", describers[i]);
   use_packs ("plain");
   check_recipe_refused (mixed->recipe, "style", "\"a+b\"");
 }
@@ -235,6 +279,7 @@ main (int argc, char **argv)
   g_test_add_func ("/predict/controls", test_controls);
   g_test_add_func ("/predict/tiles", test_tiles);
   g_test_add_func ("/predict/regions", test_regions);
+  g_test_add_func ("/predict/awkward", test_awkward);
   g_test_add_func ("/predict/recipe", test_recipe);
   int status = g_test_run ();
   folder_remove ();

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "impasto/error.h"
+#include "train/checkpoint.h"
 #include "train/describer.h"
 #include "train/run_pack.h"
 #include "train/style_pack.h"
@@ -121,6 +122,30 @@ test_learns (void)
   watch_clear (&watch);
 }
 
+/* A fresh predictor mixes the pack's styles by how near their paintings are. */
+static void
+test_begins (void)
+{
+  struct watch watch = {0};
+  g_autoptr (GError) error = NULL;
+  g_autofree char *output = file ("fresh.safetensors");
+  learn ("1e-8", output, &watch);
+  watch_clear (&watch);
+  g_autoptr (pack) pack = pack_load (output, &error);
+  g_autoptr (tensor) weights = pack_predict (pack, pack->descriptors, &error);
+  g_assert_no_error (error);
+  int64_t d = pack->descriptors->shape.dim[1];
+  const float *red = tensor_floats (pack->descriptors), *blue = red + d;
+  double far = 0; /* of two, each deviates by half of the difference from their mean: 4 q a number */
+  for (int64_t k = 0; k < d; k++)
+    far += fabs ((double) red[k] - blue[k]) > 1e-3 ? 4 * perceptual_descriptor_share (&eye_net, k) : 0;
+  double wanted = 1 / (1 + exp (-far / PERCEPTUAL_TEMPERATURE));
+  g_assert_cmpfloat (far, >, 0.1);
+  g_assert_cmpfloat_with_epsilon (tensor_floats (weights)[0], wanted, 0.02);
+  g_assert_cmpfloat_with_epsilon (tensor_floats (weights)[pack->predictor.mixed + pack->predictor.free + 1], wanted,
+                                  0.02);
+}
+
 static void
 test_resume (void)
 {
@@ -172,7 +197,10 @@ test_beside (void)
   job_init (&job, "into", 2, false);
   job_unsay (&job, own);
   job_set (&job, "into", made);
+  g_autofree char *eye = file ("eye.safetensors");
   job_set (&job, "names", "other;another");
+  job_set (&job, "describer", eye);
+  job_set (&job, "rate", "1e-8"); /* stays where it begins */
   job_set (&job, "output", both);
   run_whole (&job, &fit);
   job_clear (&job);
@@ -180,6 +208,16 @@ test_beside (void)
   g_assert_no_error (error);
   g_assert_cmpint (extended->settings.styles, ==, 4);
   same_weights (from->predicting, extended->predicting);
+  g_autofree char *red = file ("red.png"), *blue = file ("blue.png");
+  g_autoptr (tensor) seen =
+    describe_paintings (eye, (char *[]){red, blue, NULL}, 2, (struct plan_options){.threads = 1}, &error);
+  g_autoptr (tensor) weights = pack_predict (from, seen, &error);
+  g_autoptr (tensor) rows = pack_predict_rows (from, "res1.norm1.scale", weights, &error);
+  g_assert_no_error (error);
+  const struct tensor *table = weights_find (extended->weights, "res1.norm1.scale");
+  for (int64_t k = 0; k < shape_size (&rows->shape); k++)
+    g_assert_cmpfloat_with_epsilon (tensor_floats ((struct tensor *) table)[2 * rows->shape.dim[1] + k],
+                                    tensor_floats (rows)[k], 2e-3);
   job_init (&job, "start", 2, false);
   job_set (&job, "start", made);
   job_set (&job, "output", anew);
@@ -201,6 +239,7 @@ test_refused (void)
     int code;
   } cases[] = {
     {"size", "72", "multiple of 32", IMPASTO_ERROR_USAGE},
+    {"into", "paintings", "is a folder", IMPASTO_ERROR_USAGE},
     {"into", "mute.safetensors", "does not tell what its paintings look like", IMPASTO_ERROR_USAGE},
     {"into", "eye.safetensors", "eye.safetensors", IMPASTO_ERROR_INPUT},
     {"describer", "styles.safetensors", "styles.safetensors", IMPASTO_ERROR_INPUT},
@@ -216,7 +255,7 @@ test_refused (void)
       g_free (job.inputs[0]);
       job.inputs[0] = g_steal_pointer (&path);
     } else
-      job_set (&job, cases[i].name, g_str_has_suffix (cases[i].value, ".safetensors") ? path : cases[i].value);
+      job_set (&job, cases[i].name, g_str_equal (cases[i].name, "size") ? cases[i].value : path);
     check_fails (&job, cases[i].code, cases[i].text);
     job_clear (&job);
   }
@@ -247,16 +286,52 @@ test_bad_pack (void)
   }
 }
 
+/* A checkpoint whose painter is another than its pack's, or of another type, is neither a pack nor gone on with; nor is
+ * one whose pack has become another, or that names none. */
+static void
+test_bad_checkpoint (void)
+{
+  struct job job;
+  struct watch watch = {0};
+  g_autoptr (GError) error = NULL;
+  begin (&job, 2);
+  run_whole (&job, &watch);
+  g_autofree char *path = g_build_filename (watch.folder, "network-000002.safetensors", NULL);
+  for (int i = 0; i < 3; i++) {
+    g_autoptr (weights) checkpoint = safetensors_load (path, &error);
+    g_autoptr (tensor) half =
+      tensor_convert (weights_find (checkpoint, "average.painter.out.weight"), DTYPE_F16, &error);
+    struct tensor *scale = weights_find (checkpoint, "average.painter.res1.norm1.scale");
+    g_assert_no_error (error);
+    if (i == 0)
+      weights_add (checkpoint, "average.painter.out.weight", half);
+    else if (i == 1)
+      tensor_floats (scale)[0] += 1;
+    else
+      weights_set_metadata (checkpoint, "recipe", "{\"recipe\": \"predictor\", \"settings\": {}}");
+    g_autofree char *digest = checkpoint_digest (checkpoint), *bad = file ("network-000002.safetensors");
+    weights_set_metadata (checkpoint, CHECKPOINT_DIGEST, digest);
+    g_assert_true (safetensors_save (checkpoint, bad, &error));
+    g_assert_null (run_pack_load (bad, &error));
+    check_error (error, IMPASTO_ERROR_INPUT, i < 2 ? "is not the pack that this run began with" : "names no pack");
+    g_clear_error (&error);
+  }
+  job_clear (&job);
+  watch_clear (&watch);
+}
+
 int
 main (int argc, char **argv)
 {
   fixture_begin (&argc, &argv);
   make_everything ();
   g_test_add_func ("/predictor/learns", test_learns);
+  g_test_add_func ("/predictor/begins", test_begins);
   g_test_add_func ("/predictor/resume", test_resume);
   g_test_add_func ("/predictor/further", test_further);
   g_test_add_func ("/predictor/beside", test_beside);
   g_test_add_func ("/predictor/refused", test_refused);
   g_test_add_func ("/predictor/bad-pack", test_bad_pack);
+  g_test_add_func ("/predictor/bad-checkpoint", test_bad_checkpoint);
   return fixture_run ();
 }

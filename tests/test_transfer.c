@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "effect/paint_internal.h"
 #include "effect/recipe.h"
 #include "fixture.h"
 #include "image/pixels.h"
@@ -255,6 +256,7 @@ test_cancel_and_memory (void)
   int calls = 0;
   struct paint_job job = {cancel, &calls};
   settings_init (&settings, "a.png", NULL);
+  g_assert_true (paint_settle (&settings, &error));
   void *method = method_image.open (&settings, &error);
   struct method_forecast of_method;
   g_autoptr (picture) picture = make_picture (1200, 300, 4);

@@ -6,6 +6,7 @@
 #include <math.h>
 
 #include "compile/plan.h"
+#include "effect/paint_internal.h"
 #include "effect/recipe.h"
 #include "fixture.h"
 #include "net/net_file.h"
@@ -138,6 +139,7 @@ check_tiles (const struct method *by, const char *const *options)
   struct method_forecast large, small;
   g_autoptr (GError) error = NULL;
   settings_init (&settings, "a.png,b.png", options);
+  g_assert_true (paint_settle (&settings, &error));
   void *method = by->open (&settings, &error);
   g_assert_no_error (error);
   g_autoptr (picture) one = make_picture (1150, 300, 4), two = make_picture (1150, 300, 4);

@@ -232,10 +232,11 @@ const struct command command_train = {
       "impasto train translate --preset painter-gan --photos photos/ --paintings starry.jpg -o mine.safetensors",
     },
   .notes =
-    "Recipes: style (a pack of styles), arbitrary (the painter of --style-image), perceptual (the network by which\n"
-    "pictures are compared), gan (a generator of pictures from noise), translate (a style from many pictures, without\n"
-    "pairs), classifier (what tells classes of pictures apart, digits for one). impasto train RECIPE --help lists the\n"
-    "options of one. Ctrl-C saves a checkpoint and says how to go on.",
+    "Recipes: style (a pack of styles), predictor (what lets a pack paint with --style-image), arbitrary (the other\n"
+    "painter of --style-image), perceptual (the network by which pictures are compared), gan (a generator of pictures\n"
+    "from noise), translate (a style from many pictures, without pairs), classifier (what tells classes of pictures\n"
+    "apart, digits for one). impasto train RECIPE --help lists the options of one. Ctrl-C saves a checkpoint and says\n"
+    "how to go on.",
   .has_subjects = true,
   .options = train_options,
   .narrow = train_narrow,

@@ -182,19 +182,27 @@ struct _ImpastoPainter {
   char *output; /* or NULL */
 };
 
+/* The first of @names, NULL-terminated, that was given; or NULL. */
+static const char *
+first_given (const ImpastoOptions *options, const char *const *names)
+{
+  while (*names && !options_given (options, *names))
+    names++;
+  return *names;
+}
+
 /* An option that the method does not look at is a mistake of whoever gave it. */
 static bool
 check_given (const ImpastoOptions *options, const struct paint_settings *settings, GError **error)
 {
   static const char *const of_image[] = {"fusion",    "fusion-strength",    "style-size", "palette",
-                                         "brushwork", "brushwork-strength", NULL};
-  static const char *const of_moments[] = {"brushwork", "brushwork-strength", NULL};
+                                         "brushwork", "brushwork-strength", "predictor",  NULL};
+  static const char *const of_moments[] = {"fusion", "brushwork", "brushwork-strength", NULL};
   static const char *const of_networks[] = {"grain", "wrap", "strokes", NULL};
   const struct optimize_settings *own = settings->optimize;
   const struct method *method = paint_method (settings->method);
   bool optimize = method == &method_optimize;
   bool image = settings->style_image && *settings->style_image && !optimize;
-  bool predict = method == &method_predict || (settings->fusion == FUSION_PREDICT && options_given (options, "fusion"));
   const char *name = NULL, *with = NULL;
   for (const struct option *option = optimize_options; option->name; option++)
     if (!optimize && options_given (options, option->name))
@@ -202,11 +210,11 @@ check_given (const ImpastoOptions *options, const struct paint_settings *setting
   for (int i = 0; of_image[i]; i++)
     if (!image && options_given (options, of_image[i]))
       name = of_image[i], with = "--style-image as a network paints it";
-  if (image && options_given (options, "fusion") && settings->fusion != FUSION_PREDICT && method == &method_predict)
-    name = "fusion", with = "--method image, unless it is predict";
-  for (int i = 0; image && predict && of_moments[i]; i++)
-    if (options_given (options, of_moments[i]))
-      name = of_moments[i], with = "--fusion adain or attention";
+  const char *of_moments_given = first_given (options, of_moments);
+  if (method == &method_predict && of_moments_given)
+    name = of_moments_given, with = "--method image";
+  if (image && options_given (options, "predictor") && (method == &method_image || of_moments_given))
+    name = "predictor", with = "--method predict";
   for (int i = 0; of_networks[i]; i++)
     if (optimize && options_given (options, of_networks[i]))
       name = of_networks[i], with = "paintings by networks";

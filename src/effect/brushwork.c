@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A painting is as near to a style as their descriptors are in colour and in relu2_2, where strokes are seen; each half
- * of the say. Coarser features see what is in the painting, finer ones the photograph of it. Each number counts over
- * its deviation among the styles of the pack. Weights fall with the distance as a Gibbs distribution does. */
+ * A painting is as near to a style as their descriptors are, each number over its deviation among the styles of the
+ * pack (perceptual_descriptor_share). Weights fall with the distance as a Gibbs distribution does. */
 #include "effect/brushwork.h"
 
 #include <math.h>
@@ -18,7 +17,6 @@
 #define NONE "none"
 #define SCOPE "brushwork"
 #define MIXED 3           /* styles at most, of those chosen for a painting */
-#define TEMPERATURE 0.1   /* of squared distances a number */
 #define LEAST_WEIGHT 0.05 /* of a style that takes part */
 
 struct brushwork {
@@ -104,26 +102,21 @@ brushwork_open (const struct paint_settings *settings, const struct perceptual_n
 
 /* --- Which styles --- */
 
-/* What a squared difference of each number counts: its group's share over the variance among the styles; 0 for what is
- * in neither group, and for what all have alike. */
+/* What a squared difference of each number counts: its share over the variance among the styles; 0 for what all have
+ * alike. */
 static double *
 precisions (struct tensor *descriptors, const struct perceptual_net *eye)
 {
-  int64_t colors = 3, from = colors + eye->channels[0], strokes = eye->channels[1];
   int64_t n = descriptors->shape.dim[0], width = descriptors->shape.dim[1];
   const float *values = tensor_floats (descriptors);
   double *precision = g_new0 (double, width);
   for (int64_t k = 0; k < width; k++) {
-    double mean = 0, variance = 0;
-    int64_t channel = k % (width / 2);
-    bool color = channel < colors, stroke = channel >= from && channel < from + strokes;
-    if (!color && !stroke)
-      continue;
+    double mean = 0, variance = 0, share = perceptual_descriptor_share (eye, k);
     for (int64_t i = 0; i < n; i++)
       mean += values[i * width + k] / n;
     for (int64_t i = 0; i < n; i++)
       variance += (values[i * width + k] - mean) * (values[i * width + k] - mean) / n;
-    precision[k] = variance > 1e-12 * (1 + mean * mean) ? 0.25 / (color ? colors : strokes) / variance : 0;
+    precision[k] = variance > 1e-12 * (1 + mean * mean) ? share / variance : 0;
   }
   return precision;
 }
@@ -153,7 +146,7 @@ weigh (struct tensor *descriptors, const double *precision, const float *descrip
     nearest = fmin (nearest, weights[i]);
   }
   for (int i = 0; i < n; i++)
-    weights[i] = exp ((nearest - weights[i]) / TEMPERATURE);
+    weights[i] = exp ((nearest - weights[i]) / PERCEPTUAL_TEMPERATURE);
   for (int taken = 0; taken < MIXED; taken++) {
     int best = heaviest (weights, n);
     if (taken > 0 && weights[best] < LEAST_WEIGHT)

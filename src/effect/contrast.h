@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A mix of two paintings whose strokes lie elsewhere, with the contrast that they have: strokes that know nothing of each
- * other cancel each other out in a plain mix, by up to three tenths (in textures: Heitz and Neyret 2018). In squares of
- * the picture both are measured; what deviates from the mix's mean there grows until it varies as much as the paintings
- * do. Where they agree, at edges, nothing changes.
+ * A mix of two paintings whose strokes lie elsewhere, with the contrast that they have: strokes that know nothing of
+ * each other cancel each other out in a plain mix, by up to three tenths (in textures: Heitz and Neyret 2018). In
+ * squares of the picture both are measured; what deviates from the mix's mean there grows until it varies as much as
+ * the paintings do. Where they agree, at edges, nothing changes.
  *
  * Rows come from top to bottom, once to be measured and once more to be mixed. */
 #pragma once

@@ -331,13 +331,13 @@ control_least_strength (const struct control *control)
 }
 
 void
-control_rows (const struct control *control, const struct style_net *net, float *rows)
+control_rows (const struct control *control, const struct style_net *net, const double *strength_of_all, float *rows)
 {
   int64_t n = style_net_rows (net), photograph = style_net_photograph_row (net), brush = style_net_brush_row (net);
   memset (rows, 0, control->mixes->len * n * sizeof (float));
   for (guint i = 0; i < control->mixes->len; i++, rows += n) {
     const struct control_mix *mix = control_mix_at (control, i);
-    double strength = photograph < 0 ? 1 : mix->strength;
+    double strength = photograph < 0 ? 1 : strength_of_all ? *strength_of_all : mix->strength;
     for (guint j = 0; j < mix->parts->len; j++) {
       const struct control_part *part = &g_array_index (mix->parts, struct control_part, j);
       rows[part->row] += strength * part->weight;

@@ -66,8 +66,8 @@ GPtrArray *control_paintings (const struct control *control, GError **error);
 double control_least_strength (const struct control *control);
 
 /* Weights over the rows of @net: (mixes, style_net_rows), from the parts' rows, with strength and brush as far as the
- * network has rows for them. */
-void control_rows (const struct control *control, const struct style_net *net, float *rows);
+ * network has rows for them. @strength: the same for all mixes, NULL = their own. */
+void control_rows (const struct control *control, const struct style_net *net, const double *strength, float *rows);
 
 /* Gets the masks ready for a painting of this size. IMPASTO_ERROR_MEMORY. */
 bool control_fit (struct control *control, int width, int height, GError **error);

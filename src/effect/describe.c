@@ -222,6 +222,12 @@ manifest_text (const struct pack *pack)
       }
     g_string_append_c (text, '\n');
   }
+  if (pack->predicting) {
+    g_autofree char *predictor =
+      g_strdup_printf ("guesses other paintings' styles (--style-image), from a basis of %d rows",
+                       (int) predictor_net_basis (&pack->predictor));
+    append_line (text, "predictor", predictor);
+  }
   if (pack->training) {
     g_autofree char *json = text_json_write_object (pack->training, FALSE);
     append_line (text, "training", json);

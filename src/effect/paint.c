@@ -28,6 +28,9 @@
 #include "impasto/impasto.h"
 
 #define BRUSHWORK_STRENGTH 0.6
+#define STYLE_SIZE 768 /* as packs learn their paintings */
+#define STYLE_SIZE_OF_FEATURES 512
+#define STYLE_SIZE_LEAST 64
 
 static const struct method *const methods[] = {&method_network, &method_image, &method_optimize, &method_predict};
 static const char *const method_names[] = {"network", "image", "optimize", "predict", NULL};
@@ -56,20 +59,26 @@ const struct option paint_options[] = {
   {"method", OPTION_CHOICE, offsetof (struct paint_settings, method), "how it is painted", .choices = method_names},
   {"size", OPTION_INT, offsetof (struct paint_settings, size),
    "longer side of the painting in pixels; smaller gives broader strokes; 0 = as the photograph", 0, 65536, 0},
+  {"predictor", OPTION_STRING, offsetof (struct paint_settings, predictor),
+   "the pack that guesses what a style of its own would paint like a --style-image: a file or a RUN of train "
+   "predictor; "
+   "default: masters.safetensors",
+   .metavar = "PACK"},
   {"brushwork", OPTION_STRING, offsetof (struct paint_settings, brushwork),
-   "what the photograph is painted with before --fusion adain or attention gives it the colours of a --style-image: "
-   "auto = the styles of masters.safetensors most like the painting; none; or a style or mix, as --style has it",
+   "what the photograph is painted with before --method image gives it the colours of a --style-image: auto = the "
+   "styles of masters.safetensors most like the painting; none; or a style or mix, as --style has it",
    .metavar = "auto|none|NAME[:WEIGHT],..."},
   {"brushwork-strength", OPTION_FLOAT, offsetof (struct paint_settings, brushwork_strength),
-   "of that; 0 = none, 1 = the styles as they were learned", 0, 1, BRUSHWORK_STRENGTH},
+   "of that; 0 = none, 1 = the styles as they were learned; -1 = 0.6", -1, 1, -1},
   {"fusion", OPTION_CHOICE, offsetof (struct paint_settings, fusion),
-   "of photograph and --style-image: predict = painted with rows that are guessed from the painting; attention = each "
-   "place is given the features of places of the painting that are like it; adain = those of the painting as a whole",
-   .fallback = FUSION_PREDICT, .choices = fusion_names},
+   "of photograph and --style-image by --method image: attention = each place is given the features of places of the "
+   "painting that are like it; adain = those of the painting as a whole; auto = adain",
+   .fallback = FUSION_AUTO, .choices = fusion_names},
   {"fusion-strength", OPTION_FLOAT, offsetof (struct paint_settings, fusion_strength),
-   "of the style image in the network's features; 0 redraws the photograph, nearly (exactly: --strength)", 0, 1, 1},
+   "of the style image in the network; 0 redraws the photograph, --method image nearly (exactly: --strength)", 0, 1, 1},
   {"style-size", OPTION_INT, offsetof (struct paint_settings, style_size),
-   "longer side of the style image as the network sees it: larger = larger strokes", 64, 1024, 512},
+   "longer side of the style image as the network sees it: larger = larger strokes; 0 = 768, with --method image 512",
+   0, 1024, 0},
   {"palette", OPTION_FLOAT, offsetof (struct paint_settings, palette),
    "how far colours are moved to the palette of a --style-image; 0 = as the network paints them", 0, 1, 1},
   {"strokes", OPTION_CHOICE, offsetof (struct paint_settings, strokes),
@@ -154,26 +163,36 @@ method_index (const struct method *method)
   return i;
 }
 
-/* Whether a style image is to be predicted, where nothing is said of the method: not when brushwork is, which is method
- * image's. */
+/* Whether a style image is to be predicted, where nothing is said of the method: not when something is said of method
+ * image's ways. */
 static bool
 is_to_predict (const struct paint_settings *settings)
 {
-  return settings->fusion == FUSION_PREDICT && !settings->brushwork &&
-         settings->brushwork_strength == BRUSHWORK_STRENGTH && predict_is_there ();
+  bool of_image = settings->fusion != FUSION_AUTO || settings->brushwork || settings->brushwork_strength >= 0;
+  return !of_image && (settings->predictor || predict_is_there ());
 }
 
-/* A style image without a word about the method means method predict or image; which the fusion then says, too. */
-static bool
-choose_method (struct paint_settings *settings, GError **error)
+bool
+paint_settle (struct paint_settings *settings, GError **error)
 {
   bool image = settings->style_image && *settings->style_image, chosen = methods[settings->method] != &method_network;
   if (image && !chosen)
     settings->method = method_index (is_to_predict (settings) ? &method_predict : &method_image);
-  if (methods[settings->method] == &method_image && settings->fusion == FUSION_PREDICT)
+  bool by_features = methods[settings->method] == &method_image;
+  if (by_features && settings->fusion == FUSION_AUTO)
     settings->fusion = FUSION_ADAIN;
-  if (methods[settings->method] == &method_predict)
-    settings->fusion = FUSION_PREDICT;
+  if (by_features && settings->brushwork_strength == -1)
+    settings->brushwork_strength = BRUSHWORK_STRENGTH;
+  if (settings->style_size == 0)
+    settings->style_size = by_features ? STYLE_SIZE_OF_FEATURES : STYLE_SIZE;
+  const char *problem = settings->brushwork_strength < 0 && settings->brushwork_strength != -1
+                          ? "--brushwork-strength wants 0 to 1, or -1"
+                        : settings->style_size < STYLE_SIZE_LEAST ? "--style-size wants a number from 64 to 1024, or 0"
+                                                                  : NULL;
+  if (problem) {
+    g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, problem);
+    return false;
+  }
   if (!image || chosen || !settings->style || !*settings->style)
     return true;
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--style and --style-image do not go together; choose one");
@@ -187,7 +206,7 @@ painter_new (const struct paint_settings *settings, GError **error)
   copy_settings (&painter->settings, settings);
   if (settings->memory && !parse_bytes (settings->memory, &painter->memory, error))
     return NULL;
-  if (!choose_method (&painter->settings, error))
+  if (!paint_settle (&painter->settings, error))
     return NULL;
   painter->method = methods[painter->settings.method];
   painter->self = painter->method->open (&painter->settings, error);

@@ -28,12 +28,13 @@ struct paint_settings {
   int strokes;               /* enum strokes of effect/canvas.h */
   double grain;              /* how much paint there is in flat places, 0..1 */
   bool wrap;                 /* a texture: opposite sides meet */
+  char *predictor;           /* of method predict: a pack or run; NULL = the pack that ships */
   int fusion;                /* enum fusion, of method image */
-  char *brushwork;           /* likewise: "auto", "none" or a mix of a pack's styles; NULL = "auto" */
-  double brushwork_strength; /* likewise: 0 = none .. 1 = the styles' */
-  double fusion_strength;    /* likewise: of features, 0 = the photograph's .. 1 = the style's */
-  int64_t style_size;        /* likewise: longer side of the style image */
-  double palette;            /* likewise: how far colours are moved to its palette, 0..1 */
+  char *brushwork;           /* of method image: "auto", "none" or a mix of a pack's styles; NULL = "auto" */
+  double brushwork_strength; /* of method image: 0 = none .. 1 = the styles'; -1 = 0.6 */
+  double fusion_strength;    /* of both: of features, 0 = the photograph's .. 1 = the style's */
+  int64_t style_size;        /* of both: longer side of the style image */
+  double palette;            /* of both: how far colours are moved to its palette, 0..1 */
   int keep_colors;           /* enum keep_colors */
   struct finish finish;
   int precision; /* enum precision */
@@ -46,7 +47,7 @@ struct paint_settings {
 extern const struct option paint_options[];
 
 /* How photograph and style image meet: see net/net.h. */
-enum fusion { FUSION_ATTENTION, FUSION_ADAIN, FUSION_PREDICT };
+enum fusion { FUSION_ATTENTION, FUSION_ADAIN, FUSION_AUTO /* adain, where the painting is not predicted */ };
 extern const char *const fusion_names[];
 
 /* Whether an option goes into the recipe by itself: numbers and choices that say how a painting looks. */
@@ -124,7 +125,7 @@ struct method {
                   GError **error);
 };
 extern const struct method method_network; /* stylize.c: a style pack's network */
-extern const struct method method_image;   /* transfer.c: any painting as a style, by its features' moments */
+extern const struct method method_image;   /* transfer.c: any painting as a style, by what its features are like */
 extern const struct method method_predict; /* predict.c: likewise, by rows of a pack's network that are guessed */
 
 const struct method *paint_method (int index); /* as paint_settings.method counts */

@@ -21,6 +21,10 @@ struct painter {
   uint64_t room;     /* bytes that the method may use, when sheets.c paints at other sizes */
 };
 
+/* Chooses what is left to choose: a style image without a word about the method means method predict or image; and
+ * settings whose defaults go with the method. IMPASTO_ERROR_USAGE. */
+bool paint_settle (struct paint_settings *settings, GError **error);
+
 void paint_size (const struct painter *painter, int *width, int *height); /* of the painting */
 
 bool paint_is_photograph (const struct painter *painter);    /* nothing else: the method need not be asked */

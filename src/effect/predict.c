@@ -2,10 +2,14 @@
  *
  * Method "predict": any painting as a style, at once, by the network of a pack that has a predictor (net/net.h). Each
  * painting is seen once, when the method is opened; what the predictor makes of it is a row like those of the pack's
- * styles. From there on the painter is as for a style of the pack (stylize.c): strength, brush and regions are the
- * network's. */
+ * styles. From there on it is painted as in a style of the pack (stylize.c), but for the strength, which follows when
+ * colours have been moved to the painting's palette. In a recipe, beside "style", "pack", "sha256" and "paintings":
+ *
+ *   "describer": {"pack": base name, "sha256": ...}, the network that tells what paintings look like */
 #include <string.h>
 
+#include "compile/plan.h"
+#include "device/cpu.h"
 #include "effect/colors.h"
 #include "effect/predict.h"
 #include "effect/steered.h"
@@ -18,14 +22,16 @@
 #include "train/describer.h"
 
 #define PACK "masters.safetensors"
-#define EYE "perceptual.safetensors"
+#define DESCRIBER "perceptual.safetensors"
 #define MULTIPLE 16 /* of a style image's sides */
 
 struct predict {
   struct steered steered;
+  const struct paint_settings *settings;
   struct style style; /* the pack whose predictor it is */
   struct pack *pack;  /* its network, with the paintings in the place of its styles */
-  char *label;
+  struct net_file *describer;
+  char *describer_sha256, *label;
   struct colors_sums *palettes; /* of each mix */
 };
 
@@ -36,6 +42,8 @@ predict_close (void *self)
   steered_clear (&predict->steered);
   style_clear (&predict->style);
   g_clear_pointer (&predict->pack, pack_free);
+  g_clear_pointer (&predict->describer, net_file_free);
+  g_free (predict->describer_sha256);
   g_free (predict->palettes);
   g_free (predict->label);
   g_free (predict);
@@ -82,13 +90,13 @@ pack_of_paintings (const struct pack *from, struct tensor *weights, GError **err
 
 /* Sees a painting: its descriptor and its palette. */
 static bool
-look (const struct paint_settings *settings, const struct net_file *eye, const char *path, float *descriptor,
-      struct colors_sums *palette, GError **error)
+look (const struct predict *predict, const char *path, float *descriptor, struct colors_sums *palette, GError **error)
 {
-  struct plan_options options = {.threads = settings->threads};
+  const struct paint_settings *settings = predict->settings;
+  struct plan_options options = {.threads = settings->threads, .memory_limit = cpu_memory_available ()};
   g_autoptr (picture) whole = painting_load (path, error);
   g_autoptr (picture) painting = whole ? picture_fit (whole, settings->style_size, MULTIPLE, error) : NULL;
-  if (!painting || !describe_picture (eye, painting, options, descriptor, error))
+  if (!painting || !describe_picture (predict->describer, painting, options, descriptor, error))
     return false;
   int64_t pixels = (int64_t) painting->width * painting->height;
   colors_sums_add (palette, painting->rgb, pixels, painting->alpha, pixels);
@@ -96,24 +104,15 @@ look (const struct paint_settings *settings, const struct net_file *eye, const c
 }
 
 static bool
-see_paintings (struct predict *predict, const struct paint_settings *settings, GPtrArray *paths, GError **error)
+see_paintings (struct predict *predict, GPtrArray *paths, GError **error)
 {
-  const struct pack *from = predict->style.pack;
+  struct pack *from = predict->style.pack;
   const struct control *control = predict->steered.control;
-  g_autofree char *path = style_folders_find (EYE);
-  if (!path)
-    return style_fail (error, IMPASTO_ERROR_INPUT,
-                       EYE ", which --style-image needs, is not there; set IMPASTO_MODELS to its folder");
-  g_autoptr (net_file) eye = net_file_load (path, &net_perceptual, error);
-  if (!eye)
-    return false;
   int64_t d = from->predictor.described, n = paths->len;
-  if (perceptual_descriptor_size (eye->settings) != d)
-    return style_fail (error, IMPASTO_ERROR_INPUT, "%s: its predictor was not trained with %s", from->path, path);
   g_autofree struct colors_sums *palettes = g_new0 (struct colors_sums, n);
   g_autoptr (tensor) descriptors = tensor_new (SHAPE (n, d), DTYPE_F32, error);
   for (int64_t i = 0; descriptors && i < n; i++)
-    if (!look (settings, eye, paths->pdata[i], tensor_floats (descriptors) + i * d, &palettes[i], error))
+    if (!look (predict, paths->pdata[i], tensor_floats (descriptors) + i * d, &palettes[i], error))
       return false;
   g_autoptr (tensor) weights = descriptors ? pack_predict (from, descriptors, error) : NULL;
   predict->pack = weights ? pack_of_paintings (from, weights, error) : NULL;
@@ -126,62 +125,75 @@ see_paintings (struct predict *predict, const struct paint_settings *settings, G
   return predict->pack != NULL;
 }
 
-/* --- The method --- */
+/* --- Files --- */
 
-/* The pack that ships; NULL without @error: it is not there, or has no predictor. */
-static struct pack *
-open_pack (GError **error)
+/* The pack or run that is named, or the pack that ships; its predictor must be there. */
+static bool
+load_pack (struct predict *predict, GError **error)
 {
-  g_autofree char *path = style_folders_find (PACK);
-  g_autoptr (pack) pack = path ? pack_load (path, error) : NULL;
-  return pack && pack->predicting ? g_steal_pointer (&pack) : NULL;
+  const char *named = predict->settings->predictor;
+  g_autofree char *shipped = named ? NULL : style_folders_find (PACK);
+  if (!named && !shipped)
+    return style_fail (error, IMPASTO_ERROR_INPUT,
+                       PACK ", which --method predict needs, is not there; set IMPASTO_MODELS to its folder, or choose "
+                            "--method image");
+  if (!style_load (named ? named : shipped, &predict->style, error))
+    return false;
+  return predict->style.pack->predicting ||
+         style_fail (error, IMPASTO_ERROR_INPUT,
+                     "%s has no predictor; impasto train predictor gives it one, and --method image does without",
+                     predict->style.pack->path);
+}
+
+/* What features keep of the photograph is a share of its row. */
+static bool
+check_fusion (const struct predict *predict, GError **error)
+{
+  const struct pack *pack = predict->style.pack;
+  return pack->settings.photograph || predict->settings->fusion_strength == 1 ||
+         style_fail (error, IMPASTO_ERROR_USAGE,
+                     "%s has not learned the photograph, which --fusion-strength wants; --strength does without",
+                     pack->path);
+}
+
+static bool
+load_describer (struct predict *predict, GError **error)
+{
+  g_autofree char *path = style_folders_find (DESCRIBER);
+  const struct pack *pack = predict->style.pack;
+  if (!path)
+    return style_fail (error, IMPASTO_ERROR_INPUT,
+                       DESCRIBER ", which --method predict needs, is not there; set IMPASTO_MODELS to its folder");
+  predict->describer = net_file_load (path, &net_perceptual, error);
+  predict->describer_sha256 = predict->describer ? style_sha256 (path, error) : NULL;
+  if (!predict->describer_sha256)
+    return false;
+  return perceptual_descriptor_size (predict->describer->settings) == pack->predictor.described ||
+         style_fail (error, IMPASTO_ERROR_INPUT, "%s: its predictor was not trained with %s", pack->path, path);
 }
 
 bool
 predict_is_there (void)
 {
-  g_autofree char *path = style_folders_find (PACK);
+  g_autofree char *path = style_folders_find (PACK), *describer = style_folders_find (DESCRIBER);
   g_autoptr (pack) pack = path ? pack_load_manifest (path, NULL) : NULL;
-  return pack && pack->predictor.described > 0;
+  g_autoptr (net_file) net = describer ? net_file_load (describer, &net_perceptual, NULL) : NULL;
+  return pack && net && pack->predictor.described == perceptual_descriptor_size (net->settings);
 }
+
+/* --- The method --- */
 
 static bool
-open_all (struct predict *predict, const struct paint_settings *settings, GError **error)
+open_all (struct predict *predict, GError **error)
 {
   struct steered *steered = &predict->steered;
-  g_autoptr (GError) local = NULL;
-  steered->control = control_new (settings, true, error);
+  steered->control = control_new (predict->settings, true, error);
   g_autoptr (GPtrArray) paths = steered->control ? control_paintings (steered->control, error) : NULL;
-  if (!paths)
+  if (!paths || !load_pack (predict, error) || !check_fusion (predict, error) || !load_describer (predict, error) ||
+      !see_paintings (predict, paths, error))
     return false;
-  predict->style.pack = open_pack (&local);
-  if (local) {
-    g_propagate_error (error, g_steal_pointer (&local));
-    return false;
-  }
-  if (!predict->style.pack)
-    return style_fail (error, IMPASTO_ERROR_INPUT,
-                       PACK " with a predictor, which --fusion predict needs, is not there; set IMPASTO_MODELS to its "
-                            "folder, or choose --fusion adain");
-  predict->style.sha256 = style_sha256 (predict->style.pack->path, error);
-  return predict->style.sha256 && see_paintings (predict, settings, paths, error);
-}
-
-/* The rows of each mix; what features keep of the photograph (--fusion-strength) is a share of its row, where the pack
- * has one. */
-static void
-fill_rows (struct predict *predict, double fusion)
-{
-  const struct style_net *net = &predict->pack->settings;
-  const struct control *control = predict->steered.control;
-  int64_t n = style_net_rows (net), photograph = style_net_photograph_row (net);
-  float *rows = predict->steered.rows;
-  control_rows (control, net, rows);
-  for (guint m = 0; photograph >= 0 && m < control->mixes->len; m++, rows += n) {
-    for (int64_t k = 0; k < net->styles; k++)
-      rows[k] *= fusion;
-    rows[photograph] = 1 - fusion * (1 - rows[photograph]);
-  }
+  g_clear_pointer (&predict->style.pack->predicting, weights_unref); /* has said what it had to say */
+  return true;
 }
 
 static void *
@@ -189,24 +201,25 @@ predict_open (const struct paint_settings *settings, GError **error)
 {
   struct predict *predict = g_new0 (struct predict, 1);
   struct steered *steered = &predict->steered;
-  if (!open_all (predict, settings, error)) {
+  predict->settings = settings;
+  if (!open_all (predict, error)) {
     predict_close (predict);
     return NULL;
   }
   struct canvas_settings of_canvas = steered_settings (settings);
   struct canvas_net net = stylize_net (predict->pack);
-  of_canvas.gate = control_least_strength (steered->control) * settings->fusion_strength < 0.5; /* shut from there on */
+  of_canvas.gate = settings->fusion_strength < 0.5; /* shut from there on */
   predict->label = style_images_label (control_mix_at (steered->control, 0)->images);
   steered->canvas = canvas_new (&net, &of_canvas);
   steered->rows = g_new (float, steered->control->mixes->len *net.rows);
-  fill_rows (predict, settings->fusion_strength);
+  control_rows (steered->control, &predict->pack->settings, &settings->fusion_strength, steered->rows);
   return predict;
 }
 
 static unsigned
 predict_controls (const void *self)
 {
-  return stylize_controls_of (((const struct predict *) self)->pack);
+  return stylize_controls_of (((const struct predict *) self)->pack) & ~METHOD_STRENGTH;
 }
 
 static const struct colors_sums *
@@ -232,16 +245,23 @@ predict_file (const void *self)
 static void
 predict_sources (const void *self, GPtrArray *paths)
 {
+  const struct predict *predict = self;
   g_ptr_array_add (paths, g_strdup (predict_file (self)));
-  control_sources (((const struct predict *) self)->steered.control, paths);
+  g_ptr_array_add (paths, g_strdup (predict->describer->path));
+  control_sources (predict->steered.control, paths);
 }
 
 static void
 predict_describe (const void *self, JsonObject *recipe)
 {
   const struct predict *predict = self;
+  g_autofree char *describer = g_path_get_basename (predict->describer->path);
+  JsonObject *of_describer = json_object_new ();
+  json_object_set_string_member (of_describer, "pack", describer);
+  json_object_set_string_member (of_describer, "sha256", predict->describer_sha256);
   json_object_set_string_member (recipe, "style", predict->label);
   style_describe (&predict->style, recipe);
+  json_object_set_object_member (recipe, "describer", of_describer);
   style_images_describe (control_mix_at (predict->steered.control, 0)->images, recipe);
   steered_describe (&predict->steered, recipe);
 }
@@ -249,9 +269,13 @@ predict_describe (const void *self, JsonObject *recipe)
 static bool
 predict_replay (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings, GError **error)
 {
-  if (!recipe_check_in_use (recipe, PACK, "its pack", source, error))
+  JsonNode *node = json_object_get_member (recipe, "describer");
+  if (!node || !JSON_NODE_HOLDS_OBJECT (node))
+    return style_fail (error, IMPASTO_ERROR_INPUT, "%s: its recipe has no \"describer\"", source->painting);
+  if (!recipe_check_in_use (json_node_get_object (node), DESCRIBER, "its describing network", source, error))
     return false;
-  settings->style_image = style_images_replay (recipe, source, error);
+  settings->predictor = recipe_find_pack (recipe, "predictor", NULL, source, error);
+  settings->style_image = settings->predictor ? style_images_replay (recipe, source, error) : NULL;
   return settings->style_image && recipe_replay_regions (recipe, true, source, settings, error);
 }
 

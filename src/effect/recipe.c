@@ -181,10 +181,9 @@ pack_folders (const char *run, const char *beside, const char **there)
   return folders;
 }
 
-/* The file "pack" of @object, for its mix @style, which --@option says too. */
-static char *
-find_pack (JsonObject *object, const char *option, const char *style, const struct recipe_source *source,
-           GError **error)
+char *
+recipe_find_pack (JsonObject *object, const char *option, const char *style, const struct recipe_source *source,
+                  GError **error)
 {
   const char *pack = recipe_string (object, "pack", source, error), *latest;
   const char *sha256 = pack ? recipe_string (object, "sha256", source, error) : NULL;
@@ -199,14 +198,15 @@ find_pack (JsonObject *object, const char *option, const char *style, const stru
   }
   g_autoptr (GPtrArray) folders = pack_folders (run, beside, &latest);
   g_autoptr (GError) local = NULL;
-  g_autofree char *cure = g_strdup_printf (
-    "%s, or name a style with --%s",
-    run ? "replay it in the folder that holds that of the run" : "set IMPASTO_MODELS to its folder", option);
+  g_autofree char *cure =
+    g_strdup_printf ("%s, or name %s with --%s",
+                     run ? "replay it in the folder that holds that of the run" : "set IMPASTO_MODELS to its folder",
+                     style ? "a style" : "another", option);
   char *path =
     recipe_find_file (source, what, pack, sha256, (const char *const *) folders->pdata, latest ? NULL : cure, &local);
   if (local && latest)
-    style_fail (error, IMPASTO_ERROR_INPUT, "%s; --%s %s:%s paints by its latest", local->message, option, latest,
-                style);
+    style_fail (error, IMPASTO_ERROR_INPUT, "%s; --%s %s%s%s paints by its latest", local->message, option, latest,
+                style ? ":" : "", style ? style : "");
   else if (local)
     g_propagate_error (error, g_steal_pointer (&local));
   return path;
@@ -217,7 +217,7 @@ recipe_replay_mix (JsonObject *object, const char *option, const struct recipe_s
 {
   const char *style = recipe_string (object, "style", source, error);
   bool ok = style && check_mix (style, source, error);
-  g_autofree char *path = ok ? find_pack (object, option, style, source, error) : NULL;
+  g_autofree char *path = ok ? recipe_find_pack (object, option, style, source, error) : NULL;
   return path ? g_strdup_printf ("%s:%s", path, style) : NULL;
 }
 
@@ -326,9 +326,14 @@ impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gbo
   source.other_brushwork = options_given (options, "brushwork");
   bool ok = recipe_read (text, &source, style || images, &from, &local);
   const struct method *method = paint_method (from.method);
-  bool by_image = method == &method_image || method == &method_predict, how = options_given (options, "fusion");
-  if (ok && by_image && ((style && !images) || how || source.other_brushwork))
-    from.method = to->method; /* no painting gives the style any more, or it is to be taken otherwise */
+  bool by_image = method == &method_image || method == &method_predict;
+  bool otherwise = options_given (options, "fusion") || source.other_brushwork || options_given (options, "predictor");
+  if (ok && by_image && ((style && !images) || otherwise))
+    from.method = to->method;    /* no painting gives the style any more, or it is to be taken otherwise */
+  if (method != &method_image) { /* whatever stands there has had no say */
+    from.fusion = to->fusion;
+    from.brushwork_strength = to->brushwork_strength;
+  }
   if (ok && style && !images && method == &method_optimize) /* it gives what painting begins with alone */
     ok = recipe_read (text, &source, false, &from, &local);
   for (const struct option *option = paint_options; ok && option->name; option++) {

@@ -43,6 +43,11 @@ bool recipe_replay_regions (JsonObject *recipe, bool images, const struct recipe
  * the @option that says another. */
 char *recipe_replay_mix (JsonObject *object, const char *option, const struct recipe_source *source, GError **error);
 
+/* The file "pack" with "sha256" of @object, looked for so; a new string, or NULL. --@option says another; @style is the
+ * mix that it is wanted for, or NULL. */
+char *recipe_find_pack (JsonObject *object, const char *option, const char *style, const struct recipe_source *source,
+                        GError **error);
+
 /* Whether "pack" with "sha256" of @object, which is @what, is the @file that is found where packs are.
  * IMPASTO_ERROR_INPUT. */
 bool recipe_check_in_use (JsonObject *object, const char *file, const char *what, const struct recipe_source *source,

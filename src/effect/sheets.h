@@ -4,11 +4,11 @@
  *
  * The brush of methods that know none: a painting of size / b, enlarged by b, has strokes b times as wide; enlarged by
  * the method itself when it can, which keeps edges sharper. Strokes fall elsewhere at any other size, however little it
- * differs, so that the size itself must not follow the brush: paintings are made at the rungs of a ladder, sizes 2^(k/2),
- * and a brush between two rungs is a mix of their paintings (contrast.h).
+ * differs, so that the size itself must not follow the brush: paintings are made at the rungs of a ladder, sizes
+ * 2^(k/2), and a brush between two rungs is a mix of their paintings (contrast.h).
  *
- * A part of the grain: any grain however faint fills a flat picture with strokes, as normalisations blow it up; so a part
- * of it is a mix of the paintings without and with all of it. */
+ * A part of the grain: any grain however faint fills a flat picture with strokes, as normalisations blow it up; so a
+ * part of it is a mix of the paintings without and with all of it. */
 #pragma once
 
 #include "effect/paint_internal.h"

@@ -308,6 +308,14 @@ style_pack_file (const char *name)
   return style_folders_find (file);
 }
 
+bool
+style_load (const char *text, struct style *style, GError **error)
+{
+  g_autofree char *file = style_pack_file (text), *path = file ? g_strdup (file) : run_find (text, RUNS, error);
+  *style = (struct style){0};
+  return path && load_pack (path, style, error);
+}
+
 char *
 style_pack (const char *name)
 {

@@ -42,6 +42,10 @@ char *style_folders_find (const char *name);
  * string, NULL when there is none. */
 char *style_pack_file (const char *name);
 
+/* The pack that @text names, as style_pack_file has it, or as a run does; without a row. IMPASTO_ERROR_INPUT,
+ * IMPASTO_ERROR_USAGE. */
+bool style_load (const char *text, struct style *style, GError **error);
+
 /* Of a file; a new string. IMPASTO_ERROR_INPUT. */
 char *style_sha256 (const char *path, GError **error);
 

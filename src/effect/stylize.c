@@ -103,7 +103,7 @@ stylize_open (const struct paint_settings *settings, GError **error)
   stylize->text = control_mix_text (mix);
   steered->canvas = canvas_new (&net, &of_canvas);
   steered->rows = g_new (float, steered->control->mixes->len *net.rows);
-  control_rows (steered->control, &stylize->style.pack->settings, steered->rows);
+  control_rows (steered->control, &stylize->style.pack->settings, NULL, steered->rows);
   return stylize;
 }
 

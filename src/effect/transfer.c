@@ -25,7 +25,7 @@
  * down to 0 without a jump. */
 #define MARGIN (24 + (STYLIZE_MARGIN + PICTURE_MULTIPLE - 1) / PICTURE_MULTIPLE * PICTURE_MULTIPLE)
 
-const char *const fusion_names[] = {"attention", "adain", "predict", NULL};
+const char *const fusion_names[] = {"attention", "adain", "auto", NULL};
 
 /* A painting as the network takes it, and its colours. */
 struct encoded {

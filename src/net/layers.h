@@ -40,9 +40,10 @@ sym layer_dense (sym x, const char *name, struct layer_dense options);
 
 /* How a normalisation scales and shifts. With @style (k, s), weights over s rows, "NAME.scale" and "NAME.shift" are
  * (s, c) and each picture gets its mix of rows (conditional instance normalisation, Dumoulin 2017); without, (1, c).
- * With @maps (1, k, h, w), shares of the k mixes at each pixel, each pixel gets its own. The last two of the s rows
- * are tables of their own that start at zero when @brush is set: "NAME.brush_scale" and "NAME.brush_shift"; behind them
- * @basis more are "NAME.basis_scale" and "NAME.basis_shift".
+ * With @maps (1, k, h, w), shares of the k mixes at each pixel, each pixel gets its own. When @brush is set
+ * two of the s rows, behind the others, are tables of their own that start at zero, "NAME.brush_scale" and
+ * "NAME.brush_shift"; behind them @basis more, which start as noise around zero, are "NAME.basis_scale" and
+ * "NAME.basis_shift".
  * @moments (n, 2c, 1, 1), when not null, replace the means and variances of x: tiles, video and previews share
  * theirs; with maps they may be those of each mix, (k, 2c, 1, 1). Otherwise @taken, when not NULL, gets x's. */
 struct layer_norm {

@@ -145,6 +145,13 @@ struct perceptual perceptual_net (sym picture, int last, const struct perceptual
 int64_t perceptual_descriptor_size (const struct perceptual_net *settings);
 sym perceptual_descriptor (sym picture, const struct perceptual_net *settings);
 
+/* How much number @k of a descriptor counts when paintings are compared, by differences in deviations among known ones:
+ * all together 1. Half of the say is the colours', half that of relu2_2, where strokes are seen: coarser features see
+ * what is in a painting, finer ones the photograph of it. Weights fall with the squared distance over the temperature
+ * as a Gibbs distribution does. */
+#define PERCEPTUAL_TEMPERATURE 0.1
+double perceptual_descriptor_share (const struct perceptual_net *settings, int64_t k);
+
 /* arbitrary.c: the painter of any style at once (Huang and Belongie 2017, Liu et al. 2021). A painting becomes a few
  * symbols once, arbitrary_encode; arbitrary_net paints any number of photographs with them. Its encoder is a
  * perceptual network, in the scope "encoder"; what is trained is in the scope "decoder". */

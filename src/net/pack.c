@@ -285,6 +285,17 @@ pack_parse (const void *data, size_t size, const char *name, GError **error)
   return with_weights (pack_from (safetensors_parse (data, size, name, error), name, error), name, error);
 }
 
+/* Without a predictor as before there was any. */
+static JsonObject *
+settings_json (const struct style_net *settings)
+{
+  static const char *const of_predictor[] = {"described", "mixed", "free", "hidden"};
+  JsonObject *json = option_to_json (net_style.options, settings);
+  for (guint i = 0; settings->predictor.described == 0 && i < G_N_ELEMENTS (of_predictor); i++)
+    json_object_remove_member (json, of_predictor[i]);
+  return json;
+}
+
 static char *
 manifest_text (const struct pack *pack)
 {
@@ -292,7 +303,7 @@ manifest_text (const struct pack *pack)
   g_autoptr (JsonObject) manifest = json_object_new ();
   json_object_set_int_member (manifest, "format", MANIFEST_FORMAT);
   json_object_set_string_member (manifest, "network", net_style.name);
-  json_object_set_object_member (manifest, "settings", option_to_json (net_style.options, &settings));
+  json_object_set_object_member (manifest, "settings", settings_json (&settings));
   manifest_set_string (manifest, "title", pack->title);
   manifest_set_string (manifest, "license", pack->license);
   manifest_set_string (manifest, "provenance", pack->provenance);

@@ -61,7 +61,7 @@ void pack_share_predictor (struct pack *pack, const struct pack *from);
 
 /* pack_predict.c: what its predictor, which it must have, says of paintings that look like @descriptors, (n,
  * described): weights over the basis, (n, basis). And the rows of the table @table that such weights mean, (n, c); NULL
- * without @error: it is no table of rows. */
+ * without @error: it is no table of rows. IMPASTO_ERROR_NUMERIC: NaN or infinity. */
 struct tensor *pack_predict (const struct pack *pack, struct tensor *descriptors, GError **error);
 struct tensor *pack_predict_rows (const struct pack *pack, const char *table, struct tensor *weights, GError **error);
 

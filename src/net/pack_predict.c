@@ -4,19 +4,32 @@
 #include <string.h>
 
 #include "compile/plan.h"
+#include "impasto/error.h"
 #include "net/pack.h"
+
+/* @tensor, unless it is NULL or holds NaN or infinity, as damaged weights give it; takes it over. */
+static struct tensor *
+checked (const struct pack *pack, struct tensor *tensor, GError **error)
+{
+  if (!tensor || tensor_find_nonfinite (tensor) < 0)
+    return tensor;
+  tensor_unref (tensor);
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_NUMERIC,
+               "%s: its predictor gives NaN or infinity; it may be damaged", pack->path);
+  return NULL;
+}
 
 struct tensor *
 pack_predict (const struct pack *pack, struct tensor *descriptors, GError **error)
 {
   g_autoptr (graph) graph = graph_new ();
-  graph_output (graph, "rows", predictor_net (graph_constant (graph, descriptors), &pack->predictor));
+  graph_output (graph, "weights", predictor_net (graph_constant (graph, descriptors), &pack->predictor));
   struct plan_options options = {.threads = 1};
   g_autoptr (plan) plan = plan_compile (graph, pack->predicting, &options, error);
   if (!plan)
     return NULL;
   plan_run (plan, 0, 0);
-  return tensor_convert (plan_output (plan, "rows"), DTYPE_F32, error);
+  return checked (pack, tensor_convert (plan_output (plan, "weights"), DTYPE_F32, error), error);
 }
 
 struct tensor *
@@ -33,5 +46,5 @@ pack_predict_rows (const struct pack *pack, const char *table, struct tensor *we
     for (int64_t k = 0; k < rows; k++)
       for (int64_t j = 0; j < c; j++)
         tensor_floats (mixed)[i * c + j] += tensor_floats (weights)[i * rows + k] * tensor_floats (basis)[k * c + j];
-  return mixed;
+  return checked (pack, mixed, error);
 }

@@ -62,6 +62,16 @@ perceptual_descriptor_size (const struct perceptual_net *settings)
   return 2 * channels;
 }
 
+double
+perceptual_descriptor_share (const struct perceptual_net *settings, int64_t k)
+{
+  int64_t colors = 3, from = colors + settings->channels[0], strokes = settings->channels[1];
+  int64_t channel = k % (perceptual_descriptor_size (settings) / 2);
+  if (channel < colors)
+    return 0.25 / colors;
+  return channel >= from && channel < from + strokes ? 0.25 / strokes : 0;
+}
+
 sym
 perceptual_descriptor (sym picture, const struct perceptual_net *settings)
 {

@@ -9,6 +9,11 @@
 #include "image/pixels.h"
 #include "impasto/error.h"
 #include "train/inventory.h"
+#include "train/sheet.h"
+
+#define COLUMNS 6 /* of a sheet */
+
+enum { STREAM_SHEET = 403 }; /* random numbers of sheets */
 
 static bool
 add_painting (GPtrArray *paintings, const char *path, double shorter, GString *inventory, GError **error)
@@ -110,4 +115,28 @@ painting_crop (const struct picture *painting, double zoom, int64_t size, struct
       *b = left;
     }
   return true;
+}
+
+/* --- Sheets --- */
+
+bool
+painting_of_sheet (const GPtrArray *paintings, int i, int n, double zoom, int64_t size, float *out, GError **error)
+{
+  struct random_key key = {.stream = STREAM_SHEET, .step = i};
+  return painting_crop (paintings->pdata[(guint64) i * paintings->len / n], zoom, size, key, 0, out, error);
+}
+
+bool
+paintings_reals (const GPtrArray *paintings, double zoom, struct dataset *photos, int64_t batch, int64_t size,
+                 const char *path, GError **error)
+{
+  int shown = MIN (paintings->len, COLUMNS * COLUMNS), rows = (shown + COLUMNS - 1) / COLUMNS;
+  g_autoptr (sheet) sheet = sheet_new (path, COLUMNS, rows + 2, size, error);
+  if (!sheet)
+    return false;
+  for (int i = 0; i < shown; i++)
+    if (!painting_of_sheet (paintings, i, shown, zoom, size, sheet_cell (sheet, i), error))
+      return false;
+  return dataset_pick (photos, 0, batch, 2 * COLUMNS, sheet_cell (sheet, rows * COLUMNS), error) &&
+         sheet_save (sheet, error);
 }

@@ -9,12 +9,13 @@
 #include "impasto/error.h"
 #include "train/predictor_recipe.h"
 #include "train/recipe.h"
+#include "train/style_pack.h"
 
-#define TEMPERATURE 0.1 /* of squared distances a number, as effect/brushwork.c has it */
-#define LEAST_DEVIATION 1e-4
+#define LEAST_VARIANCE 1e-8
+#define NO_SAY 1000        /* deviations, within half precision */
 #define FREE_DEVIATION 0.1 /* of the free rows at first */
 
-enum { STREAM_ROWS = 710 };
+enum { STREAM_ROWS = 810 };
 
 /* --- A new predictor --- */
 
@@ -40,7 +41,8 @@ measure (struct tensor *descriptors, struct weights *weights, GError **error)
     for (int64_t i = 0; i < n; i++)
       square += (column[i * d] - sum) * (column[i * d] - sum) / n;
     tensor_floats (mean)[k] = sum;
-    tensor_floats (deviation)[k] = fmax (sqrt (square), LEAST_DEVIATION * (1 + fabs (sum)));
+    double floor = 1 + fabs (sum); /* what all have alike tells nothing: it is to have no say */
+    tensor_floats (deviation)[k] = square > LEAST_VARIANCE * floor * floor ? sqrt (square) : NO_SAY * floor;
   }
   weights_add (weights, "predictor.mean", mean);
   weights_add (weights, "predictor.deviation", deviation);
@@ -48,12 +50,11 @@ measure (struct tensor *descriptors, struct weights *weights, GError **error)
 }
 
 /* The mix that falls with the distance of descriptors as a Gibbs distribution does: -|z - z_i|^2 q / T is linear in z
- * but for what all styles have alike. q: half of the say is the colours', half that of relu2_2, where strokes are
- * seen. */
+ * but for what all styles have alike; q is each number's share. */
 static bool
-begin_mix (struct tensor *descriptors, const struct perceptual_net *eye, struct weights *weights, GError **error)
+begin_mix (struct tensor *descriptors, const struct perceptual_net *describer, struct weights *weights, GError **error)
 {
-  int64_t n = descriptors->shape.dim[0], d = descriptors->shape.dim[1], from = 3 + eye->channels[0];
+  int64_t n = descriptors->shape.dim[0], d = descriptors->shape.dim[1];
   const float *mean = tensor_floats (weights_find (weights, "predictor.mean"));
   const float *deviation = tensor_floats (weights_find (weights, "predictor.deviation"));
   g_autoptr (tensor) weight = floats (SHAPE (n, d), error), bias = weight ? floats (SHAPE (1, n), error) : NULL;
@@ -61,12 +62,10 @@ begin_mix (struct tensor *descriptors, const struct perceptual_net *eye, struct 
     return false;
   for (int64_t i = 0; i < n; i++)
     for (int64_t k = 0; k < d; k++) {
-      int64_t channel = k % (d / 2);
-      bool color = channel < 3, stroke = channel >= from && channel < from + eye->channels[1];
-      double q = color ? 0.25 / 3 : stroke ? 0.25 / eye->channels[1] : 0;
+      double q = perceptual_descriptor_share (describer, k);
       double z = (tensor_floats (descriptors)[i * d + k] - mean[k]) / deviation[k];
-      tensor_floats (weight)[i * d + k] = 2 * q * z / TEMPERATURE * sqrt (d); /* it reads z / sqrt (d) */
-      tensor_floats (bias)[i] -= q * z * z / TEMPERATURE;
+      tensor_floats (weight)[i * d + k] = 2 * q * z / PERCEPTUAL_TEMPERATURE * sqrt (d); /* it reads z / sqrt (d) */
+      tensor_floats (bias)[i] -= q * z * z / PERCEPTUAL_TEMPERATURE;
     }
   weights_add (weights, "predictor.mix.weight", weight);
   weights_add (weights, "predictor.mix.bias", bias);
@@ -99,25 +98,23 @@ begin_basis (const struct pack *pack, int64_t more, uint64_t seed, struct weight
 
 /* --- The run's weights --- */
 
-/* Adds those of @weights to the run's, and as averages; what is there already must be the same, if @same. */
+/* Adds those of @weights that are lacking to the run's, and as averages; what is there must be the same as in @same, if
+ * that is given. */
 static bool
-add_weights (struct trainer *trainer, struct weights *weights, const char *same, GError **error)
+add_weights (struct trainer *trainer, struct weights *weights, const struct pack *same, GError **error)
 {
   for (guint i = 0; i < 2 * weights_count (weights); i++) {
     const char *part = weights_name (weights, i / 2);
-    struct tensor *from = weights_at (weights, i / 2);
     g_autofree char *name = g_strdup_printf ("%spainter.%s", i % 2 ? "average." : "", part);
     struct tensor *there = weights_find (trainer->weights, name);
-    if (there && same && (!shape_equal (&there->shape, &from->shape) || memcmp (there->data, from->data, from->size))) {
-      g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s is not the pack that this run began with (%s)", same,
-                   part);
+    if (same && !style_pack_check_same (same, part, there, error))
       return false;
-    }
-    g_autoptr (tensor) own = there ? NULL : tensor_convert (from, DTYPE_F32, error); /* steps write into it */
-    if (!there && !own)
+    if (there)
+      continue;
+    g_autoptr (tensor) own = tensor_convert (weights_at (weights, i / 2), DTYPE_F32, error); /* steps write into it */
+    if (!own)
       return false;
-    if (!there)
-      weights_add (trainer->weights, name, own);
+    weights_add (trainer->weights, name, own);
   }
   return true;
 }
@@ -127,14 +124,27 @@ check_pack (const struct predictor_state *state, GError **error)
 {
   const struct pack *into = state->into;
   int64_t d = perceptual_descriptor_size (&state->describer);
-  const char *problem = into->settings.layers ? "its network knows one style and takes no others"
-                        : into->settings.skip ? "corrects photographs (--skip), which no style does"
+  const char *problem = into->settings.layers       ? "its network knows one style and takes no others"
+                        : into->settings.skip       ? "corrects photographs (--skip), which no style does"
+                        : into->settings.styles < 2 ? "has one style; a predictor wants several to begin with"
                         : !into->descriptors || into->descriptors->shape.dim[1] != d
                           ? "does not tell what its paintings look like, or by another network than --" DESCRIBER_OPTION
                           : NULL;
   if (problem)
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: %s", into->path, problem);
   return !problem;
+}
+
+/* A predictor that learns further keeps its size. */
+static bool
+check_size (const struct predictor_settings *settings, const struct pack *into, GError **error)
+{
+  const struct predictor_net *net = &into->predictor;
+  if ((!settings->free || settings->free == net->free) && (!settings->hidden || settings->hidden == net->hidden))
+    return true;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its predictor has --free %d --hidden %d, and keeps them",
+               into->path, (int) net->free, (int) net->hidden);
+  return false;
 }
 
 bool
@@ -146,16 +156,18 @@ predictor_begin (struct trainer *trainer, struct predictor_state *state, GError 
     return false;
   int64_t d = perceptual_descriptor_size (&state->describer);
   state->net = into->settings;
-  if (!add_weights (trainer, into->weights, into->path, error))
+  if (!add_weights (trainer, into->weights, into, error))
     return false;
   state->net.predictor = into->predictor;
   if (into->predicting)
-    return add_weights (trainer, into->predicting, NULL, error);
-  state->net.predictor = (struct predictor_net){
-    .described = d, .mixed = into->settings.styles, .free = settings->free, .hidden = settings->hidden};
+    return check_size (settings, into, error) && add_weights (trainer, into->predicting, NULL, error);
+  state->net.predictor = (struct predictor_net){.described = d,
+                                                .mixed = into->settings.styles,
+                                                .free = settings->free ? settings->free : PREDICTOR_FREE,
+                                                .hidden = settings->hidden ? settings->hidden : PREDICTOR_HIDDEN};
   g_autoptr (weights) begun = weights_new ();
   return measure (into->descriptors, begun, error) && begin_mix (into->descriptors, &state->describer, begun, error) &&
-         begin_basis (into, settings->free, trainer->run.seed, begun, error) &&
+         begin_basis (into, state->net.predictor.free, trainer->run.seed, begun, error) &&
          add_weights (trainer, begun, NULL, error);
 }
 
@@ -165,7 +177,7 @@ struct pack *
 predictor_pack (const struct pack *into, struct weights *weights, GError **error)
 {
   struct style_net net = into->settings;
-  g_autoptr (weights) averaged = recipe_averaged (weights, "painter.");
+  g_autoptr (weights) averaged = recipe_averaged (weights, "painter."), all = weights_new ();
   const struct tensor *mix = weights_find (averaged, "predictor.mix.weight"),
                       *free = weights_find (averaged, "predictor.free.weight");
   if (!mix || !free || mix->shape.rank != 2 || free->shape.rank != 2) {
@@ -176,7 +188,14 @@ predictor_pack (const struct pack *into, struct weights *weights, GError **error
                                          .mixed = mix->shape.dim[0],
                                          .free = free->shape.dim[0],
                                          .hidden = free->shape.dim[1]};
-  struct pack *pack = pack_new (&net, averaged);
+  for (guint i = 0; i < weights_count (averaged); i++) {
+    const char *name = weights_name (averaged, i);
+    struct tensor *own = weights_find (into->weights, name);
+    if (own && !style_pack_check_same (into, name, weights_at (averaged, i), error))
+      return NULL;
+    weights_add (all, name, own ? own : weights_at (averaged, i));
+  }
+  struct pack *pack = pack_new (&net, all);
   for (guint i = 0; i < into->styles->len; i++) {
     const struct pack_style *style = into->styles->pdata[i];
     pack_add_style (pack, style->name, style->title, style->artist, style->year);
@@ -191,10 +210,16 @@ predictor_pack (const struct pack *into, struct weights *weights, GError **error
 void
 predictor_add_facts (struct pack *pack, const struct pack *into, JsonObject *facts)
 {
+  JsonArray *trainings = json_array_new ();
   pack->training = json_object_new ();
   g_autoptr (GList) members = into->training ? json_object_get_members (into->training) : NULL;
   for (GList *member = members; member; member = member->next)
     json_object_set_member (pack->training, member->data,
                             json_node_copy (json_object_get_member (into->training, member->data)));
-  json_object_set_object_member (pack->training, "predictor", facts);
+  JsonNode *before = json_object_get_member (pack->training, "predictor");
+  for (guint i = 0;
+       before && JSON_NODE_HOLDS_ARRAY (before) && i < json_array_get_length (json_node_get_array (before)); i++)
+    json_array_add_element (trainings, json_node_copy (json_array_get_element (json_node_get_array (before), i)));
+  json_array_add_object_element (trainings, facts);
+  json_object_set_array_member (pack->training, "predictor", trainings);
 }

@@ -14,6 +14,8 @@
 #define PREDICTOR_FEATURES "frozen.features" /* scopes */
 #define PREDICTOR_DESCRIBER "frozen.describer"
 
+enum { PREDICTOR_FREE = 64, PREDICTOR_HIDDEN = 128 };
+
 struct predictor_settings {
   char *photos, *into, *features, *describer;
   int64_t batch, size;
@@ -21,7 +23,7 @@ struct predictor_settings {
   double content_weight, style_weight, palette_weight, variation_weight, calm_weight, mesh_weight, colors_weight,
     alike_weight;
   double rate, average;
-  int64_t free, hidden;
+  int64_t free, hidden; /* 0: PREDICTOR_FREE and so on, or as the pack has it */
 };
 
 struct predictor_state {
@@ -49,8 +51,9 @@ bool predictor_build_training (struct trainer *trainer, struct predictor_state *
 /* Compiles state->sampler: one photograph painted like one painting, by averaged weights. */
 bool predictor_build_sampler (struct trainer *trainer, struct predictor_state *state, GError **error);
 
-/* @into with the predictor of a run, by the averages among its @weights. */
+/* @into with the predictor of a run, by the averages among its @weights. IMPASTO_ERROR_INPUT: the run has none, or
+ * began with another pack. */
 struct pack *predictor_pack (const struct pack *into, struct weights *weights, GError **error);
 
-/* What @into tells of its training, and under "predictor" @facts, which it takes over. */
+/* What @into tells of its training, and in the list "predictor" @facts, which it takes over. */
 void predictor_add_facts (struct pack *pack, const struct pack *into, JsonObject *facts);

@@ -60,6 +60,13 @@ recipe_set_rates (struct plan *plan, int64_t step, const struct optimizer_option
   recipe_set (plan, "decay", 0, average_decay (average, step));
 }
 
+float *
+recipe_input_at (struct plan *plan, const char *name, int64_t item)
+{
+  struct tensor *tensor = plan_input (plan, name);
+  return tensor ? tensor_floats (tensor) + item * shape_size (&tensor->shape) / tensor->shape.dim[0] : NULL;
+}
+
 void
 recipe_fill_noise (struct plan *plan, const char *name, uint32_t stream)
 {

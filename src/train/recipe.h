@@ -22,6 +22,9 @@ struct plan *recipe_compile (const struct trainer *trainer, struct graph *graph,
 /* Value @i of input @name; nothing where the plan has no such input. */
 void recipe_set (struct plan *plan, const char *name, int64_t i, double value);
 
+/* Input @name at picture @item, or NULL where the plan has no such input. */
+float *recipe_input_at (struct plan *plan, const char *name, int64_t item);
+
 /* The learning rate of the trainer's step, when the greatest is @rate: warmed up, then let down by a cosine; less after
  * rescues of the watchdog. */
 double recipe_rate (const struct trainer *trainer, double rate);

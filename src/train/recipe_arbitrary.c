@@ -15,7 +15,7 @@
 #define SHEET_PHOTOS 3
 #define SHEET_PAINTINGS 6
 
-enum stream { STREAM_ITEM = 400, STREAM_CROP, STREAM_COLOUR, STREAM_SHEET }; /* random numbers of this recipe */
+enum stream { STREAM_ITEM = 400, STREAM_CROP, STREAM_COLOUR }; /* random numbers of this recipe */
 
 static const struct option options[] = {
   {"photos", OPTION_STRING, offsetof (struct arbitrary_settings, photos), "folder of photographs to learn on; required",
@@ -182,31 +182,13 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
 
 /* Sheets */
 
-/* The painting of column @i of @n, the same at every sheet. */
-static bool
-sheet_painting (const struct arbitrary_state *state, const struct arbitrary_settings *settings, int i, int n,
-                float *out, GError **error)
-{
-  struct random_key key = {.stream = STREAM_SHEET, .step = i};
-  return painting_crop (state->paintings->pdata[(guint64) i * state->paintings->len / n], settings->zoom,
-                        settings->size, key, 0, out, error);
-}
-
-/* Crops of the paintings, then the photographs that training begins with. */
 static bool
 reals (struct trainer *trainer, const char *path, GError **error)
 {
   const struct arbitrary_settings *settings = trainer->settings;
-  struct arbitrary_state *state = trainer->state;
-  int columns = 6, shown = MIN (state->paintings->len, 36), rows = (shown + columns - 1) / columns;
-  g_autoptr (sheet) sheet = sheet_new (path, columns, rows + 2, settings->size, error);
-  if (!sheet)
-    return false;
-  for (int i = 0; i < shown; i++)
-    if (!sheet_painting (state, settings, i, shown, sheet_cell (sheet, i), error))
-      return false;
-  return dataset_pick (state->photos, 0, settings->batch, 2 * columns, sheet_cell (sheet, rows * columns), error) &&
-         sheet_save (sheet, error);
+  const struct arbitrary_state *state = trainer->state;
+  return paintings_reals (state->paintings, settings->zoom, state->photos, settings->batch, settings->size, path,
+                          error);
 }
 
 static void
@@ -235,7 +217,8 @@ sample (struct trainer *trainer, const char *path, GError **error)
   if (!sheet || !plan_refresh (state->sampler, error))
     return false;
   for (int i = 0; i < shown; i++)
-    if (!sheet_painting (state, settings, i, shown, sheet_cell (sheet, i + 1), error))
+    if (!painting_of_sheet (state->paintings, i, shown, settings->zoom, settings->size, sheet_cell (sheet, i + 1),
+                            error))
       return false;
   for (int row = 0; row < 2 * SHEET_PHOTOS; row++) {
     const float *photo = state->sheet_photos + row / 2 * pixels;

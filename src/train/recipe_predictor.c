@@ -16,13 +16,14 @@
 #include "train/predictor_recipe.h"
 #include "train/recipe.h"
 #include "train/sheet.h"
+#include "train/style_pack.h"
 
 #define SHEET_PHOTOS 3
 #define SHEET_PAINTINGS 6
 #define STEPS 3000
 #define REHEARSED_STYLES 26
 
-enum stream { STREAM_ITEM = 700, STREAM_CROP, STREAM_COLOUR, STREAM_SHEET }; /* random numbers of this recipe */
+enum stream { STREAM_ITEM = 800, STREAM_CROP, STREAM_COLOUR }; /* random numbers of this recipe */
 
 static const struct option options[] = {
   {"photos", OPTION_STRING, offsetof (struct predictor_settings, photos), "folder of photographs to learn on; required",
@@ -63,10 +64,10 @@ static const struct option options[] = {
   {"rate", OPTION_FLOAT, offsetof (struct predictor_settings, rate), "learning rate", 1e-8, 1, 0.003},
   {"average", OPTION_FLOAT, offsetof (struct predictor_settings, average), "moving average of the weights that is kept",
    0, 0.99999, 0.998},
-  {"free", OPTION_INT, offsetof (struct predictor_settings, free), "rows of no style, to be added to a mix of styles",
-   1, 1024, 64},
-  {"hidden", OPTION_INT, offsetof (struct predictor_settings, hidden), "numbers by which the free rows are weighed", 1,
-   4096, 128},
+  {"free", OPTION_INT, offsetof (struct predictor_settings, free),
+   "rows of no style, to be added to a mix of styles; 0 = 64, or as many as the predictor of PACK has", 0, 1024, 0},
+  {"hidden", OPTION_INT, offsetof (struct predictor_settings, hidden),
+   "numbers by which the free rows are weighed; 0 = 128, or as the predictor of PACK has it", 0, 4096, 0},
   {NULL},
 };
 
@@ -131,7 +132,7 @@ start (struct trainer *trainer, GError **error)
 {
   const struct predictor_settings *settings = trainer->settings;
   struct predictor_state *state = trainer->state = g_new0 (struct predictor_state, 1);
-  if (!check_settings (settings, error) || !(state->into = pack_load (settings->into, error)) ||
+  if (!check_settings (settings, error) || !(state->into = style_pack_load_into (settings->into, error)) ||
       !load_networks (trainer, state, error) || !predictor_begin (trainer, state, error) ||
       !(state->paintings = paintings_load (trainer, settings->zoom * settings->size, error)))
     return false;
@@ -154,13 +155,6 @@ start (struct trainer *trainer, GError **error)
 
 /* --- Steps --- */
 
-static float *
-input_at (struct plan *plan, const char *name, int64_t item)
-{
-  struct tensor *tensor = plan_input (plan, name);
-  return tensor_floats (tensor) + item * shape_size (&tensor->shape) / tensor->shape.dim[0];
-}
-
 static bool
 fill_paintings (struct trainer *trainer, struct predictor_state *state, GError **error)
 {
@@ -169,7 +163,7 @@ fill_paintings (struct trainer *trainer, struct predictor_state *state, GError *
   struct random_key item = {.seed = trainer->run.seed, .stream = STREAM_ITEM, .step = trainer->step},
                     crop = {.seed = trainer->run.seed, .stream = STREAM_CROP, .step = trainer->step};
   for (int i = 0; i < settings->batch; i++) {
-    float *painting = input_at (state->plan, "painting", i);
+    float *painting = recipe_input_at (state->plan, "painting", i);
     guint chosen = random_below (item, i, state->paintings->len);
     struct random_key colour = {
       .seed = trainer->run.seed, .stream = STREAM_COLOUR, .step = trainer->step * settings->batch + i};
@@ -177,8 +171,8 @@ fill_paintings (struct trainer *trainer, struct predictor_state *state, GError *
       return false;
     if (random_uniform (colour, 4) < settings->recolour)
       painting_recolour (painting, size * size, colour);
-    loss_palette_target (painting, size * size, input_at (state->plan, "palette-target", i));
-    loss_colors_target (painting, size, size, input_at (state->plan, "colors-target", i));
+    loss_palette_target (painting, size * size, recipe_input_at (state->plan, "palette-target", i));
+    loss_colors_target (painting, size, size, recipe_input_at (state->plan, "colors-target", i));
   }
   return true;
 }
@@ -204,32 +198,13 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
 
 /* --- Sheets --- */
 
-/* The painting of column @i of @n, the same at every sheet. */
-static bool
-sheet_painting (const struct trainer *trainer, int i, int n, float *out, GError **error)
-{
-  const struct predictor_settings *settings = trainer->settings;
-  const struct predictor_state *state = trainer->state;
-  struct random_key key = {.stream = STREAM_SHEET, .step = i};
-  return painting_crop (state->paintings->pdata[(guint64) i * state->paintings->len / n], settings->zoom,
-                        settings->size, key, 0, out, error);
-}
-
-/* Crops of the paintings, then the photographs that training begins with. */
 static bool
 reals (struct trainer *trainer, const char *path, GError **error)
 {
   const struct predictor_settings *settings = trainer->settings;
-  struct predictor_state *state = trainer->state;
-  int columns = 6, shown = MIN (state->paintings->len, 36), rows = (shown + columns - 1) / columns;
-  g_autoptr (sheet) sheet = sheet_new (path, columns, rows + 2, settings->size, error);
-  if (!sheet)
-    return false;
-  for (int i = 0; i < shown; i++)
-    if (!sheet_painting (trainer, i, shown, sheet_cell (sheet, i), error))
-      return false;
-  return dataset_pick (state->photos, 0, settings->batch, 2 * columns, sheet_cell (sheet, rows * columns), error) &&
-         sheet_save (sheet, error);
+  const struct predictor_state *state = trainer->state;
+  return paintings_reals (state->paintings, settings->zoom, state->photos, settings->batch, settings->size, path,
+                          error);
 }
 
 /* Paintings; below them a row a photograph: it, and as it is painted like each. */
@@ -244,15 +219,16 @@ sample (struct trainer *trainer, const char *path, GError **error)
   if (!sheet || !plan_refresh (state->sampler, error))
     return false;
   for (int i = 0; i < shown; i++)
-    if (!sheet_painting (trainer, i, shown, sheet_cell (sheet, i + 1), error))
+    if (!painting_of_sheet (state->paintings, i, shown, settings->zoom, settings->size, sheet_cell (sheet, i + 1),
+                            error))
       return false;
   for (int row = 0; row < SHEET_PHOTOS; row++) {
     const float *photo = state->sheet_photos + row * pixels;
     int first = (row + 1) * columns;
     sheet_draw (sheet, first, photo);
-    memcpy (input_at (state->sampler, "photo", 0), photo, pixels * sizeof (float));
+    memcpy (recipe_input_at (state->sampler, "photo", 0), photo, pixels * sizeof (float));
     for (int i = 1; i <= shown; i++) {
-      memcpy (input_at (state->sampler, "painting", 0), sheet_cell (sheet, i), pixels * sizeof (float));
+      memcpy (recipe_input_at (state->sampler, "painting", 0), sheet_cell (sheet, i), pixels * sizeof (float));
       plan_run (state->sampler, 0, 0);
       sheet_draw (sheet, first + i, tensor_floats (plan_output (state->sampler, "painted")));
     }
@@ -265,7 +241,7 @@ sample (struct trainer *trainer, const char *path, GError **error)
 static bool
 finish (struct trainer *trainer, const char *path, GError **error)
 {
-  static const char *const places[] = {"photos", "into", FEATURES_OPTION, DESCRIBER_OPTION, NULL};
+  static const char *const places[] = {"photos", "into", FEATURES_OPTION, DESCRIBER_OPTION, "free", "hidden", NULL};
   const struct predictor_state *state = trainer->state;
   g_autoptr (pack) pack = predictor_pack (state->into, trainer->weights, error);
   if (!pack)
@@ -286,8 +262,8 @@ rehearse (struct trainer *trainer, GError **error)
   state->describer = (struct perceptual_net){{16, 48, 96}};
   state->net.predictor = (struct predictor_net){.described = perceptual_descriptor_size (&state->describer),
                                                 .mixed = REHEARSED_STYLES,
-                                                .free = settings->free,
-                                                .hidden = settings->hidden};
+                                                .free = PREDICTOR_FREE,
+                                                .hidden = PREDICTOR_HIDDEN};
   if (!check_size (settings, error))
     return NULL;
   state->features = settings->features ? features_load (settings->features, error) : features_new_random ();

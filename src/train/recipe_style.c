@@ -38,7 +38,7 @@ static const struct option options[] = {
    ", which ships",
    .metavar = "FILE"},
   {DESCRIBER_OPTION, OPTION_STRING, offsetof (struct style_settings, describer),
-   "perceptual network by which the pack tells what its paintings look like, for impasto paint --brushwork; "
+   "perceptual network by which the pack tells what its paintings look like, for predictors and for brushwork; "
    "default: " FEATURES_FILE,
    .metavar = "FILE"},
   {"names", OPTION_STRING, offsetof (struct style_settings, names),
@@ -184,29 +184,13 @@ load_features (struct trainer *trainer, struct style_state *state, GError **erro
   return state->features != NULL;
 }
 
-/* A run's weights are others after each checkpoint; those of --into must be the same whenever this run is resumed. */
-static bool
-check_into (const char *path, GError **error)
-{
-  bool run = run_pack_matches (path);
-  if (!run && !g_file_test (path, G_FILE_TEST_IS_DIR))
-    return true;
-  if (run)
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
-                 "%s: is of a run, which may change; impasto export %s -o PACK.safetensors makes a pack for --into",
-                 path, path);
-  else
-    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: is a folder; --into wants a pack's file", path);
-  return false;
-}
-
 /* The pack of --into, whose styles must have other names. */
 static bool
 load_into (struct trainer *trainer, GError **error)
 {
   const struct style_settings *settings = trainer->settings;
   struct style_state *state = trainer->state;
-  state->into = check_into (settings->into, error) ? pack_load (settings->into, error) : NULL;
+  state->into = style_pack_load_into (settings->into, error);
   if (state->into && state->into->settings.layers) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: its network knows one style and takes no others",
                  settings->into);
@@ -294,11 +278,11 @@ start (struct trainer *trainer, GError **error)
 static void
 set_item (struct plan *plan, int64_t item, struct style_draw draw, const struct style_state *state)
 {
-  float *style = style_input_at (plan, "style", item);
+  float *style = recipe_input_at (plan, "style", item);
   for (int i = 0; style && i < state->data.n_styles; i++) /* absent without a judge */
     style[i] = i == draw.style;
-  style_draw_rows (draw, &state->net, style_input_at (plan, "rows", item));
-  style_draw_targets (draw, &state->data, style_input_at (plan, "targets", item));
+  style_draw_rows (draw, &state->net, recipe_input_at (plan, "rows", item));
+  style_draw_targets (draw, &state->data, recipe_input_at (plan, "targets", item));
 }
 
 static bool
@@ -315,7 +299,7 @@ step (struct trainer *trainer, struct train_stats *stats, GError **error)
   for (int i = 0; i < b; i++) {
     struct style_draw draw = style_draw (&state->net, trainer->run.seed, trainer->step, i, b);
     set_item (state->plan, i, draw, state);
-    float *painting = style_input_at (state->plan, "painting", i);
+    float *painting = recipe_input_at (state->plan, "painting", i);
     if (painting)
       style_data_crop (&state->data, draw, trainer->run.seed, trainer->step, i, size, painting);
   }

@@ -35,7 +35,9 @@ static struct pack *
 predictor_of (const struct learnt *learnt, GError **error)
 {
   const struct predictor_settings *settings = learnt->settings;
-  g_autoptr (pack) into = pack_load (settings->into ? settings->into : "", error);
+  g_autoptr (pack) into = settings->into ? pack_load (settings->into, error) : NULL;
+  if (!settings->into)
+    manifest_fail (error, learnt->path, "its recipe names no pack (--into)");
   return into ? predictor_pack (into, learnt->weights, error) : NULL;
 }
 

@@ -15,13 +15,6 @@ style_has_judge (const struct style_settings *settings)
   return settings->adversary_weight > 0 && !settings->into;
 }
 
-float *
-style_input_at (struct plan *plan, const char *name, int64_t item)
-{
-  struct tensor *tensor = plan_input (plan, name);
-  return tensor ? tensor_floats (tensor) + item * shape_size (&tensor->shape) / tensor->shape.dim[0] : NULL;
-}
-
 static void
 build_features (const struct style_state *state, sym picture, int last, struct feature_tap taps[FEATURE_TAPS])
 {

@@ -114,17 +114,31 @@ style_pack_fit_net (const struct pack *pack, int64_t styles)
   return net;
 }
 
-/* That what a run has of the pack's trunk, if anything, is that of the pack. */
-static bool
-check_trunk (const struct pack *pack, const char *part, struct tensor *there, GError **error)
+bool
+style_pack_check_same (const struct pack *pack, const char *part, const struct tensor *there, GError **error)
 {
-  struct tensor *from = weights_find (pack->weights, part);
+  const struct tensor *from = weights_find (pack->weights, part);
   if (!there || (shape_equal (&there->shape, &from->shape) && there->dtype == from->dtype &&
                  memcmp (there->data, from->data, there->size) == 0))
     return true;
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_INPUT, "%s is not the pack that this run began with (%s)",
                pack->path, part);
   return false;
+}
+
+struct pack *
+style_pack_load_into (const char *path, GError **error)
+{
+  bool run = run_pack_matches (path);
+  if (!run && !g_file_test (path, G_FILE_TEST_IS_DIR))
+    return pack_load (path, error);
+  if (run)
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE,
+                 "%s: is of a run, which may change; impasto export %s -o PACK.safetensors makes a pack for --into",
+                 path, path);
+  else
+    g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "%s: is a folder; --into wants a pack's file", path);
+  return NULL;
 }
 
 /* What @styles new rows of the table @part of @pack begin as: what its predictor says, (styles, basis), or the mean of
@@ -156,7 +170,7 @@ style_pack_fit (const struct pack *pack, const struct style_net *net, struct ten
     struct tensor *there = weights_find (weights, name);
     if (is_brush (part) || (there && style_pack_is_row (part)))
       continue;
-    if (!check_trunk (pack, part, there, error))
+    if (!style_pack_check_same (pack, part, there, error))
       return false;
     if (!style_pack_is_row (part)) {
       weights_add (weights, name, from);
@@ -236,7 +250,8 @@ style_pack_extend (const struct pack *pack, struct weights *weights, const struc
     const char *part = weights_name (pack->weights, i);
     struct tensor *from = weights_at (pack->weights, i);
     g_autofree char *name = painter_name (part, true);
-    if (!style_pack_is_row (part) && !is_brush (part) && !check_trunk (pack, part, weights_find (weights, name), error))
+    if (!style_pack_is_row (part) && !is_brush (part) &&
+        !style_pack_check_same (pack, part, weights_find (weights, name), error))
       return NULL;
     g_autoptr (tensor) table = NULL;
     if (style_pack_is_row (part) &&

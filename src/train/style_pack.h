@@ -17,6 +17,13 @@
 bool style_pack_start (const char *path, const struct style_net *net, char **names, struct weights *weights,
                        GError **error);
 
+/* The pack of --into: a file, since a run's weights are others after each checkpoint, and those must be the same
+ * whenever this run is resumed. IMPASTO_ERROR_USAGE, IMPASTO_ERROR_INPUT. */
+struct pack *style_pack_load_into (const char *path, GError **error);
+
+/* That @there, what a run has of the weight @part of @pack, if anything, is what the pack has: IMPASTO_ERROR_INPUT. */
+bool style_pack_check_same (const struct pack *pack, const char *part, const struct tensor *there, GError **error);
+
 /* The network that fits @styles new rows into @pack. */
 struct style_net style_pack_fit_net (const struct pack *pack, int64_t styles);
 

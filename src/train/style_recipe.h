@@ -47,9 +47,6 @@ bool style_build_training (struct trainer *trainer, GError **error);
 /* Compiles state->sampler: the painter with averaged weights, one photograph at a time. */
 bool style_build_sampler (struct trainer *trainer, GError **error);
 
-/* Input @name of @plan at picture @item; NULL when there is none. */
-float *style_input_at (struct plan *plan, const char *name, int64_t item);
-
 /* style_sheet.c */
 bool style_load_sheet_photos (struct trainer *trainer, GError **error);
 bool style_reals (struct trainer *trainer, const char *path, GError **error);

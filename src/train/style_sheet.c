@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "impasto/error.h"
+#include "train/recipe.h"
 #include "train/sheet.h"
 #include "train/style_recipe.h"
 
@@ -75,7 +76,7 @@ style_sample (struct trainer *trainer, const char *path, GError **error)
     else if (row > 0 && column == 0)
       sheet_draw (sheet, i, photo);
     else if (row > 0) {
-      style_draw_rows (draw, &state->net, style_input_at (state->sampler, "rows", 0));
+      style_draw_rows (draw, &state->net, recipe_input_at (state->sampler, "rows", 0));
       memcpy (tensor_floats (plan_input (state->sampler, "photo")), photo, pixels * sizeof (float));
       plan_run (state->sampler, 0, 0);
       sheet_draw (sheet, i, tensor_floats (plan_output (state->sampler, "painting")));
