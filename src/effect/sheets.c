@@ -19,8 +19,7 @@ enum { SHEETS_MOST = 4 }; /* two rungs, without and with grain */
 /* A painting that is part of the result: in memory or on disk, once it is there. */
 struct sheet {
   int width, height;
-  double brush, share; /* of the painting at its rung */
-  bool second;         /* at the second of two rungs */
+  double brush, share; /* of all with its grain */
   bool grain;
   struct picture *picture;
   struct row_store *store;
@@ -57,12 +56,12 @@ set_brush (const struct painter *painter, const struct sheets *sheets, const str
 }
 
 static void
-add_sheet (const struct painter *painter, struct sheets *sheets, struct sheet sheet_to_be)
+add_sheet (const struct painter *painter, struct sheets *sheets, double brush, bool grain, double share)
 {
-  if (sheet_to_be.share <= 0)
+  if (share <= 0)
     return;
   struct sheet *sheet = &sheets->sheet[sheets->n++];
-  *sheet = sheet_to_be;
+  *sheet = (struct sheet){.brush = brush, .share = share, .grain = grain};
   double scale = set_brush (painter, sheets, sheet);
   sheet->width = MAX (1, lround (sheets->width * scale));
   sheet->height = MAX (1, lround (sheets->height * scale));
@@ -79,10 +78,9 @@ sheets_of (const struct painter *painter, int width, int height)
   double with = has_part_of_grain (painter) ? painter->settings.grain : painter->settings.grain > 0;
   for (int grain = 0; grain <= 1; grain++) {
     double share = grain ? with : 1 - with;
-    add_sheet (painter, &sheets, (struct sheet){.brush = exp2 (first / STEPS), .share = share, .grain = grain});
+    add_sheet (painter, &sheets, exp2 (first / STEPS), grain, share);
     if (sheets.second > 0)
-      add_sheet (painter, &sheets,
-                 (struct sheet){.brush = exp2 ((first + 1) / STEPS), .share = share, .second = true, .grain = grain});
+      add_sheet (painter, &sheets, exp2 ((first + 1) / STEPS), grain, share);
   }
   return sheets;
 }
@@ -225,54 +223,76 @@ scale_sheets (struct sheets *sheets, struct row_source sources[SHEETS_MOST], GEr
   return true;
 }
 
-/* Row @y of the painting at each of the two rungs, with its part of the grain: (2, 3, width) at @rungs, as much at
- * @row for what is in between. */
+/* Rungs of one grain, which lie behind each other, are mixed with the contrast that they have. */
 static bool
-read_rungs (const struct sheets *sheets, const struct row_source *sources, int y, float *rungs, float *row,
-            GError **error)
+measure (const struct sheets *sheets, const struct row_source *sources, struct contrast *contrasts[], float *rows,
+         GError **error)
 {
   int64_t n = 3 * (int64_t) sheets->width;
-  memset (rungs, 0, 2 * n * sizeof (float));
+  for (int i = 0; i < sheets->n; i += 2)
+    if (!(contrasts[i / 2] = contrast_new (sheets->width, sheets->height, sheets->second, error)))
+      return false;
+  for (int y = 0; y < sheets->height; y++)
+    for (int i = 0; i < sheets->n; i += 2) {
+      if (!sources[i].read (sources[i].data, y, 1, rows, sheets->width, error) ||
+          !sources[i + 1].read (sources[i + 1].data, y, 1, rows + n, sheets->width, error))
+        return false;
+      contrast_measure (contrasts[i / 2], y, rows, rows + n);
+    }
+  return true;
+}
+
+/* Row @y of the result at @rows, which has room for two more behind it. */
+static bool
+mix_row (const struct sheets *sheets, const struct row_source *sources, struct contrast *const contrasts[], int y,
+         float *rows, GError **error)
+{
+  int64_t n = 3 * (int64_t) sheets->width;
+  float *row = rows + n;
+  memset (rows, 0, n * sizeof (float));
   for (int i = 0; i < sheets->n; i++) {
-    const struct sheet *sheet = &sheets->sheet[i];
-    float *sum = rungs + (sheet->second ? n : 0);
     if (!sources[i].read (sources[i].data, y, 1, row, sheets->width, error))
       return false;
+    if (contrasts[i / 2] && i % 2 == 0) { /* until the second is there */
+      memcpy (row + n, row, n * sizeof (float));
+      continue;
+    }
+    if (contrasts[i / 2])
+      contrast_mix (contrasts[i / 2], y, row + n, row, row);
     for (int64_t x = 0; x < n; x++)
-      sum[x] += (float) sheet->share * row[x];
+      rows[x] += (float) sheets->sheet[i].share * row[x];
   }
   return true;
 }
 
-/* The sheets at the painting's size, mixed: grain as it comes, rungs with the contrast that they have. */
 static bool
-mix (struct sheets *sheets, const struct row_sink *sink, GError **error)
+mix_sheets (struct sheets *sheets, struct contrast *contrasts[], const struct row_sink *sink, GError **error)
 {
   struct row_source sources[SHEETS_MOST];
-  int64_t n = 3 * (int64_t) sheets->width;
-  g_autofree float *rungs = g_try_malloc_n (3 * n, sizeof (float));
-  if (!rungs) {
+  g_autofree float *rows = g_try_malloc_n (3 * 3 * (int64_t) sheets->width, sizeof (float));
+  if (!rows) {
     g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for rows of a picture");
     return false;
   }
-  g_autoptr (contrast) contrast = NULL;
   if (!scale_sheets (sheets, sources, error) ||
-      (sheets->second > 0 && !(contrast = contrast_new (sheets->width, sheets->height, sheets->second, error))))
+      (sheets->second > 0 && !measure (sheets, sources, contrasts, rows, error)))
     return false;
-  for (int y = 0; contrast && y < sheets->height; y++) {
-    if (!read_rungs (sheets, sources, y, rungs, rungs + 2 * n, error))
+  for (int y = 0; y < sheets->height; y++)
+    if (!mix_row (sheets, sources, contrasts, y, rows, error) ||
+        !sink->write (sink->data, y, 1, rows, sheets->width, error))
       return false;
-    contrast_measure (contrast, y, rungs, rungs + n);
-  }
-  for (int y = 0; y < sheets->height; y++) {
-    if (!read_rungs (sheets, sources, y, rungs, rungs + 2 * n, error))
-      return false;
-    if (contrast)
-      contrast_mix (contrast, y, rungs, rungs + n, rungs);
-    if (!sink->write (sink->data, y, 1, rungs, sheets->width, error))
-      return false;
-  }
   return true;
+}
+
+/* The sheets at the painting's size, mixed. */
+static bool
+mix (struct sheets *sheets, const struct row_sink *sink, GError **error)
+{
+  struct contrast *contrasts[SHEETS_MOST] = {NULL}; /* of each grain */
+  bool ok = mix_sheets (sheets, contrasts, sink, error);
+  for (int i = 0; i < SHEETS_MOST; i++)
+    contrast_free (contrasts[i]);
+  return ok;
 }
 
 static bool
