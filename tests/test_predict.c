@@ -98,8 +98,9 @@ test_composed (void)
   g_assert_no_error (error);
   g_autoptr (picture) photo = make_picture (WIDTH, HEIGHT, 4), style = make_picture (96, 80, 2);
   g_assert_true (picture_save (style, painting, NULL, NULL));
-  g_autoptr (picture) seen = picture_load (painting, 0, NULL),
-                      at_once = painted ("fit.png", (const char *const[]){"palette=0", "grain=0", NULL}, WIDTH, HEIGHT);
+  g_autoptr (picture)
+    seen = picture_load (painting, 0, NULL),
+    at_once = painted ("fit.png", (const char *const[]){"palette=0", "grain=0", "style-size=96", NULL}, WIDTH, HEIGHT);
   g_autoptr (tensor) look = tensor_new (SHAPE (1, 3, 80, 96), DTYPE_F32, NULL),
                      in = tensor_new (SHAPE (1, 3, HIGH, WIDE), DTYPE_F32, NULL);
   memcpy (look->data, seen->rgb, look->size);
@@ -201,17 +202,23 @@ test_tiles (void)
   check_tiles (&method_predict, (const char *const[]){"wrap=yes", "brush=1.3", NULL});
 }
 
-/* A region that is everywhere is its painting, and the photograph at strength 0. */
+/* A region that is everywhere is its painting, and the photograph at strength 0; one of the same painting is no
+ * region. */
 static void
 test_regions (void)
 {
   save_mask ("all.png", 0);
+  save_mask ("right.png", 60);
   use_packs ("guess");
   g_autofree char *all = g_strdup_printf ("region=%s/all.png=%s/b.png", folder, folder),
+                  *same = g_strdup_printf ("region=%s/right.png=%s/a.png", folder, folder),
                   *none = g_strdup_printf ("region=%s/all.png=%s/b.png@0", folder, folder);
   g_autoptr (picture) photo = make_picture (120, 80, 4), b = painted ("b.png", NULL, 120, 80),
                       whole = painted ("a.png", (const char *const[]){all, NULL}, 120, 80),
-                      bare = painted ("a.png", (const char *const[]){none, NULL}, 120, 80);
+                      bare = painted ("a.png", (const char *const[]){none, NULL}, 120, 80),
+                      a = painted ("a.png", NULL, 120, 80),
+                      twice = painted ("a.png", (const char *const[]){same, NULL}, 120, 80);
+  g_assert_cmpfloat (difference (twice, a), <, 1e-4);
   g_assert_cmpfloat (difference (whole, b), <, 1e-4);
   g_assert_cmpfloat (difference (bare, photo), ==, 0);
 }
@@ -264,6 +271,13 @@ test_recipe (void)
     check_recipe_refused (mixed->recipe, "describer", describers[i]);
   use_packs ("plain");
   check_recipe_refused (mixed->recipe, "style", "\"a+b\"");
+  source.other_way = true; /* its paintings, whatever has become of the pack */
+  option_init (paint_options, &settings);
+  recipe_read (mixed->recipe, &source, false, &settings, &error);
+  g_assert_no_error (error);
+  g_assert_nonnull (settings.style_image);
+  g_assert_null (settings.predictor);
+  option_clear (paint_options, &settings);
 }
 
 int

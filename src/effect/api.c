@@ -209,7 +209,9 @@ check_given (const ImpastoOptions *options, const struct paint_settings *setting
       name = option->name, with = "--method optimize";
   for (int i = 0; of_image[i]; i++)
     if (!image && options_given (options, of_image[i]))
-      name = of_image[i], with = "--style-image as a network paints it";
+      name = of_image[i], with = "--style-image, painted by a network";
+  if (image && method == &method_network && options_given (options, "method"))
+    name = "style-image", with = "--method predict, image or optimize";
   const char *of_moments_given = first_given (options, of_moments);
   if (method == &method_predict && of_moments_given)
     name = of_moments_given, with = "--method image";

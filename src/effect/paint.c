@@ -169,7 +169,7 @@ static bool
 is_to_predict (const struct paint_settings *settings)
 {
   bool of_image = settings->fusion != FUSION_AUTO || settings->brushwork || settings->brushwork_strength >= 0;
-  return !of_image && (settings->predictor || predict_is_there ());
+  return !of_image && ((settings->predictor && *settings->predictor) || predict_is_there ());
 }
 
 bool
@@ -193,7 +193,8 @@ paint_settle (struct paint_settings *settings, GError **error)
     g_set_error_literal (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, problem);
     return false;
   }
-  if (!image || chosen || !settings->style || !*settings->style)
+  bool of_style = settings->style && *settings->style;
+  if (!image || !of_style || methods[settings->method] == &method_optimize)
     return true;
   g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_USAGE, "--style and --style-image do not go together; choose one");
   return false;
@@ -466,7 +467,8 @@ paint_blend (const struct painter *painter, const float *photo, float *painting,
     for (int64_t i = 0; i < (int64_t) rows * width; i++) {
       const float *from = photo + c * stride + i;
       float *to = painting + c * stride + i;
-      *to = CLAMP (*from + map[i] * (*to - *from), 0, 1);
+      if (map[i] != 1) /* as if nothing were blended */
+        *to = CLAMP (*from + map[i] * (*to - *from), 0, 1);
     }
   return true;
 }

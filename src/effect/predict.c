@@ -6,6 +6,7 @@
  * colours have been moved to the painting's palette. In a recipe, beside "style", "pack", "sha256" and "paintings":
  *
  *   "describer": {"pack": base name, "sha256": ...}, the network that tells what paintings look like */
+#include <math.h>
 #include <string.h>
 
 #include "compile/plan.h"
@@ -23,7 +24,7 @@
 
 #define PACK "masters.safetensors"
 #define DESCRIBER "perceptual.safetensors"
-#define MULTIPLE 16 /* of a style image's sides */
+#define MULTIPLE 4 /* of a style image's sides: the describing network halves them twice */
 
 struct predict {
   struct steered steered;
@@ -88,6 +89,17 @@ pack_of_paintings (const struct pack *from, struct tensor *weights, GError **err
   return pack;
 }
 
+/* @whole with @longer pixels on its longer side, smaller ones enlarged: strokes are as wide as in paintings that the
+ * predictor learned. */
+static struct picture *
+fit (const struct picture *whole, int64_t longer, GError **error)
+{
+  double scale = (double) longer / MAX (whole->width, whole->height);
+  int width = MAX (MULTIPLE, lrint (whole->width * scale / MULTIPLE) * MULTIPLE),
+      height = MAX (MULTIPLE, lrint (whole->height * scale / MULTIPLE) * MULTIPLE);
+  return picture_resize (whole, width, height, error);
+}
+
 /* Sees a painting: its descriptor and its palette. */
 static bool
 look (const struct predict *predict, const char *path, float *descriptor, struct colors_sums *palette, GError **error)
@@ -95,7 +107,7 @@ look (const struct predict *predict, const char *path, float *descriptor, struct
   const struct paint_settings *settings = predict->settings;
   struct plan_options options = {.threads = settings->threads, .memory_limit = cpu_memory_available ()};
   g_autoptr (picture) whole = painting_load (path, error);
-  g_autoptr (picture) painting = whole ? picture_fit (whole, settings->style_size, MULTIPLE, error) : NULL;
+  g_autoptr (picture) painting = whole ? fit (whole, settings->style_size, error) : NULL;
   if (!painting || !describe_picture (predict->describer, painting, options, descriptor, error))
     return false;
   int64_t pixels = (int64_t) painting->width * painting->height;
@@ -131,7 +143,7 @@ see_paintings (struct predict *predict, GPtrArray *paths, GError **error)
 static bool
 load_pack (struct predict *predict, GError **error)
 {
-  const char *named = predict->settings->predictor;
+  const char *given = predict->settings->predictor, *named = given && *given ? given : NULL;
   g_autofree char *shipped = named ? NULL : style_folders_find (PACK);
   if (!named && !shipped)
     return style_fail (error, IMPASTO_ERROR_INPUT,
@@ -208,6 +220,7 @@ predict_open (const struct paint_settings *settings, GError **error)
   }
   struct canvas_settings of_canvas = steered_settings (settings);
   struct canvas_net net = stylize_net (predict->pack);
+  net.apart = true;
   of_canvas.gate = settings->fusion_strength < 0.5; /* shut from there on */
   predict->label = style_images_label (control_mix_at (steered->control, 0)->images);
   steered->canvas = canvas_new (&net, &of_canvas);
@@ -269,6 +282,10 @@ predict_describe (const void *self, JsonObject *recipe)
 static bool
 predict_replay (JsonObject *recipe, const struct recipe_source *source, struct paint_settings *settings, GError **error)
 {
+  if (source->other_way) {
+    settings->style_image = style_images_replay (recipe, source, error);
+    return settings->style_image && recipe_replay_regions (recipe, true, source, settings, error);
+  }
   JsonNode *node = json_object_get_member (recipe, "describer");
   if (!node || !JSON_NODE_HOLDS_OBJECT (node))
     return style_fail (error, IMPASTO_ERROR_INPUT, "%s: its recipe has no \"describer\"", source->painting);

@@ -323,17 +323,24 @@ impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gbo
   bool style = options_given (options, "style"), images = options_given (options, "style-image");
   bool start = to_own && options_given (options, "start") && to_own->start >= OPTIMIZE_START_PHOTO;
   source.other_start = style || start;
+  bool method_given = options_given (options, "method"), predictor = options_given (options, "predictor");
+  bool features = options_given (options, "fusion") || options_given (options, "brushwork") ||
+                  options_given (options, "brushwork-strength");
   source.other_brushwork = options_given (options, "brushwork");
+  source.other_way = features || predictor || method_given;
   bool ok = recipe_read (text, &source, style || images, &from, &local);
   const struct method *method = paint_method (from.method);
-  bool by_image = method == &method_image || method == &method_predict;
-  bool otherwise = options_given (options, "fusion") || source.other_brushwork || options_given (options, "predictor");
-  if (ok && by_image && ((style && !images) || otherwise))
+  bool by_image = method == &method_image, by_guess = method == &method_predict;
+  bool otherwise = (by_guess && features) || (by_image && predictor) || (method_given && to->method != from.method);
+  if (ok && (by_image || by_guess) && ((style && !images) || otherwise))
     from.method = to->method;    /* no painting gives the style any more, or it is to be taken otherwise */
-  if (method != &method_image) { /* whatever stands there has had no say */
+  if (!by_image || otherwise) {  /* what stands there has had no say, or is to have none */
     from.fusion = to->fusion;
     from.brushwork_strength = to->brushwork_strength;
+    g_clear_pointer (&from.brushwork, g_free);
   }
+  if (otherwise)
+    from.style_size = to->style_size;
   if (ok && style && !images && method == &method_optimize) /* it gives what painting begins with alone */
     ok = recipe_read (text, &source, false, &from, &local);
   for (const struct option *option = paint_options; ok && option->name; option++) {

@@ -14,6 +14,7 @@ struct recipe_source {
   bool force;           /* a file of the right name will do, whatever is in it */
   bool other_start;     /* what painting by optimisation begins with is said otherwise */
   bool other_brushwork; /* strokes are said otherwise */
+  bool other_way;       /* of a painting as a style: by another predictor, or by another method */
 };
 
 /* The file of base name @name with @sha256 in one of @folders (NULL-terminated); a new string. IMPASTO_ERROR_INPUT:

@@ -4,6 +4,8 @@
  * in the network's features. */
 #include "effect/recolor.h"
 
+#include <string.h>
+
 #include "effect/colors.h"
 #include "impasto/error.h"
 
@@ -81,6 +83,16 @@ read_shares (struct recolor *recolor, int y, int rows, GError **error)
          painter->method->shares (painter->self, recolor->width, recolor->height, y, rows, recolor->shares, error);
 }
 
+/* The first mix of the same palette as mix @k: they are one region of colours. */
+static int
+first_like (const struct recolor *recolor, int k)
+{
+  int first = 0;
+  while (first < k && memcmp (&recolor->style[first], &recolor->style[k], sizeof *recolor->style) != 0)
+    first++;
+  return first;
+}
+
 bool
 recolor_look (struct recolor *recolor, const float *rgb, int64_t stride, const float *alpha, int y, int rows,
               GError **error)
@@ -95,7 +107,7 @@ recolor_look (struct recolor *recolor, const float *rgb, int64_t stride, const f
         recolor->weight[i] = weight[i] * alpha[i];
       weight = recolor->weight;
     }
-    colors_sums_add (&recolor->painting[k], rgb, stride, weight, n);
+    colors_sums_add (&recolor->painting[first_like (recolor, k)], rgb, stride, weight, n);
   }
   return true;
 }
@@ -106,7 +118,7 @@ recolor_move (struct recolor *recolor, float *rgb, int64_t stride, int y, int ro
   if (!recolor->maps) {
     recolor->maps = g_new (struct colors_map, recolor->mixes);
     for (int k = 0; k < recolor->mixes; k++)
-      recolor->maps[k] = colors_map_within (&recolor->painting[k], &recolor->style[k]);
+      recolor->maps[k] = colors_map_within (&recolor->painting[first_like (recolor, k)], &recolor->style[k]);
   }
   if (!read_shares (recolor, y, rows, error))
     return false;

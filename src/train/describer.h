@@ -8,7 +8,7 @@
 #include "image/picture.h"
 #include "net/net_file.h"
 
-/* The descriptor of @painting, whose sides are multiples of 16, by the perceptual network @net. IMPASTO_ERROR_NUMERIC:
+/* The descriptor of @painting, whose sides are multiples of 4, by the perceptual network @net. IMPASTO_ERROR_NUMERIC:
  * NaN or infinity. */
 bool describe_picture (const struct net_file *net, const struct picture *painting, struct plan_options options,
                        float *out, GError **error);
