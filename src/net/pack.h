@@ -63,6 +63,8 @@ void pack_share_predictor (struct pack *pack, const struct pack *from);
  * described): weights over the basis, (n, basis). And the rows of the table @table that such weights mean, (n, c); NULL
  * without @error: it is no table of rows. IMPASTO_ERROR_NUMERIC: NaN or infinity. */
 struct tensor *pack_predict (const struct pack *pack, struct tensor *descriptors, GError **error);
+char *
+pack_basis_name (const char *table); /* of the basis that belongs to it, a new string; NULL: it is no such table */
 struct tensor *pack_predict_rows (const struct pack *pack, const char *table, struct tensor *weights, GError **error);
 
 /* Half precision on disk. */

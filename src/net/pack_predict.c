@@ -32,11 +32,18 @@ pack_predict (const struct pack *pack, struct tensor *descriptors, GError **erro
   return checked (pack, tensor_convert (plan_output (plan, "weights"), DTYPE_F32, error), error);
 }
 
+char *
+pack_basis_name (const char *table)
+{
+  const char *last = strrchr (table, '.');
+  bool rows = last && (g_str_equal (last, ".scale") || g_str_equal (last, ".shift"));
+  return rows ? g_strdup_printf ("%.*s.basis_%s", (int) (last - table), table, last + 1) : NULL;
+}
+
 struct tensor *
 pack_predict_rows (const struct pack *pack, const char *table, struct tensor *weights, GError **error)
 {
-  const char *last = strrchr (table, '.');
-  g_autofree char *name = last ? g_strdup_printf ("%.*s.basis_%s", (int) (last - table), table, last + 1) : NULL;
+  g_autofree char *name = pack_basis_name (table);
   struct tensor *basis = name ? weights_find (pack->predicting, name) : NULL;
   if (!basis)
     return NULL;

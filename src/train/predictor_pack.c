@@ -78,12 +78,11 @@ begin_basis (const struct pack *pack, int64_t more, uint64_t seed, struct weight
 {
   struct random_key key = {.seed = seed, .stream = STREAM_ROWS};
   for (guint i = 0; i < weights_count (pack->weights); i++) {
-    const char *name = weights_name (pack->weights, i), *last = strrchr (name, '.');
     struct tensor *table = weights_at (pack->weights, i);
-    if (!last || (!g_str_equal (last, ".scale") && !g_str_equal (last, ".shift")))
+    g_autofree char *own = pack_basis_name (weights_name (pack->weights, i));
+    if (!own)
       continue;
     int64_t styles = pack->settings.styles, c = table->shape.dim[1];
-    g_autofree char *own = g_strdup_printf ("%.*s.basis_%s", (int) (last - name), name, last + 1);
     g_autoptr (tensor) basis = floats (SHAPE (styles + more, c), error);
     if (!basis)
       return false;
