@@ -61,7 +61,7 @@ static const struct option options[] = {
    "how alike the painting is where the photograph is flat and alike: no pale spots in skies", 0, 1e6, 100},
   {"overexposed", OPTION_FLOAT, offsetof (struct predictor_settings, overexposed),
    "share of the photographs that are brightened until lights are flat white, as in overexposed skies", 0, 1, 0.25},
-  {"rate", OPTION_FLOAT, offsetof (struct predictor_settings, rate), "learning rate", 1e-8, 1, 0.003},
+  {"rate", OPTION_FLOAT, offsetof (struct predictor_settings, rate), "learning rate", 1e-8, 1, 0.0015},
   {"average", OPTION_FLOAT, offsetof (struct predictor_settings, average), "moving average of the weights that is kept",
    0, 0.99999, 0.998},
   {"free", OPTION_INT, offsetof (struct predictor_settings, free),
