@@ -231,6 +231,30 @@ test_beside (void)
   watch_clear (&start);
 }
 
+/* What is no picture, and what no style can be taken from, is left out of a folder, and told. */
+static void
+test_left_out (void)
+{
+  struct job job;
+  struct watch watch = {0};
+  g_autofree char *all = file ("all"), *text = file ("all/text.png"), *flat = file ("all/flat.png");
+  g_mkdir (all, 0700);
+  g_free (save_waves ("all/a.png", 90, 70, 5));
+  g_autoptr (picture) black = picture_new (40, 30, false, NULL);
+  g_assert_true (picture_save (black, flat, NULL, NULL));
+  g_assert_true (g_file_set_contents (text, "no picture", -1, NULL));
+  begin (&job, 1);
+  g_clear_pointer (&job.inputs[1], g_free);
+  g_free (job.inputs[0]);
+  job.inputs[0] = g_strdup (all);
+  run_whole (&job, &watch);
+  g_assert_nonnull (strstr (watch.messages->str, "left out: "));
+  g_assert_nonnull (strstr (watch.messages->str, "flat.png: no style can be taken from it"));
+  g_assert_nonnull (strstr (watch.messages->str, "text.png"));
+  job_clear (&job);
+  watch_clear (&watch);
+}
+
 static void
 test_refused (void)
 {
@@ -330,6 +354,7 @@ main (int argc, char **argv)
   g_test_add_func ("/predictor/resume", test_resume);
   g_test_add_func ("/predictor/further", test_further);
   g_test_add_func ("/predictor/beside", test_beside);
+  g_test_add_func ("/predictor/left-out", test_left_out);
   g_test_add_func ("/predictor/refused", test_refused);
   g_test_add_func ("/predictor/bad-pack", test_bad_pack);
   g_test_add_func ("/predictor/bad-checkpoint", test_bad_checkpoint);

@@ -111,8 +111,8 @@ enlarging_stage (struct painter *painter, sym x, const char *name, int channels,
   return x;
 }
 
-/* One value a pixel or picture: how much of the photograph shows. 2p - 1 where its weight p exceeds a half: evenly, as a
- * step of the strength must be small whatever the painting is. */
+/* One value a pixel or picture: how much of the photograph shows. 2p - 1 where its weight p exceeds a half: evenly, as
+ * a step of the strength must be small whatever the painting is. */
 static sym
 gate (struct painter *painter)
 {

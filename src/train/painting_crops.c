@@ -16,7 +16,7 @@
 enum { STREAM_SHEET = 403 }; /* random numbers of sheets */
 
 static bool
-add_painting (GPtrArray *paintings, const char *path, double shorter, GString *inventory, GError **error)
+add_painting (GPtrArray *paintings, const char *path, double shorter, GError **error)
 {
   g_autoptr (picture) whole = painting_load (path, error);
   if (!whole)
@@ -35,9 +35,10 @@ by_name (gconstpointer a, gconstpointer b)
   return strcmp (*(const char *const *) a, *(const char *const *) b);
 }
 
-/* The pictures of a folder, by their extension. */
+/* The pictures of a folder, by their extension; what is none, and what no style can be taken from, is told and left
+ * out. */
 static bool
-add_folder (GPtrArray *paintings, const char *path, double shorter, GString *inventory, GError **error)
+add_folder (struct trainer *trainer, GPtrArray *paintings, const char *path, double shorter, GError **error)
 {
   g_autoptr (GPtrArray) names = g_ptr_array_new_with_free_func (g_free);
   g_autoptr (GDir) dir = g_dir_open (path, 0, NULL);
@@ -50,20 +51,28 @@ add_folder (GPtrArray *paintings, const char *path, double shorter, GString *inv
   }
   g_ptr_array_sort (names, by_name);
   for (guint i = 0; i < names->len; i++) {
-    inventory_add_file (inventory, names->pdata[i]);
-    if (!add_painting (paintings, names->pdata[i], shorter, inventory, error))
+    g_autoptr (GError) local = NULL;
+    inventory_add_file (trainer->inventory, names->pdata[i]);
+    if (add_painting (paintings, names->pdata[i], shorter, &local))
+      continue;
+    if (!g_error_matches (local, IMPASTO_ERROR, IMPASTO_ERROR_INPUT)) {
+      g_propagate_error (error, g_steal_pointer (&local));
       return false;
+    }
+    trainer_say (trainer, "left out: %s", local->message);
   }
   return true;
 }
 
 GPtrArray *
-paintings_load (const struct trainer *trainer, double shorter, GError **error)
+paintings_load (struct trainer *trainer, double shorter, GError **error)
 {
   g_autoptr (GPtrArray) paintings = g_ptr_array_new_with_free_func ((GDestroyNotify) picture_free);
   for (int i = 0; trainer->inputs && trainer->inputs[i]; i++) {
-    bool folder = g_file_test (trainer->inputs[i], G_FILE_TEST_IS_DIR);
-    if (!(folder ? add_folder : add_painting) (paintings, trainer->inputs[i], shorter, trainer->inventory, error))
+    const char *path = trainer->inputs[i];
+    bool folder = g_file_test (path, G_FILE_TEST_IS_DIR);
+    if (!(folder ? add_folder (trainer, paintings, path, shorter, error)
+                 : add_painting (paintings, path, shorter, error)))
       return NULL;
   }
   if (paintings->len > 0)

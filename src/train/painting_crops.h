@@ -10,8 +10,9 @@
 #include "train/trainer.h"
 
 /* The run's inputs, files and folders of them: struct picture, @shorter pixels on their shorter side; files of folders
- * are in the run's inventory. NULL: there is none (IMPASTO_ERROR_USAGE), one cannot be read. */
-GPtrArray *paintings_load (const struct trainer *trainer, double shorter, GError **error);
+ * are in the run's inventory, and those that cannot be used are told and left out. NULL: there is none
+ * (IMPASTO_ERROR_USAGE), an input cannot be read. */
+GPtrArray *paintings_load (struct trainer *trainer, double shorter, GError **error);
 
 /* A square of the painting, (3, size, size): of its shorter side, or up to @zoom times as near; mirrored half of the
  * time. Four draws an item. */
