@@ -292,28 +292,14 @@ begin (struct job *job, int steps)
   job->inputs[1] = file ("grey.png");
 }
 
-/* The losses of 60 steps at a learning rate; what a step sees does not depend on it. */
-static void
-learn (const char *rate, const char *output, struct watch *watch)
-{
-  struct job job;
-  begin (&job, 60);
-  job_set (&job, "rate", rate);
-  job_set (&job, "average", "0");
-  job_set (&job, "output", output);
-  job_set (&job, "overwrite", "yes");
-  run_whole (&job, watch);
-  job_clear (&job);
-}
-
 static void
 test_learns (void)
 {
   struct watch idle = {0}, watch = {0};
   g_autoptr (GError) error = NULL;
   g_autofree char *output = file ("made.safetensors");
-  learn ("1e-8", output, &idle);
-  learn ("0.01", output, &watch);
+  learn_at (begin, 60, "1e-8", output, &idle);
+  learn_at (begin, 60, "0.01", output, &watch);
   double untrained = mean (idle.loss + 40, 20), trained = mean (watch.loss + 40, 20);
   g_test_message ("loss %g, untrained %g", trained, untrained);
   g_assert_cmpfloat (trained, <, 0.9 * untrained);
@@ -343,7 +329,7 @@ test_start (void)
   struct job job;
   struct watch before = {0}, fresh = {0}, after = {0};
   g_autofree char *made = file ("start.safetensors");
-  learn ("0.01", made, &before);
+  learn_at (begin, 60, "0.01", made, &before);
   begin (&job, 4);
   run_whole (&job, &fresh);
   job_set (&job, "start", made);

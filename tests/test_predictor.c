@@ -71,20 +71,6 @@ begin (struct job *job, int steps)
   job->inputs[1] = file ("c.png");
 }
 
-/* The losses of 40 steps at a learning rate; what a step sees does not depend on it. */
-static void
-learn (const char *rate, const char *output, struct watch *watch)
-{
-  struct job job;
-  begin (&job, 40);
-  job_set (&job, "rate", rate);
-  job_set (&job, "average", "0");
-  job_set (&job, "output", output);
-  job_set (&job, "overwrite", "yes");
-  run_whole (&job, watch);
-  job_clear (&job);
-}
-
 static void
 same_weights (struct weights *a, struct weights *b)
 {
@@ -102,8 +88,8 @@ test_learns (void)
   struct watch idle = {0}, watch = {0};
   g_autoptr (GError) error = NULL;
   g_autofree char *output = file ("made.safetensors"), *before = file ("styles.safetensors");
-  learn ("1e-8", output, &idle);
-  learn ("0.02", output, &watch);
+  learn_at (begin, 40, "1e-8", output, &idle);
+  learn_at (begin, 40, "0.02", output, &watch);
   double untrained = mean (idle.loss + 25, 15), trained = mean (watch.loss + 25, 15);
   g_test_message ("loss %g, untrained %g", trained, untrained);
   g_assert_cmpfloat (trained, <, 0.9 * untrained);
@@ -129,7 +115,7 @@ test_begins (void)
   struct watch watch = {0};
   g_autoptr (GError) error = NULL;
   g_autofree char *output = file ("fresh.safetensors");
-  learn ("1e-8", output, &watch);
+  learn_at (begin, 40, "1e-8", output, &watch);
   watch_clear (&watch);
   g_autoptr (pack) pack = pack_load (output, &error);
   g_autoptr (tensor) weights = pack_predict (pack, pack->descriptors, &error);
@@ -161,7 +147,7 @@ test_further (void)
   struct watch watch = {0}, fresh = {0}, after = {0};
   g_autoptr (GError) error = NULL;
   g_autofree char *made = file ("further.safetensors");
-  learn ("0.02", made, &watch);
+  learn_at (begin, 40, "0.02", made, &watch);
   g_assert_true (run_pack_matches (watch.folder));
   g_autoptr (pack) latest = run_pack_load (watch.folder, &error), whole = pack_load (made, &error);
   g_assert_no_error (error);
@@ -191,7 +177,7 @@ test_beside (void)
   g_autoptr (GError) error = NULL;
   g_autofree char *made = file ("beside.safetensors"), *both = file ("both.safetensors"),
                   *anew = file ("anew.safetensors");
-  learn ("0.02", made, &watch);
+  learn_at (begin, 40, "0.02", made, &watch);
   g_autoptr (pack) from = pack_load (made, &error);
   static const char *const own[] = {"adversary-weight", "judge-width", "width", "inner", "ends", "residuals", NULL};
   job_init (&job, "into", 2, false);
@@ -295,7 +281,7 @@ test_bad_pack (void)
                                            {"\"mixed\":2", "\"mixed\":5000"}};
   struct watch watch = {0};
   g_autofree char *made = file ("good.safetensors"), *bad = file ("bad.safetensors");
-  learn ("0.02", made, &watch);
+  learn_at (begin, 40, "0.02", made, &watch);
   watch_clear (&watch);
   for (guint i = 0; i < G_N_ELEMENTS (changes); i++) {
     g_autoptr (GError) error = NULL;

@@ -358,3 +358,17 @@ fixture_run (void)
     folder_remove ();
   return failed;
 }
+
+void
+learn_at (void (*begin) (struct job *job, int steps), int steps, const char *rate, const char *output,
+          struct watch *watch)
+{
+  struct job job;
+  begin (&job, steps);
+  job_set (&job, "rate", rate);
+  job_set (&job, "average", "0");
+  job_set (&job, "output", output);
+  job_set (&job, "overwrite", "yes");
+  run_whole (&job, watch);
+  job_clear (&job);
+}

@@ -70,6 +70,11 @@ void same_run (const char *a, const char *b, int steps); /* two runs came to the
 /* Six steps of the run that @begin sets up, as a whole, and stopped after three and resumed, come to the same end. */
 void check_resume (void (*begin) (struct job *job, int steps));
 
+/* The losses of @steps steps of such a run at a learning rate, without an average; what a step sees does not depend on
+ * it. The result goes to @output. */
+void learn_at (void (*begin) (struct job *job, int steps), int steps, const char *rate, const char *output,
+               struct watch *watch);
+
 /* Folder of an uninterrupted run of six steps, made once for each kind. */
 const char *uninterrupted (bool adversary);
 

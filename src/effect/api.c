@@ -207,19 +207,18 @@ check_given (const ImpastoOptions *options, const struct paint_settings *setting
   for (const struct option *option = optimize_options; option->name; option++)
     if (!optimize && options_given (options, option->name))
       name = option->name, with = "--method optimize";
-  for (int i = 0; of_image[i]; i++)
-    if (!image && options_given (options, of_image[i]))
-      name = of_image[i], with = "--style-image, painted by a network";
+  const char *of_image_given = first_given (options, of_image), *of_moments_given = first_given (options, of_moments),
+             *of_networks_given = first_given (options, of_networks);
+  if (!image && of_image_given)
+    name = of_image_given, with = "--style-image, painted by a network";
   if (image && method == &method_network && options_given (options, "method"))
     name = "style-image", with = "--method predict, image or optimize";
-  const char *of_moments_given = first_given (options, of_moments);
   if (method == &method_predict && of_moments_given)
     name = of_moments_given, with = "--method image";
   if (image && options_given (options, "predictor") && (method == &method_image || of_moments_given))
     name = "predictor", with = "--method predict";
-  for (int i = 0; of_networks[i]; i++)
-    if (optimize && options_given (options, of_networks[i]))
-      name = of_networks[i], with = "paintings by networks";
+  if (optimize && of_networks_given)
+    name = of_networks_given, with = "paintings by networks";
   if (optimize && own && options_given (options, "rate") && own->optimizer != OPTIMIZE_ADAM)
     name = "rate", with = "--optimizer adam";
   if (optimize && own && options_given (options, "patches") && own->patch_weight == 0)

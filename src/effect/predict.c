@@ -6,7 +6,6 @@
  * colours have been moved to the painting's palette. In a recipe, beside "style", "pack", "sha256" and "paintings":
  *
  *   "describer": {"pack": base name, "sha256": ...}, the network that tells what paintings look like */
-#include <math.h>
 #include <string.h>
 
 #include "compile/plan.h"
@@ -89,25 +88,15 @@ pack_of_paintings (const struct pack *from, struct tensor *weights, GError **err
   return pack;
 }
 
-/* @whole with @longer pixels on its longer side, smaller ones enlarged: strokes are as wide as in paintings that the
+/* Sees a painting: its descriptor and its palette. Small ones are enlarged: strokes are as wide as in those that the
  * predictor learned. */
-static struct picture *
-fit (const struct picture *whole, int64_t longer, GError **error)
-{
-  double scale = (double) longer / MAX (whole->width, whole->height);
-  int width = MAX (MULTIPLE, lrint (whole->width * scale / MULTIPLE) * MULTIPLE),
-      height = MAX (MULTIPLE, lrint (whole->height * scale / MULTIPLE) * MULTIPLE);
-  return picture_resize (whole, width, height, error);
-}
-
-/* Sees a painting: its descriptor and its palette. */
 static bool
 look (const struct predict *predict, const char *path, float *descriptor, struct colors_sums *palette, GError **error)
 {
   const struct paint_settings *settings = predict->settings;
   struct plan_options options = {.threads = settings->threads, .memory_limit = cpu_memory_available ()};
   g_autoptr (picture) whole = painting_load (path, error);
-  g_autoptr (picture) painting = whole ? fit (whole, settings->style_size, error) : NULL;
+  g_autoptr (picture) painting = whole ? picture_fit (whole, settings->style_size, MULTIPLE, true, error) : NULL;
   if (!painting || !describe_picture (predict->describer, painting, options, descriptor, error))
     return false;
   int64_t pixels = (int64_t) painting->width * painting->height;

@@ -327,7 +327,7 @@ impasto_paint_options_replay (ImpastoOptions *options, const char *painting, gbo
   bool features = options_given (options, "fusion") || options_given (options, "brushwork") ||
                   options_given (options, "brushwork-strength");
   source.other_brushwork = options_given (options, "brushwork");
-  source.other_way = features || predictor || method_given;
+  source.other_way = features || predictor || (method_given && paint_method (to->method) != &method_predict);
   bool ok = recipe_read (text, &source, style || images, &from, &local);
   const struct method *method = paint_method (from.method);
   bool by_image = method == &method_image, by_guess = method == &method_predict;

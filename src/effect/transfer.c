@@ -95,7 +95,8 @@ encode (struct transfer *transfer, guint i, GError **error)
   const char *path = transfer->paths->pdata[i];
   struct encoded *encoded = &transfer->encoded[i];
   g_autoptr (picture) whole = painting_load (path, error);
-  g_autoptr (picture) painting = whole ? picture_fit (whole, transfer->settings->style_size, MULTIPLE, error) : NULL;
+  g_autoptr (picture) painting =
+    whole ? picture_fit (whole, transfer->settings->style_size, MULTIPLE, false, error) : NULL;
   if (!painting)
     return false;
   g_autoptr (graph) graph = graph_new ();

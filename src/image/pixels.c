@@ -170,9 +170,9 @@ copy_window (const float *in, int64_t in_stride, float *out, int64_t out_stride,
 }
 
 struct picture *
-picture_fit (const struct picture *picture, int longer, int multiple, GError **error)
+picture_fit (const struct picture *picture, int longer, int multiple, bool enlarge, GError **error)
 {
-  double scale = fmin (1, (double) longer / MAX (picture->width, picture->height));
+  double fit = (double) longer / MAX (picture->width, picture->height), scale = enlarge ? fit : fmin (1, fit);
   int width = MAX (multiple, lrint (picture->width * scale / multiple) * multiple),
       height = MAX (multiple, lrint (picture->height * scale / multiple) * multiple);
   return picture_resize (picture, width, height, error);

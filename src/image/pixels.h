@@ -28,8 +28,9 @@ struct picture *picture_resize (const struct picture *picture, int width, int he
 struct picture *picture_resize_while (const struct picture *picture, int width, int height, bool (*go_on) (void *data),
                                       void *data, GError **error);
 
-/* At most @longer pixels on its longer side, and the sides brought to multiples of @multiple, at least one. */
-struct picture *picture_fit (const struct picture *picture, int longer, int multiple, GError **error);
+/* @longer pixels on its longer side, a smaller one as it is unless @enlarge, and the sides brought to multiples of
+ * @multiple, at least one. */
+struct picture *picture_fit (const struct picture *picture, int longer, int multiple, bool enlarge, GError **error);
 
 /* The rectangle must lie inside the picture. */
 struct picture *picture_crop (const struct picture *picture, int x, int y, int width, int height, GError **error);

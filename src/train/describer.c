@@ -48,7 +48,7 @@ describe_paintings (const char *network, char **paths, int n, struct plan_option
   options.memory_limit = cpu_memory_available ();
   for (int i = 0; all && i < n; i++) {
     g_autoptr (picture) whole = picture_load (paths[i], 0, error);
-    g_autoptr (picture) painting = whole ? picture_fit (whole, PACK_DESCRIPTOR_SIZE, MULTIPLE, error) : NULL;
+    g_autoptr (picture) painting = whole ? picture_fit (whole, PACK_DESCRIPTOR_SIZE, MULTIPLE, false, error) : NULL;
     if (!painting || !describe_picture (net, painting, options, tensor_floats (all) + i * d, error))
       return NULL;
   }

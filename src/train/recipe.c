@@ -61,6 +61,16 @@ recipe_set_rates (struct plan *plan, int64_t step, const struct optimizer_option
 }
 
 float *
+recipe_sheet_photos (struct dataset *photos, int n, int64_t size, GError **error)
+{
+  g_autofree float *picked = g_try_new (float, n * 3 * size * size);
+  if (picked) /* far beyond the run, so that no training batch is the same */
+    return dataset_pick (photos, 1000000000, 1, n, picked, error) ? g_steal_pointer (&picked) : NULL;
+  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for the photographs of a sheet");
+  return NULL;
+}
+
+float *
 recipe_input_at (struct plan *plan, const char *name, int64_t item)
 {
   struct tensor *tensor = plan_input (plan, name);

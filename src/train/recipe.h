@@ -22,6 +22,9 @@ struct plan *recipe_compile (const struct trainer *trainer, struct graph *graph,
 /* Value @i of input @name; nothing where the plan has no such input. */
 void recipe_set (struct plan *plan, const char *name, int64_t i, double value);
 
+/* @n photographs for the sheets of a run, (n, 3, size, size), which no step sees; the caller's. */
+float *recipe_sheet_photos (struct dataset *photos, int n, int64_t size, GError **error);
+
 /* Input @name at picture @item, or NULL where the plan has no such input. */
 float *recipe_input_at (struct plan *plan, const char *name, int64_t item);
 

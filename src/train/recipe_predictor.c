@@ -146,11 +146,8 @@ start (struct trainer *trainer, GError **error)
   if (!state->photos || !predictor_build_training (trainer, state, error) ||
       !predictor_build_sampler (trainer, state, error))
     return false;
-  state->sheet_photos = g_try_new (float, SHEET_PHOTOS * 3 * settings->size * settings->size);
-  if (state->sheet_photos) /* far beyond the run, so that no training batch is the same */
-    return dataset_pick (state->photos, 1000000000, 1, SHEET_PHOTOS, state->sheet_photos, error);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for the photographs of a sheet");
-  return false;
+  state->sheet_photos = recipe_sheet_photos (state->photos, SHEET_PHOTOS, settings->size, error);
+  return state->sheet_photos != NULL;
 }
 
 /* --- Steps --- */

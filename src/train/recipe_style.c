@@ -272,7 +272,9 @@ start (struct trainer *trainer, GError **error)
                                  .overexposed = settings->overexposed,
                                  .recursive = true};
   state->photos = recipe_open_data (trainer, settings->photos, &data, error);
-  return state->photos && style_load_sheet_photos (trainer, error) && build (trainer, error);
+  state->sheet_photos =
+    state->photos ? recipe_sheet_photos (state->photos, STYLE_SHEET_PHOTOS, settings->size, error) : NULL;
+  return state->sheet_photos && build (trainer, error);
 }
 
 static void

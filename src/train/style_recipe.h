@@ -48,6 +48,5 @@ bool style_build_training (struct trainer *trainer, GError **error);
 bool style_build_sampler (struct trainer *trainer, GError **error);
 
 /* style_sheet.c */
-bool style_load_sheet_photos (struct trainer *trainer, GError **error);
 bool style_reals (struct trainer *trainer, const char *path, GError **error);
 bool style_sample (struct trainer *trainer, const char *path, GError **error);

@@ -8,19 +8,6 @@
 #include "train/sheet.h"
 #include "train/style_recipe.h"
 
-/* Far beyond the run, so that no training batch is the same. */
-bool
-style_load_sheet_photos (struct trainer *trainer, GError **error)
-{
-  const struct style_settings *settings = trainer->settings;
-  struct style_state *state = trainer->state;
-  state->sheet_photos = g_try_new (float, STYLE_SHEET_PHOTOS * 3 * settings->size * settings->size);
-  if (state->sheet_photos)
-    return dataset_pick (state->photos, 1000000000, 1, STYLE_SHEET_PHOTOS, state->sheet_photos, error);
-  g_set_error (error, IMPASTO_ERROR, IMPASTO_ERROR_MEMORY, "no memory for the photographs of a sheet");
-  return false;
-}
-
 /* Crops of the paintings, then two rows of the photographs that training begins with. */
 bool
 style_reals (struct trainer *trainer, const char *path, GError **error)
